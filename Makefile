@@ -1,0 +1,87 @@
+# `make` alone lists what there is. The first target that needs it builds .venv; later runs are quick.
+
+VENV := .venv
+VENV_QT6 := .venv-qt6
+BIN := $(VENV)/bin
+BENCHMARKS := projection latency convex_gain
+
+# 3.11 is what constraints.txt was tested with. The interpreter is run, not only found: a version
+# manager's shim may be on PATH with nothing behind it.
+PYTHON ?= $(shell for p in python3.11 python3.13 python3.12 python3; do \
+    "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+
+# A display for the tests of the dock; elsewhere than on Linux there is one, or none is needed.
+XVFB ?= $(if $(filter Linux,$(shell uname -s)),xvfb-run -a)
+
+# More arguments for pytest: make test PYTEST_ARGS="-k convex -x"
+PYTEST_ARGS ?=
+
+# Where the benchmarks find their images.
+export ISR_DATA ?= $(abspath ../shared/data)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help env demo app test test-slow test-qt6 lint format bench wheel-check system-deps clean distclean
+
+help: ## List the targets
+	@awk -F ':[^#]*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+env: $(VENV)/.stamp ## Build .venv
+
+demo: $(VENV)/.stamp ## Segment the built-in example and print the certificates
+	$(BIN)/napari-isr demo
+
+app: system-deps $(VENV)/.stamp ## Open napari with the dock on the built-in example
+	$(BIN)/napari-isr demo --gui
+
+test: system-deps lint ## Lint, then all tests that are quick
+	$(XVFB) $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-slow: system-deps $(VENV)/.stamp ## The tests marked slow
+	$(XVFB) $(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+test-qt6: system-deps $(VENV_QT6)/.stamp ## The tests marked gui, on PyQt6 in an environment of its own
+	QT_API=pyqt6 PYTEST_QT_API=pyqt6 $(XVFB) $(VENV_QT6)/bin/python -m pytest -m "gui and not slow" $(PYTEST_ARGS)
+
+lint: $(VENV)/.stamp ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.stamp ## Put the code in form and mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.stamp ## The benchmarks; ISR_DATA=FOLDER says where the images are
+	@set -e; for name in $(BENCHMARKS); do \
+	    echo "== benchmarks/$$name.py"; $(BIN)/python "benchmarks/$$name.py"; done
+
+wheel-check: $(VENV)/.stamp ## Build wheel and sdist, install the wheel, ask npe2 for the plugin
+	$(BIN)/python tools/wheel_check.py
+
+system-deps:
+	@tools/system-deps.sh
+
+clean: ## Remove caches and builds
+	rm -rf build dist htmlcov .coverage .coverage.* \
+	    .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name '.venv*' -prune -o -name .git -prune -o -type d -name __pycache__ -exec rm -rf {} +
+
+distclean: clean ## Remove the environments too
+	rm -rf $(VENV) $(VENV_QT6)
+
+$(VENV)/.stamp: EXTRAS := pyqt5,dev
+$(VENV_QT6)/.stamp: EXTRAS := pyqt6,test
+
+# An environment whose interpreter is gone (a system upgrade) is built anew. Debian's python comes
+# without ensurepip.
+$(VENV)/.stamp $(VENV_QT6)/.stamp: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "No Python >= 3.11 found: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(@D)/bin/python -m pip --version >/dev/null 2>&1 || { \
+	    "$(PYTHON)" -c 'import ensurepip' 2>/dev/null || tools/system-deps.sh \
+	        "$$("$(PYTHON)" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"; \
+	    "$(PYTHON)" -m venv --clear $(@D); }
+	@echo "$(@D): installing the package with [$(EXTRAS)]; the first time takes minutes"
+	@$(@D)/bin/python -m pip install --disable-pip-version-check --no-input -q -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $@

@@ -1,0 +1,71 @@
+"""Scribble segmentation whose masks have a guaranteed shape.
+
+>>> import napari_isr as isr
+>>> isr.shape_names()[0]
+'none'
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_isr.api import project as project
+    from napari_isr.api import segment as segment
+    from napari_isr.certificates import Certificate as Certificate
+    from napari_isr.errors import InputError as InputError
+    from napari_isr.frame import Frame as Frame
+    from napari_isr.results import ObjectResult as ObjectResult
+    from napari_isr.results import Result as Result
+    from napari_isr.samples import load_sample as load_sample
+    from napari_isr.segmenter import Segmenter as Segmenter
+    from napari_isr.segmenter import Update as Update
+    from napari_isr.shapes.registry import ShapeSpec as ShapeSpec
+    from napari_isr.shapes.registry import shape_names as shape_names
+
+# Torch takes a second to load, and napari imports every plugin's package: load on first use.
+_HOMES = {
+    "Certificate": "certificates",
+    "Frame": "frame",
+    "InputError": "errors",
+    "ObjectResult": "results",
+    "Result": "results",
+    "Segmenter": "segmenter",
+    "ShapeSpec": "shapes.registry",
+    "Update": "segmenter",
+    "load_sample": "samples",
+    "project": "api",
+    "segment": "api",
+    "shape_names": "shapes.registry",
+}
+
+__all__ = [
+    "Certificate",
+    "Frame",
+    "InputError",
+    "ObjectResult",
+    "Result",
+    "Segmenter",
+    "ShapeSpec",
+    "Update",
+    "load_sample",
+    "project",
+    "segment",
+    "shape_names",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use."""
+    if name == "__version__":
+        return importlib.metadata.version("napari-isr")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'napari_isr' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"napari_isr.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """Public names."""
+    return [*__all__, "__version__"]

@@ -1,0 +1,194 @@
+"""The two calls: project unaries on a shape, segment an image from strokes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from napari_isr.device import resolve_device
+from napari_isr.errors import InputError
+from napari_isr.evidence import EvidenceGrid, evidence_from_probability
+from napari_isr.fitting.projection import project_shape
+from napari_isr.frame import Frame
+from napari_isr.results import ObjectResult, Result
+from napari_isr.segmenter import Segmenter
+from napari_isr.shapes.registry import ShapeSpec
+from napari_isr.strokes import FIRST_OBJECT, Strokes
+
+__all__ = ["project", "segment"]
+
+
+def project(
+    unaries: npt.ArrayLike,
+    shape: str | ShapeSpec = "convex",
+    *,
+    axes: str | None = None,
+    spacing: Sequence[float] = (),
+    balance: float | None = None,
+    device: str = "auto",
+    seed: int = 0,
+) -> Result:
+    """Find the shape nearest to probabilities or a mask (eq. 1 of the source).
+
+    Parameters
+    ----------
+    unaries : (n1, ..., nd) array
+        Probability of the foreground in [0, 1], or a bool mask; 2 to 4 axes.
+    shape : str or ShapeSpec, optional
+        For example ``"convex"`` or ``"convex:pieces=24"``.
+    axes : str, optional
+        What the axes are: ``"yx"``, ``"zyx"``, ``"tyx"`` or ``"tzyx"``.
+    spacing : sequence of float, optional
+        Distance of pixel centres along each axis. Default: 1 each.
+    balance : float, optional
+        Total weight of the foreground, in (0, 1), the background gets the rest; the published
+        settings are 0.4. Default: every pixel counts the same.
+    device : {"auto", "cpu", "cuda", "mps"}, optional
+        Where to compute.
+    seed : int, optional
+        Kept in the report; a projection draws nothing at random.
+
+    Returns
+    -------
+    Result
+        With the one object 2.
+
+    Raises
+    ------
+    InputError
+        If an argument does not fit; the sentence says how to mend it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import napari_isr as isr
+    >>> row, column = np.mgrid[:64, :64]
+    >>> disc = (row - 30) ** 2 + (column - 30) ** 2 < 400
+    >>> disc[20:25, :40] = False  # hidden by a branch
+    >>> bool(isr.project(disc).mask[22, 30])
+    True
+    """
+    probability = read_unaries(unaries)
+    check_axes(axes, probability.ndim)
+    frame = Frame(probability.shape, tuple(spacing))
+    if balance is not None and not 0 < balance < 1:
+        raise InputError(f"balance must lie between 0 and 1, not {balance}")
+    spec = ShapeSpec.parse(shape)
+    where = resolve_device(device)
+    module, objective = spec.build(frame.ndim), None
+    start = time.perf_counter()
+    if module is not None:
+        module = module.to(where)
+        values = torch.from_numpy(probability).to(where)
+        grid = EvidenceGrid(evidence_from_probability(values, balance), frame.axes(values))
+        for state in project_shape(module, grid):
+            objective = state.objective
+    fitted = time.perf_counter()
+    item = ObjectResult.freeze(
+        module,
+        label=FIRST_OBJECT,
+        shape_name=str(spec),
+        frame=frame,
+        probability=probability,
+        objective=objective,
+    )
+    _ = item.certificate
+    item.seconds = {"projection": fitted - start, "render": time.perf_counter() - fitted}
+    return Result({FIRST_OBJECT: item}, str(where), seed)
+
+
+def segment(
+    image: Any,
+    scribbles: Any,
+    shape: str | ShapeSpec | Mapping[int, str | ShapeSpec] = "convex",
+    *,
+    mode: str = "auto",
+    predictor: str = "auto",
+    features: str | Sequence[str] = "auto",
+    axes: str | None = None,
+    spacing: Sequence[float] = (),
+    device: str = "auto",
+    seed: int = 0,
+) -> Result:
+    """Segment objects from a few strokes.
+
+    Parameters
+    ----------
+    image : (n1, ..., nd) or (n1, ..., nd, c) array
+        Grey, or with channels last.
+    scribbles : (n1, ..., nd) integer array
+        0 unlabelled, 1 background, 2, 3, ... objects.
+    shape : str, ShapeSpec or mapping, optional
+        One shape for all objects, or by label, ``{2: "convex", 3: "none"}``.
+    mode, predictor, features, device : str, optional
+        ``"auto"`` is the default by measurement.
+    axes : str, optional
+        What the axes are: ``"yx"``, ``"zyx"``, ``"tyx"`` or ``"tzyx"``.
+    spacing : sequence of float, optional
+        Distance of pixel centres along each axis. Default: 1 each.
+    seed : int, optional
+        Two calls with one seed on one machine give the same result.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    InputError
+        If an argument does not fit; the sentence says how to mend it.
+    """
+    strokes = Strokes.read(scribbles)
+    check_axes(axes, len(strokes.shape))
+    segmenter = Segmenter(
+        image,
+        ndim=len(strokes.shape),
+        spacing=spacing,
+        predictor=predictor,
+        features=features,
+        mode=mode,
+        device=device,
+        seed=seed,
+    )
+    for _ in segmenter.run(strokes, shape):
+        pass
+    return segmenter.result
+
+
+def read_unaries(unaries: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """Check probabilities or a mask, and return them as float32.
+
+    Raises
+    ------
+    InputError
+        If values are not finite or lie outside [0, 1].
+    """
+    array = np.asarray(unaries)
+    if array.dtype.kind not in "buif":
+        raise InputError(f"the unaries hold {array.dtype} values: probabilities are needed")
+    if array.size and not np.isfinite(array).all():
+        raise InputError(
+            "the unaries hold NaN or infinite values: replace them, for example with 0.5"
+        )
+    if array.size and (array.min() < 0 or array.max() > 1):
+        raise InputError(
+            f"the unaries range from {array.min():g} to {array.max():g}: probabilities in [0, 1] "
+            "or a mask are needed"
+        )
+    return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def check_axes(axes: str | None, ndim: int) -> None:
+    """Raise an InputError unless ``axes`` names ``ndim`` axes in the order t, z, y, x."""
+    if axes is None:
+        return
+    known = ("yx", "zyx", "tyx", "tzyx")
+    if axes not in known:
+        raise InputError(f"axes must be one of {', '.join(known)}, not '{axes}'")
+    if len(axes) != ndim:
+        raise InputError(f"axes '{axes}' names {len(axes)} axes, but the array has {ndim}")

@@ -1,0 +1,254 @@
+"""Evidence: what the unaries say for and against an object, on a grid of cells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from napari_isr.frame import Frame
+
+__all__ = [
+    "Evidence",
+    "EvidenceGrid",
+    "SampledEvidence",
+    "base_axes",
+    "evidence_from_probability",
+]
+
+BASE_CELLS = 128**2  # points at which sampled unaries are evaluated to see the whole image
+
+
+class Evidence(Protocol):
+    """What a fit asks of the unaries: sums over blocks of pixels, everywhere or where needed."""
+
+    @property
+    def ndim(self) -> int:
+        """Number of coordinates."""
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of finest cells along each axis."""
+
+    @property
+    def cell(self) -> float:
+        """Longest side of the finest cell, in shape coordinates."""
+
+    def block_for(self, cells: int) -> int:
+        """Side of blocks, a power of two, such that at most ``cells`` of them cover the image."""
+
+    def coarsen(self, block: int) -> EvidenceGrid:
+        """Evidence of all blocks of ``block`` pixels along each axis."""
+
+    def cells(self, block: int, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Centres (n, d) and evidence (n,) of the blocks with the given indices (n, d)."""
+
+
+@dataclass(frozen=True)
+class EvidenceGrid:
+    """Signed weights of grid cells: positive for foreground, negative for background.
+
+    A binary set that minimises the squared error to the unaries ``p`` is one that maximises the
+    sum of ``2 p - 1`` inside, because ``(p - 1)**2 - p**2 = 1 - 2 p``. Sums over blocks of cells
+    keep that objective exactly, as long as no block is cut by the boundary.
+
+    Parameters
+    ----------
+    values : (n1, ..., nd) tensor
+        Evidence of each cell.
+    axes : tuple of (ni,) tensors
+        Shape coordinates of the cells' centres along each axis.
+    """
+
+    values: Tensor
+    axes: tuple[Tensor, ...]
+
+    @property
+    def ndim(self) -> int:
+        """Number of coordinates."""
+        return self.values.ndim
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of cells along each axis."""
+        return tuple(self.values.shape)
+
+    @cached_property
+    def points(self) -> Tensor:
+        """Centres of all cells (n, d), the last axis running fastest."""
+        return torch.stack(torch.meshgrid(*self.axes, indexing="ij"), dim=-1).flatten(0, -2)
+
+    @cached_property
+    def cell(self) -> float:
+        """Longest side of a cell, in shape coordinates."""
+        steps = [float(axis[1] - axis[0]) for axis in self.axes if len(axis) > 1]
+        return max(steps, default=1.0)
+
+    def coarsen(self, block: int) -> EvidenceGrid:
+        """Sum over blocks of ``block`` cells along each axis; the last block may be smaller."""
+        if block == 1:
+            return self
+        values, axes = self.values, []
+        for dim, axis in enumerate(self.axes):
+            values = _fold(values, dim, block).sum(dim + 1)
+            members = _fold(torch.ones_like(axis), 0, block).sum(1)
+            axes.append(_fold(axis, 0, block).sum(1) / members)
+        return EvidenceGrid(values, tuple(axes))
+
+    def block_for(self, cells: int) -> int:
+        """Side of blocks, a power of two, such that at most ``cells`` of them cover the grid."""
+        return _block_for(self.values.shape, cells)
+
+    def cells(self, block: int, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Centres (n, d) and evidence (n,) of the blocks with the given indices (n, d)."""
+        level = self.coarsen(block)
+        columns = index.unbind(1)
+        points = [axis[i] for axis, i in zip(level.axes, columns, strict=True)]
+        return torch.stack(points, dim=1), level.values[columns]
+
+
+class SampledEvidence:
+    """Evidence of unaries that are evaluated at few points, whatever the size of the image.
+
+    Parameters
+    ----------
+    probability : callable
+        Maps pixel coordinates (n, d) to the probability of the foreground (n,).
+    frame : Frame
+        The image.
+    base : tensor, optional
+        Probabilities at :func:`base_points`, if they are known already.
+    """
+
+    def __init__(
+        self,
+        probability: Callable[[Tensor], Tensor],
+        frame: Frame,
+        base: Tensor | None = None,
+    ) -> None:
+        self.probability, self.frame = probability, frame
+        self.base_block = _block_for(frame.shape, BASE_CELLS)
+        self._known = base
+
+    @property
+    def ndim(self) -> int:
+        """Number of coordinates."""
+        return self.frame.ndim
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of pixels along each axis."""
+        return self.frame.shape
+
+    @property
+    def cell(self) -> float:
+        """Longest side of a pixel, in shape coordinates."""
+        return self.frame.pixel
+
+    def block_for(self, cells: int) -> int:
+        """Side of blocks, a power of two, such that at most ``cells`` of them cover the image."""
+        return _block_for(self.frame.shape, cells)
+
+    @cached_property
+    def base(self) -> EvidenceGrid:
+        """Evidence of the smallest blocks that are evaluated all over the image."""
+        axes = base_axes(self.frame)
+        sizes = [len(axis) for axis in axes]
+        index = torch.cartesian_prod(*(torch.arange(n) for n in sizes))
+        points, values = self.cells(self.base_block, index, self._known)
+        places = points.unflatten(0, sizes)
+        centres = [places.movedim(dim, 0).flatten(1, -2)[:, 0, dim] for dim in range(self.ndim)]
+        return EvidenceGrid(values.unflatten(0, sizes), tuple(centres))
+
+    def coarsen(self, block: int) -> EvidenceGrid:
+        """Evidence of all blocks, not finer than :attr:`base`."""
+        return self.base.coarsen(max(1, block // self.base_block))
+
+    def cells(
+        self, block: int, index: Tensor, known: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Centres (n, d) and evidence (n,) of the blocks with the given indices (n, d).
+
+        A block is judged by the pixel at its centre.
+        """
+        last = torch.tensor(self.frame.shape, device=index.device) - 1
+        low = index * block
+        high = torch.minimum(low + block - 1, last)
+        share = (high - low + 1).prod(1).double() / math.prod(self.frame.shape)
+        centre = (low + high).double() / 2
+        probability = self.probability(centre.floor()) if known is None else known.flatten()
+        values = (2 * probability - 1) * share.to(probability)
+        return self.frame.to_shape(centre).to(probability), values
+
+
+def base_axes(frame: Frame) -> list[npt.NDArray[np.float64]]:
+    """Pixels along each axis that stand for the whole image, whatever its size.
+
+    Parameters
+    ----------
+    frame : Frame
+        The image.
+
+    Returns
+    -------
+    list of (ni,) arrays
+        Pixel coordinates; together at most ``BASE_CELLS`` points.
+    """
+    block = _block_for(frame.shape, BASE_CELLS)
+    axes = []
+    for size in frame.shape:
+        low = np.arange(0, size, block)
+        axes.append(np.floor((low + np.minimum(low + block, size) - 1) / 2))
+    return axes
+
+
+def evidence_from_probability(probability: Tensor, balance: float | None = None) -> Tensor:
+    """Evidence of cells from the probability of the foreground.
+
+    Parameters
+    ----------
+    probability : tensor
+        Values in [0, 1]; 0.5 says nothing.
+    balance : float, optional
+        Total weight of all positive evidence, in (0, 1); negative evidence gets the rest. The
+        published settings are 0.4. Default: every pixel counts the same, so that the best shape
+        explains the most pixels.
+
+    Returns
+    -------
+    tensor
+        Evidence of the same size whose absolute values sum to at most 1.
+    """
+    evidence = 2 * probability - 1
+    if balance is None:
+        return evidence / max(evidence.numel(), 1)
+    positive, negative = evidence.clamp_min(0), evidence.clamp_max(0)
+    tiny = torch.finfo(evidence.dtype).tiny
+    return balance * positive / positive.sum().clamp_min(tiny) + (
+        1 - balance
+    ) * negative / negative.sum().abs().clamp_min(tiny)
+
+
+def _block_for(sizes: Sequence[int], cells: int) -> int:
+    block = 1
+    while math.prod(-(-n // block) for n in sizes) > max(cells, 1):
+        block *= 2
+    return block
+
+
+def _fold(values: Tensor, dim: int, step: int) -> Tensor:
+    """Split one axis into (blocks, step), padded with zeros at the end."""
+    size = values.shape[dim]
+    blocks = -(-size // step)
+    if blocks * step != size:
+        padding = list(values.shape)
+        padding[dim] = blocks * step - size
+        values = torch.cat([values, values.new_zeros(padding)], dim=dim)
+    return values.unflatten(dim, (blocks, step))

@@ -1,0 +1,89 @@
+"""An image as floats: channels told from axes, values brought to about [0, 1]."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_isr.errors import InputError
+
+__all__ = ["SourceImage"]
+
+SAMPLE = 200_000  # pixels from which the range of values is estimated
+PERCENTILES = (0.5, 99.5)
+
+
+class SourceImage:
+    """Pixels of an image with its channels last, read where they are needed.
+
+    8-bit values are divided by 255. Other integers and floats outside [0, 1] are scaled per
+    channel from their 0.5 to their 99.5 percentile, so that a 12-bit camera image in 16 bits, or
+    a few hot pixels, do not leave everything black. Transparency of an RGBA image is dropped.
+
+    Parameters
+    ----------
+    data : (..., ) array
+        Grey (n1, ..., nd) or with channels (n1, ..., nd, c); bool, integer or float.
+    ndim : int
+        Number of axes that are not channels (that of the strokes).
+
+    Raises
+    ------
+    InputError
+        If the number of axes does not fit, or values are not finite or not real numbers.
+    """
+
+    def __init__(self, data: Any, ndim: int) -> None:
+        array = data if hasattr(data, "shape") and hasattr(data, "dtype") else np.asarray(data)
+        if array.ndim not in (ndim, ndim + 1):
+            raise InputError(
+                f"the image has {array.ndim} axes, but the strokes have {ndim}: the image must "
+                "have the same axes, or one more, last one for channels"
+            )
+        if array.dtype.kind not in "buif":
+            raise InputError(f"the image holds {array.dtype} values: real numbers are needed")
+        self.has_channels = array.ndim == ndim + 1
+        self.data = array[..., :3] if self.has_channels and array.shape[-1] == 4 else array
+        self.shape: tuple[int, ...] = tuple(array.shape[:ndim])
+        self.channels = int(self.data.shape[-1]) if self.has_channels else 1
+        if self.channels == 0 or 0 in self.shape:
+            raise InputError(f"the image is empty (its size is {array.shape})")
+        self._low, self._high = self._range()
+
+    def _range(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        sample = self._sample()
+        if not np.isfinite(sample).all():
+            raise InputError(
+                "the image holds NaN or infinite values: replace them, for example with "
+                "numpy.nan_to_num"
+            )
+        zero, one = np.zeros(self.channels, np.float32), np.ones(self.channels, np.float32)
+        if self.data.dtype.kind == "b":
+            return zero, one
+        if self.data.dtype == np.uint8:
+            return zero, 255 * one
+        if self.data.dtype.kind == "f" and sample.min() >= 0 and sample.max() <= 1:
+            return zero, one
+        low, high = np.percentile(sample, PERCENTILES, axis=0).astype(np.float32)
+        flat = high <= low
+        return np.where(flat, sample.min(0), low), np.where(flat, sample.max(0), high)
+
+    def _sample(self) -> npt.NDArray[np.float32]:
+        """Pixels on a regular grid (n, c); all of them where there are few, or floats."""
+        count = int(np.prod(self.shape))
+        step = 1
+        # Every float is looked at, for a single NaN would spoil the features.
+        if self.data.dtype.kind != "f" or not isinstance(self.data, np.ndarray):
+            step = max(1, int((count / SAMPLE) ** (1 / len(self.shape))))
+        part = self.data[tuple(slice(None, None, step) for _ in self.shape)]
+        return np.asarray(part).reshape(-1, self.channels).astype(np.float32)
+
+    def at(self, points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+        """Scaled values (n, c) of the pixels nearest to pixel coordinates (n, d)."""
+        last = np.array(self.shape) - 1
+        index = np.clip(np.rint(points), 0, last).astype(np.int64)
+        values = np.asarray(self.data[tuple(index.T)], dtype=np.float32)
+        span = np.maximum(self._high - self._low, 1e-12)
+        return (values.reshape(len(index), self.channels) - self._low) / span

@@ -1,0 +1,155 @@
+"""The projection (eq. 1 of the source): the shape nearest to the unaries."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from napari_isr.errors import InputError
+from napari_isr.evidence import Evidence
+from napari_isr.fitting.sampling import Samples, boundary_samples
+from napari_isr.fitting.solver import minimise
+from napari_isr.shapes.base import Shape, Stage
+
+__all__ = ["ProjectionState", "project_shape"]
+
+BUDGET = 2048  # sample points of a stage
+START_CELLS = 4096
+WARM_STAGES = 2
+
+
+@dataclass(frozen=True)
+class ProjectionState:
+    """State of a projection after one step; the shape itself is improved in place.
+
+    Parameters
+    ----------
+    progress : float
+        From 0 to 1.
+    objective : float
+        Weighted squared error of the sigmoid at the current samples.
+    done : bool
+        True in the last state.
+    """
+
+    progress: float
+    objective: float
+    done: bool = False
+
+
+def project_shape(
+    shape: Shape,
+    evidence: Evidence,
+    *,
+    strokes: Samples | None = None,
+    warm: bool = False,
+    budget: int = BUDGET,
+) -> Iterator[ProjectionState]:
+    """Fit a shape to evidence, from soft and simple to sharp and free.
+
+    The result depends on the arguments only: cells are sampled on a fixed pattern. The generator
+    may be closed after any state and the fit taken up later with ``warm=True``.
+
+    Parameters
+    ----------
+    shape : Shape
+        Improved in place; on the device and of the dtype of the evidence.
+    evidence : Evidence
+        Evidence for and against the object.
+    strokes : Samples, optional
+        Further points, with weights of their own.
+    warm : bool, optional
+        Start from the shape's current parameters where they fit better than a fresh start.
+    budget : int, optional
+        About how many points each stage looks at.
+
+    Yields
+    ------
+    ProjectionState
+
+    Raises
+    ------
+    InputError
+        If no evidence is for the object.
+    """
+    if not _any_foreground(evidence) and (strokes is None or not bool(strokes.target.any())):
+        raise InputError(
+            "no pixel is more likely object than background, so there is nothing to fit: "
+            "draw a stroke in the object, or check that the unaries are above 0.5 inside it"
+        )
+    fit = _Fit(shape, evidence, strokes, budget)
+    stages = fit.begin(warm)
+    fallback = copy.deepcopy(shape.state_dict())
+    total, before = sum(stage.iterations for stage in stages), 0
+    objective = float("inf")
+    for stage in stages:
+        for step in fit.run(stage):
+            objective = step
+            before += 1
+            yield ProjectionState(min(before / total, 0.99), objective)
+        before = sum(s.iterations for s in stages[: stages.index(stage) + 1])
+    fit.keep_if_better(fallback, stages[-1])
+    yield ProjectionState(1.0, objective, done=True)
+
+
+def _any_foreground(evidence: Evidence) -> bool:
+    return bool((evidence.coarsen(1).values > 0).any())
+
+
+class _Fit:
+    """One projection: the shape, what it is fitted to, and how finely that is sampled."""
+
+    def __init__(
+        self, shape: Shape, evidence: Evidence, strokes: Samples | None, budget: int
+    ) -> None:
+        self.shape, self.evidence, self.strokes, self.budget = shape, evidence, strokes, budget
+
+    def samples(self) -> Samples:
+        samples = boundary_samples(self.evidence, self.shape, self.budget)
+        return samples if self.strokes is None else samples + self.strokes
+
+    def begin(self, warm: bool) -> Sequence[Stage]:
+        """Load the best start and return the stages to go through."""
+        coarse = self.evidence.coarsen(self.evidence.block_for(START_CELLS))
+        samples = Samples.from_evidence(coarse.points, coarse.values.flatten())
+        stages = self.shape.stages
+        starts = self.shape.starts(coarse)
+        if warm:
+            starts.insert(0, copy.deepcopy(self.shape.state_dict()))
+        scores = [self._score(start, samples) for start in starts]
+        best = scores.index(max(scores))
+        self.shape.load_state_dict(starts[best])
+        return stages[-WARM_STAGES:] if warm and best == 0 else stages
+
+    def _score(self, start: dict[str, Tensor], samples: Samples) -> float:
+        self.shape.load_state_dict(start)
+        with torch.no_grad():
+            return samples.evidence_inside(self.shape(samples.points))
+
+    def run(self, stage: Stage) -> Iterator[float]:
+        """Objective after each step of one stage."""
+        self._sharpen(stage)
+        free = self.shape.simple_parameters() if stage.simple else None
+        for step in minimise(self.shape, self.samples(), iterations=stage.iterations, free=free):
+            yield step.objective
+
+    def _sharpen(self, stage: Stage) -> None:
+        # A slope much steeper than a cell cannot be seen at the samples: it would only make the
+        # objective flat between them.
+        limit = 3 * self.shape.scale / self.evidence.cell
+        self.shape.sharpness.copy_(torch.clamp(limit, min=2.0, max=stage.sharpness))
+
+    def keep_if_better(self, fallback: dict[str, Tensor], last: Stage) -> None:
+        """Return to where the fit began if it lost evidence, so that it never collapses."""
+        samples = self.samples()
+        with torch.no_grad():
+            reached = samples.evidence_inside(self.shape(samples.points))
+            final = copy.deepcopy(self.shape.state_dict())
+            self.shape.load_state_dict(fallback)
+            self._sharpen(last)
+            if samples.evidence_inside(self.shape(samples.points)) <= reached:
+                self.shape.load_state_dict(final)

@@ -1,0 +1,209 @@
+"""Solvers: generators that improve a shape's parameters in place, one yield per step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from napari_isr.fitting.sampling import Samples
+from napari_isr.optim import Adam
+from napari_isr.shapes.base import Shape
+
+__all__ = ["Step", "adam", "levenberg_marquardt", "minimise"]
+
+SECOND_ORDER_LIMIT = 600  # parameters; beyond, the normal equations cost more than they bring
+
+
+@dataclass(frozen=True)
+class Step:
+    """State of a fit after one step.
+
+    Parameters
+    ----------
+    iteration : int
+        Steps so far.
+    objective : float
+        Weighted squared error of the sigmoid at the samples.
+    converged : bool
+        True at the last step, if the stopping rule ended the fit.
+    """
+
+    iteration: int
+    objective: float
+    converged: bool
+
+
+def minimise(
+    shape: Shape,
+    samples: Samples,
+    *,
+    iterations: int,
+    tolerance: float = 1e-3,
+    free: Tensor | None = None,
+) -> Iterator[Step]:
+    """Fit a shape with the solver that suits its number of parameters.
+
+    Parameters
+    ----------
+    shape : Shape
+        Improved in place; its current parameters are the (warm) start.
+    samples : Samples
+        What to fit.
+    iterations : int
+        Steps of the second-order method at most; the first-order one takes 20 times as many.
+    tolerance : float, optional
+        Stop when two steps in a row improve the objective by less than this part of it.
+    free : (q,) tensor of int, optional
+        Entries of the parameter vector to fit; default: all.
+
+    Yields
+    ------
+    Step
+    """
+    count = sum(p.numel() for p in shape.parameters()) if free is None else len(free)
+    if count <= SECOND_ORDER_LIMIT:
+        solver, tempo = levenberg_marquardt, 1
+    else:
+        solver, tempo = adam, 20
+    yield from solver(
+        shape, samples, iterations=tempo * iterations, tolerance=tolerance / tempo, free=free
+    )
+
+
+def levenberg_marquardt(
+    shape: Shape,
+    samples: Samples,
+    *,
+    iterations: int,
+    tolerance: float = 1e-3,
+    free: Tensor | None = None,
+    damping: float = 1e-2,
+) -> Iterator[Step]:
+    """Damped Gauss-Newton steps on the squared error of the sigmoid.
+
+    Parameters
+    ----------
+    shape, samples, iterations, tolerance, free
+        As for :func:`minimise`.
+    damping : float, optional
+        First weight of the diagonal of the normal matrix; lowered after a good step, raised
+        after a bad one.
+
+    Yields
+    ------
+    Step
+
+    References
+    ----------
+    .. [1] Marquardt, "An algorithm for least-squares estimation of nonlinear parameters", 1963.
+    .. [2] Nielsen, "Damping parameter in Marquardt's method", 1999 (how the damping follows the
+       ratio of actual to predicted gain).
+    """
+    vector = shape.vector()
+    factor, slow = 2.0, 0
+    normal, gradient, objective = _normal_equations(shape, samples, free)
+    for iteration in range(1, iterations + 1):
+        step, predicted = _damped_step(normal, gradient, damping)
+        trial = _moved(vector, step.to(vector.dtype), free)
+        shape.load_vector(trial)
+        with torch.no_grad():
+            reached = float(samples.objective(shape(samples.points)))
+        gain = (objective - reached) / max(predicted, 1e-300)
+        if gain > 0 and math.isfinite(reached):
+            slow = slow + 1 if objective - reached < tolerance * objective else 0
+            vector = trial
+            normal, gradient, objective = _normal_equations(shape, samples, free)
+            damping = max(1e-9, damping * max(1 / 5, 1 - (2 * min(gain, 2.0) - 1) ** 3))
+            factor = 2.0
+        else:
+            shape.load_vector(vector)
+            damping, factor = damping * factor, factor * 2
+        converged = slow >= 2 or damping > 1e9 or objective < 1e-12
+        yield Step(iteration, objective, converged)
+        if converged:
+            return
+
+
+def _moved(vector: Tensor, step: Tensor, free: Tensor | None) -> Tensor:
+    return vector + step if free is None else vector.index_add(0, free, step)
+
+
+def _normal_equations(
+    shape: Shape, samples: Samples, free: Tensor | None
+) -> tuple[Tensor, Tensor, float]:
+    """Gauss-Newton matrix (p, p), gradient (p,) and objective."""
+    with torch.no_grad():
+        logit, jacobian = shape.logit_and_jacobian(samples.points)
+        if free is not None:
+            jacobian = jacobian[:, free]
+        inside = torch.sigmoid(logit)
+        scale = samples.weight.sqrt()
+        residual = scale * (inside - samples.target)
+        scale = scale * inside * (1 - inside)
+        # Far from the boundary the sigmoid is flat: those rows are zero and are left out.
+        live = (scale > 1e-4 * scale.max()).nonzero()[:, 0]
+        jacobian = jacobian[live] * scale[live, None]
+        normal = (jacobian.T @ jacobian).double()
+        gradient = (jacobian.T @ residual[live]).double()
+        return normal, gradient, float(residual @ residual)
+
+
+def _damped_step(normal: Tensor, gradient: Tensor, damping: float) -> tuple[Tensor, float]:
+    diagonal = normal.diagonal()
+    # The floor keeps parameters that no sample feels from running away.
+    scale = diagonal + 1e-3 * diagonal.mean() + 1e-30
+    factor, failed = torch.linalg.cholesky_ex(normal + torch.diag(damping * scale))
+    if int(failed):
+        return torch.zeros_like(gradient), 0.0
+    step = -torch.cholesky_solve(gradient[:, None], factor)[:, 0]
+    predicted = float(step @ (damping * scale * step - gradient))
+    return step, predicted
+
+
+def adam(
+    shape: Shape,
+    samples: Samples,
+    *,
+    iterations: int,
+    tolerance: float = 1e-4,
+    free: Tensor | None = None,
+    rate: float = 0.02,
+) -> Iterator[Step]:
+    """First-order steps, for shapes with many parameters; the best state seen is kept.
+
+    Parameters
+    ----------
+    shape, samples, iterations, tolerance, free
+        As for :func:`minimise`; the stopping rule looks at windows of 20 steps.
+    rate : float, optional
+        Learning rate, lowered along a half cosine.
+
+    Yields
+    ------
+    Step
+    """
+    optimiser = Adam(shape.parameters(), rate, iterations)
+    fixed = shape.vector()
+    best, best_vector, window = math.inf, fixed, math.inf
+    try:
+        for iteration in range(1, iterations + 1):
+            loss = samples.objective(shape(samples.points))
+            value = float(loss.detach())
+            if value < best:
+                best, best_vector = value, shape.vector()
+            optimiser.step(loss)
+            if free is not None:
+                shape.load_vector(fixed.index_copy(0, free, shape.vector()[free]))
+            converged = False
+            if iteration % 20 == 0:
+                converged = window - best < tolerance * 20 * best
+                window = best
+            yield Step(iteration, best, converged)
+            if converged:
+                return
+    finally:
+        shape.load_vector(best_vector)

@@ -1,0 +1,124 @@
+"""The per-pixel classifier: a small ensemble of multilayer perceptrons."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from napari_isr.optim import Adam
+
+__all__ = ["Fcn"]
+
+MEMBERS = 4
+WIDTH = 16
+COLD_STEPS, WARM_STEPS = 120, 40
+STEPS_PER_YIELD = 10
+BATCH = 128  # stroke pixels of each class in a step
+NOISE = 0.15  # of the features, which have unit variance
+RATE, DECAY = 0.03, 0.1
+SMOOTHING = 0.02  # how far the targets stay from 0 and 1
+
+
+class Fcn(nn.Module):
+    """Per-pixel perceptrons ("fully convolutional" with 1x1 kernels) trained on strokes only.
+
+    Three strokes are thousands of pixels but few independent ones. So the classes are balanced,
+    the features jittered, the weights decayed, and several members that start from different
+    weights vote: where strokes say nothing they disagree, and the probability stays near even.
+
+    Parameters
+    ----------
+    inputs : int
+        Features of a pixel.
+    classes : int
+        Background and objects.
+    seed : int, optional
+        Of the start, the batches and the jitter.
+    """
+
+    name = "fcn"
+
+    def __init__(self, inputs: int, classes: int, seed: int = 0) -> None:
+        super().__init__()
+        self.classes = classes
+        self.seed = seed
+        self.trained = False
+        draw = torch.Generator().manual_seed(seed)
+        sizes = [inputs, WIDTH, WIDTH, classes]
+        self.weights = nn.ParameterList(
+            nn.Parameter(torch.randn(MEMBERS, n, m, generator=draw) * math.sqrt(2 / m))
+            for m, n in zip(sizes[:-1], sizes[1:], strict=True)
+        )
+        self.biases = nn.ParameterList(
+            nn.Parameter(0.3 * torch.randn(MEMBERS, n, 1, generator=draw)) for n in sizes[1:]
+        )
+
+    def forward(self, columns: Tensor) -> Tensor:
+        """Logits (members, classes, n) from features (inputs, n) or (members, inputs, n)."""
+        if columns.ndim == 2:
+            columns = columns.expand(MEMBERS, -1, -1)
+        last = len(self.weights) - 1
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            columns = torch.baddbmm(bias, weight, columns)
+            columns = torch.relu(columns) if layer < last else columns
+        return columns
+
+    @torch.no_grad()
+    def predict(self, features: Tensor) -> Tensor:
+        """Probabilities (n, classes) of features (n, inputs), the members' mean."""
+        return torch.softmax(self(features.T.contiguous()), dim=1).mean(dim=0).T
+
+    def fit(self, features: Tensor, labels: Tensor) -> Iterator[float]:
+        """Train on stroke pixels, going on from the current weights after the first time.
+
+        Parameters
+        ----------
+        features : (n, inputs) tensor
+            Of stroke pixels.
+        labels : (n,) tensor of int
+            Class of each, from 0; every class occurs.
+
+        Yields
+        ------
+        float
+            Progress from 0 to 1; the predictor can be used after every yield.
+        """
+        steps = WARM_STEPS if self.trained else COLD_STEPS
+        optimiser = Adam(self.parameters(), RATE / (2 if self.trained else 1), steps, DECAY)
+        draw = torch.Generator(features.device).manual_seed(self.seed)
+        columns, members = features.T.contiguous(), _Members(labels, self.classes)
+        for step in range(1, steps + 1):
+            batch = columns[:, members.draw(draw)].movedim(1, 0)
+            noise = torch.randn(batch.shape, generator=draw, device=batch.device, dtype=batch.dtype)
+            optimiser.step(self._loss(batch + NOISE * noise))
+            if step % STEPS_PER_YIELD == 0 or step == steps:
+                self.trained = True
+                yield step / steps
+
+    def _loss(self, batch: Tensor) -> Tensor:
+        """Cross-entropy with smoothed targets; the classes lie in blocks of equal length."""
+        logs = torch.log_softmax(self(batch), dim=1).unflatten(2, (self.classes, -1)).mean(3)
+        right = logs.diagonal(dim1=1, dim2=2).mean()
+        return -(1 - SMOOTHING) * right - SMOOTHING * logs.mean()
+
+
+class _Members:
+    """Draws balanced batches: for every member, equally many pixels of each class."""
+
+    def __init__(self, labels: Tensor, classes: int) -> None:
+        self.index = [(labels == k).nonzero()[:, 0] for k in range(classes)]
+
+    def draw(self, generator: torch.Generator) -> Tensor:
+        """Indices (members, classes * BATCH), class by class."""
+        chosen = [
+            index[
+                torch.randint(
+                    len(index), (MEMBERS, BATCH), generator=generator, device=index.device
+                )
+            ]
+            for index in self.index
+        ]
+        return torch.cat(chosen, dim=1)

@@ -1,0 +1,236 @@
+"""Masks and sub-pixel contours at any resolution, straight from a logit."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from skimage.measure import find_contours
+
+from napari_isr.frame import Frame, grid_points
+from napari_isr.shapes.base import Shape
+
+__all__ = ["ShapeLogit", "contours_of", "contours_on_grid", "mask_on_grid"]
+
+Logit = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
+
+CHUNK = 16_384  # points between two yields: a few milliseconds
+BLOCK_RATIO = 8
+BLOCKS = (64, 8, 1)  # sides of the blocks that are decided at once
+DOUBT = 0.02  # logits nearer to zero than this are computed again in double precision
+REFINEMENTS = 6
+OUTSIDE = -1e3
+
+
+class ShapeLogit:
+    """Logit of a shape at pixel coordinates, exact in sign.
+
+    Single precision decides nearly every pixel; the few next to the boundary are computed again
+    in double precision, so that rounding does not break a property on the pixels.
+
+    Parameters
+    ----------
+    shape : Shape
+        A copy is taken: later changes of the shape do not show.
+    frame : Frame
+        The image.
+    """
+
+    def __init__(self, shape: Shape, frame: Frame) -> None:
+        self.frame = frame
+        self.shape = copy.deepcopy(shape).requires_grad_(False)
+        self._double = copy.deepcopy(self.shape).cpu().double()
+
+    @torch.no_grad()
+    def __call__(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Logit (n,) at pixel coordinates (n, d)."""
+        exact = torch.from_numpy(self.frame.to_shape(np.asarray(points, dtype=np.float64)))
+        logit = self.shape(exact.to(self.shape.anchor)).cpu().double()
+        doubt = logit.abs() < DOUBT
+        logit[doubt] = self._double(exact[doubt])
+        return logit.numpy()
+
+    def slopes(self) -> npt.NDArray[np.float64] | None:
+        """Bound of the logit's change per pixel along each axis; None: not known."""
+        bound = self.shape.lipschitz()
+        return (
+            None if bound is None else bound * self.frame.vectors_to_shape(np.ones(self.frame.ndim))
+        )
+
+
+def mask_on_grid(
+    logit: Logit,
+    axes: Sequence[npt.NDArray[np.float64]],
+    slopes: npt.NDArray[np.float64] | None = None,
+) -> Iterator[npt.NDArray[np.bool_] | None]:
+    """Where a logit is positive on the product of axes, in steps of a few milliseconds.
+
+    Where a bound of the slope is known, whole blocks are decided by the logit at their centre,
+    and only those near the boundary are looked at more closely; the mask is the same.
+
+    Parameters
+    ----------
+    logit : callable
+        Maps pixel coordinates (n, d) to values (n,).
+    axes : sequence of (ni,) arrays
+        Pixel coordinates along each axis, rising.
+    slopes : (d,) array, optional
+        Bound of the logit's change per pixel along each axis.
+
+    Yields
+    ------
+    None or (n1, ..., nd) bool array
+        None after each step but the last, so that the work can be stopped; then the mask.
+    """
+    sizes = np.array([len(axis) for axis in axes])
+    mask = np.zeros(sizes, dtype=bool)
+    levels = BLOCKS if slopes is not None else BLOCKS[-1:]
+    open_blocks = np.argwhere(np.ones(-(-sizes // levels[0]), dtype=bool))
+    for block in levels:
+        inside = np.zeros(-(-sizes // block), dtype=bool)
+        undecided = []
+        for start in range(0, len(open_blocks), CHUNK):
+            index = open_blocks[start : start + CHUNK]
+            low, high = index * block, np.minimum((index + 1) * block, sizes) - 1
+            first = np.stack([a[i] for a, i in zip(axes, low.T, strict=True)], axis=1)
+            last = np.stack([a[i] for a, i in zip(axes, high.T, strict=True)], axis=1)
+            values = logit((first + last) / 2)
+            inside[tuple(index[values > 0].T)] = True
+            if slopes is not None and block > 1:
+                reach = np.linalg.norm((last - first) / 2 * slopes, axis=1) + DOUBT
+                undecided.append(index[np.abs(values) <= reach])
+            yield None
+        if block > 1:
+            open_blocks = np.concatenate(undecided)
+            inside[tuple(open_blocks.T)] = False
+        mask |= _enlarged(inside, block, mask.shape)
+        if block > 1:
+            open_blocks = _subdivided(open_blocks, BLOCK_RATIO)
+            block_sizes = -(-sizes // (block // BLOCK_RATIO))
+            open_blocks = open_blocks[(open_blocks < block_sizes).all(axis=1)]
+    yield mask
+
+
+def _enlarged(
+    inside: npt.NDArray[np.bool_], block: int, sizes: Sequence[int]
+) -> npt.NDArray[np.bool_]:
+    for axis, size in enumerate(sizes):
+        if block > 1:
+            inside = inside.repeat(block, axis=axis).take(range(size), axis=axis)
+    return inside
+
+
+def _subdivided(index: npt.NDArray[np.int64], ratio: int) -> npt.NDArray[np.int64]:
+    offsets = np.argwhere(np.ones((ratio,) * index.shape[1], dtype=bool))
+    children: npt.NDArray[np.int64] = (index[:, None] * ratio + offsets).reshape(-1, index.shape[1])
+    return children
+
+
+def contours_of(logit: Logit, frame: Frame, cells: int = 128) -> list[npt.NDArray[np.float64]]:
+    """Closed zero-level contours of a logit in the image, sub-pixel.
+
+    A coarse grid over the image finds where the set is, a finer one over its box finds the
+    contour, and root finding along the grid's edges puts every vertex on the zero level. Where
+    the set leaves the image, the contour follows the image border.
+
+    Parameters
+    ----------
+    logit : callable
+        Maps pixel coordinates (n, 2) to the logit (n,).
+    frame : Frame
+        The image, 2-dimensional.
+    cells : int, optional
+        Cells of the finer grid along each axis.
+
+    Returns
+    -------
+    list of (n, 2) arrays
+        Vertices (row, column) in pixel coordinates, first and last the same.
+    """
+    window = [(-0.5, n - 0.5) for n in frame.shape]
+    for fine in (False, True):
+        axes = [_axis(*w, cells if fine else cells // 2) for w in window]
+        values = logit(grid_points(axes)).reshape([len(a) for a in axes])
+        inside = np.argwhere(_near(values))
+        if not len(inside):
+            return []
+        low, high = inside.min(axis=0), inside.max(axis=0)
+        window = [
+            (a[max(i - 1, 0)], a[min(j + 1, len(a) - 1)])
+            for a, i, j in zip(axes, low, high, strict=True)
+        ]
+    return [_on_level(c, logit, axes) for c in find_contours(_framed(values), 0.0)]
+
+
+def contours_on_grid(
+    values: npt.NDArray[np.floating], axes: Sequence[npt.NDArray[np.float64]], frame: Frame
+) -> list[npt.NDArray[np.float64]]:
+    """Closed zero-level contours of values at grid nodes, by linear interpolation.
+
+    Parameters
+    ----------
+    values : (n1, n2) array
+        Values at the nodes, positive inside.
+    axes : sequence of (ni,) arrays
+        Pixel coordinates of the nodes.
+    frame : Frame
+        The image: contours follow its border where the inside reaches it.
+
+    Returns
+    -------
+    list of (n, 2) arrays
+        Vertices (row, column) in pixel coordinates.
+    """
+    wide = [np.r_[-0.5, a, n - 0.5] for a, n in zip(axes, frame.shape, strict=True)]
+    framed = _framed(np.pad(np.asarray(values, dtype=np.float64), 1, mode="edge"))
+    last = [len(a) - 1 for a in wide]
+    return [_positions(np.clip(c - 1, 0, last), wide) for c in find_contours(framed, 0.0)]
+
+
+def _axis(start: float, stop: float, cells: int) -> npt.NDArray[np.float64]:
+    return np.linspace(start, stop, cells + 1)
+
+
+def _near(values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Grid nodes inside, or so near to zero that the set may lie between the nodes."""
+    change = np.zeros_like(values)
+    for axis in range(values.ndim):
+        step = np.abs(np.diff(values, axis=axis))
+        for part in (slice(None, -1), slice(1, None)):
+            index = tuple(part if a == axis else slice(None) for a in range(values.ndim))
+            change[index] = np.maximum(change[index], step)
+    return (values > 0) | (np.abs(values) <= 1.5 * change)
+
+
+def _framed(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.pad(values, 1, constant_values=OUTSIDE)
+
+
+def _on_level(
+    contour: npt.NDArray[np.float64], logit: Logit, axes: Sequence[npt.NDArray[np.float64]]
+) -> npt.NDArray[np.float64]:
+    """Move the vertices of a marching-squares contour along their grid edges to the zero level."""
+    nodes = contour - 1
+    ends = [_positions(corner(nodes), axes) for corner in (np.floor, np.ceil)]
+    at_ends = [logit(end) for end in ends]
+    swap = at_ends[0] < at_ends[1]
+    outer = np.where(swap[:, None], ends[0], ends[1])
+    inner = np.where(swap[:, None], ends[1], ends[0])
+    crossing = np.minimum(*at_ends) < 0
+    for _ in range(REFINEMENTS):
+        middle = (inner + outer) / 2
+        keep = (logit(middle) > 0)[:, None]
+        inner, outer = np.where(keep, middle, inner), np.where(keep, outer, middle)
+    # Vertices without a crossing lie where the set is cut by the image border.
+    border = _positions(np.clip(nodes, 0, [len(a) - 1 for a in axes]), axes)
+    return np.where(crossing[:, None], (inner + outer) / 2, border)
+
+
+def _positions(
+    nodes: npt.NDArray[np.float64], axes: Sequence[npt.NDArray[np.float64]]
+) -> npt.NDArray[np.float64]:
+    columns = [np.interp(n, np.arange(len(a)), a) for n, a in zip(nodes.T, axes, strict=True)]
+    return np.stack(columns, axis=1)

@@ -1,0 +1,299 @@
+"""What a segmentation gives back: objects with masks, contours, logits and certificates."""
+
+from __future__ import annotations
+
+import copy
+import importlib.metadata
+import platform
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import map_coordinates
+
+from napari_isr.certificates import Certificate, certify
+from napari_isr.errors import InputError
+from napari_isr.frame import Frame
+from napari_isr.rendering import ShapeLogit, contours_of, contours_on_grid, mask_on_grid
+from napari_isr.shapes.base import Shape
+
+__all__ = ["ObjectResult", "Result", "iou", "versions"]
+
+Mask = npt.NDArray[np.bool_]
+Points = npt.NDArray[np.float64]
+PACKAGES = ("napari-isr", "torch", "numpy", "scipy", "scikit-image")
+
+
+def iou(first: Mask, second: Mask) -> float:
+    """Intersection over union of two masks; 1 if both are empty."""
+    union = np.count_nonzero(first | second)
+    return np.count_nonzero(first & second) / union if union else 1.0
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, this package and what its results depend on."""
+    found = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), **found}
+
+
+@dataclass
+class ObjectResult:
+    """One fitted object.
+
+    Parameters
+    ----------
+    label : int
+        Its label in the strokes.
+    shape_name : str
+        The shape as the user would write it, for example ``"convex:pieces=24"``.
+    shape : Shape or None
+        The fitted module; None if no shape was asked for. It is a copy, later fits leave it.
+    frame : Frame
+        The image's frame.
+    probability : (n1, ..., nd) float32 array
+        Foreground probability of the predictor, or the unaries that were given.
+    objective : float or None
+        Weighted squared error of the sigmoid (eq. 1), 0 to 1; None without a shape.
+    seconds : dict
+        Wall time of each stage: ``features, predictor, projection, render``.
+    """
+
+    label: int
+    shape_name: str
+    shape: Shape | None
+    frame: Frame
+    probability: npt.NDArray[np.float32]
+    objective: float | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def _logit(self) -> Callable[[Points], Points]:
+        if self.shape is None:
+            return self._interpolated
+        return ShapeLogit(self.shape, self.frame)
+
+    def _interpolated(self, points: Points) -> Points:
+        values = map_coordinates(
+            self.probability, np.asarray(points).T, order=1, mode="nearest", output=np.float64
+        )
+        values = np.clip(values, 1e-6, 1 - 1e-6)
+        logit: Points = np.log(values) - np.log1p(-values)
+        return logit
+
+    def logit(self, points: npt.ArrayLike) -> Points:
+        """Logit of the shape (without one, of the predictor), positive inside.
+
+        Parameters
+        ----------
+        points : (n, d) array
+            Pixel coordinates (row, column), depth or time first where there is one.
+
+        Returns
+        -------
+        (n,) float64 array
+
+        Raises
+        ------
+        InputError
+            If ``points`` is not an (n, d) array.
+        """
+        array = np.asarray(points, dtype=np.float64)
+        if array.ndim != 2 or array.shape[1] != self.frame.ndim:
+            raise InputError(
+                f"points must be an (n, {self.frame.ndim}) array of pixel coordinates, "
+                f"not one of size {array.shape}"
+            )
+        return self._logit(array)
+
+    @cached_property
+    def mask(self) -> Mask:
+        """The object's pixels (n1, ..., nd), bool."""
+        *_, mask = self.rendering()
+        assert mask is not None
+        return mask
+
+    def rendering(self) -> Iterator[Mask | None]:
+        """Make :attr:`mask` in steps of a few milliseconds; yields None, at last the mask."""
+        if "mask" not in self.__dict__:
+            if self.shape is None:
+                self.__dict__["mask"] = self.probability > 0.5
+            else:
+                for mask in self._mask_on(self.frame.axis_positions()):
+                    if mask is None:
+                        yield None
+                    else:
+                        self.__dict__["mask"] = mask
+        yield self.__dict__["mask"]
+
+    def _mask_on(self, axes: Sequence[Points]) -> Iterator[Mask | None]:
+        slopes = self._logit.slopes() if isinstance(self._logit, ShapeLogit) else None
+        return mask_on_grid(self._logit, axes, slopes)
+
+    def render(
+        self,
+        scale: float | Sequence[float] = 1,
+        *,
+        shape: Sequence[int] | None = None,
+        window: Sequence[tuple[float, float]] | None = None,
+    ) -> Mask:
+        """Mask at any resolution, evaluated afresh, not enlarged.
+
+        Parameters
+        ----------
+        scale : float or sequence of float, optional
+            Output pixels per input pixel, one number or one per axis.
+        shape : sequence of int, optional
+            Size of the output in pixels, instead of ``scale``.
+        window : sequence of (start, stop), optional
+            Part of the image, in input pixels as slices count. Default: all of it.
+
+        Returns
+        -------
+        bool array
+
+        Raises
+        ------
+        InputError
+            If a number does not fit.
+        """
+        if shape is not None:
+            extent = [(0, n) for n in self.frame.shape] if window is None else window
+            if len(shape) != self.frame.ndim or min(shape) < 1:
+                raise InputError(f"shape must hold {self.frame.ndim} positive sizes, not {shape}")
+            scale = [n / (b - a) for n, (a, b) in zip(shape, extent, strict=True)]
+        *_, mask = self._mask_on(self.frame.axis_positions(scale, window))
+        assert mask is not None
+        return mask
+
+    def contours(self, cells: int = 256) -> list[Points]:
+        """Outline of the object, sub-pixel.
+
+        Parameters
+        ----------
+        cells : int, optional
+            How finely the outline is traced: cells across the object.
+
+        Returns
+        -------
+        list of (n, 2) arrays
+            Closed polygons, vertices (row, column).
+
+        Raises
+        ------
+        InputError
+            If the image is not 2-dimensional.
+        """
+        if self.frame.ndim != 2:
+            raise InputError("contours are drawn in 2 dimensions only: render a mask instead")
+        if self.shape is None:
+            return self.predictor_contours()
+        return contours_of(self._logit, self.frame, cells)
+
+    def predictor_contours(self) -> list[Points]:
+        """Outline of the predictor's foreground, as :meth:`contours` gives it."""
+        return contours_on_grid(self.probability - 0.5, self.frame.axis_positions(), self.frame)
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """What was proved and what was checked on :attr:`mask`."""
+        family = self.shape.name if self.shape is not None else "none"
+        promise = self.shape.promise if self.shape is not None else None
+        return certify(family, promise, self.mask, self._logit)
+
+    @cached_property
+    def iou_predictor(self) -> float:
+        """Intersection over union of :attr:`mask` and the predictor's own mask."""
+        return iou(self.mask, self.probability > 0.5)
+
+    @property
+    def area(self) -> float:
+        """Area or volume of the mask in units of the spacing."""
+        return float(np.count_nonzero(self.mask) * np.prod(self.frame.spacing))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for ``report.json``."""
+        return {
+            "shape": self.shape_name,
+            "parameters": self.shape.readable(self.frame) if self.shape is not None else {},
+            "area": self.area,
+            "seconds": {name: round(value, 6) for name, value in self.seconds.items()},
+            "objective": self.objective,
+            "iou_predictor": self.iou_predictor,
+            "certificate": self.certificate.to_dict(),
+        }
+
+    @classmethod
+    def freeze(cls, shape: Shape | None, **fields: Any) -> ObjectResult:
+        """Make a result with a copy of the shape, which a fit may go on changing."""
+        return cls(shape=copy.deepcopy(shape).cpu() if shape is not None else None, **fields)
+
+
+@dataclass(frozen=True)
+class Result:
+    """All objects of one image.
+
+    With a single object, its attributes (``mask``, ``probability``, ``certificate``, ``shape``,
+    ``contours()``, ``render()``, ``logit()``, ...) can be asked of the result itself.
+
+    Parameters
+    ----------
+    objects : mapping of int to ObjectResult
+        By label.
+    device : str
+        Where it was computed.
+    seed : int
+        Of the predictor.
+    """
+
+    objects: Mapping[int, ObjectResult]
+    device: str = "cpu"
+    seed: int = 0
+
+    def __getattr__(self, name: str) -> Any:
+        """Attributes of the only object."""
+        if name.startswith("_") or (not hasattr(ObjectResult, name) and name not in _FIELDS):
+            raise AttributeError(f"a result has no '{name}'")
+        if len(self.objects) != 1:
+            raise AttributeError(
+                f"there are {len(self.objects)} objects: ask one of them, "
+                f"for example result.objects[{min(self.objects, default=2)}].{name}"
+            )
+        return getattr(next(iter(self.objects.values())), name)
+
+    def labels(self, scale: float | Sequence[float] = 1) -> npt.NDArray[np.uint16]:
+        """One label image of all objects; where they overlap, the higher label is on top.
+
+        Parameters
+        ----------
+        scale : float or sequence of float, optional
+            Output pixels per input pixel.
+
+        Returns
+        -------
+        (n1, ..., nd) uint8 or uint16 array
+            0 and the objects' labels.
+        """
+        layers = {
+            label: item.mask if np.all(np.asarray(scale) == 1) else item.render(scale)
+            for label, item in sorted(self.objects.items())
+        }
+        dtype = np.uint8 if max(layers) < 256 else np.uint16
+        image = np.zeros(next(iter(layers.values())).shape, dtype=dtype)
+        for label, mask in layers.items():
+            image[mask] = label
+        return image
+
+    def report(self) -> dict[str, Any]:
+        """Plain values, as ``report.json`` holds them."""
+        return {
+            "objects": {str(label): item.to_dict() for label, item in self.objects.items()},
+            "versions": versions(),
+            "device": self.device,
+            "seed": self.seed,
+        }
+
+
+_FIELDS = frozenset(ObjectResult.__dataclass_fields__)

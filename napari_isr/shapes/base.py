@@ -1,0 +1,158 @@
+"""What every implicit segmentation representation (ISR), here called a shape, has in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
+
+from napari_isr.evidence import EvidenceGrid
+from napari_isr.frame import Frame
+
+__all__ = ["Shape", "ShapeOptions", "Stage"]
+
+
+class ShapeOptions(BaseModel):
+    """Options of a shape, as written after the colon of ``name:option=value,option=value``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a fit, from soft and simple to sharp and free.
+
+    Parameters
+    ----------
+    sharpness : float
+        Slope of the logit across the boundary, per object radius.
+    iterations : int
+        Steps of the second-order solver at most.
+    simple : bool
+        Fit the family's simple parameters only (:meth:`Shape.simple_parameters`).
+    """
+
+    sharpness: float
+    iterations: int
+    simple: bool = False
+
+
+class Shape(nn.Module, ABC):
+    """A function of coordinates whose superlevel set ``{logit > 0}`` is the object.
+
+    The property of the set is in the parametrisation: it holds for every value of the parameters
+    and of the buffers ``anchor``, ``scale`` and ``sharpness``, so no step of any optimiser can
+    break it and nothing is clamped afterwards. Parameters are relative to ``anchor`` and
+    ``scale``, about the object's centre and radius at the start, so that all are of order 1.
+
+    Parameters
+    ----------
+    ndim : int
+        Number of coordinates.
+    options : ShapeOptions, optional
+        Options of the family; default: the family's defaults.
+    """
+
+    name: ClassVar[str]
+    """The name by which users ask for the shape."""
+    promise: ClassVar[str]
+    """One sentence for the user: what is true of the set, whatever the parameters."""
+    Options: ClassVar[type[ShapeOptions]]
+    stages: ClassVar[tuple[Stage, ...]]
+    """The stages of a fit from nothing; a warm fit takes the last ones."""
+    anchor: Tensor
+    scale: Tensor
+    sharpness: Tensor
+
+    def __init__(self, ndim: int, options: ShapeOptions | None = None) -> None:
+        super().__init__()
+        self.ndim = ndim
+        self.options = options if options is not None else self.Options()
+        self.register_buffer("anchor", torch.zeros(ndim))
+        self.register_buffer("scale", torch.tensor(0.5))
+        self.register_buffer("sharpness", torch.tensor(self.stages[-1].sharpness))
+
+    @abstractmethod
+    def forward(self, points: Tensor) -> Tensor:
+        """Logit at points, positive inside.
+
+        Parameters
+        ----------
+        points : (n, d) tensor
+            Shape coordinates (see :class:`napari_isr.frame.Frame`).
+
+        Returns
+        -------
+        (n,) tensor
+        """
+
+    @abstractmethod
+    def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
+        """State dictionaries to start a fit from, the most likely one first.
+
+        Parameters
+        ----------
+        grid : EvidenceGrid
+            A few thousand cells at most.
+
+        Returns
+        -------
+        list of dict
+            To be given to :meth:`torch.nn.Module.load_state_dict`; a fit tries each and keeps
+            the best.
+        """
+
+    @abstractmethod
+    def readable(self, frame: Frame) -> dict[str, Any]:
+        """Parameters a person can read (centre, axis, ...), in pixels of ``frame``."""
+
+    def lipschitz(self) -> float | None:
+        """Bound of the logit's slope within radius 2 of the origin, per unit; None: not known.
+
+        With it, pixels far from the boundary are decided in blocks.
+        """
+        return None
+
+    def simple_parameters(self) -> Tensor | None:
+        """Which entries of :meth:`vector` a simple stage fits (an index tensor); None: all."""
+        return None
+
+    def local(self, points: Tensor) -> Tensor:
+        """Coordinates relative to ``anchor`` in units of ``scale``."""
+        return (points - self.anchor) / self.scale
+
+    def logit_and_jacobian(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Logit (n,) and its derivatives (n, p) by the parameters, in the order of :meth:`vector`.
+
+        The default differentiates :meth:`forward`; families with a closed form override it.
+        """
+        parameters = {name: value.detach() for name, value in self.named_parameters()}
+
+        def at(values: dict[str, Tensor], point: Tensor) -> tuple[Tensor, Tensor]:
+            logit = functional_call(self, values, (point[None],))[0]
+            return logit, logit
+
+        gradients, logit = vmap(grad(at, has_aux=True), in_dims=(None, 0))(parameters, points)
+        columns = [gradients[name].reshape(len(points), -1) for name in parameters]
+        return logit, torch.cat(columns, dim=1)
+
+    def vector(self) -> Tensor:
+        """All parameters as one detached vector (p,)."""
+        return torch.cat([value.detach().reshape(-1) for value in self.parameters()])
+
+    @torch.no_grad()
+    def load_vector(self, vector: Tensor) -> None:
+        """Set all parameters from one vector (p,), as :meth:`vector` gives it."""
+        start = 0
+        for value in self.parameters():
+            value.copy_(vector[start : start + value.numel()].view_as(value))
+            start += value.numel()
+
+    def extra_repr(self) -> str:
+        """Show the options."""
+        return f"ndim={self.ndim}, {self.options}"

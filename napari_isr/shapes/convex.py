@@ -1,0 +1,159 @@
+"""Convex sets: sublevel sets of an input convex neural network (ICNN)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from napari_isr.evidence import EvidenceGrid
+from napari_isr.frame import Frame
+from napari_isr.shapes.base import Shape, ShapeOptions, Stage
+from napari_isr.shapes.ellipsoid import Ellipsoid, best_ellipsoid, directions
+
+__all__ = ["Convex", "ConvexOptions"]
+
+BOUND_RADIUS = 4.0  # the image lies within radius 2, whatever its number of axes
+BOUND_SLOPE = 40.0
+QUIET = -6.0  # hidden weights start near zero: the deep network starts as the shallow one
+
+
+class ConvexOptions(ShapeOptions):
+    """Options of the convex shape."""
+
+    pieces: int = Field(16, ge=4, le=256, description="affine pieces that are smoothly joined")
+    depth: int = Field(1, ge=1, le=6, description="layers; 1 is the log-sum-exp of affine maps")
+    width: int = Field(16, ge=1, le=512, description="units of each hidden layer if depth > 1")
+
+
+class Convex(Shape):
+    r"""``{x : f(x) <= 0}`` for a convex function ``f``, hence a convex set.
+
+    In local coordinates ``y``, with unit normals :math:`n_k`, offsets :math:`b_k` and sharpness
+    :math:`\beta`,
+
+    .. math::
+
+        f(x) = \log \Big( \sum_k \exp(\beta z_k(y)) + \exp(c (\|x\|^2 / R^2 - 1)) \Big),
+        \qquad z_k(y) = n_k^T y - b_k + \mathrm{softplus}(W)_k \, h(y)
+
+    where ``h`` are the hidden layers of an input convex neural network (none with ``depth=1``,
+    the log-sum-exp of affine maps): :math:`h_1 = \mathrm{softplus}(A_1 (y, 1))`,
+    :math:`h_{l+1} = \mathrm{softplus}(\mathrm{softplus}(W_l) h_l + A_{l+1} (y, 1))`. Only the
+    weights :math:`W` on the hidden path must be non-negative, and they are so by
+    reparametrisation; those from the input are free. Softplus and log-sum-exp are convex and
+    non-decreasing, so ``f`` is convex for every value of the parameters. The quadratic term
+    bounds the set by the ball of radius ``R``, twice the reach of any image. The logit is ``-f``.
+
+    References
+    ----------
+    .. [1] Amos, Xu, Kolter, "Input Convex Neural Networks", ICML 2017, section 3.
+    .. [2] Schneider et al., "Implicit Representations for Constrained Image Segmentation",
+       ICML 2024, section 3.
+    """
+
+    name = "convex"
+    promise = "the straight line between any two points of the object stays in the object"
+    Options = ConvexOptions
+    options: ConvexOptions
+    # Offsets first, then the normals too: free normals at a soft boundary let pieces collapse.
+    stages = (
+        Stage(12, 6, simple=True),
+        Stage(25, 5, simple=True),
+        Stage(25, 8),
+        Stage(60, 6),
+        Stage(60, 6),
+    )
+
+    def __init__(self, ndim: int, options: ShapeOptions | None = None) -> None:
+        super().__init__(ndim, options)
+        pieces, width, hidden = self.options.pieces, self.options.width, self.options.depth - 1
+        normals = directions(pieces, ndim, like=self.anchor)
+        self.pieces = nn.Parameter(torch.cat([normals, torch.ones(pieces, 1)], dim=1))
+        looks = [directions(width, ndim, like=self.anchor).roll(i, 0) for i in range(hidden)]
+        self.skip = nn.ParameterList(
+            [nn.Parameter(torch.cat([look, -torch.ones(width, 1)], dim=1)) for look in looks]
+        )
+        sizes = [width] * max(hidden - 1, 0) + [pieces] * min(hidden, 1)
+        self.hidden = nn.ParameterList(
+            [nn.Parameter(torch.full((size, width), QUIET)) for size in sizes]
+        )
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Logit at points; see :meth:`Shape.forward`."""
+        return -torch.logsumexp(self._exponents(points), dim=0)
+
+    def _exponents(self, points: Tensor) -> Tensor:
+        """Exponents (pieces + 1, n); pieces first, for sums over the first axis are faster."""
+        local = self.local(points).T
+        normals = F.normalize(self.pieces[:, :-1], dim=1)
+        z = torch.addmm(-self.pieces[:, -1:], normals, local)
+        if len(self.hidden):
+            z = z + F.softplus(self.hidden[-1]) @ self._hidden(local)
+        bound = BOUND_SLOPE * (points.square().sum(1) / BOUND_RADIUS**2 - 1)
+        return torch.cat([self.sharpness * z, bound[None]])
+
+    def _hidden(self, local: Tensor) -> Tensor:
+        activity = F.softplus(_affine(self.skip[0], local))
+        for skip, weight in zip(list(self.skip)[1:], self.hidden, strict=False):
+            activity = F.softplus(F.softplus(weight) @ activity + _affine(skip, local))
+        return activity
+
+    def logit_and_jacobian(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Closed form for ``depth=1``: shares of the pieces times their derivatives."""
+        if self.options.depth > 1:
+            return super().logit_and_jacobian(points)
+        with torch.no_grad():
+            exponents = self._exponents(points)
+            logit = -torch.logsumexp(exponents, dim=0)
+            share = -self.sharpness * (exponents[:-1] + logit).exp()
+            local = self.local(points).T
+            length = self.pieces[:, :-1].norm(dim=1, keepdim=True)
+            normals = self.pieces[:, :-1] / length
+            along, turned = normals @ local, share / length
+            rows = [
+                turned * (y - n[:, None] * along) for y, n in zip(local, normals.T, strict=True)
+            ]
+            return logit, torch.stack([*rows, -share], dim=1).flatten(0, 1).T
+
+    def lipschitz(self) -> float | None:
+        """Slope of the steepest piece: the gradient is a mean of those of the pieces."""
+        if self.options.depth > 1:
+            return None
+        bound = 2 * BOUND_SLOPE * 2 / BOUND_RADIUS**2
+        return max(float(self.sharpness / self.scale), bound)
+
+    def simple_parameters(self) -> Tensor | None:
+        """Only the offsets of the last layer: support function values, nearly a convex fit."""
+        last = self.pieces.numel()
+        return torch.arange(self.ndim, last, self.ndim + 1, device=self.anchor.device)
+
+    def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
+        """Start from the ellipsoid that explains the most evidence."""
+        return [self._from_ellipsoid(best_ellipsoid(grid))]
+
+    @torch.no_grad()
+    def _from_ellipsoid(self, ellipsoid: Ellipsoid) -> dict[str, Tensor]:
+        fresh = type(self)(self.ndim, self.options).to(ellipsoid.centre)
+        fresh.anchor.copy_(ellipsoid.centre)
+        fresh.scale.copy_(ellipsoid.size)
+        fresh.sharpness.fill_(self.stages[0].sharpness)
+        unit = directions(self.options.pieces, self.ndim, like=ellipsoid.centre)
+        normals = torch.linalg.solve(ellipsoid.radii, unit.T).T
+        length = normals.norm(dim=1, keepdim=True)
+        fresh.pieces.copy_(torch.cat([normals / length, 1 / (length * fresh.scale)], dim=1))
+        touching = ellipsoid.centre + unit @ ellipsoid.radii
+        for _ in range(3):  # neighbouring pieces add up: move them out until the boundary fits
+            fresh.pieces[:, -1] -= fresh(touching) / fresh.sharpness
+        return {name: value.clone() for name, value in fresh.state_dict().items()}
+
+    def readable(self, frame: Frame) -> dict[str, Any]:
+        """Nothing to read: a convex set has no centre or axis of its own."""
+        return {}
+
+
+def _affine(weights: Tensor, points: Tensor) -> Tensor:
+    return torch.addmm(weights[:, -1:], weights[:, :-1], points)

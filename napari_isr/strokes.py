@@ -1,0 +1,103 @@
+"""Strokes (scribbles): the labelled pixels of a label image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_isr.errors import InputError
+
+__all__ = ["BACKGROUND", "FIRST_OBJECT", "Strokes"]
+
+BACKGROUND, FIRST_OBJECT = 1, 2
+SAMPLE = 600  # stroke pixels of each class that are looked at
+
+
+@dataclass(frozen=True)
+class Strokes:
+    """Pixels that the user labelled.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Size of the label image.
+    points : (n, d) array of int
+        Pixel coordinates (row, column), depth or time first where there is one.
+    labels : (n,) array of int
+        1 background, 2, 3, ... objects.
+    """
+
+    shape: tuple[int, ...]
+    points: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64]
+
+    @classmethod
+    def read(cls, scribbles: Any) -> Strokes:
+        """Collect the labelled pixels of a label image.
+
+        Parameters
+        ----------
+        scribbles : (n1, ..., nd) integer array
+            0 unlabelled, 1 background, 2, 3, ... objects.
+
+        Raises
+        ------
+        InputError
+            If the array does not hold whole numbers from 0.
+        """
+        array = np.asarray(scribbles)
+        if array.dtype.kind not in "ui":
+            raise InputError(
+                f"the strokes hold {array.dtype} values: whole numbers are needed, 0 unlabelled, "
+                "1 background, 2 and up objects"
+            )
+        where = np.nonzero(array)
+        labels = array[where].astype(np.int64)
+        if labels.size and labels.min() < 0:
+            raise InputError(
+                f"the strokes hold the label {labels.min()}: labels are 0 unlabelled, "
+                "1 background, 2 and up objects"
+            )
+        return cls(tuple(array.shape), np.stack(where, axis=1), labels)
+
+    @cached_property
+    def objects(self) -> tuple[int, ...]:
+        """Labels of the objects that have strokes, rising."""
+        return tuple(int(k) for k in np.unique(self.labels) if k >= FIRST_OBJECT)
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Raise an InputError unless the strokes fit an image of this size and can be used."""
+        if self.shape != shape:
+            raise InputError(
+                f"the strokes have the size {self.shape}, but the image has {shape}: "
+                "draw them on this image"
+            )
+        has_background = bool((self.labels == BACKGROUND).any())
+        if not has_background and not self.objects:
+            raise InputError("there are no strokes: draw label 1 on background, 2 on the object")
+        if not has_background:
+            raise InputError("there is no background stroke: draw one with label 1")
+        if not self.objects:
+            raise InputError(
+                "there is no object stroke: draw one with label 2 (3, 4, ... for more)"
+            )
+
+    def of(self, label: int) -> npt.NDArray[np.int64]:
+        """Pixel coordinates (n, d) of one label."""
+        return self.points[self.labels == label]
+
+    def sample(
+        self, seed: int, count: int = SAMPLE
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """At most ``count`` pixels of each label: points (n, d) and labels (n,)."""
+        rng = np.random.default_rng(seed)
+        chosen = []
+        for label in (BACKGROUND, *self.objects):
+            index = np.flatnonzero(self.labels == label)
+            chosen.append(rng.choice(index, count, replace=False) if len(index) > count else index)
+        every = np.concatenate(chosen)
+        return self.points[every], self.labels[every]

@@ -1,0 +1,73 @@
+"""Unaries: the predictor's probabilities, where they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from napari_isr.evidence import SampledEvidence, base_axes
+from napari_isr.features import Features
+from napari_isr.frame import Frame, grid_points
+from napari_isr.predictors import Predictor
+
+__all__ = ["Unaries"]
+
+CHUNK = 16_384  # pixels between two yields: a few milliseconds
+
+
+class Unaries:
+    """Probabilities of all classes, evaluated at points.
+
+    Parameters
+    ----------
+    features : Features
+        Of the image.
+    predictor : Predictor
+        Trained; it must not be trained further while this object is in use.
+    frame : Frame
+        The image.
+    device : torch.device
+        Where the predictor lives.
+    """
+
+    def __init__(
+        self, features: Features, predictor: Predictor, frame: Frame, device: torch.device
+    ) -> None:
+        self.features, self.predictor, self.frame, self.device = features, predictor, frame, device
+
+    def at(self, points: npt.NDArray[np.floating]) -> Tensor:
+        """Probabilities (n, classes) at pixel coordinates (n, d)."""
+        features = torch.from_numpy(self.features.at(points)).to(self.device)
+        return self.predictor.predict(features)
+
+    @cached_property
+    def base(self) -> Tensor:
+        """Probabilities (classes, n1, ..., nd) at few points all over the image."""
+        axes = base_axes(self.frame)
+        values = self.at(grid_points(axes))
+        return values.T.unflatten(1, [len(axis) for axis in axes])
+
+    def evidence(self, index: int) -> SampledEvidence:
+        """Evidence for and against one class."""
+
+        def probability(points: Tensor) -> Tensor:
+            return self.at(points.cpu().numpy())[:, index]
+
+        return SampledEvidence(probability, self.frame, self.base[index])
+
+    def everywhere(self) -> Iterator[npt.NDArray[np.float32] | None]:
+        """Probabilities (classes, n1, ..., nd) of every pixel; yields None after each chunk."""
+        axes = self.frame.axis_positions()
+        classes, sizes = self.predictor.classes, self.frame.shape
+        values = np.empty((classes, *sizes), dtype=np.float32)
+        rows = max(1, CHUNK // max(1, values[0, 0].size))
+        for start in range(0, sizes[0], rows):
+            part = self.at(grid_points([axes[0][start : start + rows], *axes[1:]]))
+            values[:, start : start + rows] = part.cpu().numpy().T.reshape(classes, -1, *sizes[1:])
+            yield None
+        yield values
