@@ -12,7 +12,7 @@ import torch
 
 from napari_isr.device import resolve_device
 from napari_isr.errors import InputError
-from napari_isr.evidence import EvidenceGrid, evidence_from_probability
+from napari_isr.evidence import FOREGROUND_WEIGHT, EvidenceGrid, evidence_from_probability
 from napari_isr.fitting.projection import project_shape
 from napari_isr.frame import Frame
 from napari_isr.results import ObjectResult, Result
@@ -29,7 +29,7 @@ def project(
     *,
     axes: str | None = None,
     spacing: Sequence[float] = (),
-    balance: float | None = None,
+    foreground_weight: float = FOREGROUND_WEIGHT,
     device: str = "auto",
     seed: int = 0,
 ) -> Result:
@@ -45,9 +45,9 @@ def project(
         What the axes are: ``"yx"``, ``"zyx"``, ``"tyx"`` or ``"tzyx"``.
     spacing : sequence of float, optional
         Distance of pixel centres along each axis. Default: 1 each.
-    balance : float, optional
-        Total weight of the foreground, in (0, 1), the background gets the rest; the published
-        settings are 0.4. Default: every pixel counts the same.
+    foreground_weight : float, optional
+        How many background pixels one foreground pixel outweighs: 1 explains the most pixels,
+        more fills what is hidden.
     device : {"auto", "cpu", "cuda", "mps"}, optional
         Where to compute.
     seed : int, optional
@@ -76,16 +76,17 @@ def project(
     probability = read_unaries(unaries)
     check_axes(axes, probability.ndim)
     frame = Frame(probability.shape, tuple(spacing))
-    if balance is not None and not 0 < balance < 1:
-        raise InputError(f"balance must lie between 0 and 1, not {balance}")
+    if not 0 < foreground_weight < float("inf"):
+        raise InputError(f"foreground_weight must be positive, not {foreground_weight}")
     spec = ShapeSpec.parse(shape)
     where = resolve_device(device)
-    module, objective = spec.build(frame.ndim), None
+    module, objective = spec.build(frame.ndim, frame), None
     start = time.perf_counter()
     if module is not None:
         module = module.to(where)
         values = torch.from_numpy(probability).to(where)
-        grid = EvidenceGrid(evidence_from_probability(values, balance), frame.axes(values))
+        evidence = evidence_from_probability(values, foreground_weight) / values.numel()
+        grid = EvidenceGrid(evidence, frame.axes(values))
         for state in project_shape(module, grid):
             objective = state.objective
     fitted = time.perf_counter()

@@ -6,7 +6,8 @@ pixels. The checks use integer arithmetic where the question is about pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import builtins
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -67,12 +68,12 @@ class Certificate(BaseModel):
     by_construction: str | None = None
     checked: tuple[Check, ...] = ()
 
-    @property
+    @builtins.property
     def holds(self) -> bool:
         """Whether every check came out within its limit."""
         return all(check.holds for check in self.checked)
 
-    @property
+    @builtins.property
     def sentence(self) -> str:
         """The certificate in one sentence."""
         if self.by_construction is None:
@@ -80,8 +81,9 @@ class Certificate(BaseModel):
         failed = [check for check in self.checked if not check.holds]
         if failed:
             worst = failed[0]
-            return f"not {self.property}: {worst.name} is {worst.value:g}, not {worst.limit:g}"
-        checks = ", ".join(f"{c.name} {c.value:g}" for c in self.checked)
+            found = f"{worst.value:.2g} {worst.name}"
+            return f"not {self.property}: {found}, at most {worst.limit:g} allowed"
+        checks = ", ".join(f"{c.value:.2g} {c.name}" for c in self.checked)
         return f"{self.property}, by construction and as checked ({checks})"
 
     def to_dict(self) -> dict[str, Any]:
@@ -95,7 +97,13 @@ class Certificate(BaseModel):
         }
 
 
-def certify(name: str, promise: str | None, mask: Mask, logit: Logit | None = None) -> Certificate:
+def certify(
+    name: str,
+    promise: str | None,
+    mask: Mask,
+    logit: Logit | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> Certificate:
     """Check a mask, and the function it was made from, for the property called ``name``.
 
     Parameters
@@ -108,6 +116,8 @@ def certify(name: str, promise: str | None, mask: Mask, logit: Logit | None = No
         The exported pixels.
     logit : callable, optional
         Maps pixel coordinates (n, d) to the logit (n,), positive inside.
+    parameters : mapping, optional
+        Centre, axis, order or lattice that the property is about, in pixels.
 
     Returns
     -------
@@ -118,25 +128,29 @@ def certify(name: str, promise: str | None, mask: Mask, logit: Logit | None = No
     KeyError
         If there is no check for the property.
     """
-    checks = _CHECKS[name](mask, logit)
+    checks = _CHECKS[name](mask, logit, parameters or {})
     return Certificate(property=name, by_construction=promise, checked=tuple(checks))
 
 
-def _check_convex(mask: Mask, logit: Logit | None) -> list[Check]:
+def _check_none(_mask: Mask, _logit: Logit | None, _parameters: Mapping[str, Any]) -> list[Check]:
+    return []
+
+
+def _check_convex(mask: Mask, logit: Logit | None, _parameters: Mapping[str, Any]) -> list[Check]:
     checks = [
-        Check(name="empty mask", value=float(not mask.any())),
+        Check(name="empty masks", value=float(not mask.any())),
         Check(name="pixels missing from the hull", value=float(convex_defect(mask).sum())),
     ]
     if logit is not None and mask.any():
         gap = function_convexity_gap(logit, mask)
-        checks.append(Check(name="dip of the logit on segments", value=gap, limit=TOLERANCE))
+        checks.append(
+            Check(name="dip of the logit between mask pixels", value=gap, limit=TOLERANCE)
+        )
     return checks
 
 
-_CHECKS: dict[str, Callable[[Mask, Logit | None], list[Check]]] = {
-    "none": lambda mask, logit: [],
-    "convex": _check_convex,
-}
+Checker = Callable[[Mask, Logit | None, Mapping[str, Any]], list[Check]]
+_CHECKS: dict[str, Checker] = {"none": _check_none, "convex": _check_convex}
 
 
 def function_convexity_gap(logit: Logit, mask: Mask, seed: int = 0) -> float:
@@ -222,7 +236,9 @@ def _chain_floor(
     after = np.minimum(index + 1, len(chain) - 1)
     run = np.maximum(corner_rows[after] - corner_rows[index], 1)
     rise = corner_columns[after] - corner_columns[index]
-    return corner_columns[index] + rise * (at - corner_rows[index]) // run
+    floor: npt.NDArray[np.int64] = rise * (at - corner_rows[index]) // run
+    columns_at: npt.NDArray[np.int64] = corner_columns[index] + floor
+    return columns_at
 
 
 def _hull_nd(mask: Mask) -> Mask:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from torch import Tensor
 from napari_isr.frame import Frame
 
 __all__ = [
+    "FOREGROUND_WEIGHT",
     "Evidence",
     "EvidenceGrid",
     "SampledEvidence",
@@ -23,6 +24,8 @@ __all__ = [
     "evidence_from_probability",
 ]
 
+# Chosen on generated occluded fruit (more is better: 3 to 6), nuclei and photographs (1.5 to 2.5).
+FOREGROUND_WEIGHT = 2.5
 BASE_CELLS = 128**2  # points at which sampled unaries are evaluated to see the whole image
 
 
@@ -69,6 +72,7 @@ class EvidenceGrid:
 
     values: Tensor
     axes: tuple[Tensor, ...]
+    _levels: dict[int, EvidenceGrid] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def ndim(self) -> int:
@@ -95,6 +99,11 @@ class EvidenceGrid:
         """Sum over blocks of ``block`` cells along each axis; the last block may be smaller."""
         if block == 1:
             return self
+        if block not in self._levels:
+            self._levels[block] = self._coarser(block)
+        return self._levels[block]
+
+    def _coarser(self, block: int) -> EvidenceGrid:
         values, axes = self.values, []
         for dim, axis in enumerate(self.axes):
             values = _fold(values, dim, block).sum(dim + 1)
@@ -176,15 +185,15 @@ class SampledEvidence:
     ) -> tuple[Tensor, Tensor]:
         """Centres (n, d) and evidence (n,) of the blocks with the given indices (n, d).
 
-        A block is judged by the pixel at its centre.
+        A block is judged by its centre.
         """
         last = torch.tensor(self.frame.shape, device=index.device) - 1
         low = index * block
         high = torch.minimum(low + block - 1, last)
         share = (high - low + 1).prod(1).double() / math.prod(self.frame.shape)
         centre = (low + high).double() / 2
-        probability = self.probability(centre.floor()) if known is None else known.flatten()
-        values = (2 * probability - 1) * share.to(probability)
+        probability = self.probability(centre) if known is None else known.flatten()
+        values = evidence_from_probability(probability) * share.to(probability)
         return self.frame.to_shape(centre).to(probability), values
 
 
@@ -205,35 +214,31 @@ def base_axes(frame: Frame) -> list[npt.NDArray[np.float64]]:
     axes = []
     for size in frame.shape:
         low = np.arange(0, size, block)
-        axes.append(np.floor((low + np.minimum(low + block, size) - 1) / 2))
+        axes.append((low + np.minimum(low + block, size) - 1) / 2)
     return axes
 
 
-def evidence_from_probability(probability: Tensor, balance: float | None = None) -> Tensor:
-    """Evidence of cells from the probability of the foreground.
+def evidence_from_probability(
+    probability: Tensor, foreground_weight: float = FOREGROUND_WEIGHT
+) -> Tensor:
+    """Evidence of pixels from the probability of the foreground.
 
     Parameters
     ----------
     probability : tensor
         Values in [0, 1]; 0.5 says nothing.
-    balance : float, optional
-        Total weight of all positive evidence, in (0, 1); negative evidence gets the rest. The
-        published settings are 0.4. Default: every pixel counts the same, so that the best shape
-        explains the most pixels.
+    foreground_weight : float, optional
+        How many background pixels one foreground pixel outweighs. With 1 the best shape explains
+        the most pixels. Above, it fills what is hidden behind something: a part is kept as soon
+        as more than ``1 / (1 + foreground_weight)`` of it is seen.
 
     Returns
     -------
     tensor
-        Evidence of the same size whose absolute values sum to at most 1.
+        Evidence of the same size, between -1 and ``foreground_weight``.
     """
     evidence = 2 * probability - 1
-    if balance is None:
-        return evidence / max(evidence.numel(), 1)
-    positive, negative = evidence.clamp_min(0), evidence.clamp_max(0)
-    tiny = torch.finfo(evidence.dtype).tiny
-    return balance * positive / positive.sum().clamp_min(tiny) + (
-        1 - balance
-    ) * negative / negative.sum().abs().clamp_min(tiny)
+    return torch.where(evidence > 0, evidence * foreground_weight, evidence)
 
 
 def _block_for(sizes: Sequence[int], cells: int) -> int:
@@ -251,4 +256,5 @@ def _fold(values: Tensor, dim: int, step: int) -> Tensor:
         padding = list(values.shape)
         padding[dim] = blocks * step - size
         values = torch.cat([values, values.new_zeros(padding)], dim=dim)
-    return values.unflatten(dim, (blocks, step))
+    folded: Tensor = values.unflatten(dim, (blocks, step))
+    return folded

@@ -119,7 +119,8 @@ class Frame:
         (n, d) array or tensor
             Shape coordinates, of the input's type, device and dtype.
         """
-        return (pixels - _like(self._centre, pixels)) * _like(self._scale, pixels)
+        centred: Array = pixels - _like(self._centre, pixels)
+        return centred * _like(self._scale, pixels)
 
     def to_pixels(self, coordinates: Array) -> Array:
         """Map shape coordinates to pixel coordinates; the inverse of :meth:`to_shape`.
@@ -134,7 +135,8 @@ class Frame:
         (n, d) array or tensor
             Pixel coordinates, of the input's type, device and dtype.
         """
-        return coordinates / _like(self._scale, coordinates) + _like(self._centre, coordinates)
+        centred: Array = coordinates / _like(self._scale, coordinates)
+        return centred + _like(self._centre, coordinates)
 
     def vectors_to_pixels(self, vectors: Array) -> Array:
         """Map displacements (axes, lattice vectors) from shape to pixel coordinates."""
@@ -179,10 +181,11 @@ class Frame:
                 f"window must hold one (start, stop) with start < stop for each of the "
                 f"{self.ndim} axes, not {window}"
             )
-        axes = []
+        axes: list[npt.NDArray[np.float64]] = []
         for (start, stop), s in zip(window, scales, strict=True):
             count = max(1, round((stop - start) * s))
-            axes.append(start - 0.5 + (np.arange(count) + 0.5) * ((stop - start) / count))
+            step = (stop - start) / count
+            axes.append(start - 0.5 + (np.arange(count, dtype=np.float64) + 0.5) * step)
         return axes
 
     def axes(self, like: torch.Tensor) -> tuple[torch.Tensor, ...]:

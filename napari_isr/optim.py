@@ -34,7 +34,7 @@ class Adam:
     def __init__(
         self, parameters: Iterable[nn.Parameter], rate: float, steps: int, decay: float = 0.0
     ) -> None:
-        self.parameters = list(parameters)
+        self.parameters: list[torch.Tensor] = list(parameters)
         self.rate, self.steps, self.decay, self.count = rate, steps, decay, 0
         self._mean = [torch.zeros_like(p) for p in self.parameters]
         self._square = [torch.zeros_like(p) for p in self.parameters]

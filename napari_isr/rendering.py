@@ -51,14 +51,23 @@ class ShapeLogit:
         logit = self.shape(exact.to(self.shape.anchor)).cpu().double()
         doubt = logit.abs() < DOUBT
         logit[doubt] = self._double(exact[doubt])
-        return logit.numpy()
+        values: npt.NDArray[np.float64] = logit.numpy()
+        return values
+
+    @torch.no_grad()
+    def exact(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Logit (n,) at pixel coordinates (n, d), all in double precision."""
+        exact = torch.from_numpy(self.frame.to_shape(np.asarray(points, dtype=np.float64)))
+        logit: npt.NDArray[np.float64] = self._double(exact).numpy()
+        return logit
 
     def slopes(self) -> npt.NDArray[np.float64] | None:
         """Bound of the logit's change per pixel along each axis; None: not known."""
         bound = self.shape.lipschitz()
-        return (
-            None if bound is None else bound * self.frame.vectors_to_shape(np.ones(self.frame.ndim))
-        )
+        if bound is None:
+            return None
+        per_pixel = np.ones(self.frame.ndim, dtype=np.float64)
+        return bound * np.asarray(self.frame.vectors_to_shape(per_pixel), dtype=np.float64)
 
 
 def mask_on_grid(
@@ -104,7 +113,7 @@ def mask_on_grid(
                 undecided.append(index[np.abs(values) <= reach])
             yield None
         if block > 1:
-            open_blocks = np.concatenate(undecided)
+            open_blocks = np.concatenate([open_blocks[:0], *undecided])
             inside[tuple(open_blocks.T)] = False
         mask |= _enlarged(inside, block, mask.shape)
         if block > 1:
@@ -151,17 +160,16 @@ def contours_of(logit: Logit, frame: Frame, cells: int = 128) -> list[npt.NDArra
         Vertices (row, column) in pixel coordinates, first and last the same.
     """
     window = [(-0.5, n - 0.5) for n in frame.shape]
-    for fine in (False, True):
-        axes = [_axis(*w, cells if fine else cells // 2) for w in window]
-        values = logit(grid_points(axes)).reshape([len(a) for a in axes])
-        inside = np.argwhere(_near(values))
-        if not len(inside):
-            return []
-        low, high = inside.min(axis=0), inside.max(axis=0)
-        window = [
-            (a[max(i - 1, 0)], a[min(j + 1, len(a) - 1)])
-            for a, i, j in zip(axes, low, high, strict=True)
-        ]
+    axes, values = _look(logit, window, cells // 2)
+    near = np.argwhere(_near(values))
+    if not len(near):
+        return []
+    low, high = near.min(axis=0), near.max(axis=0)
+    window = [
+        (a[max(i - 1, 0)], a[min(j + 1, len(a) - 1)])
+        for a, i, j in zip(axes, low, high, strict=True)
+    ]
+    axes, values = _look(logit, window, cells)
     return [_on_level(c, logit, axes) for c in find_contours(_framed(values), 0.0)]
 
 
@@ -190,8 +198,11 @@ def contours_on_grid(
     return [_positions(np.clip(c - 1, 0, last), wide) for c in find_contours(framed, 0.0)]
 
 
-def _axis(start: float, stop: float, cells: int) -> npt.NDArray[np.float64]:
-    return np.linspace(start, stop, cells + 1)
+def _look(
+    logit: Logit, window: Sequence[tuple[float, float]], cells: int
+) -> tuple[list[npt.NDArray[np.float64]], npt.NDArray[np.float64]]:
+    axes = [np.linspace(start, stop, cells + 1) for start, stop in window]
+    return axes, logit(grid_points(axes)).reshape([len(axis) for axis in axes])
 
 
 def _near(values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:

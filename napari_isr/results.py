@@ -196,12 +196,17 @@ class ObjectResult:
         """Outline of the predictor's foreground, as :meth:`contours` gives it."""
         return contours_on_grid(self.probability - 0.5, self.frame.axis_positions(), self.frame)
 
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Centre, axis, order or lattice of the shape, in pixels."""
+        return self.shape.readable(self.frame) if self.shape is not None else {}
+
     @cached_property
     def certificate(self) -> Certificate:
         """What was proved and what was checked on :attr:`mask`."""
         family = self.shape.name if self.shape is not None else "none"
         promise = self.shape.promise if self.shape is not None else None
-        return certify(family, promise, self.mask, self._logit)
+        return certify(family, promise, self.mask, self._logit, self.parameters)
 
     @cached_property
     def iou_predictor(self) -> float:
@@ -217,7 +222,7 @@ class ObjectResult:
         """Plain values for ``report.json``."""
         return {
             "shape": self.shape_name,
-            "parameters": self.shape.readable(self.frame) if self.shape is not None else {},
+            "parameters": self.parameters,
             "area": self.area,
             "seconds": {name: round(value, 6) for name, value in self.seconds.items()},
             "objective": self.objective,

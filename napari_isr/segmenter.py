@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,8 +34,9 @@ T = TypeVar("T")
 MODES = ("auto", "sequential")
 DEFAULT_SHAPE = "convex"
 STROKE_SAMPLE = 200  # stroke pixels of each class that a shape sees
-STROKE_WEIGHT = 10.0  # pixels that one stroke pixel counts for
-_TRAINED, _PROJECTED = 0.4, 0.7  # progress at which training and projection end
+STROKE_WEIGHT = 50.0  # pixels that one stroke pixel counts for
+_TRAINED, _PROJECTING = 0.4, 0.3  # shares of the progress: training, projection, the rest pixels
+_PROJECTED = _TRAINED + _PROJECTING
 Contours = list[npt.NDArray[np.float64]]
 
 
@@ -169,7 +171,8 @@ class Segmenter:
             if self._features is None:
                 self._features = Features(self.source, self.frame, self.features_name)
             points, labels = strokes.sample(self.seed)
-            features = torch.from_numpy(self._features.at(points)).to(self.device)
+            found = self._features.at(points.astype(np.float64))
+            features = torch.from_numpy(found).to(self.device)
         if self._predictor is None or self._predictor[0] != classes:
             fresh = make_predictor(
                 self.predictor_name, self._features.width, len(classes), self.seed
@@ -202,19 +205,27 @@ class Segmenter:
             for state in self._clock.steps(f"projection {label}", states):
                 objectives[label] = state.objective
                 share = (index - 1 + state.progress) / len(specs)
-                progress = _TRAINED + (_PROJECTED - _TRAINED) * share
-                yield Update("projection", progress, label)
+                yield Update("projection", _TRAINED + _PROJECTING * share, label)
             self._fitted.add(label)
             if self.frame.ndim == 2:
                 with self._clock.measure(f"projection {label}"):
                     outline = contours_of(ShapeLogit(shape, self.frame), self.frame)
+                progress = _TRAINED + _PROJECTING * index / len(specs)
                 yield Update("projection", progress, label, contours=outline)
         return objectives
+
+    def _probabilities(self, unaries: Unaries) -> Generator[Update, None, npt.NDArray[np.float32]]:
+        """Probabilities of all classes at every pixel."""
+        for values in self._clock.steps("predictor", unaries.everywhere()):
+            if values is not None:
+                return values
+            yield Update("render", _PROJECTED)
+        raise AssertionError("the probabilities never came")
 
     def _shape_for(self, label: int, spec: ShapeSpec) -> tuple[Shape | None, bool]:
         """The object's shape, and whether it has been fitted before."""
         if label not in self._shapes or self._shapes[label][0] != spec:
-            shape = spec.build(self.frame.ndim)
+            shape = spec.build(self.frame.ndim, self.frame)
             self._shapes[label] = (spec, shape.to(self.device) if shape is not None else None)
             self._fitted.discard(label)
         return self._shapes[label][1], label in self._fitted
@@ -223,10 +234,7 @@ class Segmenter:
         self, unaries: Unaries, specs: Mapping[int, ShapeSpec], objectives: Mapping[int, float]
     ) -> Iterator[Update]:
         """Make the pixels and replace :attr:`result`."""
-        probabilities = None
-        for probabilities in self._clock.steps("predictor", unaries.everywhere()):
-            yield Update("render", _PROJECTED)
-        assert probabilities is not None
+        probabilities = yield from self._probabilities(unaries)
         objects = {}
         for index, (label, spec) in enumerate(specs.items(), start=1):
             item = ObjectResult.freeze(
@@ -239,7 +247,7 @@ class Segmenter:
             )
             for _ in self._clock.steps(f"render {label}", item.rendering()):
                 share = (index - 1) / len(specs)
-                yield Update("render", _PROJECTED + (1 - _PROJECTED) * share, label)
+                yield Update("render", _PROJECTED + 0.99 * (1 - _PROJECTED) * share, label)
             with self._clock.measure(f"render {label}"):
                 _ = item.certificate
             item.seconds.update(self._clock.of(label))
@@ -289,10 +297,10 @@ def stroke_samples(strokes: Strokes, label: int, frame: Frame) -> Samples:
     points, labels = strokes.sample(0, STROKE_SAMPLE)
     use = (labels == label) | (labels == BACKGROUND)
     points, labels = points[use], labels[use]
-    counts = {k: np.count_nonzero(strokes.labels == k) for k in (label, BACKGROUND)}
-    drawn = {k: max(1, np.count_nonzero(labels == k)) for k in (label, BACKGROUND)}
-    weight = np.array([counts[k] / drawn[k] for k in labels.tolist()])
-    weight *= STROKE_WEIGHT / np.prod(frame.shape)
+    weight = np.full(len(labels), STROKE_WEIGHT / math.prod(frame.shape))
+    for k in (label, BACKGROUND):
+        drawn = labels == k
+        weight[drawn] *= np.count_nonzero(strokes.labels == k) / np.count_nonzero(drawn)
     return Samples(
         torch.from_numpy(frame.to_shape(points.astype(np.float64))).float(),
         torch.from_numpy((labels == label).astype(np.float32)),

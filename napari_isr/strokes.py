@@ -88,7 +88,8 @@ class Strokes:
 
     def of(self, label: int) -> npt.NDArray[np.int64]:
         """Pixel coordinates (n, d) of one label."""
-        return self.points[self.labels == label]
+        points: npt.NDArray[np.int64] = self.points[self.labels == label]
+        return points
 
     def sample(
         self, seed: int, count: int = SAMPLE

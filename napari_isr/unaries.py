@@ -49,8 +49,8 @@ class Unaries:
     def base(self) -> Tensor:
         """Probabilities (classes, n1, ..., nd) at few points all over the image."""
         axes = base_axes(self.frame)
-        values = self.at(grid_points(axes))
-        return values.T.unflatten(1, [len(axis) for axis in axes])
+        values: Tensor = self.at(grid_points(axes)).T.unflatten(1, [len(axis) for axis in axes])
+        return values
 
     def evidence(self, index: int) -> SampledEvidence:
         """Evidence for and against one class."""

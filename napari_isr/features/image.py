@@ -86,4 +86,6 @@ class SourceImage:
         index = np.clip(np.rint(points), 0, last).astype(np.int64)
         values = np.asarray(self.data[tuple(index.T)], dtype=np.float32)
         span = np.maximum(self._high - self._low, 1e-12)
-        return (values.reshape(len(index), self.channels) - self._low) / span
+        scaled: npt.NDArray[np.float32] = values.reshape(len(index), self.channels) - self._low
+        scaled /= span
+        return scaled

@@ -39,4 +39,5 @@ class Rgb:
 
     def at(self, points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
         """Features (n, width) at pixel coordinates (n, d)."""
-        return (self.image.at(points) - self._mean) / self._deviation
+        features: npt.NDArray[np.float32] = (self.image.at(points) - self._mean) / self._deviation
+        return features

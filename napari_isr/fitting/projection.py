@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 
 from napari_isr.errors import InputError
-from napari_isr.evidence import Evidence
+from napari_isr.evidence import Evidence, EvidenceGrid
 from napari_isr.fitting.sampling import Samples, boundary_samples
 from napari_isr.fitting.solver import minimise
 from napari_isr.shapes.base import Shape, Stage
 
 __all__ = ["ProjectionState", "project_shape"]
 
-BUDGET = 2048  # sample points of a stage
 START_CELLS = 4096
+IN_SPACE = 3  # times as many sample points: a boundary in space is a surface, not a curve
 WARM_STAGES = 2
 
 
@@ -47,7 +47,7 @@ def project_shape(
     *,
     strokes: Samples | None = None,
     warm: bool = False,
-    budget: int = BUDGET,
+    budget: int | None = None,
 ) -> Iterator[ProjectionState]:
     """Fit a shape to evidence, from soft and simple to sharp and free.
 
@@ -65,7 +65,7 @@ def project_shape(
     warm : bool, optional
         Start from the shape's current parameters where they fit better than a fresh start.
     budget : int, optional
-        About how many points each stage looks at.
+        About how many points each stage looks at; default: the shape's own.
 
     Yields
     ------
@@ -81,6 +81,8 @@ def project_shape(
             "no pixel is more likely object than background, so there is nothing to fit: "
             "draw a stroke in the object, or check that the unaries are above 0.5 inside it"
         )
+    if budget is None:
+        budget = shape.budget * (1 if shape.ndim == 2 else IN_SPACE)
     fit = _Fit(shape, evidence, strokes, budget)
     stages = fit.begin(warm)
     fallback = copy.deepcopy(shape.state_dict())
@@ -94,6 +96,16 @@ def project_shape(
         before = sum(s.iterations for s in stages[: stages.index(stage) + 1])
     fit.keep_if_better(fallback, stages[-1])
     yield ProjectionState(1.0, objective, done=True)
+
+
+def _with_strokes(grid: EvidenceGrid, strokes: Samples) -> EvidenceGrid:
+    """The grid with the weight of the strokes added to the cells they lie in."""
+    index: list[Tensor | None] = []
+    for axis, x in zip(grid.axes, strokes.points.T, strict=True):
+        middles = (axis[1:] + axis[:-1]) / 2
+        index.append(torch.bucketize(x.contiguous(), middles))
+    evidence = strokes.weight * (2 * strokes.target - 1)
+    return EvidenceGrid(grid.values.index_put(index, evidence, accumulate=True), grid.axes)
 
 
 def _any_foreground(evidence: Evidence) -> bool:
@@ -116,6 +128,9 @@ class _Fit:
         """Load the best start and return the stages to go through."""
         coarse = self.evidence.coarsen(self.evidence.block_for(START_CELLS))
         samples = Samples.from_evidence(coarse.points, coarse.values.flatten())
+        if self.strokes is not None:
+            samples = samples + self.strokes
+            coarse = _with_strokes(coarse, self.strokes)
         stages = self.shape.stages
         starts = self.shape.starts(coarse)
         if warm:

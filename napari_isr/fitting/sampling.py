@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from napari_isr.evidence import Evidence
+from napari_isr.evidence import Evidence, EvidenceGrid
 from napari_isr.shapes.base import Shape
 
 __all__ = ["Samples", "boundary_samples"]
+
+SPLITS = (4, 2)  # children per axis, if they fit into the budget
+SOFT = 1.0  # logits around the boundary that are looked at closely too
+TOLERATED = 1.25  # of the budget, if one more split fits into it
 
 
 @dataclass(frozen=True)
@@ -58,11 +63,12 @@ class Samples:
 
 
 def boundary_samples(evidence: Evidence, shape: Shape, budget: int) -> Samples:
-    """Samples that are fine where the shape's boundary runs, coarse elsewhere.
+    """Sample finely where the shape's boundary runs, coarsely elsewhere.
 
-    Half of the budget covers the grid evenly. Cells that the boundary may cross are replaced by
-    their children, as fine as the other half allows. That balances the classes too: about half
-    of the children lie inside, however small the object.
+    A third of the budget covers the image evenly. Cells that the boundary may cross are split,
+    and those of their children that it may cross again, down to single pixels or to the end of
+    the budget. That balances the classes too: about half of the small cells lie inside, however
+    small the object.
 
     Parameters
     ----------
@@ -77,43 +83,77 @@ def boundary_samples(evidence: Evidence, shape: Shape, budget: int) -> Samples:
     -------
     Samples
     """
-    block = evidence.block_for(budget // 2)
+    block = evidence.block_for(budget // 3)
     coarse = evidence.coarsen(block)
     with torch.no_grad():
         logit = shape(coarse.points).view_as(coarse.values)
-    band = _crossed(logit)
-    count, child = int(band.sum()), 1
-    while child < block and count * (block // child) ** evidence.ndim > budget:
-        child *= 2
-    if child == block:
-        return Samples.from_evidence(coarse.points, coarse.values.flatten())
-    kept = ~band.flatten()
-    away = Samples.from_evidence(coarse.points[kept], coarse.values.flatten()[kept])
-    index = _children(band, block // child)
+    slope = _slope(logit, coarse).flatten()
+    cells = _Cells(
+        torch.ones_like(logit, dtype=torch.bool).nonzero(),
+        coarse.points,
+        coarse.values.flatten(),
+        slope,
+        _crossed(logit.flatten(), slope, block * evidence.cell, evidence.ndim),
+    )
+    kept, total = [], len(slope)
+    while block > 1:
+        crossed, room = int(cells.crossed.sum()), budget * TOLERATED - total
+        fitting = [r for r in SPLITS if r <= block and crossed * r**evidence.ndim <= room]
+        if not crossed or not fitting:
+            break
+        child = block // fitting[0]
+        more = crossed * fitting[0] ** evidence.ndim
+        kept.append(cells.samples(~cells.crossed))
+        cells = _split(cells, evidence, shape, block, child)
+        block, total = child, total + more
+    kept.append(cells.samples(torch.ones_like(cells.crossed)))
+    return sum(kept[1:], start=kept[0])
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """Cells of one size: block indices, centres, evidence, slope of the logit, crossed or not."""
+
+    index: Tensor
+    points: Tensor
+    values: Tensor
+    slope: Tensor
+    crossed: Tensor
+
+    def samples(self, chosen: Tensor) -> Samples:
+        return Samples.from_evidence(self.points[chosen], self.values[chosen])
+
+
+def _split(cells: _Cells, evidence: Evidence, shape: Shape, block: int, child: int) -> _Cells:
+    """Children of the crossed cells."""
+    ratio = block // child
+    step = torch.arange(ratio, device=cells.index.device)
+    offsets = torch.cartesian_prod(*[step] * evidence.ndim)
+    index = (cells.index[cells.crossed][:, None] * ratio + offsets).flatten(0, 1)
+    slope = cells.slope[cells.crossed].repeat_interleave(len(offsets))
     stop = torch.tensor([-(-n // child) for n in evidence.sizes], device=index.device)
-    points, values = evidence.cells(child, index[(index < stop).all(1)])
-    return away + Samples.from_evidence(points, values)
+    exists = (index < stop).all(1)
+    index, slope = index[exists], slope[exists]
+    points, values = evidence.cells(child, index)
+    with torch.no_grad():
+        logit = shape(points)
+    side = child * evidence.cell
+    return _Cells(index, points, values, slope, _crossed(logit, slope, side, evidence.ndim))
 
 
-def _children(chosen: Tensor, ratio: int) -> Tensor:
-    """Indices (m, d) of the children of the chosen cells, ``ratio`` of them along each axis."""
-    step = torch.arange(ratio, device=chosen.device)
-    offsets = torch.cartesian_prod(*[step] * chosen.ndim)
-    return (chosen.nonzero()[:, None] * ratio + offsets).flatten(0, 1)
+def _crossed(logit: Tensor, slope: Tensor, side: float, ndim: int) -> Tensor:
+    """Whether the zero level, or the soft zone around it, may reach into cells of this size."""
+    return logit.abs() <= SOFT + 0.75 * side * math.sqrt(ndim) * slope
 
 
-def _crossed(logit: Tensor, reach: float = 1.5) -> Tensor:
-    """Cells that the zero level may cross.
-
-    A logit whose size is below ``reach`` times its change to a neighbour is zero within about
-    that many cells, by linear interpolation.
-    """
-    change = torch.zeros_like(logit)
-    for dim in range(logit.ndim):
+def _slope(logit: Tensor, grid: EvidenceGrid) -> Tensor:
+    """Largest change of the logit to a neighbour, per unit."""
+    slope = torch.zeros_like(logit)
+    for dim, axis in enumerate(grid.axes):
         size = logit.shape[dim]
         if size > 1:
-            step = logit.diff(dim=dim).abs()
+            step = logit.diff(dim=dim).abs() / (axis[1] - axis[0])
             for start in (0, 1):
-                part = change.narrow(dim, start, size - 1)
+                part = slope.narrow(dim, start, size - 1)
                 torch.maximum(part, step, out=part)
-    return logit.abs() <= reach * change
+    return slope

@@ -4,37 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from napari_isr.fitting.sampling import Samples
+from napari_isr.fitting.sparse import sparse_gauss_newton
+from napari_isr.fitting.step import Step
 from napari_isr.optim import Adam
 from napari_isr.shapes.base import Shape
+from napari_isr.shapes.sparse import SparseShape
 
 __all__ = ["Step", "adam", "levenberg_marquardt", "minimise"]
 
+TEMPO = 20  # first-order steps that do about as much as one of second order
 SECOND_ORDER_LIMIT = 600  # parameters; beyond, the normal equations cost more than they bring
-
-
-@dataclass(frozen=True)
-class Step:
-    """State of a fit after one step.
-
-    Parameters
-    ----------
-    iteration : int
-        Steps so far.
-    objective : float
-        Weighted squared error of the sigmoid at the samples.
-    converged : bool
-        True at the last step, if the stopping rule ended the fit.
-    """
-
-    iteration: int
-    objective: float
-    converged: bool
 
 
 def minimise(
@@ -64,14 +48,18 @@ def minimise(
     ------
     Step
     """
+    if isinstance(shape, SparseShape):
+        yield from sparse_gauss_newton(shape, samples, iterations=iterations, tolerance=tolerance)
+        return
     count = sum(p.numel() for p in shape.parameters()) if free is None else len(free)
     if count <= SECOND_ORDER_LIMIT:
-        solver, tempo = levenberg_marquardt, 1
+        yield from levenberg_marquardt(
+            shape, samples, iterations=iterations, tolerance=tolerance, free=free
+        )
     else:
-        solver, tempo = adam, 20
-    yield from solver(
-        shape, samples, iterations=tempo * iterations, tolerance=tolerance / tempo, free=free
-    )
+        yield from adam(
+            shape, samples, iterations=TEMPO * iterations, tolerance=tolerance / TEMPO, free=free
+        )
 
 
 def levenberg_marquardt(
@@ -81,7 +69,7 @@ def levenberg_marquardt(
     iterations: int,
     tolerance: float = 1e-3,
     free: Tensor | None = None,
-    damping: float = 1e-2,
+    damping: float | None = None,
 ) -> Iterator[Step]:
     """Damped Gauss-Newton steps on the squared error of the sigmoid.
 
@@ -91,7 +79,7 @@ def levenberg_marquardt(
         As for :func:`minimise`.
     damping : float, optional
         First weight of the diagonal of the normal matrix; lowered after a good step, raised
-        after a bad one.
+        after a bad one. Default: the shape's own.
 
     Yields
     ------
@@ -104,6 +92,7 @@ def levenberg_marquardt(
        ratio of actual to predicted gain).
     """
     vector = shape.vector()
+    damping = shape.damping if damping is None else damping
     factor, slow = 2.0, 0
     normal, gradient, objective = _normal_equations(shape, samples, free)
     for iteration in range(1, iterations + 1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -50,7 +51,7 @@ class Fcn(nn.Module):
         sizes = [inputs, WIDTH, WIDTH, classes]
         self.weights = nn.ParameterList(
             nn.Parameter(torch.randn(MEMBERS, n, m, generator=draw) * math.sqrt(2 / m))
-            for m, n in zip(sizes[:-1], sizes[1:], strict=True)
+            for m, n in pairwise(sizes)
         )
         self.biases = nn.ParameterList(
             nn.Parameter(0.3 * torch.randn(MEMBERS, n, 1, generator=draw)) for n in sizes[1:]
@@ -100,7 +101,8 @@ class Fcn(nn.Module):
 
     def _loss(self, batch: Tensor) -> Tensor:
         """Cross-entropy with smoothed targets; the classes lie in blocks of equal length."""
-        logs = torch.log_softmax(self(batch), dim=1).unflatten(2, (self.classes, -1)).mean(3)
+        logs: Tensor = torch.log_softmax(self(batch), dim=1)
+        logs = logs.unflatten(2, (self.classes, -1)).mean(3)
         right = logs.diagonal(dim1=1, dim2=2).mean()
         return -(1 - SMOOTHING) * right - SMOOTHING * logs.mean()
 

@@ -65,6 +65,10 @@ class Shape(nn.Module, ABC):
     Options: ClassVar[type[ShapeOptions]]
     stages: ClassVar[tuple[Stage, ...]]
     """The stages of a fit from nothing; a warm fit takes the last ones."""
+    budget: ClassVar[int] = 2048
+    """About how many sample points a stage of a fit looks at."""
+    damping: ClassVar[float] = 1e-2
+    """First damping of the second-order solver: larger where first steps tend to be too long."""
     anchor: Tensor
     scale: Tensor
     sharpness: Tensor
@@ -110,6 +114,15 @@ class Shape(nn.Module, ABC):
     @abstractmethod
     def readable(self, frame: Frame) -> dict[str, Any]:
         """Parameters a person can read (centre, axis, ...), in pixels of ``frame``."""
+
+    def place(self, frame: Frame) -> None:
+        """Take places that the options give in pixels (a fixed centre, an axis) into the shape.
+
+        Raises
+        ------
+        InputError
+            If a place does not fit the image.
+        """
 
     def lipschitz(self) -> float | None:
         """Bound of the logit's slope within radius 2 of the origin, per unit; None: not known.

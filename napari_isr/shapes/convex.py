@@ -16,6 +16,7 @@ from napari_isr.shapes.ellipsoid import Ellipsoid, best_ellipsoid, directions
 
 __all__ = ["Convex", "ConvexOptions"]
 
+DEFAULT_PIECES = {2: 16, 3: 48}
 BOUND_RADIUS = 4.0  # the image lies within radius 2, whatever its number of axes
 BOUND_SLOPE = 40.0
 QUIET = -6.0  # hidden weights start near zero: the deep network starts as the shallow one
@@ -24,7 +25,9 @@ QUIET = -6.0  # hidden weights start near zero: the deep network starts as the s
 class ConvexOptions(ShapeOptions):
     """Options of the convex shape."""
 
-    pieces: int = Field(16, ge=4, le=256, description="affine pieces that are smoothly joined")
+    pieces: int | None = Field(
+        None, ge=4, le=256, description="affine pieces; default 16 in the plane, 48 in space"
+    )
     depth: int = Field(1, ge=1, le=6, description="layers; 1 is the log-sum-exp of affine maps")
     width: int = Field(16, ge=1, le=512, description="units of each hidden layer if depth > 1")
 
@@ -62,15 +65,17 @@ class Convex(Shape):
     # Offsets first, then the normals too: free normals at a soft boundary let pieces collapse.
     stages = (
         Stage(12, 6, simple=True),
-        Stage(25, 5, simple=True),
-        Stage(25, 8),
+        Stage(25, 6, simple=True),
+        Stage(40, 6, simple=True),
+        Stage(40, 8),
         Stage(60, 6),
-        Stage(60, 6),
+        Stage(100, 5),
     )
 
     def __init__(self, ndim: int, options: ShapeOptions | None = None) -> None:
         super().__init__(ndim, options)
-        pieces, width, hidden = self.options.pieces, self.options.width, self.options.depth - 1
+        pieces = self.options.pieces or DEFAULT_PIECES.get(ndim, 96)
+        width, hidden = self.options.width, self.options.depth - 1
         normals = directions(pieces, ndim, like=self.anchor)
         self.pieces = nn.Parameter(torch.cat([normals, torch.ones(pieces, 1)], dim=1))
         looks = [directions(width, ndim, like=self.anchor).roll(i, 0) for i in range(hidden)]
@@ -89,8 +94,7 @@ class Convex(Shape):
     def _exponents(self, points: Tensor) -> Tensor:
         """Exponents (pieces + 1, n); pieces first, for sums over the first axis are faster."""
         local = self.local(points).T
-        normals = F.normalize(self.pieces[:, :-1], dim=1)
-        z = torch.addmm(-self.pieces[:, -1:], normals, local)
+        z = torch.addmm(-self.pieces[:, -1:], self.pieces[:, :-1], local)
         if len(self.hidden):
             z = z + F.softplus(self.hidden[-1]) @ self._hidden(local)
         bound = BOUND_SLOPE * (points.square().sum(1) / BOUND_RADIUS**2 - 1)
@@ -110,13 +114,7 @@ class Convex(Shape):
             exponents = self._exponents(points)
             logit = -torch.logsumexp(exponents, dim=0)
             share = -self.sharpness * (exponents[:-1] + logit).exp()
-            local = self.local(points).T
-            length = self.pieces[:, :-1].norm(dim=1, keepdim=True)
-            normals = self.pieces[:, :-1] / length
-            along, turned = normals @ local, share / length
-            rows = [
-                turned * (y - n[:, None] * along) for y, n in zip(local, normals.T, strict=True)
-            ]
+            rows = [share * y for y in self.local(points).T]
             return logit, torch.stack([*rows, -share], dim=1).flatten(0, 1).T
 
     def lipschitz(self) -> float | None:
@@ -124,7 +122,8 @@ class Convex(Shape):
         if self.options.depth > 1:
             return None
         bound = 2 * BOUND_SLOPE * 2 / BOUND_RADIUS**2
-        return max(float(self.sharpness / self.scale), bound)
+        steepest = self.pieces[:, :-1].detach().norm(dim=1).max()
+        return max(float(self.sharpness / self.scale * steepest), bound)
 
     def simple_parameters(self) -> Tensor | None:
         """Only the offsets of the last layer: support function values, nearly a convex fit."""
@@ -141,7 +140,7 @@ class Convex(Shape):
         fresh.anchor.copy_(ellipsoid.centre)
         fresh.scale.copy_(ellipsoid.size)
         fresh.sharpness.fill_(self.stages[0].sharpness)
-        unit = directions(self.options.pieces, self.ndim, like=ellipsoid.centre)
+        unit = directions(len(fresh.pieces), self.ndim, like=ellipsoid.centre)
         normals = torch.linalg.solve(ellipsoid.radii, unit.T).T
         length = normals.norm(dim=1, keepdim=True)
         fresh.pieces.copy_(torch.cat([normals / length, 1 / (length * fresh.scale)], dim=1))

@@ -37,7 +37,8 @@ class Ellipsoid:
     @property
     def size(self) -> Tensor:
         """Geometric mean of the half axes."""
-        return torch.linalg.det(self.radii) ** (1 / len(self.centre))
+        volume: Tensor = torch.linalg.det(self.radii)
+        return volume.pow(1 / len(self.centre))
 
 
 def best_ellipsoid(grid: EvidenceGrid, rounds: int = 4) -> Ellipsoid:

@@ -8,13 +8,31 @@ from typing import Any
 from pydantic import ValidationError
 
 from napari_isr.errors import InputError, nearest
+from napari_isr.frame import Frame
 from napari_isr.shapes.base import Shape, ShapeOptions
 from napari_isr.shapes.convex import Convex
+from napari_isr.shapes.mirror import Mirror
+from napari_isr.shapes.rotational import Rotational
+from napari_isr.shapes.star import Star
+from napari_isr.shapes.symmetric_convex import ConvexMirror, ConvexRotational
+from napari_isr.shapes.symmetric_star import StarMirror, StarRotational
 
 __all__ = ["NONE", "ShapeSpec", "shape_names"]
 
 NONE = "none"
-_FAMILIES: dict[str, type[Shape]] = {cls.name: cls for cls in (Convex,)}
+_FAMILIES: dict[str, type[Shape]] = {
+    cls.name: cls
+    for cls in (
+        Convex,
+        Star,
+        Mirror,
+        Rotational,
+        ConvexMirror,
+        ConvexRotational,
+        StarMirror,
+        StarRotational,
+    )
+}
 
 
 def shape_names() -> list[str]:
@@ -75,9 +93,17 @@ class ShapeSpec:
             return cls(NONE)
         return cls(name, _parse_options(name, tail))
 
-    def build(self, ndim: int) -> Shape | None:
-        """Make the module for ``ndim`` coordinates; None for ``none``."""
-        return None if self.name == NONE else _FAMILIES[self.name](ndim, self.options)
+    def build(self, ndim: int, frame: Frame | None = None) -> Shape | None:
+        """Make the module for ``ndim`` coordinates; None for ``none``.
+
+        ``frame`` is needed if the options give places in pixels.
+        """
+        if self.name == NONE:
+            return None
+        shape = _FAMILIES[self.name](ndim, self.options)
+        if frame is not None:
+            shape.place(frame)
+        return shape
 
     def __str__(self) -> str:
         """The text that :meth:`parse` reads, with the options that differ from the defaults."""

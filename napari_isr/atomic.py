@@ -1,0 +1,75 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from napari_isr.errors import InputError
+
+__all__ = ["check_target", "written_beside"]
+
+
+def check_target(path: Path) -> None:
+    """Raise an InputError unless a file can be written there; nothing is written yet.
+
+    Parameters
+    ----------
+    path : Path
+        The file to be.
+
+    Raises
+    ------
+    InputError
+        If its folder does not exist or cannot be written to, or a folder has its name.
+    """
+    folder = path.parent
+    if not folder.is_dir():
+        raise InputError(f"the output folder '{folder}' does not exist: make it first")
+    if path.is_dir():
+        raise InputError(f"'{path}' is a folder: name a file in it")
+    if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise InputError(f"'{path}' cannot be written: choose a place where you may write")
+
+
+@contextmanager
+def written_beside(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path``, and rename it when the block ends well.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file ends up; a file that was there before is replaced in one step.
+
+    Yields
+    ------
+    Path
+        Where to write, with the same ending.
+
+    Raises
+    ------
+    InputError
+        If the place cannot be written to or the disk is full.
+    """
+    check_target(path)
+    temporary = None
+    try:
+        handle, name = tempfile.mkstemp(
+            suffix=path.suffix, prefix=f".{path.stem}-", dir=path.parent
+        )
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        # mkstemp keeps others out; the finished file gets the rights that any new file would.
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        temporary.replace(path)
+    except OSError as error:
+        raise InputError(f"'{path}' could not be written: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,254 @@
+"""The command line: segment, project, demo, info."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_isr.atomic import check_target, written_beside
+from napari_isr.errors import InputError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="napari-isr",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+# Typer may carry a click of its own, so the class is found through what typer exports.
+_UsageError: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+
+Out = Annotated[Path, typer.Option("--output", "-o", help="Label image: .png, .tif or .npy")]
+Report = Annotated[Path | None, typer.Option(help="Write what was found as JSON")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps")]
+Seed = Annotated[int, typer.Option(help="Same seed, same result")]
+Spacing = Annotated[str, typer.Option(help="Distance of pixel centres, one per axis: 0.5,0.5")]
+Axes = Annotated[str | None, typer.Option(help="What the axes are: yx, zyx, tyx or tzyx")]
+Scale = Annotated[str, typer.Option(help="Output pixels per input pixel: 4, or one per axis: 1,4")]
+
+
+@app.callback(invoke_without_command=True)
+def root(context: typer.Context) -> None:
+    """Scribble segmentation whose masks have a guaranteed shape."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def segment(
+    image: Annotated[Path, typer.Argument(help="Image file", show_default=False)],
+    scribbles: Annotated[
+        Path, typer.Argument(help="Label image: 0 unlabelled, 1 background, 2, 3, ... objects")
+    ],
+    output: Out,
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(help="Shape of all objects, or of one: 3=none. May be given again"),
+    ] = None,
+    mode: Annotated[str, typer.Option(help="auto or sequential")] = "auto",
+    predictor: Annotated[str, typer.Option(help="auto or fcn")] = "auto",
+    features: Annotated[str, typer.Option(help="auto, or of rgb,spatial")] = "auto",
+    axes: Axes = None,
+    spacing: Spacing = "",
+    device: Device = "auto",
+    seed: Seed = 0,
+    scale: Scale = "1",
+    report: Report = None,
+) -> None:
+    """Segment objects from a few strokes."""
+    check_outputs(output, report)
+    shapes, factors = parse_shapes(shape or []), parse_numbers("--scale", scale)
+    from napari_isr.api import segment as run
+    from napari_isr.reading import read_array, read_scribbles
+    from napari_isr.segmenter import shapes_by_label
+    from napari_isr.shapes.registry import ShapeSpec
+    from napari_isr.strokes import Strokes
+
+    strokes = read_scribbles(scribbles)
+    labels = Strokes.read(strokes).objects
+    chosen: dict[int, str | ShapeSpec] = dict.fromkeys(labels, shapes.get(None, "convex"))
+    chosen.update({label: name for label, name in shapes.items() if label is not None})
+    shapes_by_label(chosen, labels)
+    result = run(
+        read_array(image),
+        strokes,
+        chosen,
+        mode=mode,
+        predictor=predictor,
+        features=features,
+        axes=axes,
+        spacing=parse_numbers("--spacing", spacing),
+        device=device,
+        seed=seed,
+    )
+    write_result(result, output, factors, report)
+
+
+@app.command()
+def project(
+    unaries: Annotated[Path, typer.Argument(help="Probability or mask image", show_default=False)],
+    output: Out,
+    shape: Annotated[str, typer.Option(help="For example convex or convex:pieces=24")] = "convex",
+    axes: Axes = None,
+    spacing: Spacing = "",
+    device: Device = "auto",
+    scale: Scale = "1",
+    report: Report = None,
+) -> None:
+    """Find the shape nearest to a probability map or mask."""
+    check_outputs(output, report)
+    factors = parse_numbers("--scale", scale)
+    from napari_isr.api import project as run
+    from napari_isr.reading import read_probability
+
+    result = run(
+        read_probability(unaries),
+        shape,
+        axes=axes,
+        spacing=parse_numbers("--spacing", spacing),
+        device=device,
+    )
+    write_result(result, output, factors, report)
+
+
+@app.command()
+def demo(
+    sample: Annotated[str, typer.Option(help="Which sample: see napari-isr info")] = "fruit",
+    folder: Annotated[Path, typer.Option(help="Where the three files go")] = Path("demo"),
+    gui: Annotated[bool, typer.Option("--gui", help="Open napari with the sample")] = False,
+) -> None:
+    """Segment a bundled sample, or open it in napari."""
+    if gui:
+        open_window(sample)
+        return
+    from napari_isr.demo import run_demo
+
+    for line in run_demo(sample, folder):
+        typer.echo(line)
+
+
+@app.command()
+def info() -> None:
+    """Print versions, devices, shapes, predictors, features and samples."""
+    import torch
+
+    from napari_isr.device import resolve_device
+    from napari_isr.export import label_endings
+    from napari_isr.features import feature_names
+    from napari_isr.predictors import predictor_names
+    from napari_isr.results import versions
+    from napari_isr.samples import SAMPLES
+    from napari_isr.shapes.registry import shape_names
+
+    for name, version in versions().items():
+        typer.echo(f"{name}: {version}")
+    typer.echo(f"device: {resolve_device('auto')} ({torch.get_num_threads()} threads)")
+    for title, names in (
+        ("shapes", shape_names()),
+        ("predictors", predictor_names()),
+        ("features", feature_names()),
+        ("samples", list(SAMPLES)),
+        ("writes", label_endings()),
+    ):
+        typer.echo(f"{title}: {', '.join(names)}")
+
+
+def check_outputs(output: Path, report: Path | None) -> None:
+    """Raise an InputError if a target cannot be written, before any work is done."""
+    from napari_isr.export import check_label_target
+
+    check_label_target(output)
+    if report is not None:
+        check_target(report)
+
+
+def write_result(result: Any, output: Path, scale: tuple[float, ...], report: Path | None) -> None:
+    """Write the label image and the report, and print a line for each object."""
+    from napari_isr.export import write_labels
+
+    write_labels(output, result.labels(scale or 1))
+    if report is not None:
+        with written_beside(report) as temporary:
+            temporary.write_text(json.dumps(result.report(), indent=2) + "\n", encoding="utf-8")
+    for label, item in result.objects.items():
+        typer.echo(f"object {label}: {item.area:g} px, {item.certificate.sentence}")
+
+
+def parse_shapes(texts: list[str]) -> dict[int | None, str]:
+    """Read ``--shape convex --shape 3=none``; None stands for all labels.
+
+    Raises
+    ------
+    InputError
+        If a label is not a whole number.
+    """
+    from napari_isr.shapes.registry import ShapeSpec
+
+    shapes: dict[int | None, str] = {}
+    for text in texts:
+        label, equals, name = text.partition("=")
+        if equals and ":" not in label:
+            if not label.strip().isdecimal():
+                raise InputError(f"--shape {text}: '{label}' is no label; write for example 3=none")
+            shapes[int(label)] = name
+        else:
+            shapes[None] = name = text
+        ShapeSpec.parse(name)
+    return shapes
+
+
+def parse_numbers(option: str, text: str) -> tuple[float, ...]:
+    """Read numbers separated by commas.
+
+    Raises
+    ------
+    InputError
+        If one of them is not a positive number.
+    """
+    try:
+        numbers = tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise InputError(f"{option} {text}: write numbers separated by commas") from None
+    if any(not 0 < number < float("inf") for number in numbers):
+        raise InputError(f"{option} {text}: the numbers must be positive")
+    return numbers
+
+
+def open_window(sample: str) -> None:
+    """Open napari with a sample and the dock."""
+    try:
+        from napari_isr.gui.launch import launch_demo
+    except ImportError as error:
+        raise InputError(
+            f"the window needs napari and Qt ({error}): pip install 'napari-isr[all]'"
+        ) from None
+    launch_demo(sample)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; bad input ends with status 2 and one line on stderr."""
+    sys.exit(_status(lambda: app(args=arguments, standalone_mode=False)))
+
+
+def _status(run: Callable[[], Any]) -> int:
+    try:
+        result = run()
+    except InputError as error:
+        return _complain(str(error))
+    except _UsageError as error:
+        return _complain(error.format_message())
+    except typer.Abort:
+        return _complain("stopped")
+    return result if isinstance(result, int) else 0
+
+
+def _complain(sentence: str) -> int:
+    line = " ".join(sentence.split())
+    typer.echo(f"napari-isr: {line}", err=True)
+    return 2

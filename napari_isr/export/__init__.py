@@ -1,0 +1,78 @@
+"""Export: one format a file, and a registry by ending."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_isr.atomic import check_target, written_beside
+from napari_isr.errors import InputError, nearest
+from napari_isr.export import npy, png, tiff
+
+__all__ = ["check_label_target", "label_endings", "write_labels"]
+
+Labels = npt.NDArray[np.integer[Any]]
+
+_WRITERS: dict[str, Callable[[Path, Labels], None]] = {
+    ".png": png.write,
+    ".tif": tiff.write,
+    ".tiff": tiff.write,
+    ".npy": npy.write,
+}
+
+
+def label_endings() -> list[str]:
+    """File endings that :func:`write_labels` knows."""
+    return list(_WRITERS)
+
+
+def check_label_target(path: str | Path) -> Path:
+    """Raise an InputError unless a label image can be written there; nothing is written.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to be; its ending picks the format.
+
+    Returns
+    -------
+    Path
+    """
+    target = Path(path)
+    ending = target.suffix.lower()
+    if ending not in _WRITERS:
+        hint = nearest(ending, _WRITERS) if ending else f"known: {', '.join(_WRITERS)}"
+        raise InputError(f"'{target}' has no known ending for a label image: {hint}")
+    check_target(target)
+    return target
+
+
+def write_labels(path: str | Path, labels: Labels) -> Path:
+    """Write a label image; the file is there whole or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+        Its ending picks the format: ``.png`` (8 bit, or 16 above 255), ``.tif`` or ``.npy``.
+    labels : (n1, ..., nd) integer array
+        0 and the objects' labels.
+
+    Returns
+    -------
+    Path
+        What was written.
+
+    Raises
+    ------
+    InputError
+        If the ending is unknown, the format cannot hold the labels, or the place cannot be
+        written to.
+    """
+    target = check_label_target(path)
+    with written_beside(target) as temporary:
+        _WRITERS[target.suffix.lower()](temporary, np.asarray(labels))
+    return target

@@ -1,0 +1,1 @@
+"""The only room that knows Qt and napari: dock, controller, layers, object table, sample data."""

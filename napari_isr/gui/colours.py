@@ -1,0 +1,42 @@
+"""Colours of strokes, masks and outlines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from napari.utils import CyclicLabelColormap
+
+__all__ = ["CASING", "PREDICTOR", "SHAPE", "copy_colormap", "stroke_colormap", "swatch"]
+
+# RGB, 0 to 1. Outlines: blue is the predictor, orange the shape, dark what sets them off.
+PREDICTOR = (0.267, 0.541, 1.0)
+SHAPE = (1.0, 0.569, 0.0)
+CASING = (0.05, 0.06, 0.08)
+
+# Told apart from each other, from both outlines and from most pictures.
+_BACKGROUND = "#e8ecf2"
+_OBJECTS = (
+    "#ffe14d", "#35d6e8", "#ee6bf0", "#86e04b", "#ff7b72", "#b09cff", "#4de6b2", "#f7a8c4",
+)  # fmt: skip
+_ROUNDS = 6
+
+
+def stroke_colormap() -> CyclicLabelColormap:
+    """Make the colours of a new stroke layer: 1 pale, objects bright."""
+    return CyclicLabelColormap(colors=["transparent", _BACKGROUND, *(_OBJECTS * _ROUNDS)])
+
+
+def copy_colormap(colormap: Any) -> Any:
+    """Copy a label colormap, so that two layers have the same colours but no common state."""
+    twin = type(colormap)(**colormap.model_dump())
+    twin.use_selection = False
+    return twin
+
+
+def swatch(colormap: Any, label: int) -> tuple[int, int, int]:
+    """Colour of a label as 8-bit RGB."""
+    rgba: npt.NDArray[np.float64] = np.atleast_2d(colormap.map(label))[0]
+    red, green, blue = (round(255 * float(part)) for part in rgba[:3])
+    return red, green, blue

@@ -1,0 +1,350 @@
+"""What the dock does, without its widgets: strokes to fits, fits to layers."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels, Layer
+from psygnal import Signal
+from qtpy.QtCore import QTimer
+
+from napari_isr.errors import InputError
+from napari_isr.gui.job import Done, Failed, Hint, Job, Names, News, Outline, Stage
+from napari_isr.gui.layers import ResultLayers, image_shape, new_scribbles
+from napari_isr.gui.model import FIT_SETTINGS, Row, Settings, State
+from napari_isr.gui.outlines import Outlines
+from napari_isr.gui.watch import StrokeWatch
+from napari_isr.gui.worker import Runner
+
+__all__ = ["Controller"]
+
+PAUSE_MS = 30  # changes nearer to each other than this are fitted as one
+NO_IMAGE = "Open an image to begin, or choose one above."
+NO_STROKES = "Click New to get a layer to draw strokes on."
+READY = "Draw a stroke on the object, then press S and draw one on the background."
+LOADING = "Loading PyTorch, once …"
+CANCELLED = "Cancelled; the next fit goes on from here."
+
+
+class Controller:
+    """Runs the live loop of one viewer.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Whose layers are read and written.
+    """
+
+    updated = Signal()  # an outline was drawn
+    settled = Signal()  # the fit is finished and its layers are written
+    image_changed = Signal(object)
+    scribbles_changed = Signal(object)
+    names_known = Signal(object)
+
+    def __init__(self, viewer: Any) -> None:
+        self.viewer = viewer
+        self.settings, self.state = Settings(), State()
+        self.result: Any = None
+        self._image: Image | None = None
+        self._scribbles: Labels | None = None
+        self._watch, self._runner = StrokeWatch(), Runner()
+        self._outlines: Outlines | None = None
+        self._masks: ResultLayers | None = None
+        self._fresh: dict[tuple[str, int], Any] = {}
+        self._asked, self._live_job, self._closed = 0.0, True, False
+        self._pause, self._flush = _timer(self._start), _timer(self._draw)
+        self._watch.changed.connect(self._on_strokes)
+        self._runner.news.connect(self._on_news)
+        self._runner.ended.connect(self._on_ended)
+        for name in (*FIT_SETTINGS, "live"):
+            self.settings.events[name].connect(self._on_setting)
+        viewer.layers.events.removed.connect(self._on_removed)
+        self._runner.loaded.connect(self._on_loaded)
+        self._runner.warm_up()
+        self._guide()
+
+    # ------------------------------------------------------------------------------ layers
+
+    @property
+    def image_layer(self) -> Image | None:
+        """The image that is segmented."""
+        return self._image
+
+    @image_layer.setter
+    def image_layer(self, layer: Image | None) -> None:
+        if layer is not None and not isinstance(layer, Image):
+            raise TypeError(f"an Image layer is needed, not {type(layer).__name__}")
+        if layer == self._image:
+            return
+        self.cancel()
+        if self._image is not None:
+            self._image.events.data.disconnect(self._on_image_data)
+            self._drop_views(remove=False)
+        self._image = layer
+        if layer is not None:
+            layer.events.data.connect(self._on_image_data)
+        self._guide()
+        self.image_changed.emit(layer)
+
+    @property
+    def scribble_layer(self) -> Labels | None:
+        """The layer that the strokes are drawn on."""
+        return self._scribbles
+
+    @scribble_layer.setter
+    def scribble_layer(self, layer: Labels | None) -> None:
+        if layer is not None and not isinstance(layer, Labels):
+            raise TypeError(f"a Labels layer is needed, not {type(layer).__name__}")
+        if layer == self._scribbles:
+            return
+        self.cancel()
+        self._scribbles = layer
+        self._watch.layer = layer
+        self._guide()
+        self.scribbles_changed.emit(layer)
+
+    def new_scribbles(self) -> None:
+        """Add an empty stroke layer and arm the brush."""
+        if self._image is None:
+            self.state.say("error", NO_IMAGE)
+        elif problem := _unfit(self._image):
+            self.state.say("error", problem)
+        else:
+            self.scribble_layer = new_scribbles(self.viewer, self._image)
+
+    # -------------------------------------------------------------------------------- runs
+
+    def run(self) -> None:
+        """Fit now."""
+        self._request(live=False)
+
+    def cancel(self) -> None:
+        """Stop at the next step; what is fitted so far stays."""
+        self._pause.stop()
+        self._fresh.clear()
+        if self.state.busy:
+            self._runner.cancel()
+            self.state.busy = False
+            self.state.say("hint", CANCELLED)
+
+    def reset(self) -> None:
+        """Forget all that was fitted; the strokes stay."""
+        self.cancel()
+        self._runner.forget()
+        self._drop_views(remove=True)
+        self.state.rows, self.state.can_export = (), False
+        self.result = None
+        self._guide()
+
+    def export(self, path: str | Path) -> None:
+        """Write the mask to a file.
+
+        Parameters
+        ----------
+        path : str or Path
+            Its ending picks the format: ``.png``, ``.tif``, ``.npy``.
+        """
+        from napari_isr.export import write_labels
+
+        try:
+            if self.result is None:
+                raise InputError("There is no mask to export yet: draw strokes first.")
+            target = write_labels(path, self.result.labels())
+        except (InputError, OSError) as error:
+            self.state.say("error", str(error))
+        else:
+            self.state.say("done", f"Saved {target.name}.")
+
+    def close(self) -> None:
+        """Let go of the viewer; a running fit stops at its next step."""
+        if self._closed:
+            return
+        self._closed = True
+        self._runner.close()
+        self._pause.stop()
+        self._flush.stop()
+        self._watch.layer = None
+        if self._image is not None:
+            self._image.events.data.disconnect(self._on_image_data)
+        self.viewer.layers.events.removed.disconnect(self._on_removed)
+        if self._outlines is not None:
+            self._outlines.close(remove=False)
+            self._outlines = None
+
+    # ------------------------------------------------------------------------ what happens
+
+    def _on_strokes(self) -> None:
+        if self.settings.live:
+            self._request(live=True)
+
+    def _on_setting(self) -> None:
+        if self.settings.live and self.result is not None:
+            self._request(live=True)
+
+    def _on_image_data(self) -> None:
+        if self._image is not None:
+            self._runner.segmenters.clear(self._image.data)
+        self._on_setting()
+
+    def _on_removed(self, event: Any) -> None:
+        layer: Layer = event.value
+        if layer == self._image:
+            self.image_layer = None
+        elif layer == self._scribbles:
+            self.scribble_layer = None
+
+    def _on_loaded(self, names: Names | str) -> None:
+        if isinstance(names, str):
+            self._finish("error", names)
+        else:
+            self.names_known.emit(names)
+
+    def _request(self, *, live: bool) -> None:
+        """Fit soon: at once if all was quiet, else as soon as changes pause."""
+        if self._closed:
+            return
+        now = time.perf_counter()
+        quiet = now - self._asked > 3 * PAUSE_MS / 1000
+        self._asked, self._live_job = now, live
+        self._pause.start(0 if quiet or not live else PAUSE_MS)
+
+    def _start(self) -> None:
+        image, scribbles = self._image, self._scribbles
+        if image is None or scribbles is None:
+            self.state.say("error", NO_IMAGE if image is None else NO_STROKES)
+            return
+        if problem := _unfit(image):
+            self.state.say("error", problem)
+            return
+        chosen = {name: getattr(self.settings, name) for name in FIT_SETTINGS}
+        job = Job(
+            image=image.data[0] if image.multiscale else image.data,
+            spacing=tuple(abs(float(s)) or 1.0 for s in image.scale),
+            scribbles=scribbles.data,
+            live=self._live_job,
+            started=self._asked,
+            **chosen,
+        )
+        self.state.busy = True
+        if self._runner.warming:
+            self.state.say("busy", LOADING)
+        self._runner.start(job)
+
+    def _on_news(self, news: News) -> None:
+        match news:
+            case Stage():
+                if news.rows is not None:
+                    self.state.rows = _merged(news.rows, self.state.rows)
+                else:
+                    self.state.progress = news.progress
+                    self.state.say("busy", f"{news.message} …")
+            case Outline():
+                self._fresh[news.kind, news.label] = news.contours
+                self._flush.start(0)
+            case Hint():
+                self._clear_views()
+                self.state.rows, self.state.can_export, self.result = news.rows, False, None
+                self._finish("hint", news.message)
+            case Failed():
+                self._finish("error", news.message)
+            case Done():
+                self._settle(news)
+
+    def _settle(self, done: Done) -> None:
+        image, scribbles = self._image, self._scribbles
+        if image is None or scribbles is None:
+            return
+        self._draw()
+        fitted = done.result.objects.items()
+        keep = {("predictor", k) for k, _ in fitted}
+        keep |= {("shape", k) for k, item in fitted if item.shape is not None}
+        if self._outlines is not None:
+            self._outlines.keep(keep)
+        if self._masks is None:
+            self._masks = ResultLayers(self.viewer, image)
+        self._masks.write(done.raw, done.isr, scribbles)
+        self.result = done.result
+        self.state.rows, self.state.can_export = done.rows, True
+        self._finish("done", f"Fitted in {1000 * done.seconds:.0f} ms.")
+        self.settled.emit()
+
+    def _finish(self, kind: Any, message: str) -> None:
+        self.state.busy, self.state.progress = False, 0.0
+        self.state.say(kind, message)
+
+    def _on_ended(self) -> None:
+        self.state.busy = False
+
+    # ------------------------------------------------------------------------------- views
+
+    def _draw(self) -> None:
+        """Draw the outlines that came since the last time."""
+        if not self._fresh or self._image is None or self._closed:
+            return
+        if self._outlines is None:
+            self._outlines = Outlines(self.viewer, self._image)
+        fresh, self._fresh = self._fresh, {}
+        self._outlines.update(fresh)
+        self.updated.emit()
+
+    def _clear_views(self) -> None:
+        self._flush.stop()
+        self._fresh.clear()
+        if self._outlines is not None:
+            self._outlines.keep(set())
+        if self._masks is not None:
+            self._masks.blank()
+
+    def _drop_views(self, *, remove: bool) -> None:
+        """Let go of result layers, which stay unless ``remove``; outlines always go."""
+        self._flush.stop()
+        self._fresh.clear()
+        if self._outlines is not None:
+            self._outlines.close()
+        if self._masks is not None and remove:
+            self._masks.remove()
+        self._outlines = self._masks = None
+
+    def _guide(self) -> None:
+        """Say what to do first."""
+        if self._image is None:
+            self.state.say("hint", NO_IMAGE)
+        elif problem := _unfit(self._image):
+            self.state.say("error", problem)
+        elif self._scribbles is None:
+            self.state.say("hint", NO_STROKES)
+        else:
+            drawn = bool(np.any(self._scribbles.data))
+            self.state.say("hint", "Draw another stroke, or press Run." if drawn else READY)
+
+
+def _timer(slot: Any) -> QTimer:
+    timer = QTimer()
+    timer.setSingleShot(True)
+    timer.timeout.connect(slot)
+    return timer
+
+
+def _unfit(image: Image) -> str:
+    """Why an image layer cannot be segmented, in one sentence; empty if it can."""
+    shape = image_shape(image)
+    if len(shape) != 2:
+        return (
+            f"'{image.name}' has {len(shape)} dimensions, and only 2-dimensional images can be "
+            "segmented so far: choose a single plane."
+        )
+    return ""
+
+
+def _merged(rows: tuple[Row, ...], before: tuple[Row, ...]) -> tuple[Row, ...]:
+    """New stroke counts with what is known of the same objects from the fit before."""
+    known = {row.label: row for row in before}
+    return tuple(
+        Row(r.label, r.strokes, old.shape, old.area, old.holds, old.sentence)
+        if (old := known.get(r.label)) is not None
+        else r
+        for r in rows
+    )

@@ -1,0 +1,380 @@
+"""The dock widget ``Scribble and refine``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Labels
+from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_isr.gui.controller import Controller
+from napari_isr.gui.job import Names
+from napari_isr.gui.layers import is_ours
+from napari_isr.gui.objects import ObjectTable
+from napari_isr.gui.widgets import BrushSwitch, Choice, Fold, LayerChoice, Sentence, ThinBar
+
+if TYPE_CHECKING:
+    import napari
+
+__all__ = ["ScribbleAndRefine"]
+
+FILES = "PNG (*.png);;TIFF (*.tif *.tiff);;NumPy (*.npy)"
+COLOURS = {"hint": "", "busy": "", "done": "", "error": "#ff7b72"}
+PROVEN, BROKEN = "#5fd38d", "#ff7b72"
+
+
+class ScribbleAndRefine(QWidget):
+    """Draw a few strokes, get masks whose shape is guaranteed, live.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        napari passes it, by this name.
+    """
+
+    updated = Signal()  # an outline was drawn
+    settled = Signal()  # the fit is finished and its layers are written
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__()
+        self.setObjectName("isr_dock")
+        self.controller = Controller(napari_viewer)
+        self._make(napari_viewer)
+        self._arrange()
+        self._connect()
+
+    # -------------------------------------------------------------------------- properties
+
+    @property
+    def image_layer(self) -> Image | None:
+        """The image that is segmented."""
+        return self.controller.image_layer
+
+    @image_layer.setter
+    def image_layer(self, layer: Image | None) -> None:
+        self.controller.image_layer = layer
+
+    @property
+    def scribble_layer(self) -> Labels | None:
+        """The Labels layer with the strokes."""
+        return self.controller.scribble_layer
+
+    @scribble_layer.setter
+    def scribble_layer(self, layer: Labels | None) -> None:
+        self.controller.scribble_layer = layer
+
+    @property
+    def shape(self) -> str:
+        """Shape of the objects, for example ``"convex"`` or ``"convex:pieces=24"``."""
+        return self.controller.settings.shape
+
+    @shape.setter
+    def shape(self, name: str) -> None:
+        self.controller.settings.shape = name
+
+    @property
+    def predictor(self) -> str:
+        """Which predictor, ``"auto"`` is the best by measurement."""
+        return self.controller.settings.predictor
+
+    @predictor.setter
+    def predictor(self, name: str) -> None:
+        self.controller.settings.predictor = name
+
+    @property
+    def features(self) -> str:
+        """Which features, by name, separated by commas, or ``"auto"``."""
+        return self.controller.settings.features
+
+    @features.setter
+    def features(self, names: str) -> None:
+        self.controller.settings.features = names
+
+    @property
+    def mode(self) -> str:
+        """How predictor and shape are optimised, or ``"auto"``."""
+        return self.controller.settings.mode
+
+    @mode.setter
+    def mode(self, name: str) -> None:
+        self.controller.settings.mode = name
+
+    @property
+    def live(self) -> bool:
+        """Whether every finished stroke starts a fit."""
+        return self.controller.settings.live
+
+    @live.setter
+    def live(self, on: bool) -> None:
+        self.controller.settings.live = bool(on)
+
+    @property
+    def result(self) -> Any:
+        """The last fit, a :class:`napari_isr.Result`; None before."""
+        return self.controller.result
+
+    # ----------------------------------------------------------------------------- actions
+
+    def run(self) -> None:
+        """Fit now."""
+        self.controller.run()
+
+    def cancel(self) -> None:
+        """Stop the running fit."""
+        self.controller.cancel()
+
+    def reset(self) -> None:
+        """Forget all that was fitted; the strokes stay."""
+        self.controller.reset()
+
+    def export(self, path: str | Path | None = None) -> None:
+        """Write the mask to a file; without a path, ask for one."""
+        if path is None:
+            image = self.image_layer
+            path = self._ask_where(f"{image.name if image is not None else 'image'}-mask.png")
+        if path:
+            self.controller.export(path)
+
+    def _ask_where(self, name: str) -> str:
+        """Let the user choose a file; empty if they do not."""
+        path, kind = QFileDialog.getSaveFileName(self, "Export mask", name, FILES)
+        if path and not Path(path).suffix:
+            path += {"T": ".tif", "N": ".npy"}.get(kind[:1], ".png")
+        return str(path)
+
+    # ------------------------------------------------------------------------------- parts
+
+    def _make(self, viewer: Any) -> None:
+        chosen = self.controller.settings
+        self.images = LayerChoice(
+            "isr_image", viewer, lambda layer: isinstance(layer, Image), "open an image"
+        )
+        self.images.setToolTip("The image to segment")
+        self.scribbles = LayerChoice(
+            "isr_scribbles",
+            viewer,
+            lambda layer: isinstance(layer, Labels) and not is_ours(layer),
+            "click New",
+        )
+        self.scribbles.setToolTip("The strokes: label 1 background, 2, 3, … objects")
+        self.new = _button("isr_new_scribbles", "New", "Add a layer for strokes and take the brush")
+        self.brush = BrushSwitch()
+        self.shapes = Choice("isr_shape", [chosen.shape], "What every object's mask shall be")
+        self.predictors = Choice(
+            "isr_predictor", [chosen.predictor], "Learns from the strokes what is object"
+        )
+        self.blocks = Choice("isr_features", [chosen.features], "What the predictor sees")
+        self.modes = Choice("isr_mode", [chosen.mode], "How predictor and shape are fitted")
+        self.objects = ObjectTable()
+        self.live_box = QCheckBox("Live")
+        self.live_box.setObjectName("isr_live")
+        self.live_box.setToolTip("Fit after every stroke, undo (Ctrl+Z) and redo (Ctrl+Shift+Z)")
+        self.live_box.setChecked(chosen.live)
+        self.run_button = _button("isr_run", "Run", "Fit now")
+        self.cancel_button = _button("isr_cancel", "Cancel", "Stop the fit; what is there stays")
+        self.reset_button = _button("isr_reset", "Reset", "Forget the fit; the strokes stay")
+        self.export_button = _button("isr_export", "Export mask…", "Save as PNG, TIFF or NumPy")
+        self.bar = ThinBar()
+        self.status = Sentence("isr_status")
+        self.certificate = Sentence("isr_certificate")
+
+    def _arrange(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 8, 8, 8)
+        column.setSpacing(6)
+        form = _form()
+        form.addRow("Image", self.images)
+        form.addRow("Strokes", _row(self.scribbles, self.new))
+        form.addRow(self.brush)
+        form.addRow("Shape", self.shapes)
+        column.addLayout(form)
+        column.addWidget(self.objects)
+        column.addWidget(_row(self.live_box, self.run_button, self.cancel_button, stretch=(1, 2)))
+        column.addWidget(self.bar)
+        column.addWidget(self.status)
+        column.addWidget(self.certificate)
+        column.addWidget(_row(self.reset_button, self.export_button, stretch=(0, 1)))
+        more = QWidget()
+        inner = _form(more)
+        inner.addRow("Predictor", self.predictors)
+        inner.addRow("Features", self.blocks)
+        inner.addRow("Mode", self.modes)
+        self.more = Fold("isr_settings", "Settings", more)
+        column.addWidget(self.more)
+        column.addStretch(1)
+        self.setMinimumWidth(280)
+
+    # ------------------------------------------------------------------------- connections
+
+    def _connect(self) -> None:
+        control, chosen, state = self.controller, self.controller.settings, self.controller.state
+        self.images.chosen.connect(self._take_image)
+        self.scribbles.chosen.connect(self._take_scribbles)
+        control.image_changed.connect(self._show_image)
+        control.scribbles_changed.connect(self._show_scribbles)
+        for box, name in (
+            (self.shapes, "shape"),
+            (self.predictors, "predictor"),
+            (self.blocks, "features"),
+            (self.modes, "mode"),
+        ):
+            box.chosen.connect(_setter(chosen, name))
+            chosen.events[name].connect(_word_setter(box))
+        self.live_box.toggled.connect(_setter(chosen, "live"))
+        chosen.events.live.connect(self._show_live)
+        self.new.clicked.connect(control.new_scribbles)
+        self.run_button.clicked.connect(self.run)
+        self.cancel_button.clicked.connect(self.cancel)
+        self.reset_button.clicked.connect(self.reset)
+        self.export_button.clicked.connect(lambda: self.export())
+        self.objects.picked.connect(self._pick)
+        self.objects.reshaped.connect(self._reshape)
+        for event in (state.events.message, state.events.kind):
+            event.connect(self._show_message)
+        state.events.busy.connect(self._show_busy)
+        state.events.progress.connect(self._show_progress)
+        state.events.rows.connect(self._show_rows)
+        state.events.can_export.connect(self._show_can_export)
+        control.names_known.connect(self._offer)
+        control.updated.connect(self._emit_updated)
+        control.settled.connect(self._emit_settled)
+        QApplication.instance().aboutToQuit.connect(control.close)
+        # A plain function: when this is called, nothing is left of the widget.
+        self.destroyed.connect(lambda *_: control.close())
+        self._take_image(self.images.layer)
+        self._take_scribbles(self.scribbles.layer)
+        self._show_message()
+        self._show_busy()
+        self.export_button.setEnabled(False)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Stop when napari takes the widget out of its dock."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self._shut()
+
+    def closeEvent(self, event: QEvent) -> None:
+        """Stop when the widget is closed."""
+        self._shut()
+        super().closeEvent(event)
+
+    def _shut(self) -> None:
+        self.controller.close()
+        self.brush.watch(None)
+        self.images.close_down()
+        self.scribbles.close_down()
+
+    def _take_image(self, layer: Image | None) -> None:
+        self.controller.image_layer = layer
+
+    def _take_scribbles(self, layer: Labels | None) -> None:
+        self.controller.scribble_layer = layer
+
+    def _show_image(self, layer: Image | None) -> None:
+        self.images.layer = layer
+
+    def _show_scribbles(self, layer: Labels | None) -> None:
+        self.scribbles.layer = layer
+        self.brush.watch(layer)
+
+    def _pick(self, label: int) -> None:
+        layer = self.scribble_layer
+        if layer is not None:
+            self.controller.viewer.layers.selection.active = layer
+            self.brush.pick(label)
+
+    def _reshape(self, label: int, shape: str) -> None:
+        chosen = dict(self.controller.settings.own_shapes)
+        if shape:
+            chosen[label] = shape
+        else:
+            chosen.pop(label, None)
+        self.controller.settings.own_shapes = chosen
+
+    def _offer(self, names: Names) -> None:
+        self.shapes.offer(names.shapes)
+        self.predictors.offer(names.predictors)
+        self.blocks.offer(names.features)
+        self.modes.offer(names.modes)
+        self.objects.offer(names.shapes)
+
+    def _show_message(self) -> None:
+        state = self.controller.state
+        self.status.tell(state.message, COLOURS[state.kind])
+
+    def _show_busy(self) -> None:
+        busy = self.controller.state.busy
+        self.cancel_button.setEnabled(busy)
+        if not busy:
+            self.bar.show_share(0.0)
+
+    def _show_can_export(self, can: bool) -> None:
+        self.export_button.setEnabled(can)
+
+    def _show_live(self, live: bool) -> None:
+        self.live_box.setChecked(live)
+
+    def _show_progress(self, share: float) -> None:
+        self.bar.show_share(share)
+
+    def _show_rows(self) -> None:
+        layer, state = self.scribble_layer, self.controller.state
+        if layer is not None:
+            self.objects.show_rows(state.rows, self.controller.settings.own_shapes, layer.colormap)
+        holds, sentence = state.certificate
+        mark, colour = {True: ("✓ ", PROVEN), False: ("✗ ", BROKEN), None: ("", "")}[holds]
+        self.certificate.setToolTip(state.proofs)
+        self.certificate.tell(f"{mark}{sentence[:1].upper()}{sentence[1:]}", colour)
+
+    def _emit_updated(self) -> None:
+        self.updated.emit()
+
+    def _emit_settled(self) -> None:
+        self.settled.emit()
+
+
+def _setter(target: Any, name: str) -> Any:
+    return lambda value: setattr(target, name, value)
+
+
+def _word_setter(box: Choice) -> Any:
+    return lambda word: setattr(box, "word", word)
+
+
+def _button(name: str, text: str, tip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setObjectName(name)
+    button.setToolTip(tip)
+    return button
+
+
+def _form(parent: QWidget | None = None) -> QFormLayout:
+    form = QFormLayout(parent)
+    form.setContentsMargins(0, 0, 0, 0)
+    form.setHorizontalSpacing(8)
+    form.setVerticalSpacing(4)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    return form
+
+
+def _row(*widgets: QWidget, stretch: tuple[int, ...] = (1,)) -> QWidget:
+    """Put widgets side by side; ``stretch`` for the first ones."""
+    box = QWidget()
+    row = QHBoxLayout(box)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(4)
+    for index, widget in enumerate(widgets):
+        row.addWidget(widget, stretch[index] if index < len(stretch) else 0)
+    return box

@@ -1,0 +1,297 @@
+"""One fit, as the worker thread runs it: strokes in, news for the dock out; no Qt, no napari.
+
+Torch is imported here only inside functions: it takes seconds, which must not be the GUI thread's.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_isr.errors import InputError
+from napari_isr.gui.model import Row
+from napari_isr.strokes import BACKGROUND, Strokes
+
+if TYPE_CHECKING:
+    from napari_isr.results import Result
+    from napari_isr.segmenter import Segmenter, Update
+
+__all__ = [
+    "Done",
+    "Failed",
+    "Hint",
+    "Job",
+    "Names",
+    "News",
+    "Outline",
+    "Segmenters",
+    "Stage",
+    "fit",
+]
+
+log = logging.getLogger(__name__)
+
+STAGES = {
+    "features": "Looking at the image",
+    "predictor": "Learning from the strokes",
+    "projection": "Fitting the shape",
+    "render": "Drawing the mask",
+    "done": "Done",
+}
+DRAW_BOTH = "Draw a stroke on the object, then press S and draw one on the background."
+DRAW_BACKGROUND = "Now draw a stroke on the background: press S, or click Background."
+DRAW_OBJECT = "Now draw a stroke on the object: press S, or click Object."
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to fit.
+
+    Parameters
+    ----------
+    image : array
+        (H, W) or (H, W, c).
+    spacing : (float, float)
+        Distance of pixel centres along the axes.
+    scribbles : (H, W) integer array
+        The strokes.
+    shape, own_shapes, predictor, features, mode
+        See :class:`napari_isr.gui.model.Settings`.
+    live : bool
+        Whether a stroke started it: then missing strokes are no error, but a hint.
+    started : float
+        When it was asked for, by ``time.perf_counter``.
+    """
+
+    image: Any
+    spacing: tuple[float, ...]
+    scribbles: Any
+    shape: str = "convex"
+    own_shapes: dict[int, str] = field(default_factory=dict)
+    predictor: str = "auto"
+    features: str = "auto"
+    mode: str = "auto"
+    live: bool = True
+    started: float = 0.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The fit got on; ``rows`` where the objects have become known."""
+
+    message: str = ""
+    progress: float = 0.0
+    rows: tuple[Row, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A new outline of kind ``"predictor"`` or ``"shape"``."""
+
+    kind: str
+    label: int
+    contours: list[npt.NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Hint:
+    """Strokes are missing: what to draw next."""
+
+    message: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The fit ended with one sentence for the user."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """The fit ended well: masks with the objects' labels, and the rows of the table."""
+
+    raw: npt.NDArray[np.integer]
+    isr: npt.NDArray[np.integer]
+    rows: tuple[Row, ...]
+    result: Result
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Names:
+    """What can be chosen."""
+
+    shapes: tuple[str, ...]
+    predictors: tuple[str, ...]
+    features: tuple[str, ...]
+    modes: tuple[str, ...]
+
+    @classmethod
+    def load(cls) -> Names:
+        """Ask the library, which imports torch."""
+        from napari_isr.features import feature_names
+        from napari_isr.predictors import predictor_names
+        from napari_isr.segmenter import MODES
+        from napari_isr.shapes.registry import shape_names
+
+        blocks = feature_names()
+        joined = [",".join(blocks[:n]) for n in range(2, len(blocks) + 1)]
+        return cls(
+            tuple(shape_names()),
+            ("auto", *predictor_names()),
+            ("auto", *blocks, *joined),
+            ("auto", *(mode for mode in MODES if mode != "auto")),
+        )
+
+
+News = Stage | Outline | Hint | Failed | Done
+
+
+class Segmenters:
+    """One :class:`~napari_isr.Segmenter` for each image and settings, so that fits start warm.
+
+    Parameters
+    ----------
+    keep : int, optional
+        How many; the one that was not used for longest is dropped first.
+    """
+
+    def __init__(self, keep: int = 4) -> None:
+        self._keep = keep
+        self._kept: list[tuple[Any, tuple[Any, ...], Segmenter]] = []
+
+    def get(self, job: Job) -> Segmenter:
+        """Find the job's segmenter or make it."""
+        from napari_isr.segmenter import Segmenter
+
+        settings = (job.spacing, job.predictor, job.features, job.mode)
+        for index, (image, key, segmenter) in enumerate(self._kept):
+            if image is job.image and key == settings:
+                self._kept.append(self._kept.pop(index))
+                return segmenter
+        segmenter = Segmenter(
+            np.asarray(job.image),
+            ndim=np.ndim(job.scribbles),
+            spacing=job.spacing,
+            predictor=job.predictor,
+            features=job.features,
+            mode=job.mode,
+        )
+        self._kept = [*self._kept, (job.image, settings, segmenter)][-self._keep :]
+        return segmenter
+
+    def clear(self, image: Any = None) -> None:
+        """Forget what was fitted to an image, or everything."""
+        self._kept = [k for k in self._kept if image is not None and k[0] is not image]
+
+
+def fit(job: Job, segmenters: Segmenters) -> Iterator[News]:
+    """Run a job; never raises.
+
+    Parameters
+    ----------
+    job : Job
+    segmenters : Segmenters
+        Where fits start from and go on.
+
+    Yields
+    ------
+    News
+        The last one is Hint, Failed or Done. Close the generator to stop.
+    """
+    try:
+        with one_thread():
+            yield from _fit(job, segmenters)
+    except InputError as error:
+        yield Failed(_sentence(str(error)))
+    except Exception as error:
+        log.exception("The fit failed")
+        segmenters.clear(job.image)
+        name = type(error).__name__
+        yield Failed(f"The fit failed ({name}): run it again; the log of napari says more.")
+
+
+def _fit(job: Job, segmenters: Segmenters) -> Iterator[News]:
+    strokes = Strokes.read(job.scribbles)
+    rows = {k: Row(k, int(np.count_nonzero(strokes.labels == k))) for k in strokes.objects}
+    if job.live and (hint := _next_stroke(strokes)):
+        yield Hint(hint, tuple(rows.values()))
+        return
+    yield Stage(rows=tuple(rows.values()))
+    segmenter = segmenters.get(job)
+    shapes = {label: job.own_shapes.get(label, job.shape) for label in strokes.objects}
+    for update in segmenter.run(strokes, shapes or job.shape):
+        yield from _news(update)
+    result = segmenter.result
+    yield Done(
+        _predictor_labels(result), result.labels(), _rows(result, rows), result,
+        time.perf_counter() - job.started,
+    )  # fmt: skip
+
+
+def _news(update: Update) -> Iterator[News]:
+    yield Stage(STAGES[update.stage], update.progress)
+    if update.label is not None:
+        if update.predictor_contours is not None:
+            yield Outline("predictor", update.label, update.predictor_contours)
+        if update.contours is not None:
+            yield Outline("shape", update.label, update.contours)
+
+
+def _next_stroke(strokes: Strokes) -> str:
+    """What is still to be drawn; empty if nothing."""
+    background = bool((strokes.labels == BACKGROUND).any())
+    if background and strokes.objects:
+        return ""
+    if background:
+        return DRAW_OBJECT
+    return DRAW_BACKGROUND if strokes.objects else DRAW_BOTH
+
+
+def _predictor_labels(result: Result) -> npt.NDArray[np.integer]:
+    """The predictor's masks as one label image, the higher label on top."""
+    labels = sorted(result.objects)
+    image = np.zeros(
+        result.objects[labels[0]].probability.shape, np.uint8 if labels[-1] < 256 else np.uint16
+    )
+    for label in labels:
+        image[result.objects[label].probability > 0.5] = label
+    return image
+
+
+def _rows(result: Result, drawn: dict[int, Row]) -> tuple[Row, ...]:
+    rows = []
+    for label, item in sorted(result.objects.items()):
+        proof = item.certificate
+        promised = proof.by_construction is not None
+        strokes = drawn[label].strokes
+        holds = proof.holds if promised else None
+        rows.append(Row(label, strokes, item.shape_name, item.area, holds, proof.sentence))
+    return tuple(rows)
+
+
+def _sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?", ")")) else f"{text}."
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread: on few cores, spinning threads slow the GUI and each other."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

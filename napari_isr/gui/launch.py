@@ -1,0 +1,61 @@
+"""napari with a sample, its strokes and the dock, ready to draw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import napari
+
+from napari_isr.gui.dock import ScribbleAndRefine
+from napari_isr.gui.samples import sample_layers
+
+__all__ = ["launch_demo", "open_sample"]
+
+TITLE = "Scribble and refine"
+
+
+def open_sample(viewer: Any, name: str = "fruit") -> ScribbleAndRefine:
+    """Show a sample with its strokes and the dock in a viewer, the brush armed.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    name : str, optional
+        Key of :data:`napari_isr.samples.SAMPLES`.
+
+    Returns
+    -------
+    ScribbleAndRefine
+    """
+    (image, about, _), (strokes, drawn, _) = sample_layers(name)
+    viewer.add_image(image, **about)
+    layer = viewer.add_labels(strokes, **drawn)
+    dock = ScribbleAndRefine(viewer)
+    viewer.window.add_dock_widget(dock, name=TITLE, area="right")
+    viewer.layers.selection.active = layer
+    dock.scribble_layer = layer
+    dock.brush.pick(2)
+    layer.brush_size = 6
+    return dock
+
+
+def launch_demo(sample: str = "fruit", run: bool = True) -> ScribbleAndRefine:
+    """Open napari on a sample and fit it at once; returns when the window is closed.
+
+    Parameters
+    ----------
+    sample : str, optional
+        Key of :data:`napari_isr.samples.SAMPLES`.
+    run : bool, optional
+        Start napari's event loop. Without it, the window opens when the caller starts it.
+
+    Returns
+    -------
+    ScribbleAndRefine
+        The dock.
+    """
+    dock = open_sample(napari.Viewer(title=f"napari-isr: {sample}"), sample)
+    dock.run()
+    if run:
+        napari.run()
+    return dock

@@ -1,0 +1,150 @@
+"""Layers that the dock makes: placed on their image, found again, written without side effects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from napari.layers import Image, Labels, Layer
+
+from napari_isr.gui.colours import copy_colormap, stroke_colormap
+
+__all__ = ["KEY", "ResultLayers", "insert_above", "is_ours", "new_scribbles", "pixel_size", "place"]
+
+KEY = "napari-isr"  # in a layer's metadata: what it is to us
+GEOMETRY = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+OPACITY = {"raw": 0.4, "isr": 0.2}  # the image stays visible
+
+
+def place(layer: Layer) -> dict[str, Any]:
+    """Say where a layer lies, as keyword arguments of another one."""
+    return {name: getattr(layer, name) for name in GEOMETRY}
+
+
+def _move(layer: Layer, image: Layer) -> None:
+    """Bring a layer to where the image now lies."""
+    for name, value in place(image).items():
+        if not np.array_equal(np.asarray(getattr(layer, name)), np.asarray(value)):
+            setattr(layer, name, value)
+
+
+def pixel_size(layer: Layer) -> float:
+    """Size of a layer's pixels in the world, the mean of its axes."""
+    linear = np.asarray(layer.affine.linear_matrix)[-2:, -2:]
+    size = abs(float(np.linalg.det(linear)) * float(np.prod(np.asarray(layer.scale)[-2:])))
+    return size**0.5 or 1.0
+
+
+def is_ours(layer: Layer) -> bool:
+    """Whether a layer holds results, not strokes of the user."""
+    return layer.metadata.get(KEY) in ("raw", "isr", "outlines")
+
+
+def insert_above(viewer: Any, layer: Layer, below: Layer | None) -> None:
+    """Insert a layer, leaving the selected layer, and so the brush, as it was."""
+    layers = viewer.layers
+    active = layers.selection.active
+    index = layers.index(below) + 1 if below is not None and below in layers else len(layers)
+    layers.insert(index, layer)
+    if active is not None and active in layers:
+        layers.selection.active = active
+
+
+def new_scribbles(viewer: Any, image: Image) -> Labels:
+    """Add an empty stroke layer over an image, the brush armed for the first object."""
+    height, width = image_shape(image)
+    layer = Labels(
+        np.zeros((height, width), np.uint8),
+        name=f"{image.name} [strokes]",
+        metadata={KEY: "strokes"},
+        colormap=stroke_colormap(),
+        opacity=0.9,
+        **place(image),
+    )
+    viewer.layers.append(layer)
+    viewer.layers.selection.active = layer
+    layer.brush_size = int(np.clip(min(height, width) / 75, 3, 40))
+    layer.selected_label = 2
+    layer.mode = "paint"
+    return layer
+
+
+def image_shape(image: Image) -> tuple[int, ...]:
+    """Rows and columns (and what else there is), without channels."""
+    data = image.data[0] if image.multiscale else image.data
+    return tuple(data.shape[:-1] if image.rgb else data.shape)
+
+
+class ResultLayers:
+    """The layers ``<image> [raw]`` and ``<image> [isr]`` of one image.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    image : Image
+    """
+
+    def __init__(self, viewer: Any, image: Image) -> None:
+        self._viewer, self._image = viewer, image
+        self._layers: dict[str, Labels] = {}
+        self._colours_of: Any = None
+
+    def write(
+        self, raw: npt.NDArray[np.integer], isr: npt.NDArray[np.integer], scribbles: Labels
+    ) -> None:
+        """Show new masks in the strokes' colours; layers that are gone are made again.
+
+        Parameters
+        ----------
+        raw, isr : (H, W) integer arrays
+            Masks of the predictor and of the shapes, values are the objects' labels.
+        scribbles : Labels
+            Whose colours to use.
+        """
+        self._forget_removed()
+        colours = scribbles.colormap
+        for kind, data in (("raw", raw), ("isr", isr)):
+            layer = self._layers.get(kind)
+            if layer is None or layer.data.shape != data.shape:
+                if layer is not None:
+                    self._viewer.layers.remove(layer)
+                self._add(kind, data, colours)
+            else:
+                layer.data = data
+                _move(layer, self._image)
+                if colours != self._colours_of:
+                    layer.colormap = copy_colormap(colours)
+        self._colours_of = colours
+
+    def blank(self) -> None:
+        """Empty the masks, as their strokes are gone."""
+        self._forget_removed()
+        for layer in self._layers.values():
+            if layer.data.any():
+                layer.data = np.zeros_like(layer.data)
+
+    def remove(self) -> None:
+        """Take the layers out of the viewer."""
+        self._forget_removed()
+        for layer in self._layers.values():
+            self._viewer.layers.remove(layer)
+        self._layers.clear()
+
+    def _forget_removed(self) -> None:
+        self._layers = {k: v for k, v in self._layers.items() if v in self._viewer.layers}
+
+    def _add(self, kind: str, data: npt.NDArray[np.integer], colours: Any) -> None:
+        layer = Labels(
+            data,
+            name=f"{self._image.name} [{kind}]",
+            metadata={KEY: kind},
+            colormap=copy_colormap(colours),
+            opacity=OPACITY[kind],
+            # The predictor's mask is one click away; shown at once, both would be a muddle.
+            visible=kind == "isr",
+            **place(self._image),
+        )
+        below = self._layers.get("raw") or self._image
+        insert_above(self._viewer, layer, below)
+        self._layers[kind] = layer

@@ -1,0 +1,124 @@
+"""What the dock knows, as objects that tell when they change; no Qt, no napari."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from psygnal import SignalGroupDescriptor
+
+__all__ = ["FIT_SETTINGS", "Row", "Settings", "State"]
+
+# Settings that make another fit; the names are also those of the dock's properties.
+FIT_SETTINGS = ("shape", "own_shapes", "predictor", "features", "mode")
+
+
+@dataclass
+class Settings:
+    """What the user chose.
+
+    Parameters
+    ----------
+    shape : str
+        Shape of the objects that have none of their own.
+    own_shapes : dict of int to str
+        Shapes of single objects, by label. Assign a new dict to change it.
+    predictor, features, mode : str
+        As :class:`napari_isr.Segmenter` takes them.
+    live : bool
+        Whether every finished stroke starts a fit.
+    """
+
+    shape: str = "convex"
+    own_shapes: dict[int, str] = field(default_factory=dict)
+    predictor: str = "auto"
+    features: str = "auto"
+    mode: str = "auto"
+    live: bool = True
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One object in the table.
+
+    Parameters
+    ----------
+    label : int
+        Its label in the strokes.
+    strokes : int
+        Pixels that were drawn on it.
+    shape : str
+        What was fitted, empty before.
+    area : float, optional
+        Of the mask, in units of the spacing; None before the first fit.
+    holds : bool, optional
+        Whether the certificate holds; None where nothing was promised.
+    sentence : str
+        The certificate.
+    """
+
+    label: int
+    strokes: int
+    shape: str = ""
+    area: float | None = None
+    holds: bool | None = None
+    sentence: str = ""
+
+
+@dataclass
+class State:
+    """What is going on.
+
+    Parameters
+    ----------
+    kind : {"hint", "busy", "done", "error"}
+        What the message is.
+    message : str
+        One sentence.
+    busy : bool
+        Whether a fit runs.
+    progress : float
+        Of the running fit, 0 to 1.
+    rows : tuple of Row
+        The objects.
+    can_export : bool
+        Whether there is a mask.
+    """
+
+    kind: Literal["hint", "busy", "done", "error"] = "hint"
+    message: str = ""
+    busy: bool = False
+    progress: float = 0.0
+    rows: tuple[Row, ...] = ()
+    can_export: bool = False
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    def say(self, kind: Literal["hint", "busy", "done", "error"], message: str) -> None:
+        """Set kind and message."""
+        self.kind = kind
+        self.message = message
+
+    @property
+    def proofs(self) -> str:
+        """The certificates in full, a line each."""
+        return "\n".join(f"Object {row.label}: {row.sentence}" for row in self.rows if row.sentence)
+
+    @property
+    def certificate(self) -> tuple[bool | None, str]:
+        """The certificates of all objects as one: whether all hold, and one sentence."""
+        fitted = [row for row in self.rows if row.sentence]
+        failed = [row for row in fitted if row.holds is False]
+        promised = [row for row in fitted if row.holds is not None]
+        if failed:
+            return False, "; ".join(f"object {row.label}: {row.sentence}" for row in failed)
+        if not promised:
+            return None, fitted[0].sentence if fitted else ""
+        if len(promised) == 1:
+            what, _, _ = promised[0].sentence.partition(" (")
+            return True, f"object {promised[0].label}: {what}"
+        names = sorted({row.shape.partition(":")[0] for row in promised})
+        which = f"{len(promised)} objects {' and '.join(names)}"
+        return True, f"{which}, by construction and as checked"

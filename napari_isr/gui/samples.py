@@ -1,0 +1,47 @@
+"""Sample data for napari's menu File > Open Sample: a picture with strokes on it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from napari_isr.gui.colours import stroke_colormap
+from napari_isr.gui.layers import KEY
+from napari_isr.samples import load_sample
+
+__all__ = ["cat", "cell", "coffee", "coins", "fruit", "sample_layers"]
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+
+def sample_layers(name: str) -> list[LayerData]:
+    """Load a sample as layers.
+
+    Parameters
+    ----------
+    name : str
+        Key of :data:`napari_isr.samples.SAMPLES`.
+
+    Returns
+    -------
+    list of (data, keywords, type)
+        The image and its strokes, as napari takes them.
+    """
+    sample = load_sample(name)
+    strokes = {
+        "name": f"{sample.name} [strokes]",
+        "metadata": {KEY: "strokes"},
+        "colormap": stroke_colormap(),
+        "opacity": 0.9,
+    }
+    return [
+        (sample.image, {"name": sample.name}, "image"),
+        (sample.scribbles, strokes, "labels"),
+    ]
+
+
+fruit = partial(sample_layers, "fruit")
+coffee = partial(sample_layers, "coffee")
+cat = partial(sample_layers, "cat")
+coins = partial(sample_layers, "coins")
+cell = partial(sample_layers, "cell")

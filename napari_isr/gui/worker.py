@@ -1,0 +1,143 @@
+"""Fits in a thread: the latest job wins, none is lost, every step is a cancel point."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from napari.qt.threading import create_worker
+from psygnal import Signal
+
+from napari_isr.gui.job import Job, Names, News, Segmenters, Stage, fit
+from napari_isr.gui.warm import rehearse
+
+__all__ = ["Runner"]
+
+log = logging.getLogger(__name__)
+
+STAGE_PAUSE = 0.15  # seconds between two reports of mere progress, and before the first
+
+
+class Runner:
+    """Runs jobs one after the other in a worker thread; signals come in the GUI thread."""
+
+    news = Signal(object)  # of the running job
+    ended = Signal()  # nothing runs and nothing waits
+    loaded = Signal(object)  # Names, or a sentence that says what went wrong
+
+    def __init__(self) -> None:
+        self.segmenters = Segmenters()
+        self._worker: Any = None
+        self._stop = threading.Event()
+        self._next: Job | None = None
+        self._forget = False
+        self._closed = self._warming = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether a fit runs or waits."""
+        return self._worker is not None
+
+    @property
+    def warming(self) -> bool:
+        """Whether the library is still being loaded; jobs wait for it."""
+        return self._warming
+
+    def warm_up(self) -> None:
+        """Load the library in the thread before any job, then emit :attr:`loaded`."""
+        worker = create_worker(_load)
+        worker.returned.connect(self._on_loaded)
+        worker.finished.connect(self._on_finished)
+        self._worker, self._warming = worker, True
+        worker.start()
+
+    def start(self, job: Job) -> None:
+        """Run a job; one that runs is stopped first, one that waits is replaced."""
+        if self._closed:
+            return
+        self._next = job
+        if self._worker is None:
+            self._launch()
+        else:
+            self._stop.set()
+
+    def cancel(self) -> None:
+        """Stop the running job at its next step, and drop the one that waits."""
+        self._next = None
+        self._stop.set()
+
+    def forget(self) -> None:
+        """Cancel, and let the next fit start from scratch."""
+        self.cancel()
+        if self._worker is None:
+            self.segmenters.clear()
+        else:  # its thread is still at work on them
+            self._forget = True
+
+    def close(self) -> None:
+        """Cancel for good: no signal comes after this."""
+        self._closed = True
+        self.cancel()
+
+    def _launch(self) -> None:
+        job, self._next = self._next, None
+        self._stop = threading.Event()
+        worker = create_worker(_work, job, self.segmenters, self._stop)
+        worker.yielded.connect(self._on_news)
+        worker.finished.connect(self._on_finished)
+        self._worker = worker
+        worker.start()
+
+    def _on_news(self, news: News) -> None:
+        if not self._closed and not self._stop.is_set():
+            self.news.emit(news)
+
+    def _on_loaded(self, names: Names | str) -> None:
+        if not self._closed:
+            self.loaded.emit(names)
+
+    def _on_finished(self) -> None:
+        self._worker, self._warming = None, False
+        if self._forget:
+            self._forget = False
+            self.segmenters.clear()
+        if self._closed:
+            return
+        if self._next is not None:
+            self._launch()
+        else:
+            self.ended.emit()
+
+
+def _work(job: Job, segmenters: Segmenters, stop: threading.Event) -> Iterator[News]:
+    """Pass on what happens, mere progress only now and then, until told to stop."""
+    told = time.perf_counter()
+    steps = fit(job, segmenters)
+    try:
+        for news in steps:
+            if stop.is_set():
+                return
+            if isinstance(news, Stage) and news.rows is None:
+                if time.perf_counter() - told < STAGE_PAUSE:
+                    continue
+                told = time.perf_counter()
+            yield news
+    finally:
+        steps.close()  # type: ignore[attr-defined]
+
+
+def _load() -> Names | str:
+    """Import torch and the library; the names that can be chosen, or what went wrong."""
+    try:
+        cold = "torch" not in sys.modules
+        names = Names.load()
+        if cold:
+            rehearse()
+    except Exception as error:
+        log.exception("The library could not be loaded")
+        return f"The library could not be loaded ({type(error).__name__}: {error})."
+    return names

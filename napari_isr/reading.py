@@ -1,0 +1,119 @@
+"""Image, stroke and probability files: PNG, JPEG, TIFF, NPY and what else imageio reads."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from napari_isr.errors import InputError
+
+__all__ = ["read_array", "read_probability", "read_scribbles"]
+
+TIFF = (".tif", ".tiff")
+
+
+def read_array(path: Path) -> npt.NDArray[Any]:
+    """Read any image file as the array that it holds.
+
+    A palette image gives its indices, not its colours: that is how label images are kept.
+
+    Parameters
+    ----------
+    path : Path
+        A ``.npy``, ``.tif``, ``.png``, ``.jpg`` ... file.
+
+    Returns
+    -------
+    array
+        (row, column), colour channels last; axes of a TIFF or NPY file as they are.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or cannot be read.
+    """
+    if not path.exists():
+        raise InputError(f"the file '{path}' does not exist: check its name")
+    if path.is_dir():
+        raise InputError(f"'{path}' is a folder: name an image file")
+    try:
+        array = _read(path)
+    except PermissionError:
+        raise InputError(f"the file '{path}' may not be read: check its permissions") from None
+    except (OSError, ValueError, EOFError, SyntaxError, KeyError, IndexError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"the file '{path}' cannot be read as an image: {reason}") from None
+    if array.dtype.kind not in "buif":
+        raise InputError(f"the file '{path}' holds {array.dtype} values: real numbers are needed")
+    return array
+
+
+def _read(path: Path) -> npt.NDArray[Any]:
+    if path.suffix.lower() == ".npy":
+        array = np.load(path, allow_pickle=False)
+        return np.asarray(array)
+    if path.suffix.lower() in TIFF:
+        import tifffile
+
+        return np.asarray(tifffile.imread(path))
+    try:
+        with warnings.catch_warnings(), Image.open(path) as image:
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return np.asarray(image)
+    except UnidentifiedImageError:
+        raise ValueError("its format is not known; use PNG, JPEG, TIFF or NPY") from None
+    except Image.DecompressionBombWarning as warning:
+        raise ValueError(str(warning)) from None
+
+
+def read_scribbles(path: Path) -> npt.NDArray[np.integer]:
+    """Read a label image of strokes: whole numbers, one per pixel.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_array`, or if the file holds colours or fractions.
+    """
+    array = read_array(path)
+    if array.dtype.kind == "f":
+        whole = np.rint(array)
+        if not np.array_equal(whole, array):
+            raise InputError(f"the strokes in '{path}' are not whole numbers: 0 unlabelled, 1 ...")
+        array = whole.astype(np.int64)
+    if array.dtype.kind == "b":
+        array = array.astype(np.uint8)
+    if array.ndim == 3 and array.shape[-1] in (3, 4) and path.suffix.lower() not in (".npy", *TIFF):
+        raise InputError(
+            f"the strokes in '{path}' are a colour picture: save them as a label image, "
+            "0 unlabelled, 1 background, 2 and up objects"
+        )
+    return array
+
+
+def read_probability(path: Path) -> npt.NDArray[np.float32]:
+    """Read probabilities, or a mask, scaled to [0, 1].
+
+    Floats are taken as they are. Whole numbers are a mask if there are at most two of them, and
+    are divided by the largest value of their type otherwise.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_array`.
+    """
+    array = read_array(path)
+    if array.ndim == 3 and array.shape[-1] in (3, 4) and path.suffix.lower() not in (".npy", *TIFF):
+        raise InputError(
+            f"'{path}' is a colour picture: a grey probability or mask image is needed"
+        )
+    if array.dtype.kind in "ui":
+        values = np.unique(array)
+        if len(values) <= 2:
+            return (array > values[0] if len(values) == 2 else array > 0).astype(np.float32)
+        return (array / np.iinfo(array.dtype).max).astype(np.float32)
+    return array.astype(np.float32)

@@ -1,0 +1,177 @@
+"""Connected sets: a convex set seen through a diffeomorphism of the image onto itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from napari_isr.evidence import EvidenceGrid
+from napari_isr.frame import Frame
+from napari_isr.shapes.base import ShapeOptions, Stage
+from napari_isr.shapes.deformation import Deformation, Level
+from napari_isr.shapes.ellipsoid import Ellipsoid, best_ellipsoid, directions
+from napari_isr.shapes.sparse import SparseRows, SparseShape
+
+__all__ = ["Connected", "ConnectedOptions"]
+
+COARSEST, FINEST = 2, {2: 48, 3: 14, 4: 8}  # knot intervals across the image
+
+
+class ConnectedOptions(ShapeOptions):
+    """Options of the connected shape."""
+
+    pieces: int = Field(12, ge=4, le=256, description="affine pieces of the convex set")
+    levels: int = Field(10, ge=1, le=32, description="deformations, coarse to fine")
+
+
+class Connected(SparseShape):
+    r"""``{x in image : f(phi(x)) <= 0}`` for a convex ``f`` and a diffeomorphism ``phi``.
+
+    .. math::
+
+        f(y) = \log \sum_k \exp(\beta (n_k^T (y - m) / s - b_k)), \qquad
+        \phi = \phi_L \circ \dots \circ \phi_1 \circ w
+
+    The warp ``w`` takes the image to the cube :math:`[-1, 1]^d`, axis by axis by an asinh, so
+    that the object fills a good part of it, however small it is. Each level :math:`\phi_l` is a
+    bounded B-spline deformation of the cube onto itself
+    (:class:`napari_isr.shapes.deformation.Level`). So the set is the image, under
+    :math:`\phi^{-1}`, of the convex set :math:`\{f \le 0\} \cap [-1, 1]^d`: one piece, without
+    holes, and all of it within the image, for every value of the parameters. Beyond the image
+    the logit is negative.
+
+    References
+    ----------
+    .. [1] Schneider et al., "Implicit Representations for Constrained Image Segmentation",
+       ICML 2024, section 3 (there with an invertible network).
+    .. [2] Choi & Lee, "Injectivity conditions of 2D and 3D uniform cubic B-spline functions",
+       Graphical Models 62 (2000).
+    .. [3] Rueckert et al., "Diffeomorphic registration using B-splines", MICCAI 2006.
+    """
+
+    name = "connected"
+    promise = "the object is one piece without holes, and all of it lies in the image"
+    Options = ConnectedOptions
+    options: ConnectedOptions
+    stages = (Stage(10, 8), Stage(16, 8), Stage(40, 10))
+    border: Tensor
+    spread: Tensor
+    middle: Tensor
+    size: Tensor
+
+    def __init__(self, ndim: int, options: ShapeOptions | None = None) -> None:
+        super().__init__(ndim, options)
+        count, finest = self.options.levels, FINEST[ndim]
+        ratio = (finest / COARSEST) ** (1 / max(count - 1, 1))
+        intervals = [round(finest / ratio**i) for i in reversed(range(count))]
+        self.deformation = Deformation([Level(n, ndim) for n in intervals])
+        normals = directions(self.options.pieces, ndim, like=self.anchor)
+        self.pieces = nn.Parameter(torch.cat([normals, torch.ones(len(normals), 1)], dim=1))
+        self.register_buffer("border", torch.ones(ndim))
+        self.register_buffer("spread", torch.full((ndim,), 0.5))
+        self.register_buffer("middle", torch.zeros(ndim))
+        self.register_buffer("size", torch.tensor(0.5))
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Logit at points; see :meth:`Shape.forward`."""
+        inside = torch.minimum(torch.maximum(points, -self.border), self.border)
+        logit = -self._exponents(self.deformation(self.magnified(inside).T)).logsumexp(0)
+        beyond = (points - inside).abs().sum(1) * (self.sharpness / self.scale)
+        return torch.where(beyond > 0, logit.clamp_max(0) - beyond, logit)
+
+    def preimage(self, local: Tensor) -> Tensor:
+        """Points (n, d) of the image that the deformation takes to points (n, d) of the cube."""
+        return self._demagnified(self.deformation.inverse(local.T).T)
+
+    def magnified(self, points: Tensor) -> Tensor:
+        """The warp: points (n, d) of the image to the cube, the object enlarged."""
+        low, high = self._ends()
+        place = ((points - self.anchor) / self.spread).asinh()
+        return ((2 * place - low - high) / (high - low)).clamp(-1, 1)
+
+    def _demagnified(self, points: Tensor) -> Tensor:
+        low, high = self._ends()
+        return self.anchor + self.spread * ((points * (high - low) + low + high) / 2).sinh()
+
+    def _ends(self) -> tuple[Tensor, Tensor]:
+        low, high = -self.border - self.anchor, self.border - self.anchor
+        return (low / self.spread).asinh(), (high / self.spread).asinh()
+
+    def _exponents(self, local: Tensor) -> Tensor:
+        """Exponents (pieces, n) at deformed points (d, n)."""
+        normals = F.normalize(self.pieces[:, :-1], dim=1)
+        offset = local - self.middle[:, None]
+        return self.sharpness * torch.addmm(-self.pieces[:, -1:], normals, offset / self.size)
+
+    @torch.no_grad()
+    def sparse_jacobian(self, points: Tensor) -> tuple[Tensor, SparseRows]:
+        """Closed form, for points in the image; see :class:`SparseShape`."""
+        tangents = self.deformation.tangents(self.magnified(points).T)
+        image = tangents[-1].image
+        exponents = self._exponents(image)
+        logit = -exponents.logsumexp(0)
+        share = -self.sharpness * (exponents + logit).exp()
+        length = self.pieces[:, :-1].norm(dim=1, keepdim=True)
+        normals = self.pieces[:, :-1] / length
+        local = (image - self.middle[:, None]) / self.size
+        along, turned = normals @ local, share / length
+        rows = [turned * (y - n[:, None] * along) for y, n in zip(local, normals.T, strict=True)]
+        own = torch.stack([*rows, -share], dim=1).flatten(0, 1)
+        width = sum(value.numel() for value in self.parameters())
+        place = torch.arange(len(own), device=own.device)
+        columns, values, start = [place[:, None].expand_as(own)], [own], width
+        gradient = normals.T @ share / self.size
+        for level, tangent in reversed(list(zip(self.deformation, tangents, strict=True))):
+            start -= level.knots.numel()
+            columns.append((tangent.columns + start).flatten(0, 1))
+            values.append((tangent.values * gradient[:, None]).flatten(0, 1))
+            gradient = (tangent.jacobian * gradient[:, None]).sum(0)
+        return logit, SparseRows(torch.cat(columns), torch.cat(values), width)
+
+    def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
+        """Start from the ellipsoid that explains the most evidence, not deformed."""
+        return [self._from_ellipsoid(best_ellipsoid(grid), half_sides(grid))]
+
+    @torch.no_grad()
+    def _from_ellipsoid(self, ellipsoid: Ellipsoid, border: Tensor) -> dict[str, Tensor]:
+        fresh = type(self)(self.ndim, self.options).to(border)
+        fresh.border.copy_(border)
+        fresh.anchor.copy_(ellipsoid.centre)
+        fresh.scale.copy_(ellipsoid.size)
+        fresh.spread.copy_(ellipsoid.radii.norm(dim=1))
+        fresh.sharpness.fill_(self.stages[0].sharpness)
+        unit = directions(self.options.pieces, self.ndim, like=border)
+        touching = ellipsoid.centre + unit @ ellipsoid.radii
+        touching = torch.minimum(torch.maximum(touching, -border), border)
+        # Normals go with the inverse transposed derivative of the warp, which is diagonal.
+        stretch = (fresh.spread.square() + (touching - fresh.anchor).square()).sqrt()
+        low, high = fresh._ends()
+        normals = torch.linalg.solve(ellipsoid.radii, unit.T).T * stretch * (high - low)
+        normals = F.normalize(normals, dim=1)
+        fresh.middle.copy_(fresh.magnified(ellipsoid.centre))
+        offsets = ((fresh.magnified(touching) - fresh.middle) * normals).sum(1)
+        fresh.size.copy_(offsets.mean())
+        fresh.pieces.copy_(torch.cat([normals, offsets[:, None] / fresh.size], dim=1))
+        for _ in range(3):  # neighbouring pieces add up: move them out until the boundary fits
+            fresh.pieces[:, -1] -= fresh(touching) / fresh.sharpness
+        return {name: value.clone() for name, value in fresh.state_dict().items()}
+
+    def readable(self, frame: Frame) -> dict[str, Any]:
+        """Nothing to read: a connected set has no centre or axis of its own."""
+        return {}
+
+
+def half_sides(grid: EvidenceGrid) -> Tensor:
+    """Half of the image's sides (d,): the image is centred at the origin."""
+    sides = []
+    for axis in grid.axes:
+        if len(axis) == 1:  # all that is known: not more than one cell
+            sides.append(axis.new_tensor(grid.cell / 2))
+        else:  # the last cell may be smaller than the others
+            step = axis[1] - axis[0] if len(axis) > 2 else 2 * axis[1]
+            sides.append(step / 2 - axis[0])
+    return torch.stack(sides)

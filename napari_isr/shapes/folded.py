@@ -1,0 +1,113 @@
+"""Bases that star, mirror, rotational and periodic shapes share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+__all__ = ["bumps", "clamped_bumps", "fourier", "fourier_slope", "polar", "product", "ridge"]
+
+VARIANCE = 0.36  # of the bumps; smaller ripples, larger makes neighbours hard to tell apart
+HEIGHT = 1 / math.sqrt(2 * math.pi * VARIANCE)
+
+
+def polar(offsets: Tensor) -> tuple[Tensor, Tensor]:
+    """Radius (n,) and angle (n,) of the last two coordinates; the angle is 0 at the centre.
+
+    Angles run from the last axis towards the one before it.
+    """
+    row, column = offsets[:, -2], offsets[:, -1]
+    # Only the angle jumps at the centre; its derivative there is set to 0, not NaN.
+    at_centre = (row == 0) & (column == 0)
+    column = torch.where(at_centre, torch.ones_like(column), column)
+    radius = torch.where(at_centre, torch.zeros_like(row), torch.hypot(row, column))
+    return radius, torch.atan2(row, column)
+
+
+def fourier(angle: Tensor, orders: Tensor) -> Tensor:
+    """``1, cos(k angle), sin(k angle)`` for each order k: (n, 1 + 2 orders)."""
+    phase = angle[:, None] * orders
+    return torch.cat([torch.ones_like(angle)[:, None], phase.cos(), phase.sin()], dim=1)
+
+
+def fourier_slope(basis: Tensor, orders: Tensor, weights: Tensor) -> Tensor:
+    """Derivative by the angle (n,) of ``basis @ weights``, for what :func:`fourier` gave."""
+    count = len(orders)
+    cosines, sines = weights[1 : count + 1], weights[count + 1 :]
+    return basis[:, 1 : count + 1] @ (orders * sines) - basis[:, count + 1 :] @ (orders * cosines)
+
+
+def bumps(position: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Gaussian bumps at whole numbers that nearly sum to 1, and their derivatives.
+
+    About cubic B-splines (their variance would be 1/3), at a third of the cost.
+
+    Parameters
+    ----------
+    position : (n,) tensor
+        Bump ``k`` has its top at ``position = k``.
+    count : int
+        Number of bumps.
+
+    Returns
+    -------
+    values, derivatives : (n, count) tensors
+    """
+    centres = torch.arange(count, device=position.device, dtype=position.dtype)
+    offset = position[:, None] - centres
+    values = torch.exp(offset.square() * (-0.5 / VARIANCE)) * HEIGHT
+    return values, offset * values * (-1 / VARIANCE)
+
+
+def clamped_bumps(position: Tensor, count: int, even: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Bumps that sum to about 1 in a box, their derivatives, and how far out of it a point is.
+
+    Parameters
+    ----------
+    position : (n,) tensor
+        In steps between bumps; the box is ``|position| <= (count - 3) / 2``, or for even
+        functions ``|position| <= count - 2``.
+    count : int
+        Number of functions.
+    even : bool
+        Functions of the size of ``position`` alone.
+
+    Returns
+    -------
+    values, derivatives : (n, count) tensors
+        Constant outside the box.
+    excess : (n,) tensor
+    """
+    half = count - 2 if even else (count - 3) / 2
+    inside = position.clamp(-half, half)
+    if even:
+        values, slopes = bumps(inside, count)
+        images, image_slopes = bumps(-inside, count)
+        # The bump at 0 is even by itself: counted once.
+        once = torch.ones_like(values[0])
+        once[0] = 0.5
+        values, slopes = (values + images) * once, (slopes - image_slopes) * once
+    else:
+        values, slopes = bumps(inside + (count - 1) / 2, count)
+    excess = (position - inside).abs()
+    return values, slopes * (excess == 0)[:, None], excess
+
+
+def product(axes: Sequence[Tensor]) -> Tensor:
+    """Products (n, m1 * ... * md) of functions (n, mi) of one coordinate each."""
+    basis = axes[0]
+    for values in axes[1:]:
+        basis = (basis[:, :, None] * values[:, None, :]).flatten(1)
+    return basis
+
+
+def ridge(basis: Tensor, target: Tensor, penalty: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Coefficients of the penalised (and weighted) least-squares fit of ``basis @ c = target``."""
+    rows = basis if weight is None else basis * weight[:, None]
+    normal = rows.T @ basis
+    normal = normal + torch.diag(penalty + 1e-6 * normal.diagonal().mean() + 1e-12)
+    solution: Tensor = torch.linalg.solve(normal, rows.T @ target)
+    return solution

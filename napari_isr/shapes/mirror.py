@@ -1,0 +1,188 @@
+"""Mirror-symmetric sets."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from napari_isr.evidence import EvidenceGrid
+from napari_isr.frame import Frame
+from napari_isr.shapes.base import ShapeOptions
+from napari_isr.shapes.ellipsoid import best_ellipsoid
+from napari_isr.shapes.folded import clamped_bumps, product
+from napari_isr.shapes.levelset import LevelSet
+from napari_isr.shapes.places import (
+    AxisOptions,
+    given_axis,
+    in_double,
+    readable_axis,
+    readable_normal,
+    readable_point,
+    readable_spacing,
+)
+from napari_isr.shapes.search import best_axes, best_planes, set_score
+
+__all__ = ["Mirror", "MirrorOptions"]
+
+REACH = 2.2  # half side of the box of the bumps, in units of the scale
+LONGEST = 1.7  # the scale is such that the object's longest half axis is not longer
+RINGS = 24
+
+
+class MirrorOptions(AxisOptions):
+    """Options of the mirror-symmetric shape."""
+
+    knots: int | None = Field(
+        None, ge=5, le=40, description="bumps along each axis; default: 13, in 3-D 9"
+    )
+
+
+class Mirror(LevelSet):
+    r"""``{x : F(u, |v|) > 0}`` with ``v`` the distance from an axis, ``u`` the place along it.
+
+    ``F`` is a product of Gaussian bumps on a grid, even in ``v``: a point and its mirror image have
+    the same coordinates ``(u, |v|)``, so the set is its own mirror image for every value of
+    the parameters. The frame is a rotation of isotropic coordinates, so the axis is a mirror in
+    physical space. In more dimensions ``u`` has several coordinates and the axis is a plane.
+
+    References
+    ----------
+    .. [1] Schneider et al., "Implicit Representations for Constrained Image Segmentation",
+       ICML 2024, section 3.
+    """
+
+    name = "mirror"
+    promise = "the object is its own mirror image"
+    Options: ClassVar[type[ShapeOptions]] = MirrorOptions
+    options: MirrorOptions
+    turn: Tensor
+    base: Tensor
+    offset: Tensor
+
+    def _make_pose(self) -> None:
+        self.knots = self.options.knots or {2: 13, 3: 9}.get(self.ndim, 5)
+        angles = torch.zeros(self.ndim * (self.ndim - 1) // 2)
+        if self.options.axis is None:
+            self.turn = nn.Parameter(angles)
+            self.offset = nn.Parameter(torch.zeros(1))
+        else:
+            self.register_buffer("turn", angles)
+            self.register_buffer("offset", torch.zeros(1))
+        self.register_buffer("base", torch.eye(self.ndim))
+
+    def place(self, frame: Frame) -> None:
+        """Put the anchor on the axis that the user gave; see :meth:`Shape.place`."""
+        if self.options.axis is not None:
+            point, angle = given_axis(self.options.axis, frame)
+            self.anchor.copy_(point)
+            self.base.copy_(axis_frame(angle))
+
+    def _frame(self) -> Tensor:
+        """Orthonormal columns (d, d), the last one normal to the axis."""
+        if self.ndim == 2:
+            cosine, sine = self.turn.cos(), self.turn.sin()
+            turned = torch.stack([torch.cat([cosine, sine]), torch.cat([-sine, cosine])])
+            return self.base @ turned
+        return self.base @ cayley(self.turn, self.ndim)
+
+    def _box(self) -> tuple[float, int, int]:
+        """Distance of the knots, bumps along the axis, bumps across half of the object."""
+        return 2 * REACH / (self.knots - 3), self.knots, math.ceil((self.knots + 1) / 2)
+
+    def features(self, local: Tensor) -> tuple[Tensor, Tensor]:
+        """Tensor bumps (n, m) and excess (n,); see :meth:`LevelSet.features`."""
+        basis, _, excess = self._bumps(local)
+        return basis, excess
+
+    def _bumps(self, local: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]], Tensor]:
+        step, along, across = self._box()
+        folded = local @ self._frame()
+        axes, excess = [], torch.zeros_like(local[:, 0])
+        for dim in range(self.ndim - 1):
+            values, slopes, far = clamped_bumps(folded[:, dim] / step, along, even=False)
+            axes.append((values, slopes))
+            excess = excess + step * far
+        values, slopes, far = clamped_bumps((folded[:, -1] - self.offset) / step, across, even=True)
+        axes.append((values, slopes))
+        return product([values for values, _ in axes]), axes, excess + step * far
+
+    def pose_slopes(self, local: Tensor) -> Tensor:
+        """Closed form in two dimensions."""
+        if self.ndim != 2 or self.options.axis is not None:
+            return super().pose_slopes(local)
+        step, along, across = self._box()
+        folded = local @ self._frame()
+        u, v = folded.unbind(1)
+        _, ((left, left_slope), (right, right_slope)), _ = self._bumps(local)
+        weights = self.weights.view(along, across)
+        by_u = (left_slope * (right @ weights.T)).sum(1) / step
+        by_v = ((left @ weights) * right_slope).sum(1) / step
+        half_u, half_v = step * (along - 3) / 2, step * (across - 2)
+        distance = v - self.offset
+        by_u = by_u - torch.where(u.abs() > half_u, u.sign(), torch.zeros_like(u))
+        by_v = by_v - torch.where(distance.abs() > half_v, distance.sign(), torch.zeros_like(v))
+        # A turn moves (u, v) to (u cos - v sin, u sin + v cos).
+        return self.sharpness * torch.stack([u * by_v - v * by_u, -by_v], dim=1)
+
+    def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
+        """Start from several axes, with the evidence symmetrised about each."""
+        ellipsoid = best_ellipsoid(grid)
+        longest = torch.linalg.eigvalsh(ellipsoid.radii)[-1]
+        scale = torch.maximum(ellipsoid.size, longest / LONGEST).clamp_min(grid.cell)
+        if self.options.axis is not None:
+            along = self.base[:, 0]
+            anchor = self.anchor + along * (along @ (ellipsoid.centre - self.anchor))
+            return [self.fitted(grid, anchor=anchor, scale=scale)]
+        if self.ndim == 2:
+            found = best_axes(
+                grid,
+                set_score,
+                REACH * float(scale / ellipsoid.size),
+                RINGS,
+                keep=3,
+                ellipsoid=ellipsoid,
+            )
+            frames = [(centre, axis_frame(angle).to(centre)) for centre, _, angle in found]
+        else:
+            frames = best_planes(grid, ellipsoid, keep=2)
+        zeros = {"turn": torch.zeros_like(self.turn), "offset": torch.zeros_like(self.offset)}
+        return [
+            self.fitted(grid, anchor=centre, scale=scale, base=base, **zeros)
+            for centre, base in frames
+        ]
+
+    def readable(self, frame: Frame) -> dict[str, Any]:
+        """Axis in pixels; in three dimensions or more a point of the plane and its normal."""
+        exact = in_double(self)
+        axes = exact._frame()
+        point = exact.anchor + exact.scale * exact.offset * axes[:, -1]
+        if exact.ndim == 2:
+            angle = math.atan2(float(axes[0, 0]), float(axes[1, 0]))
+            return {**readable_axis(point, angle, frame), **readable_spacing(frame)}
+        found = readable_point(point, frame)
+        return {
+            "plane_point": found,
+            "normal": readable_normal(axes[:, -1]),
+            **readable_spacing(frame),
+        }
+
+
+def axis_frame(angle: float) -> Tensor:
+    """Columns: the direction of an axis at an angle, from the columns' axis, and its normal."""
+    cosine, sine = math.cos(angle), math.sin(angle)
+    return torch.tensor([[sine, cosine], [cosine, -sine]])
+
+
+def cayley(angles: Tensor, ndim: int) -> Tensor:
+    """Rotation (d, d) from d (d - 1) / 2 numbers, the identity at 0."""
+    upper = torch.triu_indices(ndim, ndim, offset=1, device=angles.device)
+    skew = torch.zeros(ndim, ndim, device=angles.device, dtype=angles.dtype)
+    skew = skew.index_put((upper[0], upper[1]), angles / 2)
+    skew = skew - skew.T
+    eye = torch.eye(ndim, device=angles.device, dtype=angles.dtype)
+    rotation: Tensor = torch.linalg.solve(eye + skew, eye - skew)
+    return rotation

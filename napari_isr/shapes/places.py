@@ -1,0 +1,157 @@
+"""Centres and axes that the user gives, in pixels."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+import torch
+from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, model_validator
+
+from napari_isr.errors import InputError
+from napari_isr.frame import Frame
+from napari_isr.shapes.base import ShapeOptions
+
+__all__ = [
+    "AxisOptions",
+    "CentreOptions",
+    "OrderOptions",
+    "Place",
+    "given_axis",
+    "in_double",
+    "in_shape_coordinates",
+    "readable_axis",
+    "readable_normal",
+    "readable_point",
+    "readable_spacing",
+]
+
+
+S = TypeVar("S", bound=torch.nn.Module)
+
+
+def _read_place(value: Any) -> Any:
+    """Read ``120.5/88``: no comma, for commas part the options of a shape."""
+    if not isinstance(value, str):
+        return value
+    try:
+        numbers = tuple(float(part) for part in value.split("/"))
+    except ValueError:
+        numbers = ()
+    if not numbers or not all(map(math.isfinite, numbers)):
+        raise ValueError("write numbers with a slash between them, for example 120.5/88")
+    return numbers
+
+
+Place = Annotated[
+    tuple[float, ...],
+    BeforeValidator(_read_place),
+    PlainSerializer(lambda place: "/".join(f"{x:g}" for x in place) if place else None),
+]
+"""Numbers that the user writes with slashes, for example ``centre=120.5/88``."""
+
+
+class CentreOptions(ShapeOptions):
+    """Options of shapes with a centre."""
+
+    centre: Place | None = Field(
+        None, description="row/column (t or z first) of the centre in pixels, to hold it fixed"
+    )
+
+
+class OrderOptions(CentreOptions):
+    """Options of shapes with a rotational symmetry."""
+
+    order: int | Literal["auto"] = Field(
+        "auto", description="how often it repeats in a full turn; auto chooses from 2 to 8"
+    )
+
+    @field_validator("order")
+    @classmethod
+    def _in_range(cls, order: int | str) -> int | str:
+        if isinstance(order, int) and not 2 <= order <= 64:
+            raise ValueError("write auto or a number from 2 to 64")
+        return order
+
+
+class AxisOptions(ShapeOptions):
+    """Options of shapes with a mirror axis."""
+
+    axis: Place | None = Field(
+        None,
+        description="row/column/degrees of a point on the axis and its direction, to hold it "
+        "fixed; 0 degrees is along a row, 90 along a column",
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.axis is not None and getattr(self, "centre", None) is not None:
+            raise ValueError("give either the centre or the axis")
+        return self
+
+
+def in_shape_coordinates(place: tuple[float, ...], frame: Frame, option: str) -> torch.Tensor:
+    """Shape coordinates (d,) of a place in pixels.
+
+    Raises
+    ------
+    InputError
+        If it has not one number for each axis of the image.
+    """
+    if len(place) != frame.ndim:
+        raise InputError(
+            f"{option} has {len(place)} numbers, but the image has {frame.ndim} axes: "
+            "write one for each, with a slash between them"
+        )
+    return frame.to_shape(torch.tensor([place], dtype=torch.float64))[0]
+
+
+def given_axis(axis: tuple[float, ...], frame: Frame) -> tuple[torch.Tensor, float]:
+    """Shape coordinates (2,) of a point on an axis given in pixels, and the axis' angle.
+
+    Raises
+    ------
+    InputError
+        If there are not three numbers, or the image is not 2-dimensional.
+    """
+    if frame.ndim != 2 or len(axis) != 3:
+        raise InputError(
+            "axis takes row/column/degrees, three numbers, and an image with 2 axes; "
+            f"here {len(axis)} numbers and {frame.ndim} axes were given"
+        )
+    point = in_shape_coordinates(axis[:2], frame, "axis")
+    turn = math.radians(axis[2])
+    step = torch.tensor([[math.sin(turn), math.cos(turn)]], dtype=torch.float64)
+    row, column = frame.vectors_to_shape(step)[0].tolist()
+    return point, math.atan2(row, column)
+
+
+def in_double(shape: S) -> S:
+    """A copy in double precision, for parameters that are read must be those that are drawn."""
+    return copy.deepcopy(shape).cpu().double().requires_grad_(False)
+
+
+def readable_point(point: torch.Tensor, frame: Frame) -> list[float]:
+    """Pixel coordinates of a point."""
+    place: list[float] = frame.to_pixels(point.detach()[None].cpu().double())[0].tolist()
+    return place
+
+
+def readable_axis(point: torch.Tensor, angle: float, frame: Frame) -> dict[str, Any]:
+    """Point on an axis and direction, in pixels, as :func:`given_axis` takes them."""
+    step = torch.tensor([[math.sin(angle), math.cos(angle)]], dtype=torch.float64)
+    row, column = frame.vectors_to_pixels(step)[0].tolist()
+    degrees = math.degrees(math.atan2(row, column)) % 180
+    return {"axis_point": readable_point(point, frame), "axis_degrees": degrees}
+
+
+def readable_normal(normal: torch.Tensor) -> list[float]:
+    """Unit normal of a plane, along the axes of the image in units of the spacing."""
+    unit: list[float] = torch.nn.functional.normalize(normal.detach().double(), dim=0).tolist()
+    return unit
+
+
+def readable_spacing(frame: Frame) -> dict[str, Any]:
+    """The spacing, where pixels are stretched: mirror and rotation mean nothing without it."""
+    return {} if len(set(frame.spacing)) == 1 else {"spacing": list(frame.spacing)}

@@ -1,0 +1,170 @@
+"""Rotationally symmetric sets."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from napari_isr.errors import InputError
+from napari_isr.evidence import EvidenceGrid
+from napari_isr.frame import Frame
+from napari_isr.shapes.base import ShapeOptions
+from napari_isr.shapes.ellipsoid import best_ellipsoid
+from napari_isr.shapes.folded import clamped_bumps, fourier, polar, product
+from napari_isr.shapes.levelset import LevelSet
+from napari_isr.shapes.places import (
+    OrderOptions,
+    in_double,
+    in_shape_coordinates,
+    readable_point,
+    readable_spacing,
+)
+from napari_isr.shapes.search import best_order, in_plane, orders_of, set_score
+
+__all__ = ["Rotational", "RotationalOptions"]
+
+REACH = 2.2  # radius of the box of the bumps, in units of the scale
+LONGEST = 1.7  # the scale is such that the object's longest half axis is not longer
+RINGS = 24
+FINEST = 10  # periods in a full turn that are resolved at least
+HEIGHTS = 7  # bumps along the axis of rotation in 3-D
+
+
+class RotationalOptions(OrderOptions):
+    """Options of the rotationally symmetric shape."""
+
+    rings: int = Field(9, ge=4, le=40, description="bumps along the radius")
+
+
+class Rotational(LevelSet):
+    r"""``{x : F(r, cos n t, sin n t) > 0}`` with distance ``r`` and angle ``t`` about a centre.
+
+    :math:`F = \sum_j a_{j0} B_j(r) + \sum_{j \ge 2, k \ge 1} B_j(r) (a_{jk} \cos k n t + b_{jk}
+    \sin k n t)` with bumps :math:`B_j` along the radius. A turn by :math:`2 \pi / n` changes
+    neither ``r`` nor ``cos n t`` and ``sin n t``, so the set is the same after it for every value
+    of the parameters. In three dimensions the axis of rotation is along the first axis of the
+    image, and the height is a further coordinate of ``F``.
+
+    References
+    ----------
+    .. [1] Schneider et al., "Implicit Representations for Constrained Image Segmentation",
+       ICML 2024, section 3.
+    """
+
+    name = "rotational"
+    promise = "the object is the same after a part of a turn about its centre"
+    Options: ClassVar[type[ShapeOptions]] = RotationalOptions
+    options: RotationalOptions
+    centre: Tensor
+    orders: Tensor
+
+    def _make_pose(self) -> None:
+        if self.ndim > 3:
+            raise InputError("rotational is for images with 2 or 3 axes")
+        if self.options.centre is None:
+            self.centre = nn.Parameter(torch.zeros(self.ndim))
+        else:
+            self.register_buffer("centre", torch.zeros(self.ndim))
+        order = orders_of(self.options.order)[0]
+        count = min(max(-(-FINEST // max(order, 3)), 2), 5)
+        self.register_buffer("orders", order * torch.arange(1.0, count + 1))
+
+    def place(self, frame: Frame) -> None:
+        """Put the anchor at the centre that the user gave; see :meth:`Shape.place`."""
+        if self.options.centre is not None:
+            self.anchor.copy_(in_shape_coordinates(self.options.centre, frame, "centre"))
+
+    def features(self, local: Tensor) -> tuple[Tensor, Tensor]:
+        """Products (n, m) and excess (n,); see :meth:`LevelSet.features`."""
+        return self._polar(local - self.centre)[:2]
+
+    def _polar(self, offset: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+        count = self.options.rings
+        step = REACH / (count - 2)
+        distance, angle = polar(offset)
+        rings, slopes, excess = clamped_bumps(distance / step, count, even=True)
+        around = fourier(angle, self.orders)
+        basis, excess = self._join(rings, around), step * excess
+        if self.ndim == 3:
+            rise = 2 * REACH / (HEIGHTS - 3)
+            height, _, far = clamped_bumps(offset[:, 0] / rise, HEIGHTS, even=False)
+            basis, excess = product([height, basis]), excess + rise * far
+        return basis, excess, (distance, rings, slopes / step, around)
+
+    @staticmethod
+    def _join(rings: Tensor, around: Tensor) -> Tensor:
+        """All rings alone, and those that fade out at the centre times the functions of the angle.
+
+        The angle means nothing at the centre.
+        """
+        return torch.cat([rings, product([rings[:, 2:], around[:, 1:]])], dim=1)
+
+    def pose_slopes(self, local: Tensor) -> Tensor:
+        """Closed form in two dimensions."""
+        if self.ndim != 2 or "centre" not in self._parameters:
+            return super().pose_slopes(local)
+        offset = local - self.centre
+        _, excess, (distance, rings, slopes, around) = self._polar(offset)
+        orders, count = self.orders, len(self.orders)
+        turned = torch.cat(
+            [around[:, :1], -around[:, count + 1 :] * orders, around[:, 1 : count + 1] * orders],
+            dim=1,
+        )
+        alone, joint = self.weights[: rings.shape[1]], self.weights[rings.shape[1] :]
+        weights = joint.view(-1, 2 * count)
+        outward = slopes @ alone + ((slopes[:, 2:] @ weights) * around[:, 1:]).sum(1)
+        outward = outward - (excess > 0).to(excess)
+        safe = distance.clamp_min(torch.finfo(distance.dtype).tiny ** 0.5)
+        sideways = ((rings[:, 2:] @ weights) * turned[:, 1:]).sum(1) / safe
+        row, column = (offset / safe[:, None]).unbind(1)
+        by_row, by_column = outward * row + sideways * column, outward * column - sideways * row
+        return -self.sharpness * torch.stack([by_row, by_column], dim=1)
+
+    def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
+        """Start from the best centre, and from the best order if none is given."""
+        fixed = None if self.options.centre is None else self.anchor
+        order, centre, size = best_order(
+            in_plane(grid),
+            orders_of(self.options.order),
+            set_score,
+            REACH,
+            RINGS,
+            fixed=None if fixed is None else fixed[-2:],
+        )
+        ellipsoid = best_ellipsoid(grid)
+        if self.ndim == 3:
+            centre = torch.cat([ellipsoid.centre[:1], centre]) if fixed is None else fixed
+        longest = torch.linalg.eigvalsh(ellipsoid.radii)[-1]
+        return [
+            self.fitted(
+                grid,
+                anchor=centre,
+                scale=torch.maximum(size, longest / LONGEST),
+                centre=torch.zeros_like(self.centre),
+                orders=order * torch.arange(1, len(self.orders) + 1).to(self.orders),
+            )
+        ]
+
+    def flat(self) -> Tensor:
+        """Weights (m,) whose level set is 1 everywhere."""
+        count = self.options.rings
+        weights = torch.zeros_like(self.weights).view(-1, self.features_per_height())
+        weights[:, :count] = 1
+        return weights.flatten()
+
+    def features_per_height(self) -> int:
+        """How many functions of the last two coordinates there are."""
+        return self.options.rings + (self.options.rings - 2) * 2 * len(self.orders)
+
+    def readable(self, frame: Frame) -> dict[str, Any]:
+        """Centre in pixels and order."""
+        exact = in_double(self)
+        centre = exact.anchor + exact.scale * exact.centre
+        return {
+            "centre": readable_point(centre, frame),
+            "order": round(float(exact.orders[0])),
+            **readable_spacing(frame),
+        }

@@ -1,0 +1,254 @@
+"""Where symmetric shapes start from: centres, axes and orders that explain the most evidence.
+
+Evidence is summed in polar bins about candidate centres. A symmetry folds the bins onto each
+other, and the best symmetric set of bins is known in closed form: those with a positive sum.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from napari_isr.evidence import EvidenceGrid
+from napari_isr.shapes.ellipsoid import Ellipsoid, best_ellipsoid, directions
+
+__all__ = [
+    "best_axes",
+    "best_centres",
+    "best_order",
+    "best_planes",
+    "coarse_enough",
+    "folded_tables",
+    "in_plane",
+    "mirrored_tables",
+    "orders_of",
+    "polar_table",
+    "sectors_for",
+    "set_score",
+]
+
+SEARCH_CELLS = 1024  # cells that candidate centres are judged on
+GRID = 5  # candidates along each axis
+ROUNDS = 2
+AXES = 36  # candidate angles of a mirror axis
+ORDERS = range(2, 9)  # what "auto" chooses from
+NEARLY = 0.97  # a higher order may explain this much less: all sets of order 6 are of order 3 too
+
+Score = Callable[[Tensor], Tensor]
+"""Maps polar tables (..., sectors, rings) to the evidence (...) of the best set of bins."""
+
+
+def polar_table(
+    grid: EvidenceGrid, centres: Tensor, reach: Tensor, sectors: int, rings: int
+) -> Tensor:
+    """Evidence in polar bins about each of several centres.
+
+    Parameters
+    ----------
+    grid : EvidenceGrid
+        The evidence.
+    centres : (m, d) tensor
+        Candidate centres. In more than two dimensions, sectors are the cells of
+        :func:`~napari_isr.shapes.ellipsoid.directions`.
+    reach : scalar tensor
+        Radius of the outermost ring; what lies beyond it is left out.
+    sectors, rings : int
+        Number of bins; sector 0 is centred at angle 0.
+
+    Returns
+    -------
+    (m, sectors, rings) tensor
+    """
+    offsets = grid.points[None] - centres[:, None]
+    radius = offsets.norm(dim=2)
+    ring = (radius * (rings / reach)).long()
+    if grid.ndim == 2:
+        angle = torch.atan2(offsets[..., 0], offsets[..., 1])
+        sector = (angle * (sectors / (2 * math.pi))).round().long() % sectors
+    else:
+        sector = (offsets @ directions(sectors, grid.ndim, like=centres).T).argmax(2)
+    table = torch.arange(len(centres), device=centres.device)[:, None]
+    index = (table * sectors + sector) * rings + ring
+    near = ring < rings
+    values = grid.values.flatten().expand_as(index)[near]
+    flat = values.new_zeros(len(centres) * sectors * rings).index_add_(0, index[near], values)
+    return flat.view(len(centres), sectors, rings)
+
+
+def coarse_enough(grid: EvidenceGrid, size: Tensor) -> EvidenceGrid:
+    """Fewer cells, if an object of that radius can still be made out."""
+    block = grid.block_for(SEARCH_CELLS)
+    return grid.coarsen(block) if size > 4 * block * grid.cell else grid
+
+
+def best_centres(
+    grid: EvidenceGrid,
+    score: Callable[[EvidenceGrid, Tensor, Tensor], Tensor],
+    keep: int = 1,
+    fixed: Tensor | None = None,
+    ellipsoid: Ellipsoid | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Centres that a score likes best, on a grid about the object that is refined.
+
+    Parameters
+    ----------
+    grid : EvidenceGrid
+        The evidence.
+    score : callable
+        Maps centres (m, d) and the object's radius to scores (m,).
+    keep : int, optional
+        How many to return.
+    fixed : (d,) tensor, optional
+        A centre given by the user: the only candidate.
+    ellipsoid : Ellipsoid, optional
+        Where the object is, if that is known already.
+
+    Returns
+    -------
+    centres : (keep, d) tensor
+        Best first.
+    size : scalar tensor
+        Radius of the object.
+    """
+    ellipsoid = best_ellipsoid(grid) if ellipsoid is None else ellipsoid
+    size = ellipsoid.size.clamp_min(grid.cell)
+    if fixed is not None:
+        # As seen from there, the object reaches as far as its far side.
+        return fixed[None], torch.maximum(size, (fixed - ellipsoid.centre).norm() / 2)
+    grid = coarse_enough(grid, size)
+    step = torch.linspace(-1, 1, GRID if grid.ndim == 2 else 3).to(size)
+    offsets = torch.cartesian_prod(*[step] * grid.ndim)
+    centres, spread = ellipsoid.centre[None], ellipsoid.radii * 0.6
+    for _ in range(ROUNDS):
+        centres = (centres[:1] + offsets @ spread).contiguous()
+        values = score(grid, centres, size)
+        # Between equals (noise aside) the middle is the safer one.
+        values = values - 1e-3 * values.abs().max() * offsets.norm(dim=1)
+        centres = centres[values.argsort(descending=True)[:keep]]
+        spread = spread / (GRID - 1)
+    return centres, size
+
+
+def folded_tables(tables: Tensor, order: int) -> Tensor:
+    """Mean of polar tables (..., sectors, rings) over the turns by a whole number of sectors."""
+    parts = tables.unflatten(-2, (order, -1)).mean(-3)
+    return torch.cat([parts] * order, dim=-2)
+
+
+def mirrored_tables(tables: Tensor) -> Tensor:
+    """Mean of polar tables (..., sectors, rings) and their mirror images, for each axis.
+
+    Returns
+    -------
+    (..., axes, sectors, rings) tensor
+        As many axes as sectors, the angle between two is half a sector.
+    """
+    index = torch.arange(tables.shape[-2], device=tables.device)
+    images = tables[..., (index[:, None] - index) % len(index), :]
+    return (tables.unsqueeze(-3) + images) / 2
+
+
+def best_axes(
+    grid: EvidenceGrid,
+    score: Score,
+    reach: float,
+    rings: int,
+    keep: int = 1,
+    fixed: Tensor | None = None,
+    ellipsoid: Ellipsoid | None = None,
+) -> list[tuple[Tensor, Tensor, float]]:
+    """Centres (d,), object radii and angles of mirror axes, best first."""
+
+    def rate(level: EvidenceGrid, centres: Tensor, size: Tensor) -> Tensor:
+        tables = polar_table(level, centres, reach * size, AXES, rings // 2)
+        return score(mirrored_tables(tables)).amax(-1)
+
+    centres, size = best_centres(grid, rate, fixed=fixed, ellipsoid=ellipsoid)
+    values = score(mirrored_tables(polar_table(grid, centres[:1], reach * size, AXES, rings)))[0]
+    # Neighbouring angles are one candidate.
+    peaks = (values >= values.roll(1)) & (values >= values.roll(-1))
+    order = torch.where(peaks, values, -math.inf).argsort(descending=True)[:keep]
+    return [(centres[0], size, int(i) * math.pi / AXES) for i in order.tolist() if bool(peaks[i])]
+
+
+def best_planes(
+    grid: EvidenceGrid, ellipsoid: Ellipsoid, keep: int = 1
+) -> list[tuple[Tensor, Tensor]]:
+    """Points (d,) and orthonormal frames (d, d), the last column normal to a mirror plane.
+
+    Every cell is looked up at its mirror image, for normals along the axes of the object and
+    evenly spread ones.
+    """
+    normals = torch.linalg.eigh(ellipsoid.radii).eigenvectors.T
+    normals = torch.cat([normals, directions(32, grid.ndim, like=normals)])
+    values, offset = grid.values.flatten(), grid.points - ellipsoid.centre
+    found = []
+    for normal in normals:
+        for shift in (-0.2, 0.0, 0.2):
+            distance = shift * ellipsoid.size
+            image = grid.points - 2 * ((offset @ normal) - distance)[:, None] * normal
+            index = [
+                torch.bucketize(x.contiguous(), (axis[1:] + axis[:-1]) / 2)
+                for x, axis in zip(image.T, grid.axes, strict=True)
+            ]
+            score = (values + grid.values[tuple(index)]).clamp_min(0).sum()
+            found.append((float(score), ellipsoid.centre + distance * normal, normal))
+    found.sort(key=lambda item: -item[0])
+    frames = []
+    for _, point, normal in found[:keep]:
+        basis = torch.linalg.qr(torch.cat([normal[:, None], torch.eye(grid.ndim).to(normal)], 1))
+        frames.append((point, basis.Q.roll(-1, 1)))
+    return frames
+
+
+def orders_of(option: int | str) -> Sequence[int]:
+    """Orders to try for the option ``order``: the one given, or all that ``auto`` knows."""
+    return ORDERS if option == "auto" else [int(option)]
+
+
+def set_score(tables: Tensor) -> Tensor:
+    """Evidence of the best set of bins in polar tables (..., sectors, rings)."""
+    return tables.clamp_min(0).sum((-1, -2))
+
+
+def sectors_for(order: int) -> int:
+    """A number of sectors that ``order`` divides."""
+    return order * math.ceil(AXES / order)
+
+
+def best_order(
+    grid: EvidenceGrid,
+    orders: Sequence[int],
+    score: Score,
+    reach: float,
+    rings: int,
+    fixed: Tensor | None = None,
+) -> tuple[int, Tensor, Tensor]:
+    """Order, centre (2,) and object radius of the rotational symmetry that explains the most.
+
+    Among orders that explain nearly the same the highest one is taken, for it says the most.
+    """
+    ellipsoid = best_ellipsoid(grid)
+    found = []
+    for order in orders:
+
+        def rate(level: EvidenceGrid, centres: Tensor, size: Tensor, order: int = order) -> Tensor:
+            tables = polar_table(level, centres, reach * size, sectors_for(order), rings)
+            return score(folded_tables(tables, order))
+
+        centres, size = best_centres(grid, rate, fixed=fixed, ellipsoid=ellipsoid)
+        value = float(rate(grid, centres[:1], size)) if len(orders) > 1 else 0.0
+        found.append((value, order, centres[0], size))
+    enough = NEARLY * max(value for value, *_ in found)
+    _, order, centre, size = max((f for f in found if f[0] >= enough), key=lambda f: f[1])
+    return order, centre, size
+
+
+def in_plane(grid: EvidenceGrid) -> EvidenceGrid:
+    """The evidence summed over all axes but the last two."""
+    if grid.ndim == 2:
+        return grid
+    return EvidenceGrid(grid.values.flatten(0, -3).sum(0), grid.axes[-2:])

@@ -1,0 +1,204 @@
+"""Star-shaped sets: a positive radius for each direction from a centre."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from napari_isr.evidence import EvidenceGrid
+from napari_isr.frame import Frame
+from napari_isr.shapes.base import Shape, ShapeOptions, Stage
+from napari_isr.shapes.ellipsoid import directions
+from napari_isr.shapes.folded import fourier, fourier_slope, polar, ridge
+from napari_isr.shapes.places import (
+    CentreOptions,
+    in_double,
+    in_shape_coordinates,
+    readable_point,
+    readable_spacing,
+)
+from napari_isr.shapes.search import best_centres, polar_table
+
+__all__ = ["REACH", "RINGS", "Star", "StarOptions", "best_rings", "spherical"]
+
+SECTORS, RINGS = 48, 36
+REACH = 3.0  # radius of the outermost ring, in radii of the object
+SMALLEST = 0.1  # first radius where nothing is for the object
+SMOOTHING = 0.02  # of the first radii, for the fourth harmonic; grows with its fourth power
+
+
+class StarOptions(CentreOptions):
+    """Options of the star shape."""
+
+    harmonics: int = Field(12, ge=1, le=64, description="how finely the radius may vary")
+
+
+class Star(Shape):
+    r"""``{x : r <= R(u)}``, with distance ``r`` and direction ``u`` from a centre ``c``.
+
+    The logit is :math:`\beta (R(u) - r)` with :math:`R = \exp(\sum_k w_k \varphi_k(u)) > 0`. Along
+    each ray from ``c`` the direction is constant and ``r`` grows, so the logit falls and changes
+    sign exactly once: the set is star-shaped about ``c``, which is inside, for every value of the
+    parameters. In two dimensions :math:`\varphi` is the Fourier series of the angle; in more,
+    bumps :math:`\exp(\kappa (u^T m_k - 1))` at directions :math:`m_k` evenly spread on the sphere.
+
+    References
+    ----------
+    .. [1] Schneider et al., "Implicit Representations for Constrained Image Segmentation",
+       ICML 2024, section 3.
+    """
+
+    name = "star"
+    promise = "the straight line from the centre to any point of the object stays in the object"
+    Options: ClassVar[type[ShapeOptions]] = StarOptions
+    options: StarOptions
+    stages = (Stage(25, 5), Stage(60, 5))
+    budget = 4096
+    centre: Tensor
+    orders: Tensor
+    middles: Tensor
+
+    def __init__(self, ndim: int, options: ShapeOptions | None = None) -> None:
+        super().__init__(ndim, options)
+        centre = torch.zeros(ndim)
+        if self._given_centre() is None:
+            self.centre = nn.Parameter(centre)
+        else:  # held fixed: the anchor
+            self.register_buffer("centre", centre)
+        self._make_basis()
+
+    def _make_basis(self) -> None:
+        count = self.options.harmonics
+        if self.ndim == 2:
+            self.register_buffer("orders", torch.arange(1.0, count + 1))
+            size = 1 + 2 * count
+        else:  # about as many bumps as there are spherical harmonics up to half that degree
+            size = (count // 2 + 1) ** 2
+            self.register_buffer("middles", directions(size, self.ndim, like=self.anchor))
+        self.radius = nn.Parameter(torch.zeros(size))
+
+    def _given_centre(self) -> tuple[float, ...] | None:
+        return self.options.centre
+
+    def place(self, frame: Frame) -> None:
+        """Put the anchor at the centre that the user gave; see :meth:`Shape.place`."""
+        centre = self._given_centre()
+        if centre is not None:
+            self.anchor.copy_(in_shape_coordinates(centre, frame, "centre"))
+
+    def _middle(self) -> Tensor:
+        """Local coordinates of the centre."""
+        return self.centre
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Logit at points; see :meth:`Shape.forward`."""
+        offset = self.local(points) - self._middle()
+        if self.ndim == 2:
+            distance, angle = polar(offset)
+            exponent = self._circle(angle)[0] @ self.radius
+        else:
+            distance, direction = spherical(offset)
+            exponent = self._sphere(direction) @ self.radius
+        return self.sharpness * (exponent.exp() - distance)
+
+    def _circle(self, angle: Tensor) -> tuple[Tensor, Tensor]:
+        """Functions of the angle (n, m), and the slope (n,) of their weighted sum."""
+        basis = fourier(angle, self.orders)
+        return basis, fourier_slope(basis, self.orders, self.radius)
+
+    def _sphere(self, direction: Tensor) -> Tensor:
+        """Functions of the direction (n, m) in three dimensions or more."""
+        # As wide as the middles are apart.
+        return (len(self.middles) / 4 * (direction @ self.middles.T - 1)).exp()
+
+    def logit_and_jacobian(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Closed form in two dimensions."""
+        if self.ndim != 2:
+            return super().logit_and_jacobian(points)
+        with torch.no_grad():
+            offset = self.local(points) - self._middle()
+            distance, angle = polar(offset)
+            basis, slope = self._circle(angle)
+            edge = self.sharpness * (basis @ self.radius).exp()
+            slope = edge * slope
+            columns = [edge[:, None] * basis]
+            if "turn" in self._parameters:
+                columns.insert(0, -slope[:, None])
+            if "centre" in self._parameters:
+                safe = distance.clamp_min(torch.finfo(distance.dtype).tiny ** 0.5)
+                row, column = (offset / safe[:, None]).unbind(1)
+                slope = slope / safe
+                by_row = self.sharpness * row - slope * column
+                by_column = self.sharpness * column + slope * row
+                columns.insert(0, self._by_centre(torch.stack([by_row, by_column], dim=1)))
+            return edge - self.sharpness * distance, torch.cat(columns, dim=1)
+
+    def _by_centre(self, gradient: Tensor) -> Tensor:
+        """Derivatives (n, d) by the parameter ``centre`` from those by the centre itself."""
+        return gradient
+
+    def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
+        """Start from the centre whose best radii, one for each sector, explain the most."""
+        centres, size = best_centres(grid, self._score, fixed=self._fixed())
+        return [self._start(centres[0], size, self._table(grid, centres[:1], size)[0])]
+
+    def _fixed(self) -> Tensor | None:
+        return None if self._given_centre() is None else self.anchor
+
+    def _score(self, grid: EvidenceGrid, centres: Tensor, size: Tensor) -> Tensor:
+        return best_rings(self._table(grid, centres, size))[0].sum(1)
+
+    @staticmethod
+    def _table(grid: EvidenceGrid, centres: Tensor, size: Tensor, sectors: int = SECTORS) -> Tensor:
+        return polar_table(grid, centres, REACH * size, sectors, RINGS)
+
+    @torch.no_grad()
+    def _start(
+        self, centre: Tensor, size: Tensor, table: Tensor, **changed: Tensor
+    ) -> dict[str, Tensor]:
+        """Radii fitted to the best rings of a (symmetrised) table (sectors, rings).
+
+        ``changed`` is what else the state dictionary shall hold.
+        """
+        state = {name: value.clone() for name, value in self.state_dict().items()}
+        state.update(changed, anchor=centre, scale=size, centre=torch.zeros_like(centre))
+        state["sharpness"] = torch.full_like(self.sharpness, self.stages[0].sharpness)
+        fresh = type(self)(self.ndim, self.options).to(centre)
+        fresh.load_state_dict(state)
+        sector = directions(len(table), self.ndim, like=centre)
+        if self.ndim == 2:  # its first coordinate is the cosine
+            angle = torch.atan2(sector[:, 1], sector[:, 0])
+            basis, frequency = fresh._circle(angle)[0], fresh._frequencies()
+        else:
+            basis, frequency = fresh._sphere(sector), torch.full_like(self.radius, 2.0)
+        target = best_rings(table)[1].log()
+        state["radius"] = ridge(basis, target, SMOOTHING * len(table) * (frequency / 4) ** 4)
+        return state
+
+    def _frequencies(self) -> Tensor:
+        return torch.cat([self.orders.new_zeros(1), self.orders, self.orders])
+
+    def readable(self, frame: Frame) -> dict[str, Any]:
+        """Centre in pixels."""
+        exact = in_double(self)
+        centre = exact.anchor + exact.scale * exact._middle()
+        return {"centre": readable_point(centre, frame), **readable_spacing(frame)}
+
+
+def best_rings(table: Tensor) -> tuple[Tensor, Tensor]:
+    """Most evidence within a radius, and that radius, along the last axis of polar tables."""
+    value, ring = table.cumsum(-1).max(-1)
+    radius = (ring + 1) * (REACH / RINGS)
+    return value.clamp_min(0), torch.where(value > 0, radius, SMALLEST).to(table)
+
+
+def spherical(offset: Tensor) -> tuple[Tensor, Tensor]:
+    """Distance (n,) and unit direction (n, d); at the centre some fixed direction."""
+    at_centre = (offset == 0).all(1)
+    safe = offset + at_centre[:, None]
+    distance = safe.norm(dim=1)
+    direction = safe / distance[:, None]
+    return torch.where(at_centre, torch.zeros_like(distance), distance), direction

@@ -1,0 +1,297 @@
+"""Convex sets that are mirror-symmetric or rotationally symmetric too."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from napari_isr.errors import InputError
+from napari_isr.evidence import EvidenceGrid
+from napari_isr.frame import Frame
+from napari_isr.shapes.base import Shape, ShapeOptions, Stage
+from napari_isr.shapes.ellipsoid import best_ellipsoid, directions
+from napari_isr.shapes.mirror import axis_frame
+from napari_isr.shapes.places import (
+    AxisOptions,
+    OrderOptions,
+    given_axis,
+    in_double,
+    in_shape_coordinates,
+    readable_axis,
+    readable_normal,
+    readable_point,
+    readable_spacing,
+)
+from napari_isr.shapes.search import best_axes, best_order, best_planes, in_plane, orders_of
+from napari_isr.shapes.star import REACH, RINGS
+from napari_isr.shapes.symmetric_star import star_score
+
+__all__ = ["ConvexMirror", "ConvexMirrorOptions", "ConvexRotational", "ConvexRotationalOptions"]
+
+BOUND_RADIUS = 8.0  # about the centre of the symmetry, which may lie outside the image
+BOUND_SLOPE = 40.0
+
+
+class ConvexOrbit(Shape):
+    r"""``{x : f(x) <= 0}`` for the orbit of a convex function under a finite group.
+
+    With the elements ``g`` of the group as orthogonal matrices about the centre ``c``, and
+    :math:`y = (x - c) / s`,
+
+    .. math:: f(x) = \log \Big( \sum_g \sum_k \exp \beta (n_k^T g y - b_k) + \exp(\ldots) \Big).
+
+    Each term is convex, log-sum-exp keeps that, and ``g`` only changes the order of the terms: the
+    set is convex and symmetric for every value of the parameters. (A convex function of folded
+    coordinates such as ``|v|`` would not be convex.) The last term depends on the distance from
+    ``c`` alone and bounds the set by a ball that holds the whole image. The logit is ``-f``.
+
+    References
+    ----------
+    .. [1] Schneider et al., "Implicit Representations for Constrained Image Segmentation",
+       ICML 2024, section 3.
+    """
+
+    stages = (Stage(12, 4, simple=True), Stage(25, 5), Stage(60, 5))
+    centre: Tensor
+    pieces: nn.Parameter
+
+    def _make_pieces(self, count: int) -> None:
+        normals = directions(max(count, self.ndim + 1), self.ndim, like=self.anchor)
+        self.pieces = nn.Parameter(torch.cat([normals, torch.ones(len(normals), 1)], dim=1))
+
+    @abstractmethod
+    def orbit(self) -> tuple[Tensor, Tensor]:
+        """Matrices (g, d, d) of the group, and what is added to each's exponents (g,)."""
+
+    def _exponents(self, offset: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Exponents (n, g, pieces), the bound's (n,) and images (n, g, d) of points."""
+        matrices, weight = self.orbit()
+        images = torch.einsum("gij,nj->ngi", matrices, offset)
+        z = images @ self.pieces[:, :-1].T - self.pieces[:, -1]
+        square = (offset * self.scale).square().sum(1)
+        bound = BOUND_SLOPE * (square / BOUND_RADIUS**2 - 1)
+        return self.sharpness * z + weight[:, None], bound, images
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Logit at points; see :meth:`Shape.forward`."""
+        exponents, bound, _ = self._exponents(self.local(points) - self.centre)
+        return -torch.logaddexp(exponents.flatten(1).logsumexp(1), bound)
+
+    def logit_and_jacobian(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Closed form: shares of the terms times their derivatives."""
+        with torch.no_grad():
+            offset = self.local(points) - self.centre
+            exponents, bound, images = self._exponents(offset)
+            logit = -torch.logaddexp(exponents.flatten(1).logsumexp(1), bound)
+            share = -self.sharpness * (exponents + logit[:, None, None]).exp()
+            by_normals = torch.einsum("ngk,ngd->nkd", share, images)
+            by_pieces = torch.cat([by_normals, -share.sum(1)[:, :, None]], dim=2).flatten(1)
+            # How the logit changes with each image of the point.
+            pull = share @ self.pieces[:, :-1]
+            return logit, torch.cat([*self._pose_slopes(offset, pull, logit, bound), by_pieces], 1)
+
+    def _pose_slopes(
+        self, offset: Tensor, pull: Tensor, logit: Tensor, bound: Tensor
+    ) -> list[Tensor]:
+        """Derivatives (n, q) by the parameters of the centre and the axis."""
+        if "centre" not in self._parameters:
+            return []
+        by_offset = torch.einsum("ngi,gij->nj", pull, self.orbit()[0])
+        steep = 2 * BOUND_SLOPE * self.scale.square() / BOUND_RADIUS**2
+        by_offset = by_offset - (bound + logit).exp()[:, None] * steep * offset
+        return [-by_offset]
+
+    def simple_parameters(self) -> Tensor | None:
+        """Only the offsets of the pieces."""
+        total, width = sum(p.numel() for p in self.parameters()), self.ndim + 1
+        first = total - self.pieces.numel() + width - 1
+        return torch.arange(first, total, width, device=self.anchor.device)
+
+    def lipschitz(self) -> float | None:
+        """Slope of the steepest piece: the gradient is a mean of those of the pieces."""
+        centre = self.anchor + self.scale * self.centre.detach()
+        bound = 2 * BOUND_SLOPE * (2 + float(centre.norm())) / BOUND_RADIUS**2
+        steepest = self.pieces[:, :-1].detach().norm(dim=1).max()
+        return max(float(self.sharpness / self.scale * steepest), bound)
+
+    @torch.no_grad()
+    def _ball(self, centre: Tensor, size: Tensor, **changed: Tensor) -> dict[str, Tensor]:
+        """Start from a ball; ``changed`` is what else the state shall hold."""
+        fresh = type(self)(self.ndim, self.options).to(centre)
+        state = {name: value.clone() for name, value in fresh.state_dict().items()}
+        state.update(changed, anchor=centre, scale=size)
+        state["sharpness"] = torch.full_like(self.sharpness, self.stages[0].sharpness)
+        fresh.load_state_dict(state)
+        unit = fresh.pieces[:, :-1]
+        for _ in range(3):  # neighbouring pieces add up: move them out until the boundary fits
+            fresh.pieces[:, -1] -= fresh(centre + unit * size) / fresh.sharpness
+        return {name: value.clone() for name, value in fresh.state_dict().items()}
+
+
+class ConvexMirrorOptions(AxisOptions):
+    """Options of the mirror-symmetric convex shape."""
+
+    pieces: int = Field(12, ge=3, le=256, description="affine pieces; each has a mirror image")
+
+
+class ConvexMirror(ConvexOrbit):
+    """Convex and mirror-symmetric: the orbit of a convex function under a reflection."""
+
+    name = "convex+mirror"
+    promise = "the object is convex, and its own mirror image"
+    Options: ClassVar[type[ShapeOptions]] = ConvexMirrorOptions
+    options: ConvexMirrorOptions
+    turn: Tensor
+
+    def __init__(self, ndim: int, options: ShapeOptions | None = None) -> None:
+        super().__init__(ndim, options)
+        start = torch.zeros(1) if ndim == 2 else torch.eye(ndim)[-1]
+        if self.options.axis is None:
+            self.centre = nn.Parameter(torch.zeros(ndim))
+            self.turn = nn.Parameter(start)
+        else:  # a shift along the axis is in the offsets of the pieces
+            self.register_buffer("centre", torch.zeros(ndim))
+            self.register_buffer("turn", start)
+        self._make_pieces(self.options.pieces)
+
+    def place(self, frame: Frame) -> None:
+        """Put the anchor on the axis that the user gave; see :meth:`Shape.place`."""
+        if self.options.axis is not None:
+            point, angle = given_axis(self.options.axis, frame)
+            self.anchor.copy_(point)
+            self.turn.fill_(angle)
+
+    def _normal(self) -> Tensor:
+        if self.ndim == 2:
+            return torch.cat([self.turn.cos(), -self.turn.sin()])
+        return nn.functional.normalize(self.turn, dim=0)
+
+    def orbit(self) -> tuple[Tensor, Tensor]:
+        """Identity and reflection."""
+        normal = self._normal()
+        eye = torch.eye(self.ndim, device=normal.device, dtype=normal.dtype)
+        matrices = torch.stack([eye, eye - 2 * torch.outer(normal, normal)])
+        return matrices, torch.zeros_like(matrices[:, 0, 0])
+
+    def _pose_slopes(
+        self, offset: Tensor, pull: Tensor, logit: Tensor, bound: Tensor
+    ) -> list[Tensor]:
+        columns = super()._pose_slopes(offset, pull, logit, bound)
+        if not columns:
+            return columns
+        # The reflection of y moves by -2 (dn n.y + n dn.y) with the normal.
+        normal = self._normal()
+        across = offset @ normal
+        by_normal = -2 * (pull[:, 1] * across[:, None] + (pull[:, 1] @ normal)[:, None] * offset)
+        if self.ndim == 2:
+            along = torch.cat([-self.turn.sin(), -self.turn.cos()])
+            return [*columns, (by_normal @ along)[:, None]]
+        tangent = by_normal - (by_normal @ normal)[:, None] * normal
+        return [*columns, tangent / self.turn.norm()]
+
+    def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
+        """Start from balls about several axes."""
+        ellipsoid = best_ellipsoid(grid)
+        if self.options.axis is not None:
+            axis = axis_frame(float(self.turn)).to(self.anchor)[:, 0]
+            centre = self.anchor + axis * (axis @ (ellipsoid.centre - self.anchor))
+            return [self._ball(centre, ellipsoid.size, turn=self.turn)]
+        if self.ndim == 2:
+            found = best_axes(grid, star_score, REACH, RINGS, keep=2, ellipsoid=ellipsoid)
+            return [
+                self._ball(centre, size, turn=torch.full_like(self.turn, angle))
+                for centre, size, angle in found
+            ]
+        planes = best_planes(grid, ellipsoid, keep=2)
+        return [self._ball(p, ellipsoid.size, turn=frame[:, -1]) for p, frame in planes]
+
+    def readable(self, frame: Frame) -> dict[str, Any]:
+        """Axis in pixels; in three dimensions or more a point of the plane and its normal."""
+        exact = in_double(self)
+        point = exact.anchor + exact.scale * exact.centre
+        if exact.ndim == 2:
+            found = readable_axis(point, float(exact.turn), frame)
+        else:
+            found = {
+                "plane_point": readable_point(point, frame),
+                "normal": readable_normal(exact.turn),
+            }
+        return {**found, **readable_spacing(frame)}
+
+
+class ConvexRotationalOptions(OrderOptions):
+    """Options of the rotationally symmetric convex shape."""
+
+    pieces: int = Field(16, ge=3, le=256, description="affine pieces, all images counted")
+
+
+class ConvexRotational(ConvexOrbit):
+    """Convex and rotationally symmetric: the orbit of a convex function under turns."""
+
+    name = "convex+rotational"
+    promise = "the object is convex, and the same after a part of a turn about its centre"
+    Options: ClassVar[type[ShapeOptions]] = ConvexRotationalOptions
+    options: ConvexRotationalOptions
+    order: Tensor
+
+    def __init__(self, ndim: int, options: ShapeOptions | None = None) -> None:
+        super().__init__(ndim, options)
+        if ndim > 3:
+            raise InputError("convex+rotational is for images with 2 or 3 axes")
+        orders = orders_of(self.options.order)
+        if self.options.centre is None:
+            self.centre = nn.Parameter(torch.zeros(ndim))
+        else:
+            self.register_buffer("centre", torch.zeros(ndim))
+        self.register_buffer("order", torch.tensor(float(orders[0])))
+        self.turns = orders[-1]
+        self._make_pieces(-(-self.options.pieces * (ndim - 1) // min(orders[0], 3)))
+
+    def place(self, frame: Frame) -> None:
+        """Put the anchor at the centre that the user gave; see :meth:`Shape.place`."""
+        if self.options.centre is not None:
+            self.anchor.copy_(in_shape_coordinates(self.options.centre, frame, "centre"))
+
+    def orbit(self) -> tuple[Tensor, Tensor]:
+        """Turns about the axis through the centre; those beyond the order count for nothing."""
+        index = torch.arange(self.turns, device=self.order.device).to(self.order)
+        angle = index * (2 * math.pi) / self.order
+        cosine, sine = angle.cos(), angle.sin()
+        turns = torch.stack([torch.stack([cosine, sine], 1), torch.stack([-sine, cosine], 1)], 1)
+        if self.ndim == 3:
+            turns = nn.functional.pad(turns, (1, 0, 1, 0))
+            turns[:, 0, 0] = 1
+        weight = torch.where(index < self.order, 0.0, -torch.inf).to(self.order)
+        return turns, weight
+
+    def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
+        """Start from a ball about the best centre, with the best order if none is given."""
+        fixed = None if self.options.centre is None else self.anchor
+        order, centre, size = best_order(
+            in_plane(grid),
+            orders_of(self.options.order),
+            star_score,
+            REACH,
+            RINGS,
+            fixed=None if fixed is None else fixed[-2:],
+        )
+        if self.ndim == 3:
+            ellipsoid = best_ellipsoid(grid)
+            size = ellipsoid.size
+            centre = torch.cat([ellipsoid.centre[:1], centre]) if fixed is None else fixed
+        return [self._ball(centre, size, order=torch.full_like(self.order, order))]
+
+    def readable(self, frame: Frame) -> dict[str, Any]:
+        """Centre in pixels and order."""
+        exact = in_double(self)
+        centre = exact.anchor + exact.scale * exact.centre
+        return {
+            "centre": readable_point(centre, frame),
+            "order": round(float(exact.order)),
+            **readable_spacing(frame),
+        }

@@ -1,0 +1,273 @@
+"""Controls, properties, layers, export and errors."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QLabel,
+    QPushButton,
+    QTableWidget,
+)
+
+WAIT = 30_000
+CONTROLS = {
+    "isr_image": QComboBox,
+    "isr_scribbles": QComboBox,
+    "isr_new_scribbles": QPushButton,
+    "isr_shape": QComboBox,
+    "isr_predictor": QComboBox,
+    "isr_features": QComboBox,
+    "isr_mode": QComboBox,
+    "isr_live": QCheckBox,
+    "isr_run": QPushButton,
+    "isr_cancel": QPushButton,
+    "isr_reset": QPushButton,
+    "isr_export": QPushButton,
+    "isr_objects": QTableWidget,
+    "isr_status": QLabel,
+    "isr_certificate": QLabel,
+}
+
+
+def status(dock):
+    return dock.findChild(QLabel, "isr_status").text()
+
+
+def test_every_control_has_its_name_and_a_tooltip(ready):
+    _, dock = ready
+    for name, kind in CONTROLS.items():
+        widget = dock.findChild(kind, name)
+        assert widget is not None, name
+        if kind not in (QLabel, QTableWidget):
+            assert widget.toolTip(), name
+
+
+def test_properties_and_controls_agree(ready):
+    _, dock = ready
+    assert (dock.shape, dock.predictor, dock.features, dock.mode) == ("convex", *["auto"] * 3)
+    for name, value in (("shape", "none"), ("predictor", "fcn"), ("features", "rgb")):
+        setattr(dock, name, value)
+        box = dock.findChild(QComboBox, f"isr_{name}")
+        assert box.currentText() == value
+        box.setCurrentIndex(box.findText("auto") if name != "shape" else box.findText("convex"))
+        assert getattr(dock, name) == box.currentText() != value
+    dock.shape = "convex:pieces=24"
+    assert dock.findChild(QComboBox, "isr_shape").currentText() == "convex:pieces=24"
+    dock.live = False
+    assert not dock.findChild(QCheckBox, "isr_live").isChecked()
+    dock.findChild(QCheckBox, "isr_live").setChecked(True)
+    assert dock.live
+
+
+def test_layer_choices_follow_the_viewer(viewer, disc, open_dock):
+    dock = open_dock(viewer)
+    assert dock.image_layer is None
+    assert "image" in status(dock)
+    first = viewer.add_image(disc, name="first")
+    assert dock.image_layer == first
+    second = viewer.add_image(disc, name="second")
+    dock.image_layer = second
+    assert dock.findChild(QComboBox, "isr_image").currentText() == "second"
+    second.name = "renamed"
+    assert dock.findChild(QComboBox, "isr_image").currentText() == "renamed"
+    viewer.layers.remove(second)
+    assert dock.image_layer == first
+    viewer.layers.remove(first)
+    assert dock.image_layer is None
+
+
+def test_results_are_no_strokes(fitted):
+    _, dock = fitted
+    box = dock.findChild(QComboBox, "isr_scribbles")
+    assert [box.itemText(k) for k in range(box.count())] == ["disc [strokes]"]
+
+
+def test_new_strokes_lie_on_the_image_and_arm_the_brush(viewer, disc, open_dock):
+    viewer.add_image(np.stack([disc] * 3, axis=-1), name="rgb", scale=(2, 2), translate=(5, 7))
+    dock = open_dock(viewer)
+    dock.findChild(QPushButton, "isr_new_scribbles").click()
+    layer = dock.scribble_layer
+    assert layer == viewer.layers.selection.active
+    assert layer.data.shape == disc.shape
+    np.testing.assert_array_equal(layer.scale, (2, 2))
+    np.testing.assert_array_equal(layer.translate, (5, 7))
+    assert (layer.mode, layer.selected_label) == ("paint", 2)
+
+
+def test_metadata_is_copied_and_colours_are_those_of_the_strokes(
+    viewer, disc, strokes, open_dock, qtbot
+):
+    affine = np.array([[0.9, 0.1, 3], [-0.1, 0.9, 2], [0, 0, 1]])
+    image = viewer.add_image(
+        disc,
+        name="disc",
+        scale=(0.5, 0.25),
+        translate=(3, 4),
+        rotate=10,
+        shear=[0.1],
+        affine=affine,
+        units=("um", "um"),
+        axis_labels=("y", "x"),
+    )
+    dock = open_dock(viewer)
+    dock.new.click()
+    with qtbot.waitSignal(dock.settled, timeout=WAIT):
+        dock.scribble_layer.data = strokes
+    for kind in ("raw", "isr", "outlines"):
+        layer = viewer.layers[f"disc [{kind}]"]
+        for name in ("scale", "translate", "rotate", "shear"):
+            np.testing.assert_allclose(getattr(layer, name), getattr(image, name))
+        np.testing.assert_allclose(layer.affine.affine_matrix, image.affine.affine_matrix)
+        assert layer.units == image.units
+        assert layer.axis_labels == image.axis_labels
+    for kind in ("raw", "isr"):
+        layer = viewer.layers[f"disc [{kind}]"]
+        assert set(np.unique(layer.data)) == {0, 2}
+        np.testing.assert_allclose(layer.get_color(2), dock.scribble_layer.get_color(2))
+
+
+def test_the_brush_stays_armed(fitted):
+    viewer, dock = fitted
+    assert viewer.layers.selection.active == dock.scribble_layer
+    assert dock.scribble_layer.mode == "paint"
+
+
+def test_the_table_shows_the_objects_and_picks_them(fitted, qtbot):
+    _, dock = fitted
+    table = dock.findChild(QTableWidget, "isr_objects")
+    assert table.rowCount() == 1
+    texts = [table.item(0, column).text() for column in (0, 2, 4)]
+    assert texts == ["2", "80", "✓"]
+    assert int(table.item(0, 3).text().replace(",", "")) > 1000
+    dock.brush.switch()
+    qtbot.mouseClick(
+        table.viewport(),
+        Qt.MouseButton.LeftButton,
+        pos=table.visualItemRect(table.item(0, 0)).center(),
+    )
+    assert dock.scribble_layer.selected_label == 2
+
+
+def test_the_certificate_is_told(fitted):
+    _, dock = fitted
+    assert dock.findChild(QLabel, "isr_certificate").text().startswith("✓ Object 2: convex")
+    assert " ms" in status(dock)
+
+
+@pytest.mark.parametrize("ending", ["png", "tif", "npy"])
+def test_export_writes_the_mask(fitted, tmp_path, monkeypatch, ending):
+    import imageio.v3 as iio
+
+    viewer, dock = fitted
+    path = tmp_path / f"mask.{ending}"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(path), ""))
+    dock.findChild(QPushButton, "isr_export").click()
+    assert path.name in status(dock)
+    found = np.load(path) if ending == "npy" else iio.imread(path)
+    if ending != "png":  # an indexed PNG is read as colours
+        np.testing.assert_array_equal(found, viewer.layers["disc [isr]"].data)
+
+
+def test_a_bad_target_is_one_sentence(fitted, tmp_path):
+    _, dock = fitted
+    dock.export(tmp_path / "mask.bmpp")
+    assert "ending" in status(dock)
+    dock.export(tmp_path / "no folder" / "mask.png")
+    assert "no folder" in status(dock)
+
+
+def test_export_without_a_fit_is_one_sentence(ready, tmp_path):
+    _, dock = ready
+    dock.export(tmp_path / "mask.png")
+    assert "no mask" in status(dock)
+
+
+def test_missing_strokes_are_a_hint_live_and_an_error_on_run(ready, qtbot):
+    _, dock = ready
+    data = dock.scribble_layer.data.copy()
+    data[40:44, 40:50] = 2
+    dock.scribble_layer.data = data
+    qtbot.waitUntil(lambda: "Background" in status(dock), timeout=WAIT)
+    assert dock.controller.state.kind == "hint"
+    dock.run_button.click()
+    qtbot.waitUntil(lambda: dock.controller.state.kind == "error", timeout=WAIT)
+    assert "background" in status(dock)
+    assert "Traceback" not in status(dock)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "word"),
+    [("shape", "convx", "convex"), ("predictor", "forest", "fcn"), ("features", "smell", "rgb")],
+)
+def test_a_bad_setting_is_one_sentence(fitted, qtbot, setting, value, word):
+    _, dock = fitted
+    setattr(dock, setting, value)
+    qtbot.waitUntil(lambda: dock.controller.state.kind == "error", timeout=WAIT)
+    assert word in status(dock)
+    assert "\n" not in status(dock)
+
+
+def test_strokes_of_another_size_are_one_sentence(viewer, disc, open_dock, qtbot):
+    viewer.add_image(disc, name="disc")
+    viewer.add_labels(np.eye(50, dtype=int) * 2, name="small")
+    dock = open_dock(viewer)
+    dock.run()
+    qtbot.waitUntil(lambda: dock.controller.state.kind == "error", timeout=WAIT)
+    assert "size" in status(dock)
+
+
+def test_more_dimensions_are_one_sentence(viewer, open_dock):
+    viewer.add_image(np.zeros((4, 20, 20)), name="stack")
+    dock = open_dock(viewer)
+    assert "3 dimensions" in status(dock)
+    dock.new.click()
+    assert "3 dimensions" in status(dock)
+    assert len(viewer.layers) == 1
+
+
+def test_an_unexpected_error_is_one_sentence(fitted, qtbot, monkeypatch):
+    from napari_isr.segmenter import Segmenter
+
+    def broken(*_, **__):
+        raise RuntimeError("boom")
+        yield
+
+    _, dock = fitted
+    monkeypatch.setattr(Segmenter, "run", broken)
+    dock.run()
+    qtbot.waitUntil(lambda: dock.controller.state.kind == "error", timeout=WAIT)
+    assert "RuntimeError" in status(dock)
+    assert not dock.controller.state.busy
+
+
+def test_reset_forgets_the_fit_and_keeps_the_strokes(fitted, strokes, qtbot):
+    viewer, dock = fitted
+    dock.reset_button.click()
+    assert [layer.name for layer in viewer.layers] == ["disc", "disc [strokes]"]
+    np.testing.assert_array_equal(dock.scribble_layer.data, strokes)
+    assert dock.objects.rowCount() == 0
+    assert not dock.export_button.isEnabled()
+    with qtbot.waitSignal(dock.settled, timeout=WAIT):
+        dock.run()
+
+
+def test_a_deleted_result_layer_is_made_again(fitted, qtbot):
+    viewer, dock = fitted
+    viewer.layers.remove(viewer.layers["disc [isr]"])
+    viewer.layers.remove(viewer.layers["disc [outlines]"])
+    with qtbot.waitSignal(dock.settled, timeout=WAIT):
+        dock.run()
+    assert {"disc [isr]", "disc [outlines]"} <= {layer.name for layer in viewer.layers}
+
+
+def test_nothing_is_cut_off_at_300_pixels(fitted):
+    _, dock = fitted
+    dock.more.unfold(True)
+    QApplication.processEvents()
+    assert dock.minimumSizeHint().width() <= 300
+    for button in dock.findChildren(QPushButton):
+        assert button.minimumSizeHint().width() <= 300

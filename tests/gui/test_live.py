@@ -1,0 +1,137 @@
+"""Strokes by hand, and what they set off."""
+
+import numpy as np
+import pytest
+
+from napari_isr.certificates import convex_defect
+
+WAIT = 30_000
+
+
+def outlines(viewer):
+    return viewer.layers["disc [outlines]"].metadata["contours"]
+
+
+def test_strokes_by_mouse_draw_outlines_and_settle(hand):
+    dock, viewer = hand.dock, hand.viewer
+    layer = dock.scribble_layer
+    assert (layer.mode, layer.selected_label) == ("paint", 2)
+    hand.draw((45, 38), (45, 58))
+    hand.qtbot.waitUntil(lambda: "background" in dock.status.text(), timeout=WAIT)
+    dock.brush.background.click()
+    assert layer.selected_label == 1
+    with hand.qtbot.waitSignals([dock.updated, dock.settled], timeout=WAIT):
+        hand.draw((5, 8), (5, 88), (90, 88), (90, 8), (6, 8))
+    assert set(np.unique(layer.data)) == {0, 1, 2}
+    assert set(outlines(viewer)) == {("predictor", 2), ("shape", 2)}
+    mask = np.asarray(viewer.layers["disc [isr]"].data) == 2
+    assert 1200 < mask.sum() < 2800
+    assert not convex_defect(mask).any()
+    (contour,) = outlines(viewer)["shape", 2]
+    assert 1200 < abs(shoelace(contour)) < 2800
+
+
+def shoelace(line):
+    (y, x), (v, u) = line[:-1].T, line[1:].T
+    return float((x * v - u * y).sum() / 2)
+
+
+def test_no_outline_is_lost_where_the_shape_is_none(fitted, qtbot):
+    viewer, dock = fitted
+    with qtbot.waitSignal(dock.settled, timeout=WAIT):
+        dock.shape = "none"
+    assert set(outlines(viewer)) == {("predictor", 2)}
+    assert dock.objects.item(0, 4).text() == ""
+
+
+def test_undo_and_redo_refit(hand, strokes):
+    dock, layer = hand.dock, hand.dock.scribble_layer
+    with hand.qtbot.waitSignal(dock.settled, timeout=WAIT):
+        layer.data = strokes
+    with hand.qtbot.waitSignal(dock.settled, timeout=WAIT):
+        hand.draw((52, 40), (52, 60))
+    drawn = layer.data.copy()
+    with hand.qtbot.waitSignal(dock.settled, timeout=WAIT):
+        layer.undo()
+    np.testing.assert_array_equal(layer.data, strokes)
+    with hand.qtbot.waitSignal(dock.settled, timeout=WAIT):
+        layer.redo()
+    np.testing.assert_array_equal(layer.data, drawn)
+
+
+def test_undo_of_all_strokes_clears_the_result(hand):
+    dock, layer = hand.dock, hand.dock.scribble_layer
+    hand.draw((45, 38), (45, 58))
+    dock.brush.switch()
+    with hand.qtbot.waitSignal(dock.settled, timeout=WAIT):
+        hand.draw((5, 8), (5, 88), (90, 88), (90, 8), (6, 8))
+    layer.undo()
+    hand.qtbot.waitUntil(lambda: "background" in dock.status.text(), timeout=WAIT)
+    assert not outlines(hand.viewer)
+    assert not hand.viewer.layers["disc [isr]"].data.any()
+    assert not dock.export_button.isEnabled()
+
+
+def test_looking_is_not_drawing(fitted, qtbot):
+    viewer, dock = fitted
+    asked = []
+    dock.controller.state.events.busy.connect(asked.append)
+    layer = dock.scribble_layer
+    layer.visible = False
+    layer.visible = True
+    layer.refresh()
+    viewer.layers["disc [isr]"].visible = False
+    viewer.layers["disc [isr]"].data = np.zeros_like(layer.data)
+    qtbot.wait(150)
+    assert asked == []
+
+
+def test_live_off_waits_for_run(ready, strokes, qtbot):
+    viewer, dock = ready
+    dock.live = False
+    dock.scribble_layer.data = strokes
+    qtbot.wait(100)
+    assert "disc [isr]" not in viewer.layers
+    with qtbot.waitSignal(dock.settled, timeout=WAIT):
+        dock.run_button.click()
+    assert "disc [isr]" in viewer.layers
+
+
+def test_a_stroke_during_a_fit_wins(fitted, qtbot):
+    _, dock = fitted
+    layer = dock.scribble_layer
+    settled = []
+    dock.settled.connect(lambda: settled.append(dock.objects.item(0, 2).text()))
+    for row in range(50, 58):
+        before = layer.data.copy()
+        before[row, 40:60] = 2
+        layer.data = before
+        qtbot.wait(8)
+    qtbot.waitUntil(lambda: dock.controller.state.kind == "done", timeout=WAIT)
+    qtbot.waitUntil(lambda: len(settled) > 0, timeout=WAIT)
+    assert settled[-1] == f"{np.count_nonzero(layer.data == 2):,}"
+
+
+def test_a_second_object_gets_its_own_shape(fitted, qtbot):
+    _, dock = fitted
+    layer = dock.scribble_layer
+    dock.brush.more.click()
+    assert layer.selected_label == 3
+    more = layer.data.copy()
+    more[12:15, 60:90] = 3
+    with qtbot.waitSignal(dock.settled, timeout=WAIT):
+        layer.data = more
+    assert dock.objects.rowCount() == 2
+    with qtbot.waitSignal(dock.settled, timeout=WAIT):
+        dock.objects.cellWidget(1, 1).word = "none"
+    assert dock.result.objects[3].shape is None
+    assert dock.result.objects[2].shape is not None
+
+
+@pytest.mark.parametrize("key", ["S"])
+def test_a_key_switches_between_object_and_background(hand, key):
+    layer = hand.dock.scribble_layer
+    hand.qtbot.keyClick(hand.canvas, key)
+    assert layer.selected_label == 1
+    hand.qtbot.keyClick(hand.canvas, key)
+    assert layer.selected_label == 2

@@ -1,0 +1,44 @@
+"""What napari finds of the plugin."""
+
+import pytest
+from npe2 import PluginManager, PluginManifest
+
+from napari_isr.gui.launch import open_sample
+from napari_isr.samples import SAMPLES
+
+WAIT = 30_000
+
+
+@pytest.fixture(scope="module")
+def manifest():
+    manager = PluginManager()
+    manager.discover()
+    return manager.get_manifest("napari-isr")
+
+
+def test_the_manifest_offers_dock_and_samples(manifest):
+    assert isinstance(manifest, PluginManifest)
+    manifest.validate_imports()
+    (widget,) = manifest.contributions.widgets
+    assert widget.display_name == "Scribble and refine"
+    assert [s.key for s in manifest.contributions.sample_data] == list(SAMPLES)
+
+
+@pytest.mark.parametrize("name", ["coins", "cat"])
+def test_samples_open(viewer, name):
+    viewer.open_sample("napari-isr", name)
+    assert [layer.name for layer in viewer.layers] == [name, f"{name} [strokes]"]
+
+
+def test_the_dock_opens_from_the_plugin_menu(viewer, disc):
+    viewer.add_image(disc)
+    _, dock = viewer.window.add_plugin_dock_widget("napari-isr", "Scribble and refine")
+    assert dock.image_layer == viewer.layers[0]
+
+
+def test_a_sample_opens_with_its_dock_and_fits(viewer, qtbot):
+    dock = open_sample(viewer, "coins")
+    assert viewer.layers.selection.active == dock.scribble_layer
+    with qtbot.waitSignal(dock.settled, timeout=WAIT):
+        dock.run()
+    assert dock.objects.rowCount() == 3

@@ -1,0 +1,145 @@
+"""Cancel, close and remove in the middle of a fit."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QThreadPool
+
+WAIT = 30_000
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Let every fit go on until it is stopped."""
+    from napari_isr.segmenter import Segmenter, Update
+
+    running, closed = threading.Event(), threading.Event()
+
+    def run(self, *_, **__):
+        try:
+            yield Update("features", 0.0)
+            running.set()
+            for step in range(10_000):
+                time.sleep(0.005)
+                yield Update("predictor", min(0.4, step / 1000))
+        finally:
+            closed.set()
+
+    monkeypatch.setattr(Segmenter, "run", run)
+    return running, closed
+
+
+@pytest.fixture
+def fitting(ready, strokes, qtbot, slow):
+    viewer, dock = ready
+    running, closed = slow
+    dock.scribble_layer.data = strokes
+    qtbot.waitUntil(running.is_set, timeout=WAIT)
+    return viewer, dock, closed
+
+
+def quiet(qtbot):
+    qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=WAIT)
+
+
+def test_cancel_stops_at_the_next_step(fitting, qtbot):
+    _, dock, closed = fitting
+    assert dock.cancel_button.isEnabled()
+    start = time.perf_counter()
+    dock.cancel_button.click()
+    qtbot.waitUntil(closed.is_set, timeout=WAIT)
+    assert time.perf_counter() - start < 0.5  # 0.1 on a machine that is not busy
+    assert "ancel" in dock.status.text()
+    assert not dock.cancel_button.isEnabled()
+    quiet(qtbot)
+
+
+def test_a_stroke_after_a_cancel_fits_again(fitting, qtbot, monkeypatch):
+    _, dock, closed = fitting
+    dock.cancel()
+    qtbot.waitUntil(closed.is_set, timeout=WAIT)
+    monkeypatch.undo()
+    with qtbot.waitSignal(dock.settled, timeout=WAIT):
+        dock.scribble_layer.data = dock.scribble_layer.data.copy()
+
+
+def test_closing_the_dock_stops_the_fit(fitting, qtbot):
+    viewer, dock, closed = fitting
+    layer = dock.scribble_layer
+    viewer.window.remove_dock_widget(dock)
+    qtbot.waitUntil(closed.is_set, timeout=WAIT)
+    quiet(qtbot)
+    layer.data = np.zeros_like(layer.data)  # nobody listens
+    viewer.add_image(np.zeros((9, 9)))
+    viewer.layers.clear()
+    qtbot.wait(60)
+    quiet(qtbot)
+
+
+def test_closing_the_viewer_stops_the_fit(fitting, qtbot):
+    viewer, _, closed = fitting
+    viewer.close()
+    qtbot.waitUntil(closed.is_set, timeout=WAIT)
+    quiet(qtbot)
+
+
+@pytest.mark.parametrize("name", ["disc", "disc [strokes]"])
+def test_removing_a_layer_stops_the_fit(fitting, qtbot, name):
+    viewer, dock, closed = fitting
+    viewer.layers.remove(viewer.layers[name])
+    qtbot.waitUntil(closed.is_set, timeout=WAIT)
+    quiet(qtbot)
+    assert not dock.controller.state.busy
+
+
+def test_replacing_the_image_data_fits_the_new_image(fitted, disc, qtbot):
+    viewer, dock = fitted
+    before = viewer.layers["disc [isr]"].data.copy()
+    with qtbot.waitSignal(dock.settled, timeout=WAIT):
+        viewer.layers["disc"].data = np.roll(disc, 6, axis=1)
+    assert (viewer.layers["disc [isr]"].data != before).any()
+
+
+def test_reset_in_mid_fit_starts_afresh(fitting, qtbot, monkeypatch):
+    _, dock, closed = fitting
+    dock.reset()
+    qtbot.waitUntil(closed.is_set, timeout=WAIT)
+    quiet(qtbot)
+    monkeypatch.undo()
+    with qtbot.waitSignal(dock.settled, timeout=WAIT):
+        dock.run()
+
+
+def test_the_gui_thread_stays_free(fitted, qtbot):
+    """A bound that a busy machine keeps; benchmarks/latency.py prints the true figure."""
+    from qtpy.QtCore import QTimer
+
+    _, dock = fitted
+    gaps, last = [], time.perf_counter()
+
+    def tick():
+        nonlocal last
+        now = time.perf_counter()
+        gaps.append(now - last)
+        last = now
+
+    timer = QTimer()
+    timer.timeout.connect(tick)
+    timer.start(1)
+    for _ in range(3):
+        with qtbot.waitSignal(dock.settled, timeout=WAIT):
+            dock.run()
+    timer.stop()
+    assert max(gaps) < 0.25, f"largest gap {1000 * max(gaps):.0f} ms"
+
+
+def test_torch_threads_are_restored(fitted, qtbot):
+    import torch
+
+    _, dock = fitted
+    before = torch.get_num_threads()
+    with qtbot.waitSignal(dock.settled, timeout=WAIT):
+        dock.run()
+    assert torch.get_num_threads() == before

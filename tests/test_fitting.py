@@ -1,0 +1,245 @@
+"""Sampling, solvers and the projection."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_isr.certificates import convex_defect
+from napari_isr.errors import InputError
+from napari_isr.evidence import EvidenceGrid, evidence_from_probability
+from napari_isr.fitting import (
+    Samples,
+    adam,
+    boundary_samples,
+    levenberg_marquardt,
+    minimise,
+    project_shape,
+)
+from napari_isr.frame import Frame
+from napari_isr.rendering import ShapeLogit, mask_on_grid
+from napari_isr.results import iou
+from napari_isr.shapes import Convex
+from napari_isr.shapes.convex import ConvexOptions
+
+from .conftest import disc
+
+
+def grid_of(mask, weight=1.0):
+    values = torch.from_numpy(np.asarray(mask, dtype=np.float32))
+    evidence = evidence_from_probability(values, weight) / values.numel()
+    return EvidenceGrid(evidence, Frame(mask.shape).axes(values))
+
+
+def mask_of(shape, size):
+    frame = Frame(size)
+    *_, mask = mask_on_grid(ShapeLogit(shape, frame), frame.axis_positions())
+    return mask
+
+
+def fitted(mask, weight=1.0, **options):
+    shape = Convex(mask.ndim)
+    states = list(project_shape(shape, grid_of(mask, weight), **options))
+    return shape, states
+
+
+def test_samples_keep_the_sum_of_the_evidence():
+    grid = grid_of(disc((200, 300), (90, 140), 50))
+    samples = boundary_samples(grid, Convex(2), 1000)
+    total = samples.weight @ (2 * samples.target - 1)
+    assert torch.isclose(total, grid.values.sum(), atol=1e-5)
+
+
+def test_samples_are_finest_at_the_boundary_and_keep_to_the_budget():
+    mask = disc((512, 512), (250, 260), 100)
+    shape, _ = fitted(mask)
+    samples = boundary_samples(grid_of(mask), shape, 2000)
+    assert len(samples.points) < 2500
+    pixel = Frame((512, 512)).pixel
+    radius = (samples.points - torch.tensor([250 - 255.5, 260 - 255.5]) * pixel).norm(dim=1)
+    smallest = samples.weight <= samples.weight[samples.weight > 0].min() * 1.01
+    assert float((radius[smallest] / pixel - 100).abs().max()) < 16
+    inside = samples.target[smallest].mean()
+    assert 0.25 < float(inside) < 0.75
+
+
+def test_samples_see_an_object_smaller_than_the_cells():
+    mask = disc((512, 512), (101, 333), 3)
+    shape, _ = fitted(mask)
+    assert iou(mask_of(shape, mask.shape), mask) > 0.6
+
+
+@pytest.mark.parametrize("solver", [levenberg_marquardt, adam])
+def test_solvers_never_get_worse_and_can_be_stopped(solver):
+    grid = grid_of(disc())
+    shape = Convex(2)
+    shape.load_state_dict(shape.starts(grid)[0])
+    samples = boundary_samples(grid, shape, 1000)
+    with torch.no_grad():
+        before = float(samples.objective(shape(samples.points)))
+    steps = solver(shape, samples, iterations=30)
+    seen = [next(steps).objective for _ in range(3)]
+    steps.close()
+    with torch.no_grad():
+        reached = float(samples.objective(shape(samples.points)))
+    assert seen == sorted(seen, reverse=True)
+    assert reached <= before
+    assert reached == pytest.approx(seen[-1], rel=1e-3)
+
+
+@pytest.mark.parametrize("solver", [levenberg_marquardt, adam])
+def test_solvers_move_only_what_is_free(solver):
+    grid = grid_of(disc())
+    shape = Convex(2)
+    shape.load_state_dict(shape.starts(grid)[0])
+    samples = boundary_samples(grid, shape, 1000)
+    before, free = shape.vector(), shape.simple_parameters()
+    for _ in solver(shape, samples, iterations=5, free=free):
+        pass
+    moved = (shape.vector() != before).nonzero()[:, 0].tolist()
+    assert moved
+    assert set(moved) <= set(free.tolist())
+
+
+def test_many_parameters_take_the_first_order_path():
+    grid = grid_of(disc())
+    shape = Convex(2, ConvexOptions(depth=3, width=32))
+    assert shape.vector().numel() > 600
+    samples = boundary_samples(grid, shape, 500)
+    steps = list(minimise(shape, samples, iterations=4))
+    assert len(steps) > 4
+    assert steps[-1].objective < steps[0].objective
+
+
+def test_occluded_disc_is_completed(occluded):
+    seen, truth = occluded
+    shape, states = fitted(seen, weight=2.5)
+    mask = mask_of(shape, truth.shape)
+    assert states[-1].done
+    assert iou(mask, truth) > 0.93 > iou(seen, truth)
+    assert not convex_defect(mask).any()
+
+
+def test_progress_rises_to_one(occluded):
+    _, states = fitted(occluded[0])
+    progress = [state.progress for state in states]
+    assert progress == sorted(progress)
+    assert progress[-1] == 1.0
+
+
+def test_every_state_of_a_fit_is_convex(occluded):
+    grid, shape = grid_of(occluded[0]), Convex(2)
+    for _ in project_shape(shape, grid):
+        assert not convex_defect(mask_of(shape, grid.sizes)).any()
+
+
+def test_fit_is_deterministic(occluded):
+    first, _ = fitted(occluded[0])
+    second, _ = fitted(occluded[0])
+    assert torch.equal(first.vector(), second.vector())
+
+
+def test_warm_fit_takes_fewer_steps_and_follows_a_change(occluded):
+    seen, truth = occluded
+    shape, cold = fitted(seen, weight=2.5)
+    moved = np.roll(truth, 4, axis=1)
+    warm = list(project_shape(shape, grid_of(moved, 2.5), warm=True))
+    assert len(warm) < len(cold)
+    assert iou(mask_of(shape, moved.shape), moved) > 0.93
+
+
+def test_warm_fit_starts_anew_if_the_object_is_elsewhere():
+    shape, _ = fitted(disc((80, 200), (40, 40), 15))
+    elsewhere = disc((80, 200), (40, 150), 20)
+    for _ in project_shape(shape, grid_of(elsewhere), warm=True):
+        pass
+    assert iou(mask_of(shape, elsewhere.shape), elsewhere) > 0.93
+
+
+def test_stopped_fit_goes_on_warm(occluded):
+    seen, truth = occluded
+    shape, grid = Convex(2), grid_of(seen, 2.5)
+    steps = project_shape(shape, grid)
+    for _ in range(7):
+        next(steps)
+    steps.close()
+    for _ in project_shape(shape, grid, warm=True):
+        pass
+    assert iou(mask_of(shape, truth.shape), truth) > 0.93
+
+
+def test_strokes_outweigh_the_unaries():
+    seen = disc(centre=(30, 42), radius=12)
+    frame = Frame(seen.shape)
+    stroke = np.array([[30.0, 70.0]] * 5) + np.arange(5)[:, None]
+    points = torch.from_numpy(frame.to_shape(stroke)).float()
+    strokes = Samples(points, torch.ones(5), torch.full((5,), 0.2))
+    shape, _ = fitted(seen, strokes=strokes)
+    mask = mask_of(shape, seen.shape)
+    assert mask[tuple(stroke.astype(int).T)].all()
+
+
+@pytest.mark.parametrize("size", [(64, 80), (512, 384)])
+def test_noise_and_a_second_object_far_away(size):
+    rng = np.random.default_rng(0)
+    truth = disc(size, (size[0] * 0.4, size[1] * 0.4), 0.22 * min(size))
+    seen = truth | disc(size, (size[0] * 0.9, size[1] * 0.9), 0.07 * min(size))
+    noisy = np.where(rng.random(size) < 0.2, rng.random(size), seen)
+    shape, _ = fitted(noisy)
+    assert iou(mask_of(shape, size), truth) > 0.85
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        disc((40, 40), (20, 20), 0.5),
+        np.ones((30, 40), bool),
+        np.ones((1, 50), bool),
+        np.pad(np.ones((1, 9), bool), ((0, 0), (9, 9))),
+        disc((60, 60), (0, 0), 20),
+        np.ones((1, 1), bool),
+        np.eye(40, dtype=bool),
+    ],
+    ids=["one pixel", "full", "one row, full", "one row", "corner", "one by one", "diagonal"],
+)
+def test_odd_masks_give_a_valid_shape(mask):
+    shape, states = fitted(mask, weight=2.5)
+    found = mask_of(shape, mask.shape)
+    assert np.isfinite([s.objective for s in states]).all()
+    assert found.any()
+    assert not convex_defect(found).any()
+    if not mask[0].all():
+        assert (found & mask).any()
+    if mask.all():
+        assert found.mean() > 0.9
+
+
+def test_no_foreground_is_explained():
+    with pytest.raises(InputError, match="nothing to fit"):
+        fitted(np.zeros((20, 20), bool))
+
+
+@given(st.integers(0, 2**31))
+def test_random_unaries_never_break_a_fit(seed):
+    rng = np.random.default_rng(seed)
+    size = tuple(rng.integers(2, 40, size=2))
+    shape, states = fitted(rng.random(size))
+    assert np.isfinite(states[-1].objective)
+    assert torch.isfinite(shape.vector()).all()
+
+
+def test_nothing_is_left_on_the_cpu():
+    """Every tensor follows its input: the fit's parts run where the evidence is."""
+    shape = Convex(2).to("meta")
+    points = torch.empty((10, 2), device="meta")
+    logit, jacobian = copy.deepcopy(shape).logit_and_jacobian(points)
+    assert logit.device.type == jacobian.device.type == "meta"
+    grid = EvidenceGrid(torch.empty((40, 40), device="meta"), (points[:, 0], points[:, 1]))
+    assert grid.coarsen(4).values.device.type == "meta"
+    samples = Samples.from_evidence(points, logit)
+    assert samples.objective(shape(points)).device.type == "meta"

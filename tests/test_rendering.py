@@ -1,0 +1,110 @@
+"""Pixels and contours come straight from the logit, at any scale."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from shapely.geometry import Polygon
+
+from napari_isr.certificates import convex_defect
+from napari_isr.frame import Frame, grid_points
+from napari_isr.rendering import ShapeLogit, contours_of, contours_on_grid, mask_on_grid
+from napari_isr.shapes import Convex
+
+
+def random_convex(seed, ndim=2, size=0.3):
+    shape = Convex(ndim)
+    draw = torch.Generator().manual_seed(seed)
+    vector = shape.vector()
+    shape.load_vector(vector + size * torch.randn(vector.shape, generator=draw))
+    return shape
+
+
+def rendered(logit, axes, slopes=None):
+    *steps, mask = mask_on_grid(logit, axes, slopes)
+    assert all(step is None for step in steps)
+    return mask
+
+
+@given(st.integers(0, 10_000), st.sampled_from([(37, 52), (130, 200), (1, 40), (12, 17, 20)]))
+def test_deciding_in_blocks_gives_the_same_pixels(seed, shape):
+    frame = Frame(shape)
+    logit = ShapeLogit(random_convex(seed, len(shape)), frame)
+    axes = frame.axis_positions()
+    every = (logit(grid_points(axes)) > 0).reshape(shape)
+    assert np.array_equal(rendered(logit, axes, logit.slopes()), every)
+    assert np.array_equal(rendered(logit, axes), every)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([0.5, 1, 2, 3.5]))
+def test_convex_stays_convex_at_every_scale(seed, scale):
+    frame = Frame((61, 84), (1.0, 0.7))
+    logit = ShapeLogit(random_convex(seed), frame)
+    mask = rendered(logit, frame.axis_positions(scale), logit.slopes())
+    assert not convex_defect(mask).any()
+
+
+def test_sign_next_to_the_boundary_is_that_of_double_precision():
+    frame = Frame((400, 400))
+    shape = random_convex(3)
+    logit = ShapeLogit(shape, frame)
+    contour = contours_of(logit, frame)[0]
+    near = contour + 1e-5 * np.random.default_rng(0).normal(size=contour.shape)
+    exact = shape.double()(torch.from_numpy(frame.to_shape(near))).detach().numpy()
+    assert np.array_equal(logit(near) > 0, exact > 0)
+
+
+def test_a_copy_is_taken():
+    frame = Frame((40, 40))
+    shape = random_convex(0)
+    logit = ShapeLogit(shape, frame)
+    before = logit(np.array([[20.0, 20.0]]))
+    shape.load_vector(shape.vector() * 0)
+    assert np.array_equal(logit(np.array([[20.0, 20.0]])), before)
+
+
+def circle(centre, radius):
+    return lambda points: radius - np.linalg.norm(points - centre, axis=1)
+
+
+@pytest.mark.parametrize("radius", [0.4, 3.0, 40.0])
+def test_contour_of_a_circle_is_sub_pixel(radius):
+    (contour,) = contours_of(circle((50.3, 60.8), radius), Frame((120, 130)))
+    assert np.array_equal(contour[0], contour[-1])
+    distance = np.linalg.norm(contour - (50.3, 60.8), axis=1)
+    assert np.abs(distance - radius).max() < 0.01
+    assert abs(Polygon(contour).area / (np.pi * radius**2) - 1) < 0.01
+
+
+def test_contour_follows_the_image_border():
+    (contour,) = contours_of(circle((0.0, 30.0), 10), Frame((40, 60)))
+    assert contour[:, 0].min() == -0.5
+    polygon = Polygon(contour)
+    assert polygon.is_valid
+    assert abs(polygon.area - (np.pi * 50 + 10)) < 1.0
+
+
+def test_nothing_inside_gives_no_contour():
+    assert contours_of(circle((50, 50), -1.0), Frame((100, 100))) == []
+
+
+def test_convex_contour_is_a_convex_polygon():
+    frame = Frame((200, 300))
+    for seed in range(20):
+        contours = contours_of(ShapeLogit(random_convex(seed), frame), frame)
+        assert len(contours) <= 1
+        for contour in contours:
+            polygon = Polygon(contour)
+            assert polygon.convex_hull.area - polygon.area < 1e-3 * polygon.area
+
+
+def test_contours_on_a_coarse_grid_reach_the_border():
+    frame = Frame((20, 30))
+    axes = [np.array([2.0, 7.0, 12.0, 17.0]), np.array([3.0, 12.0, 21.0, 27.0])]
+    (contour,) = contours_on_grid(np.ones((4, 4)), axes, frame)
+    assert contour.min(axis=0).tolist() == [-0.5, -0.5]
+    assert contour.max(axis=0).tolist() == [19.5, 29.5]
+    assert contours_on_grid(-np.ones((4, 4)), axes, frame) == []
