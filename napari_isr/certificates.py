@@ -128,7 +128,9 @@ def certify(
     KeyError
         If there is no check for the property.
     """
-    checks = _CHECKS[name](mask, logit, parameters or {})
+    checks: list[Check] = []
+    for part in name.split("+"):
+        checks += [c for c in _checker(part)(mask, logit, parameters or {}) if c not in checks]
     return Certificate(property=name, by_construction=promise, checked=tuple(checks))
 
 
@@ -150,7 +152,21 @@ def _check_convex(mask: Mask, logit: Logit | None, _parameters: Mapping[str, Any
 
 
 Checker = Callable[[Mask, Logit | None, Mapping[str, Any]], list[Check]]
-_CHECKS: dict[str, Checker] = {"none": _check_none, "convex": _check_convex}
+
+
+def _checker(name: str) -> Checker:
+    # Imported here because those modules take Check from this one.
+    from napari_isr import certificates_connected, certificates_symmetry
+
+    return {
+        "none": _check_none,
+        "convex": _check_convex,
+        "star": certificates_symmetry.check_star,
+        "mirror": certificates_symmetry.check_mirror,
+        "rotational": certificates_symmetry.check_rotational,
+        "periodic": certificates_symmetry.check_periodic,
+        "connected": certificates_connected.check_connected,
+    }[name]
 
 
 def function_convexity_gap(logit: Logit, mask: Mask, seed: int = 0) -> float:

@@ -22,6 +22,7 @@ Points = npt.NDArray[np.float64]
 Map = Callable[[Points], Points]
 
 SAMPLES = 2048  # pixels at which functions are compared
+EDGE = 16_384  # pixels next to the boundary at which mask and function are compared
 PIXELS = 65_536  # mask pixels that are mapped
 RAYS, STEPS = 128, 128
 EVEN_SELF_IOU = 0.99
@@ -204,7 +205,7 @@ def _check_maps(mask: Mask, logit: Logit | None, maps: Sequence[Map]) -> list[Ch
 
 def _function_gap(mask: Mask, logit: Logit, move: Map) -> float:
     """Largest relative change of the logit under a map, at pixels whose image is in the image."""
-    points = _telling_pixels(mask)
+    points = _telling_pixels(mask, SAMPLES // 2)
     images = move(points)
     within = _within(images, mask)
     if not within.any():
@@ -243,24 +244,25 @@ def _pixel_gaps(mask: Mask, maps: Sequence[Map]) -> Iterator[tuple[int, float, f
 
 def _within(points: Points, mask: Mask) -> Mask:
     with np.errstate(invalid="ignore"):
-        ok: Mask = ((points >= 0) & (points <= np.array(mask.shape) - 1)).all(axis=1)
-    return ok
+        inside = (points >= 0) & (points <= np.array(mask.shape) - 1)
+    return np.asarray(inside.all(axis=1))
 
 
 def _mismatch(mask: Mask, logit: Logit) -> Check:
     """Pixels at which the mask is not what the function says."""
-    points = _telling_pixels(mask)
+    points = _telling_pixels(mask, EDGE)
     inside = mask[tuple(points.astype(int).T)]
     wrong = int((inside != (logit(points) > 0)).sum())
     return Check(name="pixels at which mask and function differ", value=float(wrong))
 
 
-def _telling_pixels(mask: Mask) -> Points:
+def _telling_pixels(mask: Mask, count: int) -> Points:
     """Pixels on both sides of the mask's boundary, and others from all over the image."""
     cube = np.ones((3,) * mask.ndim, dtype=bool)
-    edge: Mask = binary_dilation(mask, cube) & ~binary_erosion(mask, cube, border_value=1)
-    chosen = [_sampled(np.argwhere(m), SAMPLES // 2) for m in (edge, ~edge)]
-    return np.concatenate(chosen)
+    edge = np.asarray(binary_dilation(mask, cube) & ~binary_erosion(mask, cube, border_value=1))
+    return np.concatenate(
+        [_sampled(np.argwhere(edge), count), _sampled(np.argwhere(~edge), SAMPLES // 2)]
+    )
 
 
 def _sampled(pixels: npt.NDArray[np.int64], count: int) -> Points:

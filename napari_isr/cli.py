@@ -178,6 +178,8 @@ def write_result(result: Any, output: Path, scale: tuple[float, ...], report: Pa
             temporary.write_text(json.dumps(result.report(), indent=2) + "\n", encoding="utf-8")
     for label, item in result.objects.items():
         typer.echo(f"object {label}: {item.area:g} px, {item.certificate.sentence}")
+        if item.conflict is not None:
+            typer.echo(f"napari-isr: warning: {item.conflict.sentence}", err=True)
 
 
 def parse_shapes(texts: list[str]) -> dict[int | None, str]:

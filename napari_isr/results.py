@@ -15,6 +15,8 @@ import numpy.typing as npt
 from scipy.ndimage import map_coordinates
 
 from napari_isr.certificates import Certificate, certify
+from napari_isr.conflicts import Conflict
+from napari_isr.connectivity import Connections, PathBetween, connections_of, repair_mask
 from napari_isr.errors import InputError
 from napari_isr.frame import Frame
 from napari_isr.rendering import ShapeLogit, contours_of, contours_on_grid, mask_on_grid
@@ -59,6 +61,8 @@ class ObjectResult:
         Weighted squared error of the sigmoid (eq. 1), 0 to 1; None without a shape.
     seconds : dict
         Wall time of each stage: ``features, predictor, projection, render``.
+    conflict : Conflict or None
+        Strokes that no object of this shape can honour.
     """
 
     label: int
@@ -68,6 +72,7 @@ class ObjectResult:
     probability: npt.NDArray[np.float32]
     objective: float | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+    conflict: Conflict | None = None
 
     @cached_property
     def _logit(self) -> Callable[[Points], Points]:
@@ -130,7 +135,17 @@ class ObjectResult:
 
     def _mask_on(self, axes: Sequence[Points]) -> Iterator[Mask | None]:
         slopes = self._logit.slopes() if isinstance(self._logit, ShapeLogit) else None
-        return mask_on_grid(self._logit, axes, slopes)
+        for mask in mask_on_grid(self._logit, axes, slopes):
+            ways = self._connections if mask is not None else None
+            yield mask if mask is None or ways is None else repair_mask(mask, axes, *ways)
+
+    @cached_property
+    def _connections(self) -> tuple[PathBetween, Points] | None:
+        """What keeps the pixels of a connected set together; None for other shapes."""
+        exact = copy.deepcopy(self.shape)
+        if exact is None or not isinstance(exact, Connections):
+            return None
+        return connections_of(exact.double(), self.frame)
 
     def render(
         self,
@@ -228,6 +243,7 @@ class ObjectResult:
             "objective": self.objective,
             "iou_predictor": self.iou_predictor,
             "certificate": self.certificate.to_dict(),
+            "conflict": self.conflict.to_dict() if self.conflict is not None else None,
         }
 
     @classmethod

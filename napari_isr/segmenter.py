@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from napari_isr.conflicts import Conflict, find_conflict
 from napari_isr.device import resolve_device
 from napari_isr.errors import InputError, nearest
 from napari_isr.evidence import base_axes
@@ -34,6 +35,7 @@ T = TypeVar("T")
 MODES = ("auto", "sequential")
 DEFAULT_SHAPE = "convex"
 STROKE_SAMPLE = 200  # stroke pixels of each class that a shape sees
+LOUDER = 20.0  # times, if strokes that the shape could honour are not honoured
 STROKE_WEIGHT = 50.0  # pixels that one stroke pixel counts for
 _TRAINED, _PROJECTING = 0.4, 0.3  # shares of the progress: training, projection, the rest pixels
 _PROJECTED = _TRAINED + _PROJECTING
@@ -123,6 +125,7 @@ class Segmenter:
         self._predictor: tuple[tuple[int, ...], Fcn] | None = None
         self._shapes: dict[int, tuple[ShapeSpec, Shape | None]] = {}
         self._fitted: set[int] = set()
+        self._conflicts: dict[int, Conflict | None] = {}
         self._clock = Clock()
 
     def run(
@@ -196,6 +199,7 @@ class Segmenter:
     ) -> Generator[Update, None, dict[int, float]]:
         """Fit every object's shape to its unaries; return the objectives."""
         objectives = {}
+        self._conflicts = {}
         for index, (label, spec) in enumerate(specs.items(), start=1):
             shape, warm = self._shape_for(label, spec)
             if shape is None:
@@ -204,13 +208,24 @@ class Segmenter:
             states = project_shape(shape, unaries.evidence(index), strokes=samples, warm=warm)
             for state in self._clock.steps(f"projection {label}", states):
                 objectives[label] = state.objective
-                share = (index - 1 + state.progress) / len(specs)
+                share = (index - 1 + 0.9 * state.progress) / len(specs)
                 yield Update("projection", _TRAINED + _PROJECTING * share, label)
+            progress = _TRAINED + _PROJECTING * (index - 0.1) / len(specs)
+            wrong = dishonoured(shape, strokes, label, self.frame)
+            if wrong is not None:
+                parameters = shape.readable(self.frame)
+                self._conflicts[label] = find_conflict(strokes, label, shape.name, parameters)
+                if self._conflicts[label] is None:
+                    louder = (samples + wrong.to(self.device)).scaled(LOUDER)
+                    states = project_shape(
+                        shape, unaries.evidence(index), strokes=louder, warm=True
+                    )
+                    for _ in self._clock.steps(f"projection {label}", states):
+                        yield Update("projection", progress, label)
             self._fitted.add(label)
             if self.frame.ndim == 2:
                 with self._clock.measure(f"projection {label}"):
                     outline = contours_of(ShapeLogit(shape, self.frame), self.frame)
-                progress = _TRAINED + _PROJECTING * index / len(specs)
                 yield Update("projection", progress, label, contours=outline)
         return objectives
 
@@ -244,6 +259,7 @@ class Segmenter:
                 frame=self.frame,
                 probability=probabilities[index],
                 objective=objectives.get(label),
+                conflict=self._conflicts.get(label),
             )
             for _ in self._clock.steps(f"render {label}", item.rendering()):
                 share = (index - 1) / len(specs)
@@ -287,6 +303,21 @@ def shapes_by_label(
             f"{', '.join(map(str, labels))}: draw a stroke with that label or leave it out"
         )
     return {label: ShapeSpec.parse(shapes.get(label, DEFAULT_SHAPE)) for label in labels}
+
+
+def dishonoured(shape: Shape, strokes: Strokes, label: int, frame: Frame) -> Samples | None:
+    """Stroke pixels that a shape puts on the wrong side, as samples; None if there are none."""
+    use = (strokes.labels == label) | (strokes.labels == BACKGROUND)
+    points, labels = strokes.points[use].astype(np.float64), strokes.labels[use]
+    wrong = (ShapeLogit(shape, frame)(points) > 0) != (labels == label)
+    if not wrong.any():
+        return None
+    count = int(np.count_nonzero(wrong))
+    return Samples(
+        torch.from_numpy(frame.to_shape(points[wrong])).float(),
+        torch.from_numpy((labels[wrong] == label).astype(np.float32)),
+        torch.full((count,), STROKE_WEIGHT / math.prod(frame.shape)),
+    )
 
 
 def stroke_samples(strokes: Strokes, label: int, frame: Frame) -> Samples:

@@ -13,13 +13,16 @@ from napari_isr.errors import InputError
 from napari_isr.evidence import Evidence, EvidenceGrid
 from napari_isr.fitting.sampling import Samples, boundary_samples
 from napari_isr.fitting.solver import minimise
+from napari_isr.fitting.unfolding import unfold
 from napari_isr.shapes.base import Shape, Stage
+from napari_isr.shapes.sparse import SparseShape
 
 __all__ = ["ProjectionState", "project_shape"]
 
-START_CELLS = 4096
 IN_SPACE = 3  # times as many sample points: a boundary in space is a surface, not a curve
 WARM_STAGES = 2
+UNFOLDING_CELLS = 16384
+UNFOLDING_STEPS, UNFOLDING_STEPS_WARM = 24, 5
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,8 @@ def project_shape(
     fallback = copy.deepcopy(shape.state_dict())
     total, before = sum(stage.iterations for stage in stages), 0
     objective = float("inf")
+    for objective in fit.unfold(cold=stages is shape.stages):
+        yield ProjectionState(0.0, objective)
     for stage in stages:
         for step in fit.run(stage):
             objective = step
@@ -120,13 +125,17 @@ class _Fit:
     ) -> None:
         self.shape, self.evidence, self.strokes, self.budget = shape, evidence, strokes, budget
 
-    def samples(self) -> Samples:
-        samples = boundary_samples(self.evidence, self.shape, self.budget)
+    def samples(self, detail: int = 1) -> Samples:
+        chosen = self.shape.samples(self.evidence, self.budget)
+        if chosen is not None:
+            samples = Samples.from_evidence(*chosen)
+        else:
+            samples = boundary_samples(self.evidence, self.shape, detail * self.budget)
         return samples if self.strokes is None else samples + self.strokes
 
     def begin(self, warm: bool) -> Sequence[Stage]:
         """Load the best start and return the stages to go through."""
-        coarse = self.evidence.coarsen(self.evidence.block_for(START_CELLS))
+        coarse = self.evidence.coarsen(self.evidence.block_for(self.shape.start_cells))
         samples = Samples.from_evidence(coarse.points, coarse.values.flatten())
         if self.strokes is not None:
             samples = samples + self.strokes
@@ -149,8 +158,18 @@ class _Fit:
         """Objective after each step of one stage."""
         self._sharpen(stage)
         free = self.shape.simple_parameters() if stage.simple else None
-        for step in minimise(self.shape, self.samples(), iterations=stage.iterations, free=free):
+        samples = self.samples(stage.detail)
+        for step in minimise(self.shape, samples, iterations=stage.iterations, free=free):
             yield step.objective
+
+    def unfold(self, cold: bool) -> Iterator[float]:
+        """Bring shapes that can get stuck on the way near the goal; objective of each step."""
+        if isinstance(self.shape, SparseShape):
+            grid = self.evidence.coarsen(self.evidence.block_for(UNFOLDING_CELLS))
+            if self.strokes is not None:
+                grid = _with_strokes(grid, self.strokes)
+            steps = UNFOLDING_STEPS if cold else UNFOLDING_STEPS_WARM
+            yield from unfold(self.shape, grid, steps)
 
     def _sharpen(self, stage: Stage) -> None:
         # A slope much steeper than a cell cannot be seen at the samples: it would only make the

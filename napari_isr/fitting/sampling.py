@@ -49,6 +49,10 @@ class Samples:
             torch.cat([self.weight, other.weight]),
         )
 
+    def scaled(self, factor: float) -> Samples:
+        """The same points with ``factor`` times the weight."""
+        return Samples(self.points, self.target, self.weight * factor)
+
     def to(self, device: torch.device) -> Samples:
         """The same on another device."""
         return Samples(self.points.to(device), self.target.to(device), self.weight.to(device))
@@ -93,7 +97,7 @@ def boundary_samples(evidence: Evidence, shape: Shape, budget: int) -> Samples:
         coarse.points,
         coarse.values.flatten(),
         slope,
-        _crossed(logit.flatten(), slope, block * evidence.cell, evidence.ndim),
+        _crossed(shape, coarse.points, logit.flatten(), slope, block * evidence.cell),
     )
     kept, total = [], len(slope)
     while block > 1:
@@ -137,13 +141,18 @@ def _split(cells: _Cells, evidence: Evidence, shape: Shape, block: int, child: i
     points, values = evidence.cells(child, index)
     with torch.no_grad():
         logit = shape(points)
-    side = child * evidence.cell
-    return _Cells(index, points, values, slope, _crossed(logit, slope, side, evidence.ndim))
+    crossed = _crossed(shape, points, logit, slope, child * evidence.cell)
+    return _Cells(index, points, values, slope, crossed)
 
 
-def _crossed(logit: Tensor, slope: Tensor, side: float, ndim: int) -> Tensor:
-    """Whether the zero level, or the soft zone around it, may reach into cells of this size."""
-    return logit.abs() <= SOFT + 0.75 * side * math.sqrt(ndim) * slope
+def _crossed(shape: Shape, points: Tensor, logit: Tensor, slope: Tensor, side: float) -> Tensor:
+    """Whether the zero level, or the soft zone around it, may reach into cells of this size.
+
+    Cells larger than the details that the shape may have there are among them.
+    """
+    crossed = logit.abs() <= SOFT + 0.75 * side * math.sqrt(points.shape[1]) * slope
+    detail = shape.detail(points)
+    return crossed if detail is None else crossed | (side > detail)
 
 
 def _slope(logit: Tensor, grid: EvidenceGrid) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -9,17 +10,18 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Labels, Layer
 from psygnal import Signal
-from qtpy.QtCore import QTimer
 
 from napari_isr.errors import InputError
 from napari_isr.gui.job import Done, Failed, Hint, Job, Names, News, Outline, Stage
-from napari_isr.gui.layers import ResultLayers, image_shape, new_scribbles
+from napari_isr.gui.layers import image_shape, new_scribbles
 from napari_isr.gui.model import FIT_SETTINGS, Row, Settings, State
-from napari_isr.gui.outlines import Outlines
+from napari_isr.gui.views import Views, single_shot
 from napari_isr.gui.watch import StrokeWatch
 from napari_isr.gui.worker import Runner
 
 __all__ = ["Controller"]
+
+log = logging.getLogger(__name__)
 
 PAUSE_MS = 30  # changes nearer to each other than this are fitted as one
 NO_IMAGE = "Open an image to begin, or choose one above."
@@ -38,7 +40,7 @@ class Controller:
         Whose layers are read and written.
     """
 
-    updated = Signal()  # an outline was drawn
+    updated = Signal(object)  # outlines were drawn: a set of (kind, label)
     settled = Signal()  # the fit is finished and its layers are written
     image_changed = Signal(object)
     scribbles_changed = Signal(object)
@@ -51,11 +53,9 @@ class Controller:
         self._image: Image | None = None
         self._scribbles: Labels | None = None
         self._watch, self._runner = StrokeWatch(), Runner()
-        self._outlines: Outlines | None = None
-        self._masks: ResultLayers | None = None
-        self._fresh: dict[tuple[str, int], Any] = {}
+        self._views: Views | None = None
         self._asked, self._live_job, self._closed = 0.0, True, False
-        self._pause, self._flush = _timer(self._start), _timer(self._draw)
+        self._pause = single_shot(self._start)
         self._watch.changed.connect(self._on_strokes)
         self._runner.news.connect(self._on_news)
         self._runner.ended.connect(self._on_ended)
@@ -82,7 +82,8 @@ class Controller:
         self.cancel()
         if self._image is not None:
             self._image.events.data.disconnect(self._on_image_data)
-            self._drop_views(remove=False)
+            self._drop_views()
+            self._forget()
         self._image = layer
         if layer is not None:
             layer.events.data.connect(self._on_image_data)
@@ -124,7 +125,8 @@ class Controller:
     def cancel(self) -> None:
         """Stop at the next step; what is fitted so far stays."""
         self._pause.stop()
-        self._fresh.clear()
+        if self._views is not None:
+            self._views.forget()
         if self.state.busy:
             self._runner.cancel()
             self.state.busy = False
@@ -134,9 +136,8 @@ class Controller:
         """Forget all that was fitted; the strokes stay."""
         self.cancel()
         self._runner.forget()
-        self._drop_views(remove=True)
-        self.state.rows, self.state.can_export = (), False
-        self.result = None
+        self._drop_views(masks=True)
+        self._forget()
         self._guide()
 
     def export(self, path: str | Path) -> None:
@@ -165,14 +166,11 @@ class Controller:
         self._closed = True
         self._runner.close()
         self._pause.stop()
-        self._flush.stop()
         self._watch.layer = None
         if self._image is not None:
             self._image.events.data.disconnect(self._on_image_data)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
-        if self._outlines is not None:
-            self._outlines.close(remove=False)
-            self._outlines = None
+        self._drop_views(outlines=False)
 
     # ------------------------------------------------------------------------ what happens
 
@@ -183,6 +181,10 @@ class Controller:
     def _on_setting(self) -> None:
         if self.settings.live and self.result is not None:
             self._request(live=True)
+
+    def _shaped(self, label: int) -> bool:
+        """Whether an object has a shape, and so an orange outline."""
+        return self.settings.own_shapes.get(label, self.settings.shape) != "none"
 
     def _on_image_data(self) -> None:
         if self._image is not None:
@@ -234,79 +236,69 @@ class Controller:
         self._runner.start(job)
 
     def _on_news(self, news: News) -> None:
+        try:
+            self._take(news)
+        except Exception as error:
+            self._on_failed(error)
+
+    def _take(self, news: News) -> None:
         match news:
             case Stage():
-                if news.rows is not None:
-                    self.state.rows = _merged(news.rows, self.state.rows)
-                else:
+                if news.rows is None:
                     self.state.progress = news.progress
                     self.state.say("busy", f"{news.message} …")
+                else:
+                    self.state.rows = _merged(news.rows, self.state.rows)
+                    self._view().expect(r.label for r in news.rows if self._shaped(r.label))
             case Outline():
-                self._fresh[news.kind, news.label] = news.contours
-                self._flush.start(0)
+                self._view().show(news)
             case Hint():
-                self._clear_views()
-                self.state.rows, self.state.can_export, self.result = news.rows, False, None
+                if self._views is not None:
+                    self._views.blank()
+                self._forget(news.rows)
                 self._finish("hint", news.message)
             case Failed():
                 self._finish("error", news.message)
             case Done():
-                self._settle(news)
+                if self._scribbles is not None:
+                    self._view().settle(news, self._scribbles)
 
-    def _settle(self, done: Done) -> None:
-        image, scribbles = self._image, self._scribbles
-        if image is None or scribbles is None:
-            return
-        self._draw()
-        fitted = done.result.objects.items()
-        keep = {("predictor", k) for k, _ in fitted}
-        keep |= {("shape", k) for k, item in fitted if item.shape is not None}
-        if self._outlines is not None:
-            self._outlines.keep(keep)
-        if self._masks is None:
-            self._masks = ResultLayers(self.viewer, image)
-        self._masks.write(done.raw, done.isr, scribbles)
+    def _on_written(self, done: Done) -> None:
         self.result = done.result
         self.state.rows, self.state.can_export = done.rows, True
         self._finish("done", f"Fitted in {1000 * done.seconds:.0f} ms.")
         self.settled.emit()
 
+    def _on_failed(self, error: Exception) -> None:
+        """Turn what should not happen into one sentence and a note in the log."""
+        log.error("The fit could not be shown", exc_info=error)
+        self._finish("error", f"The fit could not be shown ({type(error).__name__}).")
+
+    def _on_ended(self) -> None:
+        self.state.busy = self._views is not None and self._views.busy
+
     def _finish(self, kind: Any, message: str) -> None:
         self.state.busy, self.state.progress = False, 0.0
         self.state.say(kind, message)
 
-    def _on_ended(self) -> None:
-        self.state.busy = False
+    def _forget(self, rows: tuple[Row, ...] = ()) -> None:
+        """There is no result any more."""
+        self.state.rows, self.state.can_export, self.result = rows, False, None
 
     # ------------------------------------------------------------------------------- views
 
-    def _draw(self) -> None:
-        """Draw the outlines that came since the last time."""
-        if not self._fresh or self._image is None or self._closed:
-            return
-        if self._outlines is None:
-            self._outlines = Outlines(self.viewer, self._image)
-        fresh, self._fresh = self._fresh, {}
-        self._outlines.update(fresh)
-        self.updated.emit()
+    def _view(self) -> Views:
+        if self._views is None:
+            self._views = Views(self.viewer, self._image)
+            self._views.drawn.connect(self.updated.emit)
+            self._views.written.connect(self._on_written)
+            self._views.failed.connect(self._on_failed)
+        return self._views
 
-    def _clear_views(self) -> None:
-        self._flush.stop()
-        self._fresh.clear()
-        if self._outlines is not None:
-            self._outlines.keep(set())
-        if self._masks is not None:
-            self._masks.blank()
-
-    def _drop_views(self, *, remove: bool) -> None:
-        """Let go of result layers, which stay unless ``remove``; outlines always go."""
-        self._flush.stop()
-        self._fresh.clear()
-        if self._outlines is not None:
-            self._outlines.close()
-        if self._masks is not None and remove:
-            self._masks.remove()
-        self._outlines = self._masks = None
+    def _drop_views(self, *, outlines: bool = True, masks: bool = False) -> None:
+        if self._views is not None:
+            self._views.close(outlines=outlines, masks=masks)
+            self._views = None
 
     def _guide(self) -> None:
         """Say what to do first."""
@@ -319,13 +311,6 @@ class Controller:
         else:
             drawn = bool(np.any(self._scribbles.data))
             self.state.say("hint", "Draw another stroke, or press Run." if drawn else READY)
-
-
-def _timer(slot: Any) -> QTimer:
-    timer = QTimer()
-    timer.setSingleShot(True)
-    timer.timeout.connect(slot)
-    return timer
 
 
 def _unfit(image: Image) -> str:

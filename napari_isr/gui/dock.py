@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["ScribbleAndRefine"]
 
 FILES = "PNG (*.png);;TIFF (*.tif *.tiff);;NumPy (*.npy)"
-COLOURS = {"hint": "", "busy": "", "done": "", "error": "#ff7b72"}
-PROVEN, BROKEN = "#5fd38d", "#ff7b72"
+COLOURS = {"hint": "", "busy": "", "done": "", "error": "#e05d52"}
+PROVEN, BROKEN = "#35a56a", "#e05d52"
 
 
 class ScribbleAndRefine(QWidget):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ __all__ = ["KEY", "ResultLayers", "insert_above", "is_ours", "new_scribbles", "p
 
 KEY = "napari-isr"  # in a layer's metadata: what it is to us
 GEOMETRY = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
-OPACITY = {"raw": 0.4, "isr": 0.2}  # the image stays visible
+OPACITY = {"raw": 0.4, "isr": 0.15}  # the image stays visible
 
 
 def place(layer: Layer) -> dict[str, Any]:
@@ -92,8 +93,10 @@ class ResultLayers:
 
     def write(
         self, raw: npt.NDArray[np.integer], isr: npt.NDArray[np.integer], scribbles: Labels
-    ) -> None:
+    ) -> Iterator[None]:
         """Show new masks in the strokes' colours; layers that are gone are made again.
+
+        Yields before each layer, for a new one costs napari a few frames.
 
         Parameters
         ----------
@@ -105,6 +108,7 @@ class ResultLayers:
         self._forget_removed()
         colours = scribbles.colormap
         for kind, data in (("raw", raw), ("isr", isr)):
+            yield
             layer = self._layers.get(kind)
             if layer is None or layer.data.shape != data.shape:
                 if layer is not None:

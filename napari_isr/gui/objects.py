@@ -16,7 +16,7 @@ __all__ = ["ObjectTable"]
 
 COLUMNS = ("", "Shape", "Strokes", "Area", "")
 NAME, SHAPE, STROKES, AREA, PROOF = range(5)
-HOLDS, FAILS = QColor("#5fd38d"), QColor("#ff7b72")
+HOLDS, FAILS = QColor("#35a56a"), QColor("#e05d52")
 INHERIT = "same"
 ROW_HEIGHT = 24
 TIPS = (

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
-from napari_isr.evidence import EvidenceGrid
+from napari_isr.evidence import Evidence, EvidenceGrid
 from napari_isr.frame import Frame
 
 __all__ = ["Shape", "ShapeOptions", "Stage"]
@@ -35,11 +35,14 @@ class Stage:
         Steps of the second-order solver at most.
     simple : bool
         Fit the family's simple parameters only (:meth:`Shape.simple_parameters`).
+    detail : int
+        Times as many sample points as the shape's budget says.
     """
 
     sharpness: float
     iterations: int
     simple: bool = False
+    detail: int = 1
 
 
 class Shape(nn.Module, ABC):
@@ -67,6 +70,8 @@ class Shape(nn.Module, ABC):
     """The stages of a fit from nothing; a warm fit takes the last ones."""
     budget: ClassVar[int] = 2048
     """About how many sample points a stage of a fit looks at."""
+    start_cells: ClassVar[int] = 4096
+    """At most how many cells of the image :meth:`starts` is given."""
     damping: ClassVar[float] = 1e-2
     """First damping of the second-order solver: larger where first steps tend to be too long."""
     anchor: Tensor
@@ -123,6 +128,20 @@ class Shape(nn.Module, ABC):
         InputError
             If a place does not fit the image.
         """
+
+    def samples(self, evidence: Evidence, budget: int) -> tuple[Tensor, Tensor] | None:
+        """Points (n, d) and their evidence (n,) to fit to; None: where the boundary runs.
+
+        For shapes that know better which points tell most.
+        """
+        return None
+
+    def detail(self, points: Tensor) -> Tensor | None:
+        """Size (n,) of what the shape may make of nothing between samples; None: no such thing.
+
+        Samples farther apart than that would leave parts of the shape free to be anything.
+        """
+        return None
 
     def lipschitz(self) -> float | None:
         """Bound of the logit's slope within radius 2 of the origin, per unit; None: not known.

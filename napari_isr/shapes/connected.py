@@ -18,14 +18,18 @@ from napari_isr.shapes.sparse import SparseRows, SparseShape
 
 __all__ = ["Connected", "ConnectedOptions"]
 
+LEVELS = {2: 10, 3: 6, 4: 4}
 COARSEST, FINEST = 2, {2: 48, 3: 14, 4: 8}  # knot intervals across the image
+DESCENTS = 80
 
 
 class ConnectedOptions(ShapeOptions):
     """Options of the connected shape."""
 
     pieces: int = Field(12, ge=4, le=256, description="affine pieces of the convex set")
-    levels: int = Field(10, ge=1, le=32, description="deformations, coarse to fine")
+    levels: int | None = Field(
+        None, ge=1, le=32, description="deformations, coarse to fine; 10 in the plane, 6 in space"
+    )
 
 
 class Connected(SparseShape):
@@ -57,7 +61,7 @@ class Connected(SparseShape):
     promise = "the object is one piece without holes, and all of it lies in the image"
     Options = ConnectedOptions
     options: ConnectedOptions
-    stages = (Stage(10, 8), Stage(16, 8), Stage(40, 10))
+    stages = (Stage(10, 6), Stage(30, 6), Stage(80, 4), Stage(80, 3, detail=2))
     border: Tensor
     spread: Tensor
     middle: Tensor
@@ -65,7 +69,7 @@ class Connected(SparseShape):
 
     def __init__(self, ndim: int, options: ShapeOptions | None = None) -> None:
         super().__init__(ndim, options)
-        count, finest = self.options.levels, FINEST[ndim]
+        count, finest = self.options.levels or LEVELS[ndim], FINEST[ndim]
         ratio = (finest / COARSEST) ** (1 / max(count - 1, 1))
         intervals = [round(finest / ratio**i) for i in reversed(range(count))]
         self.deformation = Deformation([Level(n, ndim) for n in intervals])
@@ -83,9 +87,41 @@ class Connected(SparseShape):
         beyond = (points - inside).abs().sum(1) * (self.sharpness / self.scale)
         return torch.where(beyond > 0, logit.clamp_max(0) - beyond, logit)
 
-    def preimage(self, local: Tensor) -> Tensor:
-        """Points (n, d) of the image that the deformation takes to points (n, d) of the cube."""
-        return self._demagnified(self.deformation.inverse(local.T).T)
+    @torch.no_grad()
+    def path(self, start: Tensor, stop: Tensor, fractions: Tensor) -> Tensor:
+        """Points on a way between two points that stays in the set, if both are in it.
+
+        The way is the preimage of the straight segment between their images.
+
+        Parameters
+        ----------
+        start, stop : (d,) tensor
+            Points of the image.
+        fractions : (m,) tensor
+            Places on the segment, from 0 to 1.
+
+        Returns
+        -------
+        (m, d) tensor
+        """
+        first, last = self.deformation(self.magnified(torch.stack([start, stop])).T).T
+        between = torch.lerp(first, last, fractions[:, None])
+        return self._demagnified(self.deformation.inverse(between.T).T)
+
+    @torch.no_grad()
+    def inner_point(self) -> Tensor:
+        """A point (d,) deep in the set, by a subgradient method on the convex function."""
+        normals = F.normalize(self.pieces[:, :-1], dim=1)
+        place = best = self.middle.clamp(-1, 1)
+        value, length = -torch.inf, self.size * 1.0
+        for _ in range(DESCENTS):
+            exponents = self._exponents(place[:, None])[:, 0]
+            depth = float(-exponents.logsumexp(0))
+            if depth > value:
+                best, value = place, depth
+            place = (place - length * normals[exponents.argmax()]).clamp(-1, 1)
+            length = length * 0.9
+        return self._demagnified(self.deformation.inverse(best[:, None]).T)[0]
 
     def magnified(self, points: Tensor) -> Tensor:
         """The warp: points (n, d) of the image to the cube, the object enlarged."""

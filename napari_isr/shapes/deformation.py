@@ -69,16 +69,16 @@ class Tangent:
 class Level(nn.Module):
     r"""``y -> y + u(y)`` on the box :math:`[-1, 1]^d`, with ``u`` a cubic B-spline.
 
-    The coefficients are :math:`r h \nu / \sqrt{1 + \nu^2}` with knot spacing ``h``. In the maximum norm
-    :math:`\|Du\| \le r \max_y \sum_k |\sum_j \partial_j B_k(y)| h < 1`, so ``u`` is a contraction
-    and ``y + u(y)`` a diffeomorphism, whatever the parameters. The coefficients are continued
-    beyond the box as an odd function along their own axis and as an even one along the others:
-    on a face of the box nothing moves across, so the box is mapped onto itself.
+    The coefficients are :math:`r h \nu / \sqrt{1 + \nu^2}` with knot spacing ``h``. In the maximum
+    norm :math:`\|Du\| \le r h \max_y \sum_k |\sum_j \partial_j B_k(y)| < 1`, so ``u`` is a
+    contraction and ``y + u(y)`` a diffeomorphism, whatever the parameters. The coefficients are
+    continued beyond the box as an odd function along their own axis and as an even one along the
+    others: on a face of the box nothing moves across, so the box is mapped onto itself.
 
     Parameters
     ----------
     intervals : int
-        Knot intervals along each axis.
+        Knot intervals along each axis, at least 2.
     ndim : int
         Number of coordinates.
 

@@ -8,10 +8,20 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["bumps", "clamped_bumps", "fourier", "fourier_slope", "polar", "product", "ridge"]
+__all__ = [
+    "STEEPEST_SUM",
+    "bumps",
+    "clamped_bumps",
+    "fourier",
+    "fourier_slope",
+    "polar",
+    "product",
+    "ridge",
+]
 
 VARIANCE = 0.36  # of the bumps; smaller ripples, larger makes neighbours hard to tell apart
 HEIGHT = 1 / math.sqrt(2 * math.pi * VARIANCE)
+STEEPEST_SUM = 1.6  # largest sum of the sizes of all bumps' derivatives at one place
 
 
 def polar(offsets: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,7 +97,7 @@ def clamped_bumps(position: Tensor, count: int, even: bool) -> tuple[Tensor, Ten
         values, slopes = bumps(inside, count)
         images, image_slopes = bumps(-inside, count)
         # The bump at 0 is even by itself: counted once.
-        once = torch.ones_like(values[0])
+        once = values.new_ones(count)
         once[0] = 0.5
         values, slopes = (values + images) * once, (slopes - image_slopes) * once
     else:

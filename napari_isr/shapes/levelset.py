@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, jvp
 
 from napari_isr.evidence import EvidenceGrid
 from napari_isr.shapes.base import Shape, ShapeOptions, Stage
-from napari_isr.shapes.folded import ridge
+from napari_isr.shapes.folded import STEEPEST_SUM, ridge
 from napari_isr.shapes.search import coarse_enough
 
 __all__ = ["LevelSet"]
@@ -30,6 +30,7 @@ class LevelSet(Shape):
 
     stages = (Stage(12, 4), Stage(25, 4))
     damping = 0.3
+    start_cells = 8192
     weights: nn.Parameter
 
     def __init__(self, ndim: int, options: ShapeOptions | None = None) -> None:
@@ -43,40 +44,60 @@ class LevelSet(Shape):
     def _make_pose(self) -> None:
         """Register the parameters that place the symmetry."""
 
+    @property
+    @abstractmethod
+    def step(self) -> float:
+        """Distance of neighbouring bumps, in local units."""
+
     @abstractmethod
     def features(self, local: Tensor) -> tuple[Tensor, Tensor]:
         """Functions of the folded coordinates (n, m) and the excess (n,)."""
 
     def forward(self, points: Tensor) -> Tensor:
         """Logit at points; see :meth:`Shape.forward`."""
-        basis, excess = self.features(self.local(points))
-        return self.sharpness * (basis @ self.weights - excess)
+        level, excess = self.level(self.local(points))
+        return self.sharpness * (level - excess)
+
+    def level(self, local: Tensor) -> tuple[Tensor, Tensor]:
+        """Weighted sum of the functions (n,) and the excess (n,)."""
+        basis, excess = self.features(local)
+        return basis @ self.weights, excess
 
     def logit_and_jacobian(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Closed form in the weights, forward differentiation in the few pose parameters."""
+        """Closed form in the weights; the few parameters of the pose are up to the family."""
         with torch.no_grad():
             local = self.local(points)
-            basis, excess = self.features(local)
+            basis, excess, pose = self.slopes(local)
             logit = self.sharpness * (basis @ self.weights - excess)
-            return logit, torch.cat([self.pose_slopes(local), self.sharpness * basis], dim=1)
+            return logit, torch.cat([pose, self.sharpness * basis], dim=1)
 
-    def pose_slopes(self, local: Tensor) -> Tensor:
-        """Derivatives (n, q) of the logit by all parameters but the weights."""
-        pose = {name: p.detach() for name, p in self.named_parameters() if name != "weights"}
+    @abstractmethod
+    def slopes(self, local: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What :meth:`features` gives, and derivatives (n, q) of the logit by the pose."""
 
-        def level(pose: dict[str, Tensor]) -> Tensor:
-            level: Tensor = functional_call(
-                self, pose, (local * self.scale + self.anchor,), strict=False
-            )
-            return level
+    def lipschitz(self) -> float | None:
+        """Slope of the steepest level set with weights in this range."""
+        spread = float(self.weights.detach().max() - self.weights.detach().min()) / 2
+        slope = 1 + self._roughest() * spread
+        return float(self.sharpness / self.scale) * slope
 
-        columns = []
-        for name, value in pose.items():
-            for unit in torch.eye(value.numel()).to(value):
-                tangent = {key: torch.zeros_like(other) for key, other in pose.items()}
-                tangent[name] = unit.view_as(value)
-                columns.append(jvp(level, (pose,), (tangent,))[1])
-        return torch.stack(columns, dim=1) if columns else local[:, :0]
+    def _roughest(self) -> float:
+        """Largest slope, per local unit, of a sum of the functions with weights up to 1."""
+        return math.sqrt(self.ndim) * STEEPEST_SUM / self.step
+
+    def point_slopes(self, local: Tensor) -> Tensor:
+        """Derivatives (n, d) of the logit by local coordinates."""
+        with torch.enable_grad():
+            free = local.detach().requires_grad_()
+            basis, excess = self.features(free)
+            level = self.sharpness * (basis @ self.weights.detach() - excess)
+            return torch.autograd.grad(level.sum(), free)[0]
+
+    @torch.no_grad()
+    def detail(self, points: Tensor) -> Tensor | None:
+        """Distance of the bumps, where there are any; see :meth:`Shape.detail`."""
+        excess = self.features(self.local(points))[1]
+        return torch.where(excess == 0, self.step * self.scale, torch.inf)
 
     @torch.no_grad()
     def fitted(self, grid: EvidenceGrid, **changed: Tensor) -> dict[str, Tensor]:

@@ -37,7 +37,7 @@ class MirrorOptions(AxisOptions):
     """Options of the mirror-symmetric shape."""
 
     knots: int | None = Field(
-        None, ge=5, le=40, description="bumps along each axis; default: 13, in 3-D 9"
+        None, ge=5, le=40, description="bumps along each axis; default: 13, in 3-D 7"
     )
 
 
@@ -64,7 +64,7 @@ class Mirror(LevelSet):
     offset: Tensor
 
     def _make_pose(self) -> None:
-        self.knots = self.options.knots or {2: 13, 3: 9}.get(self.ndim, 5)
+        self.knots = self.options.knots or {2: 13, 3: 7}.get(self.ndim, 5)
         angles = torch.zeros(self.ndim * (self.ndim - 1) // 2)
         if self.options.axis is None:
             self.turn = nn.Parameter(angles)
@@ -89,16 +89,21 @@ class Mirror(LevelSet):
             return self.base @ turned
         return self.base @ cayley(self.turn, self.ndim)
 
+    @property
+    def step(self) -> float:
+        """Distance of neighbouring bumps, in local units."""
+        return 2 * REACH / (self.knots - 3)
+
     def _box(self) -> tuple[float, int, int]:
         """Distance of the knots, bumps along the axis, bumps across half of the object."""
-        return 2 * REACH / (self.knots - 3), self.knots, math.ceil((self.knots + 1) / 2)
+        return self.step, self.knots, math.ceil((self.knots + 1) / 2)
 
     def features(self, local: Tensor) -> tuple[Tensor, Tensor]:
         """Tensor bumps (n, m) and excess (n,); see :meth:`LevelSet.features`."""
-        basis, _, excess = self._bumps(local)
-        return basis, excess
+        axes, excess = self._bumps(local)
+        return product([values for values, _ in axes]), excess
 
-    def _bumps(self, local: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]], Tensor]:
+    def _bumps(self, local: Tensor) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
         step, along, across = self._box()
         folded = local @ self._frame()
         axes, excess = [], torch.zeros_like(local[:, 0])
@@ -108,16 +113,26 @@ class Mirror(LevelSet):
             excess = excess + step * far
         values, slopes, far = clamped_bumps((folded[:, -1] - self.offset) / step, across, even=True)
         axes.append((values, slopes))
-        return product([values for values, _ in axes]), axes, excess + step * far
+        return axes, excess + step * far
 
-    def pose_slopes(self, local: Tensor) -> Tensor:
-        """Closed form in two dimensions."""
-        if self.ndim != 2 or self.options.axis is not None:
-            return super().pose_slopes(local)
+    def level(self, local: Tensor) -> tuple[Tensor, Tensor]:
+        """In two dimensions the products need not be made; see :meth:`LevelSet.level`."""
+        if self.ndim != 2:
+            return super().level(local)
+        ((left, _), (right, _)), excess = self._bumps(local)
+        return ((left @ self.weights.view(left.shape[1], -1)) * right).sum(1), excess
+
+    def slopes(self, local: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Closed form; see :meth:`LevelSet.slopes`."""
+        axes, excess = self._bumps(local)
+        basis = product([values for values, _ in axes])
+        if self.options.axis is not None:
+            return basis, excess, local[:, :0]
+        if self.ndim != 2:
+            return basis, excess, self._slopes_in_space(local)
         step, along, across = self._box()
-        folded = local @ self._frame()
-        u, v = folded.unbind(1)
-        _, ((left, left_slope), (right, right_slope)), _ = self._bumps(local)
+        u, v = (local @ self._frame()).unbind(1)
+        (left, left_slope), (right, right_slope) = axes
         weights = self.weights.view(along, across)
         by_u = (left_slope * (right @ weights.T)).sum(1) / step
         by_v = ((left @ weights) * right_slope).sum(1) / step
@@ -126,7 +141,16 @@ class Mirror(LevelSet):
         by_u = by_u - torch.where(u.abs() > half_u, u.sign(), torch.zeros_like(u))
         by_v = by_v - torch.where(distance.abs() > half_v, distance.sign(), torch.zeros_like(v))
         # A turn moves (u, v) to (u cos - v sin, u sin + v cos).
-        return self.sharpness * torch.stack([u * by_v - v * by_u, -by_v], dim=1)
+        return basis, excess, self.sharpness * torch.stack([u * by_v - v * by_u, -by_v], dim=1)
+
+    def _slopes_in_space(self, local: Tensor) -> Tensor:
+        by_folded = self.point_slopes(local) @ self._frame()
+        with torch.enable_grad():
+            turned = torch.autograd.functional.jacobian(
+                lambda turn: self.base @ cayley(turn, self.ndim), self.turn.detach()
+            )
+        columns = [((local @ turned[..., k]) * by_folded).sum(1) for k in range(len(self.turn))]
+        return torch.stack([*columns, -by_folded[:, -1]], dim=1)
 
     def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
         """Start from several axes, with the evidence symmetrised about each."""
@@ -143,7 +167,7 @@ class Mirror(LevelSet):
                 set_score,
                 REACH * float(scale / ellipsoid.size),
                 RINGS,
-                keep=3,
+                keep=2,
                 ellipsoid=ellipsoid,
             )
             frames = [(centre, axis_frame(angle).to(centre)) for centre, _, angle in found]

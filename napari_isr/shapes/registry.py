@@ -10,8 +10,10 @@ from pydantic import ValidationError
 from napari_isr.errors import InputError, nearest
 from napari_isr.frame import Frame
 from napari_isr.shapes.base import Shape, ShapeOptions
+from napari_isr.shapes.connected import Connected
 from napari_isr.shapes.convex import Convex
 from napari_isr.shapes.mirror import Mirror
+from napari_isr.shapes.periodic import Periodic
 from napari_isr.shapes.rotational import Rotational
 from napari_isr.shapes.star import Star
 from napari_isr.shapes.symmetric_convex import ConvexMirror, ConvexRotational
@@ -27,6 +29,8 @@ _FAMILIES: dict[str, type[Shape]] = {
         Star,
         Mirror,
         Rotational,
+        Periodic,
+        Connected,
         ConvexMirror,
         ConvexRotational,
         StarMirror,

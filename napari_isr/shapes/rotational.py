@@ -36,7 +36,9 @@ HEIGHTS = 7  # bumps along the axis of rotation in 3-D
 class RotationalOptions(OrderOptions):
     """Options of the rotationally symmetric shape."""
 
-    rings: int = Field(9, ge=4, le=40, description="bumps along the radius")
+    rings: int | None = Field(
+        None, ge=4, le=40, description="bumps along the radius; default: 9, in 3-D 6"
+    )
 
 
 class Rotational(LevelSet):
@@ -68,8 +70,9 @@ class Rotational(LevelSet):
             self.centre = nn.Parameter(torch.zeros(self.ndim))
         else:
             self.register_buffer("centre", torch.zeros(self.ndim))
+        self.rings = self.options.rings or (9 if self.ndim == 2 else 6)
         order = orders_of(self.options.order)[0]
-        count = min(max(-(-FINEST // max(order, 3)), 2), 5)
+        count = 2 if self.ndim == 3 else min(max(-(-FINEST // max(order, 3)), 2), 5)
         self.register_buffer("orders", order * torch.arange(1.0, count + 1))
 
     def place(self, frame: Frame) -> None:
@@ -77,13 +80,18 @@ class Rotational(LevelSet):
         if self.options.centre is not None:
             self.anchor.copy_(in_shape_coordinates(self.options.centre, frame, "centre"))
 
+    @property
+    def step(self) -> float:
+        """Distance of neighbouring bumps, in local units."""
+        return REACH / (self.rings - 2)
+
     def features(self, local: Tensor) -> tuple[Tensor, Tensor]:
         """Products (n, m) and excess (n,); see :meth:`LevelSet.features`."""
         return self._polar(local - self.centre)[:2]
 
     def _polar(self, offset: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
-        count = self.options.rings
-        step = REACH / (count - 2)
+        count = self.rings
+        step = self.step
         distance, angle = polar(offset)
         rings, slopes, excess = clamped_bumps(distance / step, count, even=True)
         around = fourier(angle, self.orders)
@@ -102,12 +110,14 @@ class Rotational(LevelSet):
         """
         return torch.cat([rings, product([rings[:, 2:], around[:, 1:]])], dim=1)
 
-    def pose_slopes(self, local: Tensor) -> Tensor:
-        """Closed form in two dimensions."""
-        if self.ndim != 2 or "centre" not in self._parameters:
-            return super().pose_slopes(local)
+    def slopes(self, local: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Closed form; see :meth:`LevelSet.slopes`."""
         offset = local - self.centre
-        _, excess, (distance, rings, slopes, around) = self._polar(offset)
+        basis, excess, (distance, rings, slopes, around) = self._polar(offset)
+        if "centre" not in self._parameters:
+            return basis, excess, local[:, :0]
+        if self.ndim != 2:
+            return basis, excess, -self.point_slopes(local)
         orders, count = self.orders, len(self.orders)
         turned = torch.cat(
             [around[:, :1], -around[:, count + 1 :] * orders, around[:, 1 : count + 1] * orders],
@@ -121,7 +131,12 @@ class Rotational(LevelSet):
         sideways = ((rings[:, 2:] @ weights) * turned[:, 1:]).sum(1) / safe
         row, column = (offset / safe[:, None]).unbind(1)
         by_row, by_column = outward * row + sideways * column, outward * column - sideways * row
-        return -self.sharpness * torch.stack([by_row, by_column], dim=1)
+        pose = -self.sharpness * torch.stack([by_row, by_column], dim=1)
+        return basis, excess, pose
+
+    def lipschitz(self) -> float | None:
+        """Not known: at the centre the slope may be steep."""
+        return None
 
     def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
         """Start from the best centre, and from the best order if none is given."""
@@ -150,14 +165,14 @@ class Rotational(LevelSet):
 
     def flat(self) -> Tensor:
         """Weights (m,) whose level set is 1 everywhere."""
-        count = self.options.rings
+        count = self.rings
         weights = torch.zeros_like(self.weights).view(-1, self.features_per_height())
         weights[:, :count] = 1
         return weights.flatten()
 
     def features_per_height(self) -> int:
         """How many functions of the last two coordinates there are."""
-        return self.options.rings + (self.options.rings - 2) * 2 * len(self.orders)
+        return self.rings + (self.rings - 2) * 2 * len(self.orders)
 
     def readable(self, frame: Frame) -> dict[str, Any]:
         """Centre in pixels and order."""

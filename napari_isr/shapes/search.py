@@ -35,7 +35,7 @@ GRID = 5  # candidates along each axis
 ROUNDS = 2
 AXES = 36  # candidate angles of a mirror axis
 ORDERS = range(2, 9)  # what "auto" chooses from
-NEARLY = 0.97  # a higher order may explain this much less: all sets of order 6 are of order 3 too
+NEARLY = 0.96  # a higher order may explain this much less: all sets of order 6 are of order 3 too
 
 Score = Callable[[Tensor], Tensor]
 """Maps polar tables (..., sectors, rings) to the evidence (...) of the best set of bins."""

@@ -25,23 +25,27 @@ from napari_isr.shapes.search import best_centres, polar_table
 __all__ = ["REACH", "RINGS", "Star", "StarOptions", "best_rings", "spherical"]
 
 SECTORS, RINGS = 48, 36
+CANDIDATES = 4  # centres whose stars are compared in full
 REACH = 3.0  # radius of the outermost ring, in radii of the object
 SMALLEST = 0.1  # first radius where nothing is for the object
+LARGEST = 6.0  # radius in shape coordinates: three times the reach of any image
+LEAST = 1e-3  # radius in local units
 SMOOTHING = 0.02  # of the first radii, for the fourth harmonic; grows with its fourth power
 
 
 class StarOptions(CentreOptions):
     """Options of the star shape."""
 
-    harmonics: int = Field(12, ge=1, le=64, description="how finely the radius may vary")
+    harmonics: int = Field(16, ge=1, le=64, description="how finely the radius may vary")
 
 
 class Star(Shape):
     r"""``{x : r <= R(u)}``, with distance ``r`` and direction ``u`` from a centre ``c``.
 
-    The logit is :math:`\beta (R(u) - r)` with :math:`R = \exp(\sum_k w_k \varphi_k(u)) > 0`. Along
-    each ray from ``c`` the direction is constant and ``r`` grows, so the logit falls and changes
-    sign exactly once: the set is star-shaped about ``c``, which is inside, for every value of the
+    The logit is :math:`\beta (R(u) - r)` with :math:`R = \epsilon + 1 / (\exp(-s) + 1 / R_1) > 0`
+    for :math:`s = \sum_k w_k \varphi_k(u)`: about :math:`\exp s`, and bounded. Along each ray from
+    ``c`` the direction is constant and ``r`` grows, so the logit falls and changes sign exactly
+    once: the set is star-shaped about ``c``, which is inside, for every value of the
     parameters. In two dimensions :math:`\varphi` is the Fourier series of the angle; in more,
     bumps :math:`\exp(\kappa (u^T m_k - 1))` at directions :math:`m_k` evenly spread on the sphere.
 
@@ -55,8 +59,9 @@ class Star(Shape):
     promise = "the straight line from the centre to any point of the object stays in the object"
     Options: ClassVar[type[ShapeOptions]] = StarOptions
     options: StarOptions
-    stages = (Stage(25, 5), Stage(60, 5))
+    stages = (Stage(12, 5), Stage(40, 6))
     budget = 4096
+    start_cells = 8192
     centre: Tensor
     orders: Tensor
     middles: Tensor
@@ -102,7 +107,12 @@ class Star(Shape):
         else:
             distance, direction = spherical(offset)
             exponent = self._sphere(direction) @ self.radius
-        return self.sharpness * (exponent.exp() - distance)
+        return self.sharpness * (self._radius(exponent)[0] - distance)
+
+    def _radius(self, exponent: Tensor) -> tuple[Tensor, Tensor]:
+        """Radius in local units, and its derivative by the exponent."""
+        free = 1 / ((-exponent).exp() + self.scale / LARGEST)
+        return LEAST + free, free * (1 - free * (self.scale / LARGEST))
 
     def _circle(self, angle: Tensor) -> tuple[Tensor, Tensor]:
         """Functions of the angle (n, m), and the slope (n,) of their weighted sum."""
@@ -122,9 +132,10 @@ class Star(Shape):
             offset = self.local(points) - self._middle()
             distance, angle = polar(offset)
             basis, slope = self._circle(angle)
-            edge = self.sharpness * (basis @ self.radius).exp()
-            slope = edge * slope
-            columns = [edge[:, None] * basis]
+            radius, rate = self._radius(basis @ self.radius)
+            rate = self.sharpness * rate
+            slope = rate * slope
+            columns = [rate[:, None] * basis]
             if "turn" in self._parameters:
                 columns.insert(0, -slope[:, None])
             if "centre" in self._parameters:
@@ -134,7 +145,7 @@ class Star(Shape):
                 by_row = self.sharpness * row - slope * column
                 by_column = self.sharpness * column + slope * row
                 columns.insert(0, self._by_centre(torch.stack([by_row, by_column], dim=1)))
-            return edge - self.sharpness * distance, torch.cat(columns, dim=1)
+            return self.sharpness * (radius - distance), torch.cat(columns, dim=1)
 
     def _by_centre(self, gradient: Tensor) -> Tensor:
         """Derivatives (n, d) by the parameter ``centre`` from those by the centre itself."""
@@ -142,8 +153,9 @@ class Star(Shape):
 
     def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
         """Start from the centre whose best radii, one for each sector, explain the most."""
-        centres, size = best_centres(grid, self._score, fixed=self._fixed())
-        return [self._start(centres[0], size, self._table(grid, centres[:1], size)[0])]
+        centres, size = best_centres(grid, self._score, keep=CANDIDATES, fixed=self._fixed())
+        tables = self._table(grid, centres, size)
+        return [self._start(c, size, table) for c, table in zip(centres, tables, strict=True)]
 
     def _fixed(self) -> Tensor | None:
         return None if self._given_centre() is None else self.anchor

@@ -57,6 +57,7 @@ class ConvexOrbit(Shape):
     """
 
     stages = (Stage(12, 4, simple=True), Stage(25, 5), Stage(60, 5))
+    start_cells = 8192
     centre: Tensor
     pieces: nn.Parameter
 

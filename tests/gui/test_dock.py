@@ -1,7 +1,6 @@
 """Controls, properties, layers, export and errors."""
 
 import numpy as np
-import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QApplication,
@@ -37,8 +36,11 @@ def status(dock):
     return dock.findChild(QLabel, "isr_status").text()
 
 
-def test_every_control_has_its_name_and_a_tooltip(ready):
+def test_every_control_has_its_name_a_tooltip_and_room(ready):
     _, dock = ready
+    dock.more.unfold(True)
+    QApplication.processEvents()
+    assert dock.minimumSizeHint().width() <= 300
     for name, kind in CONTROLS.items():
         widget = dock.findChild(kind, name)
         assert widget is not None, name
@@ -80,10 +82,14 @@ def test_layer_choices_follow_the_viewer(viewer, disc, open_dock):
     assert dock.image_layer is None
 
 
-def test_results_are_no_strokes(fitted):
-    _, dock = fitted
+def test_a_fit_is_told_and_leaves_the_brush_alone(fitted):
+    viewer, dock = fitted
+    assert dock.findChild(QLabel, "isr_certificate").text().startswith("✓ Object 2: convex")
+    assert " ms" in status(dock)
     box = dock.findChild(QComboBox, "isr_scribbles")
     assert [box.itemText(k) for k in range(box.count())] == ["disc [strokes]"]
+    assert viewer.layers.selection.active == dock.scribble_layer
+    assert dock.scribble_layer.mode == "paint"
 
 
 def test_new_strokes_lie_on_the_image_and_arm_the_brush(viewer, disc, open_dock):
@@ -130,12 +136,6 @@ def test_metadata_is_copied_and_colours_are_those_of_the_strokes(
         np.testing.assert_allclose(layer.get_color(2), dock.scribble_layer.get_color(2))
 
 
-def test_the_brush_stays_armed(fitted):
-    viewer, dock = fitted
-    assert viewer.layers.selection.active == dock.scribble_layer
-    assert dock.scribble_layer.mode == "paint"
-
-
 def test_the_table_shows_the_objects_and_picks_them(fitted, qtbot):
     _, dock = fitted
     table = dock.findChild(QTableWidget, "isr_objects")
@@ -152,28 +152,19 @@ def test_the_table_shows_the_objects_and_picks_them(fitted, qtbot):
     assert dock.scribble_layer.selected_label == 2
 
 
-def test_the_certificate_is_told(fitted):
-    _, dock = fitted
-    assert dock.findChild(QLabel, "isr_certificate").text().startswith("✓ Object 2: convex")
-    assert " ms" in status(dock)
-
-
-@pytest.mark.parametrize("ending", ["png", "tif", "npy"])
-def test_export_writes_the_mask(fitted, tmp_path, monkeypatch, ending):
+def test_export_writes_the_mask(quick, tmp_path, monkeypatch):
     import imageio.v3 as iio
 
-    viewer, dock = fitted
-    path = tmp_path / f"mask.{ending}"
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(path), ""))
-    dock.findChild(QPushButton, "isr_export").click()
-    assert path.name in status(dock)
-    found = np.load(path) if ending == "npy" else iio.imread(path)
-    if ending != "png":  # an indexed PNG is read as colours
-        np.testing.assert_array_equal(found, viewer.layers["disc [isr]"].data)
-
-
-def test_a_bad_target_is_one_sentence(fitted, tmp_path):
-    _, dock = fitted
+    viewer, dock = quick
+    mask = viewer.layers["disc [isr]"].data
+    for ending in ("png", "tif", "npy"):
+        path = tmp_path / f"mask.{ending}"
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, p=path: (str(p), ""))
+        dock.findChild(QPushButton, "isr_export").click()
+        assert path.name in status(dock)
+        found = np.load(path) if ending == "npy" else iio.imread(path)
+        if ending != "png":  # an indexed PNG is read as colours
+            np.testing.assert_array_equal(found, mask)
     dock.export(tmp_path / "mask.bmpp")
     assert "ending" in status(dock)
     dock.export(tmp_path / "no folder" / "mask.png")
@@ -199,16 +190,17 @@ def test_missing_strokes_are_a_hint_live_and_an_error_on_run(ready, qtbot):
     assert "Traceback" not in status(dock)
 
 
-@pytest.mark.parametrize(
-    ("setting", "value", "word"),
-    [("shape", "convx", "convex"), ("predictor", "forest", "fcn"), ("features", "smell", "rgb")],
-)
-def test_a_bad_setting_is_one_sentence(fitted, qtbot, setting, value, word):
-    _, dock = fitted
-    setattr(dock, setting, value)
-    qtbot.waitUntil(lambda: dock.controller.state.kind == "error", timeout=WAIT)
-    assert word in status(dock)
-    assert "\n" not in status(dock)
+def test_a_bad_setting_is_one_sentence(quick, qtbot):
+    _, dock = quick
+    known = {"shape": ("convx", "convex"), "predictor": ("forest", "fcn")}
+    for setting, (value, word) in {**known, "features": ("smell", "rgb")}.items():
+        before = getattr(dock, setting)
+        setattr(dock, setting, value)
+        qtbot.waitUntil(lambda: dock.controller.state.kind == "error", timeout=WAIT)
+        assert word in status(dock)
+        assert "\n" not in status(dock)
+        with qtbot.waitSignal(dock.settled, timeout=WAIT):
+            setattr(dock, setting, before)
 
 
 def test_strokes_of_another_size_are_one_sentence(viewer, disc, open_dock, qtbot):
@@ -229,14 +221,14 @@ def test_more_dimensions_are_one_sentence(viewer, open_dock):
     assert len(viewer.layers) == 1
 
 
-def test_an_unexpected_error_is_one_sentence(fitted, qtbot, monkeypatch):
+def test_an_unexpected_error_is_one_sentence(quick, qtbot, monkeypatch):
     from napari_isr.segmenter import Segmenter
 
     def broken(*_, **__):
         raise RuntimeError("boom")
         yield
 
-    _, dock = fitted
+    _, dock = quick
     monkeypatch.setattr(Segmenter, "run", broken)
     dock.run()
     qtbot.waitUntil(lambda: dock.controller.state.kind == "error", timeout=WAIT)
@@ -244,8 +236,8 @@ def test_an_unexpected_error_is_one_sentence(fitted, qtbot, monkeypatch):
     assert not dock.controller.state.busy
 
 
-def test_reset_forgets_the_fit_and_keeps_the_strokes(fitted, strokes, qtbot):
-    viewer, dock = fitted
+def test_reset_forgets_the_fit_and_keeps_the_strokes(quick, strokes, qtbot):
+    viewer, dock = quick
     dock.reset_button.click()
     assert [layer.name for layer in viewer.layers] == ["disc", "disc [strokes]"]
     np.testing.assert_array_equal(dock.scribble_layer.data, strokes)
@@ -255,19 +247,10 @@ def test_reset_forgets_the_fit_and_keeps_the_strokes(fitted, strokes, qtbot):
         dock.run()
 
 
-def test_a_deleted_result_layer_is_made_again(fitted, qtbot):
-    viewer, dock = fitted
+def test_a_deleted_result_layer_is_made_again(quick, qtbot):
+    viewer, dock = quick
     viewer.layers.remove(viewer.layers["disc [isr]"])
     viewer.layers.remove(viewer.layers["disc [outlines]"])
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         dock.run()
     assert {"disc [isr]", "disc [outlines]"} <= {layer.name for layer in viewer.layers}
-
-
-def test_nothing_is_cut_off_at_300_pixels(fitted):
-    _, dock = fitted
-    dock.more.unfold(True)
-    QApplication.processEvents()
-    assert dock.minimumSizeHint().width() <= 300
-    for button in dock.findChildren(QPushButton):
-        assert button.minimumSizeHint().width() <= 300

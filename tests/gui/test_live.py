@@ -1,7 +1,6 @@
 """Strokes by hand, and what they set off."""
 
 import numpy as np
-import pytest
 
 from napari_isr.certificates import convex_defect
 
@@ -12,15 +11,15 @@ def outlines(viewer):
     return viewer.layers["disc [outlines]"].metadata["contours"]
 
 
-def test_strokes_by_mouse_draw_outlines_and_settle(hand):
-    dock, viewer = hand.dock, hand.viewer
+def test_strokes_by_mouse_draw_outlines_and_settle(drawing, qtbot):
+    viewer, dock, hand = drawing
     layer = dock.scribble_layer
     assert (layer.mode, layer.selected_label) == ("paint", 2)
     hand.draw((45, 38), (45, 58))
-    hand.qtbot.waitUntil(lambda: "background" in dock.status.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "background" in dock.status.text(), timeout=WAIT)
     dock.brush.background.click()
     assert layer.selected_label == 1
-    with hand.qtbot.waitSignals([dock.updated, dock.settled], timeout=WAIT):
+    with qtbot.waitSignals([dock.updated, dock.settled], timeout=WAIT):
         hand.draw((5, 8), (5, 88), (90, 88), (90, 8), (6, 8))
     assert set(np.unique(layer.data)) == {0, 1, 2}
     assert set(outlines(viewer)) == {("predictor", 2), ("shape", 2)}
@@ -44,36 +43,40 @@ def test_no_outline_is_lost_where_the_shape_is_none(fitted, qtbot):
     assert dock.objects.item(0, 4).text() == ""
 
 
-def test_undo_and_redo_refit(hand, strokes):
-    dock, layer = hand.dock, hand.dock.scribble_layer
-    with hand.qtbot.waitSignal(dock.settled, timeout=WAIT):
+def test_undo_and_redo_refit(drawing, strokes, qtbot):
+    _, dock, hand = drawing
+    dock.shape = "none"
+    layer = dock.scribble_layer
+    with qtbot.waitSignal(dock.settled, timeout=WAIT):
         layer.data = strokes
-    with hand.qtbot.waitSignal(dock.settled, timeout=WAIT):
+    with qtbot.waitSignal(dock.settled, timeout=WAIT):
         hand.draw((52, 40), (52, 60))
     drawn = layer.data.copy()
-    with hand.qtbot.waitSignal(dock.settled, timeout=WAIT):
+    with qtbot.waitSignal(dock.settled, timeout=WAIT):
         layer.undo()
     np.testing.assert_array_equal(layer.data, strokes)
-    with hand.qtbot.waitSignal(dock.settled, timeout=WAIT):
+    with qtbot.waitSignal(dock.settled, timeout=WAIT):
         layer.redo()
     np.testing.assert_array_equal(layer.data, drawn)
 
 
-def test_undo_of_all_strokes_clears_the_result(hand):
-    dock, layer = hand.dock, hand.dock.scribble_layer
+def test_undo_of_a_needed_stroke_clears_the_result(drawing, qtbot):
+    viewer, dock, hand = drawing
+    dock.shape = "none"
+    layer = dock.scribble_layer
     hand.draw((45, 38), (45, 58))
     dock.brush.switch()
-    with hand.qtbot.waitSignal(dock.settled, timeout=WAIT):
+    with qtbot.waitSignal(dock.settled, timeout=WAIT):
         hand.draw((5, 8), (5, 88), (90, 88), (90, 8), (6, 8))
     layer.undo()
-    hand.qtbot.waitUntil(lambda: "background" in dock.status.text(), timeout=WAIT)
-    assert not outlines(hand.viewer)
-    assert not hand.viewer.layers["disc [isr]"].data.any()
+    qtbot.waitUntil(lambda: "background" in dock.status.text(), timeout=WAIT)
+    assert not outlines(viewer)
+    assert not viewer.layers["disc [isr]"].data.any()
     assert not dock.export_button.isEnabled()
 
 
-def test_looking_is_not_drawing(fitted, qtbot):
-    viewer, dock = fitted
+def test_looking_is_not_drawing(quick, qtbot):
+    viewer, dock = quick
     asked = []
     dock.controller.state.events.busy.connect(asked.append)
     layer = dock.scribble_layer
@@ -97,8 +100,8 @@ def test_live_off_waits_for_run(ready, strokes, qtbot):
     assert "disc [isr]" in viewer.layers
 
 
-def test_a_stroke_during_a_fit_wins(fitted, qtbot):
-    _, dock = fitted
+def test_a_stroke_during_a_fit_wins(quick, qtbot):
+    _, dock = quick
     layer = dock.scribble_layer
     settled = []
     dock.settled.connect(lambda: settled.append(dock.objects.item(0, 2).text()))
@@ -112,8 +115,8 @@ def test_a_stroke_during_a_fit_wins(fitted, qtbot):
     assert settled[-1] == f"{np.count_nonzero(layer.data == 2):,}"
 
 
-def test_a_second_object_gets_its_own_shape(fitted, qtbot):
-    _, dock = fitted
+def test_a_second_object_gets_its_own_shape(quick, qtbot):
+    _, dock = quick
     layer = dock.scribble_layer
     dock.brush.more.click()
     assert layer.selected_label == 3
@@ -123,15 +126,17 @@ def test_a_second_object_gets_its_own_shape(fitted, qtbot):
         layer.data = more
     assert dock.objects.rowCount() == 2
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
-        dock.objects.cellWidget(1, 1).word = "none"
-    assert dock.result.objects[3].shape is None
-    assert dock.result.objects[2].shape is not None
+        dock.objects.cellWidget(1, 1).word = "convex"
+    assert dock.result.objects[2].shape is None
+    assert dock.result.objects[3].shape is not None
 
 
-@pytest.mark.parametrize("key", ["S"])
-def test_a_key_switches_between_object_and_background(hand, key):
-    layer = hand.dock.scribble_layer
-    hand.qtbot.keyClick(hand.canvas, key)
-    assert layer.selected_label == 1
-    hand.qtbot.keyClick(hand.canvas, key)
-    assert layer.selected_label == 2
+def test_keys_choose_what_is_drawn(drawing, qtbot):
+    _, dock, hand = drawing
+    layer = dock.scribble_layer
+    labels = []
+    for key in ("S", "S", "N", "S", "S"):
+        qtbot.keyClick(hand.canvas, key)
+        labels.append(layer.selected_label)
+        layer.data[0, 0] = 2
+    assert labels == [1, 2, 3, 1, 3]

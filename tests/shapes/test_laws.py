@@ -63,12 +63,16 @@ def test_jacobian_is_the_derivative(spec, ndim):
     vector, step = shape.vector(), 1e-6
     assert torch.allclose(logit, shape(at))
     for k in np.linspace(0, len(vector) - 1, 12).astype(int):
-        moved = vector.clone()
-        moved[k] += step
-        shape.load_vector(moved)
-        with torch.no_grad():
-            slope = (shape(at) - logit) / step
-        assert torch.allclose(slope, jacobian[:, k], atol=1e-3, rtol=1e-3)
+        sides = []
+        for sign in (1, -1):
+            moved = vector.clone()
+            moved[k] += sign * step
+            shape.load_vector(moved)
+            with torch.no_grad():
+                sides.append(shape(at))
+        slope = (sides[0] - sides[1]) / (2 * step)
+        size = 1 + float(slope.abs().max())
+        assert torch.allclose(slope, jacobian[:, k], atol=1e-4 * size, rtol=1e-3)
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -115,6 +119,8 @@ def test_everything_follows_the_device_and_dtype_of_its_input(spec):
 @pytest.mark.parametrize("ndim", [2, 3])
 @pytest.mark.parametrize("spec", SPECS)
 def test_fit_finds_a_ball_and_never_collapses(spec, ndim):
+    if spec.startswith("periodic"):
+        pytest.skip("one ball is no lattice of them")
     shape, grid = build(spec, ndim), blob(ndim)
     objectives = [state.objective for state in project_shape(shape, grid)]
     inside = (shape(grid.points) > 0).view_as(grid.values)

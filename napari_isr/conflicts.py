@@ -1,0 +1,283 @@
+"""Strokes that no object of a shape can honour: which pixels, and why, in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import generate_binary_structure
+from scipy.ndimage import label as label_pieces
+from scipy.spatial import ConvexHull, QhullError
+
+from napari_isr.strokes import BACKGROUND, Strokes
+
+__all__ = ["Conflict", "find_conflict", "in_hull"]
+
+Pixels = npt.NDArray[np.int64]
+Points = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+CENTRES = 150  # places that are tried for the centre of a star
+RAYS_TO = 150  # object and background pixels that a star is judged by
+NEAR = 0.5  # pixels: an image this near to the centre of a background pixel lies on it
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Strokes that contradict each other under a shape.
+
+    Parameters
+    ----------
+    label : int
+        The object.
+    pixels : (n, d) array of int
+        Background stroke pixels that would have to lie in the object.
+    sentence : str
+        For the user: what is wrong and how to mend it.
+    """
+
+    label: int
+    pixels: Pixels
+    sentence: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for ``report.json``."""
+        return {"sentence": self.sentence, "pixels": self.pixels.tolist()}
+
+
+def find_conflict(
+    strokes: Strokes, label: int, shape: str, parameters: Mapping[str, Any] | None = None
+) -> Conflict | None:
+    """Find background strokes that no object of a shape can avoid.
+
+    Convex: exactly those in the hull of the object's strokes. Star: those that hide a part of the
+    object's strokes from the centre (the given one, or the best of many). Mirror, rotational,
+    periodic: those on which a copy of the object's strokes falls under the symmetry in
+    ``parameters``. Connected: none, unless a closed background stroke parts the object's strokes.
+    Sums of shapes have the conflicts of all their parts.
+
+    Parameters
+    ----------
+    strokes : Strokes
+        All strokes.
+    label : int
+        The object.
+    shape : str
+        Name of the shape, ``"convex"`` or ``"star+mirror"``.
+    parameters : mapping, optional
+        Centre, axis, order or lattice in pixels, as :meth:`Shape.readable` gives them.
+
+    Returns
+    -------
+    Conflict or None
+    """
+    inside, outside = strokes.of(label), strokes.of(BACKGROUND)
+    if not len(inside) or not len(outside):
+        return None
+    hit = np.zeros(len(outside), dtype=bool)
+    reasons = []
+    for part in shape.split("+"):
+        test, reason = _TESTS.get(part, (None, ""))
+        if test is None:
+            continue
+        found = test(inside, outside, {**(parameters or {}), "shape": strokes.shape})
+        if found.any():
+            reasons.append(reason)
+        hit |= found
+    if not hit.any():
+        return None
+    count = int(np.count_nonzero(hit))
+    what = "background stroke pixel lies" if count == 1 else "background stroke pixels lie"
+    return Conflict(
+        label,
+        outside[hit],
+        f"{count} {what} {' and '.join(reasons)} of object {label}: no {shape} shape fits all "
+        "strokes, so erase some of them or choose another shape",
+    )
+
+
+def in_hull(points: Pixels, queries: Pixels) -> Mask:
+    """Which whole-number points lie in the convex hull of others; exact in the plane.
+
+    Parameters
+    ----------
+    points : (n, d) array of int
+        Spans the hull.
+    queries : (m, d) array of int
+        What is asked.
+
+    Returns
+    -------
+    (m,) bool array
+    """
+    low, high = points.min(axis=0), points.max(axis=0)
+    inside: Mask = ((queries >= low) & (queries <= high)).all(axis=1)
+    if points.shape[1] == 2:
+        corners = _corners(points)
+        for first, second in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+            edge, offset = second - first, queries - first
+            inside &= edge[0] * offset[:, 1] - edge[1] * offset[:, 0] >= 0
+        return inside
+    try:
+        facets = ConvexHull(points).equations
+    except QhullError:  # flat: only the points themselves can be told
+        known = {tuple(p) for p in points.tolist()}
+        inside &= np.array([tuple(q) in known for q in queries.tolist()])
+        return inside
+    inside &= (queries @ facets[:, :-1].T + facets[:, -1] <= 1e-9).all(axis=1)
+    return inside
+
+
+def _corners(points: Pixels) -> Pixels:
+    """Corners of the hull in the plane, in order (monotone chain, whole numbers)."""
+    ordered = _row_ends(points).tolist()
+    chains: list[list[int]] = []
+    for sequence in (ordered, ordered[::-1]):
+        chain: list[list[int]] = []
+        for p in sequence:
+            while len(chain) > 1 and _turn(chain[-2], chain[-1], p) <= 0:
+                chain.pop()
+            chain.append(p)
+        chains.extend(chain[:-1] or chain)
+    return np.array(chains, dtype=np.int64)
+
+
+def _row_ends(points: Pixels) -> Pixels:
+    """First and last point of each row, sorted: only these can be corners."""
+    ordered = points[np.lexsort((points[:, 1], points[:, 0]))]
+    change = np.flatnonzero(np.diff(ordered[:, 0]))
+    ends = np.concatenate([[0], change, change + 1, [len(ordered) - 1]])
+    return np.unique(ordered[ends], axis=0)
+
+
+def _turn(a: list[int], b: list[int], c: list[int]) -> int:
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+
+
+def _convex(inside: Pixels, outside: Pixels, _parameters: Mapping[str, Any]) -> Mask:
+    return in_hull(inside, outside)
+
+
+def _star(inside: Pixels, outside: Pixels, parameters: Mapping[str, Any]) -> Mask:
+    """Background pixels that hide an object pixel, from the centre where they hide the fewest."""
+    seen, wall = (_thinned(p, RAYS_TO) for p in (inside, outside))
+    if "fixed_centre" in parameters:
+        centres = np.asarray([parameters["fixed_centre"]], dtype=np.float64)
+    else:
+        low, high = inside.min(axis=0), inside.max(axis=0)
+        rng = np.random.default_rng(0)
+        spread = rng.uniform(low, high + 1e-9, size=(CENTRES // 2, inside.shape[1]))
+        fitted = np.asarray(parameters.get("centre", inside.mean(axis=0)), dtype=np.float64)
+        centres = np.concatenate([fitted[None], _thinned(inside, CENTRES // 2), spread])
+    hits = [_hiding(c, seen, wall).sum() for c in centres]
+    best = centres[int(np.argmin(hits))]
+    if min(hits) == 0:
+        return np.zeros(len(outside), dtype=bool)
+    return _hiding(best, seen, outside)
+
+
+def _hiding(centre: Points, seen: Pixels, wall: Pixels) -> Mask:
+    """Wall pixels that the segment from the centre to some seen pixel crosses."""
+    to_seen, to_wall = seen - centre, wall - centre
+    length = np.linalg.norm(to_seen, axis=1)
+    unit = to_seen / np.maximum(length, 1e-9)[:, None]
+    along = to_wall @ unit.T
+    squared = (to_wall**2).sum(axis=1)[:, None] - along**2
+    hit: Mask = ((along > 0) & (along < length) & (squared < NEAR**2)).any(axis=1)
+    return hit
+
+
+def _mirror(inside: Pixels, outside: Pixels, parameters: Mapping[str, Any]) -> Mask:
+    spacing = _spacing(parameters, inside.shape[1])
+    if "axis_degrees" in parameters:
+        turn = np.radians(parameters["axis_degrees"])
+        row, column = np.array([np.sin(turn), np.cos(turn)]) * spacing
+        normal, point = np.array([column, -row]), parameters["axis_point"]
+    elif "normal" in parameters:
+        normal = np.asarray(parameters["normal"], dtype=np.float64)
+        point = parameters.get("plane_point", parameters.get("centre"))
+    else:
+        return np.zeros(len(outside), dtype=bool)
+    normal = np.asarray(normal) / np.linalg.norm(normal)
+    matrix = np.eye(len(normal)) - 2 * np.outer(normal, normal)
+    return _fall_on([_about(matrix, point, spacing)(inside)], outside)
+
+
+def _rotational(inside: Pixels, outside: Pixels, parameters: Mapping[str, Any]) -> Mask:
+    if "order" not in parameters:
+        return np.zeros(len(outside), dtype=bool)
+    ndim, order = inside.shape[1], int(parameters["order"])
+    images = []
+    for k in range(1, order):
+        cosine, sine = np.cos(2 * np.pi * k / order), np.sin(2 * np.pi * k / order)
+        matrix = np.eye(ndim)
+        matrix[-2:, -2:] = [[cosine, -sine], [sine, cosine]]
+        turned = _about(matrix, parameters["centre"], _spacing(parameters, ndim))
+        images.append(turned(inside))
+    return _fall_on(images, outside)
+
+
+def _periodic(inside: Pixels, outside: Pixels, parameters: Mapping[str, Any]) -> Mask:
+    if "lattice" not in parameters or np.any(parameters.get("horizon", 0)):
+        return np.zeros(len(outside), dtype=bool)
+    first, second = np.asarray(parameters["lattice"], dtype=np.float64)
+    extent = np.linalg.norm(parameters["shape"])
+    counts = [int(extent / max(float(np.linalg.norm(v)), 1.0)) + 1 for v in (first, second)]
+    images = [
+        inside + i * first + j * second
+        for i in range(-counts[0], counts[0] + 1)
+        for j in range(-counts[1], counts[1] + 1)
+        if (i, j) != (0, 0)
+    ]
+    return _fall_on(images, outside)
+
+
+def _connected(inside: Pixels, outside: Pixels, parameters: Mapping[str, Any]) -> Mask:
+    """All background pixels if they part the object's strokes."""
+    size = tuple(parameters["shape"])
+    free = np.ones(size, dtype=bool)
+    free[tuple(outside.T)] = False
+    pieces, _ = label_pieces(free, generate_binary_structure(len(size), 1))
+    found = np.unique(pieces[tuple(inside.T)])
+    return np.full(len(outside), len(found) > 1)
+
+
+def _spacing(parameters: Mapping[str, Any], ndim: int) -> Points:
+    return np.asarray(parameters.get("spacing", np.ones(ndim)), dtype=np.float64)
+
+
+def _about(matrix: Points, point: Any, spacing: Points) -> Callable[[Pixels], Points]:
+    centre = np.asarray(point, dtype=np.float64)
+    return lambda points: centre + ((points - centre) * spacing) @ matrix.T / spacing
+
+
+def _fall_on(images: list[Points], outside: Pixels) -> Mask:
+    """Which pixels some image falls on."""
+    known = {tuple(p): i for i, p in enumerate(outside.tolist())}
+    hit = np.zeros(len(outside), dtype=bool)
+    for image in images:
+        near = np.rint(image)
+        close = (np.abs(image - near) <= NEAR).all(axis=1)
+        for p in near[close].astype(int).tolist():
+            index = known.get(tuple(p))
+            if index is not None:
+                hit[index] = True
+    return hit
+
+
+def _thinned(pixels: Pixels, count: int) -> Pixels:
+    return pixels[:: max(1, -(-len(pixels) // count))]
+
+
+Test = Callable[[Pixels, Pixels, Mapping[str, Any]], Mask]
+_TESTS: dict[str, tuple[Test, str]] = {
+    "convex": (_convex, "between the object strokes"),
+    "star": (_star, "between the centre and an object stroke"),
+    "mirror": (_mirror, "on the mirror image of an object stroke"),
+    "rotational": (_rotational, "on a turned copy of an object stroke"),
+    "periodic": (_periodic, "on a repetition of an object stroke"),
+    "connected": (_connected, "around a part of the object strokes"),
+}

@@ -1,0 +1,101 @@
+"""Which label the brush draws."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.layers import Labels
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QSizePolicy, QWidget
+
+from napari_isr.gui.colours import swatch
+from napari_isr.gui.widgets import colour_icon
+
+__all__ = ["BrushSwitch"]
+
+BACKGROUND, FIRST_OBJECT = 1, 2
+
+
+class BrushSwitch(QWidget):
+    """Which label the brush draws: an object, the background, or a new object."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._layer: Labels | None = None
+        self._object = FIRST_OBJECT
+        self.object = _flat("isr_brush_object", "Object", "Draw strokes on this object (S)")
+        self.background = _flat("isr_brush_background", " Background", "Draw the background (S)")
+        self.more = QPushButton("+")
+        self.more.setObjectName("isr_brush_more")
+        self.more.setFixedWidth(26)
+        self.more.setToolTip("Draw one more object (N)")
+        group = QButtonGroup(self)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(2)
+        for button in (self.object, self.background):
+            group.addButton(button)
+            row.addWidget(button)
+        row.addWidget(self.more)
+        self.object.clicked.connect(lambda: self.pick(self._object))
+        self.background.clicked.connect(lambda: self.pick(BACKGROUND))
+        self.more.clicked.connect(self.add)
+        self.watch(None)
+
+    def watch(self, layer: Labels | None) -> None:
+        """Follow a stroke layer and its keys."""
+        if self._layer is not None:
+            self._layer.events.selected_label.disconnect(self._show)
+            self._layer.events.colormap.disconnect(self._show)
+            for key in ("S", "N"):
+                self._layer.bind_key(key, None)
+        self._layer = layer
+        self.setEnabled(layer is not None)
+        if layer is not None:
+            layer.events.selected_label.connect(self._show)
+            layer.events.colormap.connect(self._show)
+            layer.bind_key("S", lambda _: self.switch(), overwrite=True)
+            layer.bind_key("N", lambda _: self.add(), overwrite=True)
+        self._show()
+
+    def pick(self, label: int) -> None:
+        """Arm the brush with a label."""
+        if self._layer is not None:
+            self._layer.selected_label = label
+            if self._layer.mode in ("pan_zoom", "pick", "erase", "transform"):
+                self._layer.mode = "paint"
+
+    def switch(self) -> None:
+        """Change between object and background."""
+        if self._layer is not None:
+            self.pick(self._object if self._layer.selected_label == BACKGROUND else BACKGROUND)
+
+    def add(self) -> None:
+        """Arm the brush with the first label that has no strokes."""
+        if self._layer is not None:
+            highest = int(self._layer.data.max(initial=0))
+            self.pick(max(highest + 1, FIRST_OBJECT))
+
+    def _show(self, event: Any = None) -> None:
+        layer = self._layer
+        if layer is None:
+            return
+        label = int(layer.selected_label)
+        if label >= FIRST_OBJECT:
+            self._object = label
+        self.object.setText(f" Object {self._object}")
+        self.object.setIcon(colour_icon(swatch(layer.colormap, self._object)))
+        self.background.setIcon(colour_icon(swatch(layer.colormap, BACKGROUND)))
+        self.object.setChecked(label >= FIRST_OBJECT)
+        self.background.setChecked(label == BACKGROUND)
+
+
+def _flat(name: str, text: str, tip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setObjectName(name)
+    button.setToolTip(tip)
+    button.setCheckable(True)
+    button.setStyleSheet("padding: 3px 4px;")
+    button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    return button

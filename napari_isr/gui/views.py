@@ -1,0 +1,122 @@
+"""What a fit shows in the viewer: when outlines are drawn and masks written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from napari.layers import Image, Labels
+from psygnal import Signal
+from qtpy.QtCore import QTimer
+
+from napari_isr.gui.job import Done, Outline
+from napari_isr.gui.layers import ResultLayers
+from napari_isr.gui.outlines import Outlines
+
+__all__ = ["Views", "single_shot"]
+
+HOLD_MS = 40  # an outline waits so long for the others, for each drawing costs a frame
+
+
+class Views:
+    """Outlines and masks of one image.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    image : Image
+    """
+
+    drawn = Signal(object)  # a set of (kind, label)
+    written = Signal(object)  # the Done whose masks are in the viewer
+    failed = Signal(object)  # an exception
+
+    def __init__(self, viewer: Any, image: Image) -> None:
+        self._outlines, self._masks = Outlines(viewer, image), ResultLayers(viewer, image)
+        self._fresh: dict[tuple[str, int], Any] = {}
+        self._awaited: set[int] = set()
+        self._writing: tuple[Done, Iterator[None]] | None = None
+        self._flush, self._write = single_shot(self._draw), single_shot(self._write_next)
+
+    @property
+    def busy(self) -> bool:
+        """Whether masks are still to be written."""
+        return self._writing is not None
+
+    def expect(self, labels: Iterable[int]) -> None:
+        """A fit began that will give these objects an orange outline."""
+        self._awaited = set(labels)
+
+    def show(self, outline: Outline) -> None:
+        """Draw an outline soon: at once if it completes the fit's outlines."""
+        self._fresh[outline.kind, outline.label] = outline.contours
+        if outline.kind == "shape":
+            self._awaited.discard(outline.label)
+        if not self._awaited:
+            self._flush.start(0)
+        elif not self._flush.isActive():
+            self._flush.start(HOLD_MS)
+
+    def settle(self, done: Done, scribbles: Labels) -> None:
+        """Draw what is left, drop outlines of objects that are gone, and write the masks."""
+        self._draw()
+        fitted = done.result.objects.items()
+        keep = {("predictor", label) for label, _ in fitted}
+        keep |= {("shape", label) for label, item in fitted if item.shape is not None}
+        self._outlines.keep(keep)
+        self._writing = done, self._masks.write(done.raw, done.isr, scribbles)
+        self._write.start(0)
+
+    def forget(self) -> None:
+        """Leave undrawn what was not drawn yet."""
+        self._flush.stop()
+        self._fresh.clear()
+
+    def blank(self) -> None:
+        """Show nothing; the mask layers stay, empty."""
+        self.forget()
+        self._writing = None
+        self._outlines.keep(set())
+        self._masks.blank()
+
+    def close(self, *, outlines: bool = True, masks: bool = False) -> None:
+        """Let go of the viewer, and take out the outlines, the masks."""
+        self.forget()
+        self._write.stop()
+        self._writing = None
+        self._outlines.close(remove=outlines)
+        if masks:
+            self._masks.remove()
+
+    def _draw(self) -> None:
+        """Draw the outlines that came since the last time."""
+        self._flush.stop()
+        if self._fresh:
+            fresh, self._fresh = self._fresh, {}
+            self._outlines.update(fresh)
+            self.drawn.emit(set(fresh))
+
+    def _write_next(self) -> None:
+        """Write one layer, then let Qt go on."""
+        if self._writing is None:
+            return
+        done, steps = self._writing
+        try:
+            more = next(steps, steps) is None
+        except Exception as error:
+            self._writing = None
+            self.failed.emit(error)
+            return
+        if more:
+            self._write.start(0)
+        else:
+            self._writing = None
+            self.written.emit(done)
+
+
+def single_shot(slot: Any) -> QTimer:
+    """Make a timer that calls once."""
+    timer = QTimer()
+    timer.setSingleShot(True)
+    timer.timeout.connect(slot)
+    return timer

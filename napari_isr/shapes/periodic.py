@@ -1,0 +1,268 @@
+"""Periodic sets: the same in every cell of a lattice."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from napari_isr.errors import InputError
+from napari_isr.evidence import Evidence, EvidenceGrid
+from napari_isr.frame import Frame
+from napari_isr.shapes.base import Shape, ShapeOptions, Stage
+from napari_isr.shapes.folded import ridge
+from napari_isr.shapes.lattice import find_lattice, rectified, spectral_contrast
+from napari_isr.shapes.places import in_double, readable_spacing
+from napari_isr.shapes.search import in_plane
+
+__all__ = ["Periodic", "PeriodicOptions"]
+
+BINS = 64  # of the unit cell along each side: finer than the boundary can be seen
+MERGED = 4  # bins along each side that are one sample, away from the boundary
+TILES = 2  # of the image along each side, within which cells are folded onto each other
+FINE = 512**2  # cells of the image that are folded at most
+STEEPEST = 0.6  # the horizon stays this far out: at least 1 / 0.6 from the middle of the image
+TILTS = 9  # steps to each side in which the horizon is sought
+TILT = 0.04  # a smaller error than that, and the far side of the image is off by a whole cell
+HORIZON_CELLS = 128**2
+BEYOND = -4.0
+CLOSE = 0.05  # nearer to the horizon, pixels stand for too much of the plane
+
+
+class PeriodicOptions(ShapeOptions):
+    """Options of the periodic shape."""
+
+    harmonics: int = Field(4, ge=1, le=10, description="how fine the pattern in one cell may be")
+    perspective: bool = Field(
+        False, description="the pattern lies on a plane that is seen at an angle"
+    )
+
+
+class Periodic(Shape):
+    r"""``{x : F(u(x)) > 0}`` for a Fourier series ``F`` of lattice coordinates ``u = M x``.
+
+    :math:`F(u) = \sum_k a_k \cos 2 \pi k^T u + b_k \sin 2 \pi k^T u` with whole-numbered ``k``:
+    a step along a lattice vector, a column of :math:`B = M^{-1}`, adds a whole number to ``u``,
+    so ``F`` is the same after it for every value of the parameters. All frequencies are multiples
+    of the same two: with frequencies of their own nothing would repeat.
+
+    With ``perspective`` the lattice is that of the plane that the image shows: ``u = M y`` with
+    :math:`y = x / (1 + h^T x)` for a trainable ``h``. In space the last two axes have the lattice,
+    and the set is the same along the others.
+
+    References
+    ----------
+    .. [1] Schneider et al., "Implicit Representations for Constrained Image Segmentation",
+       ICML 2024, section 3.
+    """
+
+    name = "periodic"
+    promise = "the object is the same after a step along either lattice vector"
+    Options: ClassVar[type[ShapeOptions]] = PeriodicOptions
+    options: PeriodicOptions
+    stages = (Stage(6, 6), Stage(12, 6))
+    damping = 0.1
+    start_cells = 256**2
+    orders: Tensor
+    horizon: Tensor
+
+    def __init__(self, ndim: int, options: ShapeOptions | None = None) -> None:
+        super().__init__(ndim, options)
+        reach = torch.arange(-self.options.harmonics, self.options.harmonics + 1)
+        orders = torch.cartesian_prod(reach, reach)
+        half = (orders[:, 0] > 0) | ((orders[:, 0] == 0) & (orders[:, 1] > 0))
+        self.register_buffer("orders", orders[half].float())
+        self.frequency = nn.Parameter(torch.eye(2))
+        if self.options.perspective:
+            self.horizon = nn.Parameter(torch.zeros(2))
+        else:
+            self.register_buffer("horizon", torch.zeros(2))
+        self.weights = nn.Parameter(torch.zeros(1 + 2 * int(half.sum())))
+
+    def _horizon(self) -> Tensor:
+        """Per unit of shape coordinates; shorter than STEEPEST whatever the parameter."""
+        return STEEPEST * self.horizon / (1 + self.horizon.square().sum()).sqrt()
+
+    def _place(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Coordinates (n, 2) on the plane, and how near it is (n,): 0 at the horizon."""
+        offset = points[:, -2:] - self.anchor[-2:]
+        if not self.options.perspective:
+            return offset / self.scale, torch.ones_like(offset[:, 0])
+        near = 1 + offset @ self._horizon()
+        return offset / (self.scale * near.clamp_min(1e-3)[:, None]), near
+
+    def _basis(self, place: Tensor) -> Tensor:
+        phase = (place @ (2 * torch.pi * self.frequency.T)) @ self.orders.T
+        return torch.cat([torch.ones_like(phase[:, :1]), phase.cos(), phase.sin()], dim=1)
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Logit at points; see :meth:`Shape.forward`."""
+        place, near = self._place(points)
+        level = self._basis(place) @ self.weights
+        if self.options.perspective:  # nothing of the plane is seen beyond its horizon
+            level = torch.where(near > 1e-2, level, torch.full_like(level, BEYOND))
+        return self.sharpness * level
+
+    def logit_and_jacobian(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Closed form."""
+        with torch.no_grad():
+            place, near = self._place(points)
+            basis = self._basis(place)
+            count = len(self.orders)
+            waves = torch.cat(
+                [
+                    basis[:, 1 + count :] * -self.weights[1 : 1 + count],
+                    basis[:, 1 : 1 + count] * self.weights[1 + count :],
+                ],
+                dim=1,
+            )
+            turns = 2 * torch.pi * self.sharpness * torch.cat([self.orders, self.orders])
+            by_phase = waves @ turns
+            by_frequency = (by_phase[:, :, None] * place[:, None, :]).flatten(1)
+            columns = [by_frequency]
+            if self.options.perspective:
+                by_place = by_phase @ self.frequency
+                offset = points[:, -2:] - self.anchor[-2:]
+                pull = -(by_place * place).sum(1) / near.clamp_min(1e-3)
+                length = 1 + self.horizon.square().sum()
+                slope = torch.eye(2).to(length) / length.sqrt()
+                slope = slope - torch.outer(self.horizon, self.horizon) / length**1.5
+                columns.append(STEEPEST * (pull[:, None] * offset) @ slope)
+            columns.append(self.sharpness * basis)
+            logit, jacobian = self.sharpness * (basis @ self.weights), torch.cat(columns, dim=1)
+            if self.options.perspective:
+                seen = near > 1e-2
+                logit = torch.where(seen, logit, self.sharpness * BEYOND)
+                jacobian = jacobian * seen[:, None]
+            return logit, jacobian
+
+    def samples(self, evidence: Evidence, budget: int) -> tuple[Tensor, Tensor] | None:
+        """Every cell of the image, folded into one lattice cell for each tile of the image.
+
+        What is exactly periodic can be summed before it is fitted: a few thousand samples stand
+        for all pixels. The tiles keep what tells the lattice itself.
+        """
+        del budget
+        with torch.no_grad():
+            table, cells = self._folded(in_plane(evidence.coarsen(evidence.block_for(FINE))))
+            count = BINS // MERGED
+            merged = table.unflatten(2, (count, MERGED)).unflatten(1, (count, MERGED))
+            crossed = self._boundary(table)
+            fine = crossed.repeat_interleave(MERGED, 0).repeat_interleave(MERGED, 1)
+            parts = [
+                (_bins(count, table)[~crossed.flatten()], merged.sum((2, 4))[:, ~crossed]),
+                (_bins(BINS, table)[fine.flatten()], table[:, fine]),
+            ]
+            where = torch.cat([(cells[:, None] + inner).flatten(0, 1) for inner, _ in parts])
+            return self._shown(where), torch.cat([values.flatten() for _, values in parts])
+
+    def _folded(self, grid: EvidenceGrid) -> tuple[Tensor, Tensor]:
+        """Sums (tiles, BINS, BINS) and which cell (tiles, 2) stands for all of each tile."""
+        place, near = self._place(grid.points)
+        lattice_place = place @ self.frequency.T
+        cell = lattice_place.floor()
+        inner = ((lattice_place - cell) * BINS).long().clamp_max(BINS - 1)
+        rows, columns = (
+            (torch.arange(n, device=place.device) * TILES) // n for n in grid.values.shape
+        )
+        tile = (rows[:, None] * TILES + columns).flatten()
+        index = (tile * BINS + inner[:, 0]) * BINS + inner[:, 1]
+        values = grid.values.flatten()
+        if self.options.perspective:
+            values = values * (near > CLOSE)
+        total = values.new_zeros(TILES**2 * BINS**2).index_add_(0, index, values)
+        count = torch.bincount(tile, minlength=TILES**2).clamp_min(1)
+        sums = values.new_zeros(TILES**2, 2).index_add_(0, tile, cell)
+        return total.view(-1, BINS, BINS), (sums / count[:, None]).round()
+
+    def _shown(self, lattice_place: Tensor) -> Tensor:
+        """Shape coordinates (n, d) of lattice coordinates (n, 2)."""
+        place = lattice_place @ torch.linalg.inv(self.frequency).T * self.scale
+        if self.options.perspective:
+            place = place / (1 - place @ self._horizon()).clamp_min(CLOSE)[:, None]
+        lead = self.anchor[:-2].expand(len(place), -1)
+        return torch.cat([lead, place + self.anchor[-2:]], dim=1)
+
+    def _boundary(self, table: Tensor) -> Tensor:
+        """Blocks (BINS / MERGED, BINS / MERGED) of a cell that the boundary may cross."""
+        level = self._basis(_bins(BINS, table) @ torch.linalg.inv(self.frequency).T)
+        inside = (level @ self.weights > 0).to(table).view(1, 1, BINS, BINS)
+        # A ring of bins around each block, from the other side of the cell where it ends.
+        ringed = torch.nn.functional.pad(inside, (1, 1, 1, 1), mode="circular")
+        size = MERGED + 2
+        most = torch.nn.functional.max_pool2d(ringed, size, MERGED)[0, 0]
+        least = -torch.nn.functional.max_pool2d(-ringed, size, MERGED)[0, 0]
+        return most > least
+
+    @torch.no_grad()
+    def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
+        """Start from the lattice in the autocorrelation, and the evidence folded into its cell."""
+        plane = in_plane(grid)
+        horizon = self._start_horizon(plane)
+        values, cell = plane.values, plane.cell
+        lattice = find_lattice(values if horizon is None else rectified(values, horizon))
+        if lattice is None:
+            raise InputError(
+                "nothing repeats in the unaries, so no periodic shape fits: choose another shape, "
+                "or perspective=true if the pattern lies on a plane that is seen at an angle"
+            )
+        vectors = lattice * cell
+        scale = torch.linalg.det(vectors).abs().sqrt()
+        state = {name: value.clone() for name, value in self.state_dict().items()}
+        state.update(
+            anchor=torch.zeros_like(self.anchor),
+            scale=scale,
+            sharpness=torch.full_like(self.sharpness, self.stages[0].sharpness),
+            frequency=torch.linalg.inv(vectors / scale).T.contiguous(),
+        )
+        if horizon is not None:
+            bent = horizon / STEEPEST
+            state["horizon"] = bent / (1 - bent.square().sum()).sqrt()
+        return [self._with_pattern(state, plane)]
+
+    def _with_pattern(self, state: dict[str, Tensor], plane: EvidenceGrid) -> dict[str, Tensor]:
+        """The state with the smoothed evidence of one cell as the level set."""
+        fresh = type(self)(self.ndim, self.options).to(plane.values)
+        fresh.load_state_dict(state)
+        folded = fresh._folded(plane)[0].sum(0).flatten()
+        place = _bins(BINS, folded) @ torch.linalg.inv(fresh.frequency).T
+        penalty = 1e-3 * BINS**2 * torch.ones_like(self.weights)
+        pattern = folded / folded.abs().amax().clamp_min(1e-30)
+        state["weights"] = ridge(fresh._basis(place), pattern, penalty)
+        return state
+
+    def _start_horizon(self, plane: EvidenceGrid) -> Tensor | None:
+        """The horizon whose rectified image repeats most clearly."""
+        if not self.options.perspective:
+            return None
+        values = plane.coarsen(plane.block_for(HORIZON_CELLS)).values
+        best, centre, step = values.new_zeros(2), values.new_zeros(2), TILT
+        for reach in (TILTS, 4):
+            line = torch.arange(-reach, reach + 1).to(values) * step
+            tilts = [t + centre for t in torch.cartesian_prod(line, line)]
+            scores = [spectral_contrast(rectified(values, tilt)) for tilt in tilts]
+            best = tilts[scores.index(max(scores))]
+            centre, step = best, step / 4
+        return best
+
+    def readable(self, frame: Frame) -> dict[str, Any]:
+        """Lattice vectors in pixels; with ``perspective`` the plane too."""
+        exact = in_double(self)
+        step = frame.vectors_to_pixels(torch.eye(frame.ndim, dtype=torch.float64)).diagonal()
+        vectors = torch.linalg.inv(exact.frequency).T * exact.scale
+        lead = torch.zeros(2, frame.ndim - 2, dtype=torch.float64)
+        lattice = torch.cat([lead, vectors], dim=1) * step
+        found: dict[str, Any] = {"lattice": lattice.tolist(), **readable_spacing(frame)}
+        if self.options.perspective:
+            horizon = torch.cat([lead[0], exact._horizon()]) / step
+            found["horizon"] = horizon.tolist()
+            found["origin"] = frame.to_pixels(exact.anchor[None])[0].tolist()
+        return found
+
+
+def _bins(count: int, like: Tensor) -> Tensor:
+    """Middles (count ** 2, 2) of the bins of the unit cell."""
+    step = (torch.arange(count).to(like) + 0.5) / count
+    return torch.cartesian_prod(step, step)

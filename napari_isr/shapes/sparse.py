@@ -1,0 +1,73 @@
+"""Shapes of many parameters of which every point feels only a few."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from napari_isr.shapes.base import Shape
+
+__all__ = ["SparseRows", "SparseShape"]
+
+
+@dataclass(frozen=True)
+class SparseRows:
+    """A matrix (n, p) with the same number of entries in each row.
+
+    Parameters
+    ----------
+    columns : (k, n) tensor of int
+        Column of each entry; one may occur several times in a row, its entries add up.
+    values : (k, n) tensor
+        The entries.
+    width : int
+        Number of columns p.
+    """
+
+    columns: Tensor
+    values: Tensor
+    width: int
+
+    def __matmul__(self, vector: Tensor) -> Tensor:
+        """Product (n,) with a vector (p,)."""
+        near = vector.index_select(0, self.columns.flatten()).view_as(self.values)
+        return (near * self.values).sum(0)
+
+    def transposed_times(self, vector: Tensor) -> Tensor:
+        """Product (p,) of the transposed matrix with a vector (n,)."""
+        return self._gathered(self.values * vector)
+
+    def squares(self) -> Tensor:
+        """Sums of squares (p,) of the columns' entries."""
+        return self._gathered(self.values.square())
+
+    def scaled(self, factor: Tensor) -> SparseRows:
+        """Each row times its factor (n,)."""
+        return SparseRows(self.columns, self.values * factor, self.width)
+
+    def dense(self) -> Tensor:
+        """The matrix (n, p)."""
+        matrix = self.values.new_zeros(self.values.shape[1], self.width)
+        return matrix.scatter_add_(1, self.columns.T, self.values.T)
+
+    def _gathered(self, values: Tensor) -> Tensor:
+        total = values.new_zeros(self.width)
+        return total.scatter_add_(0, self.columns.flatten(), values.flatten())
+
+
+class SparseShape(Shape):
+    """A shape whose logit at a point depends on few of its many parameters.
+
+    The fit solves the normal equations by conjugate gradients, without ever writing them down.
+    """
+
+    @abstractmethod
+    def sparse_jacobian(self, points: Tensor) -> tuple[Tensor, SparseRows]:
+        """Logit (n,) and its derivatives by the parameters, in the order of :meth:`vector`."""
+
+    def logit_and_jacobian(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Logit (n,) and its derivatives (n, p); see :meth:`Shape.logit_and_jacobian`."""
+        logit, rows = self.sparse_jacobian(points)
+        return logit, rows.dense()
