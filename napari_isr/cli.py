@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -64,6 +65,7 @@ def segment(
     """Segment objects from a few strokes."""
     check_outputs(output, report)
     shapes, factors = parse_shapes(shape or []), parse_numbers("--scale", scale)
+    use_some_cores()
     from napari_isr.api import segment as run
     from napari_isr.reading import read_array, read_scribbles
     from napari_isr.segmenter import shapes_by_label
@@ -104,6 +106,7 @@ def project(
     """Find the shape nearest to a probability map or mask."""
     check_outputs(output, report)
     factors = parse_numbers("--scale", scale)
+    use_some_cores()
     from napari_isr.api import project as run
     from napari_isr.reading import read_probability
 
@@ -127,6 +130,7 @@ def demo(
     if gui:
         open_window(sample)
         return
+    use_some_cores()
     from napari_isr.demo import run_demo
 
     for line in run_demo(sample, folder):
@@ -231,6 +235,13 @@ def open_window(sample: str) -> None:
             f"the window needs napari and Qt ({error}): pip install 'napari-isr[all]'"
         ) from None
     launch_demo(sample)
+
+
+def use_some_cores() -> None:
+    """Leave half of the cores: the work is many small steps, and waiting threads slow it down."""
+    import torch
+
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 # Generated occluded fruit are best with 3 to 6, nuclei and photographs with 1.5 to 2.
-FOREGROUND_WEIGHT = 2.0
+FOREGROUND_WEIGHT = 2.5
 BASE_CELLS = 128**2  # points at which sampled unaries are evaluated to see the whole image
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import distance_transform_edt
 
-from napari_isr.certificates_symmetry import (
+from napari_isr.certificates.symmetry import (
     check_mirror,
     check_periodic,
     check_rotational,

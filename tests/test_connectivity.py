@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_isr.certificates_connected import (
+from napari_isr.certificates.connected import (
     check_connected,
     euler_number,
     hole_count,

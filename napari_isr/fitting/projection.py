@@ -21,8 +21,11 @@ __all__ = ["ProjectionState", "project_shape"]
 
 IN_SPACE = 3  # times as many sample points: a boundary in space is a surface, not a curve
 WARM_STAGES = 2
+WARM_CELLS = 1024
+STILL_FITS = 0.9  # of what it explained: then a warm fit looks for no other start
 UNFOLDING_CELLS = 16384
 UNFOLDING_STEPS, UNFOLDING_STEPS_WARM = 24, 5
+UNFOLDING_SHARE = 0.4  # of the progress
 
 
 @dataclass(frozen=True)
@@ -88,18 +91,20 @@ def project_shape(
         budget = shape.budget * (1 if shape.ndim == 2 else IN_SPACE)
     fit = _Fit(shape, evidence, strokes, budget)
     stages = fit.begin(warm)
-    fallback = copy.deepcopy(shape.state_dict())
-    total, before = sum(stage.iterations for stage in stages), 0
-    objective = float("inf")
-    for objective in fit.unfold(cold=stages is shape.stages):
-        yield ProjectionState(0.0, objective)
+    cold = stages is shape.stages
+    fallback = copy.deepcopy(shape.state_dict()) if cold else None
+    total = sum(stage.iterations for stage in stages)
+    objective, before = float("inf"), 0.0
+    steps = UNFOLDING_STEPS if cold else UNFOLDING_STEPS_WARM
+    for count, objective in enumerate(fit.unfold(steps), start=1):
+        before = UNFOLDING_SHARE * min(1.0, count / steps)
+        yield ProjectionState(before, objective)
+    share = (0.99 - before) / total
     for stage in stages:
-        for step in fit.run(stage):
-            objective = step
-            before += 1
-            yield ProjectionState(min(before / total, 0.99), objective)
-        before = sum(s.iterations for s in stages[: stages.index(stage) + 1])
-    fit.keep_if_better(fallback, stages[-1])
+        for count, objective in enumerate(fit.run(stage), start=1):
+            yield ProjectionState(before + share * min(count, stage.iterations), objective)
+        before += share * stage.iterations
+    fit.finish(fallback, stages[-1])
     yield ProjectionState(1.0, objective, done=True)
 
 
@@ -135,6 +140,9 @@ class _Fit:
 
     def begin(self, warm: bool) -> Sequence[Stage]:
         """Load the best start and return the stages to go through."""
+        known = self.shape.explained
+        if warm and known is not None and self._explained() >= STILL_FITS * known:
+            return self.shape.stages[-WARM_STAGES:]
         coarse = self.evidence.coarsen(self.evidence.block_for(self.shape.start_cells))
         samples = Samples.from_evidence(coarse.points, coarse.values.flatten())
         if self.strokes is not None:
@@ -162,13 +170,12 @@ class _Fit:
         for step in minimise(self.shape, samples, iterations=stage.iterations, free=free):
             yield step.objective
 
-    def unfold(self, cold: bool) -> Iterator[float]:
+    def unfold(self, steps: int) -> Iterator[float]:
         """Bring shapes that can get stuck on the way near the goal; objective of each step."""
         if isinstance(self.shape, SparseShape):
             grid = self.evidence.coarsen(self.evidence.block_for(UNFOLDING_CELLS))
             if self.strokes is not None:
                 grid = _with_strokes(grid, self.strokes)
-            steps = UNFOLDING_STEPS if cold else UNFOLDING_STEPS_WARM
             yield from unfold(self.shape, grid, steps)
 
     def _sharpen(self, stage: Stage) -> None:
@@ -177,13 +184,24 @@ class _Fit:
         limit = 3 * self.shape.scale / self.evidence.cell
         self.shape.sharpness.copy_(torch.clamp(limit, min=2.0, max=stage.sharpness))
 
-    def keep_if_better(self, fallback: dict[str, Tensor], last: Stage) -> None:
-        """Return to where the fit began if it lost evidence, so that it never collapses."""
-        samples = self.samples()
-        with torch.no_grad():
-            reached = samples.evidence_inside(self.shape(samples.points))
+    def finish(self, fallback: dict[str, Tensor] | None, last: Stage) -> None:
+        """Return to where a cold fit began if it lost evidence, so that it never collapses."""
+        if fallback is not None:
+            samples = self.samples()
             final = copy.deepcopy(self.shape.state_dict())
+            reached = self._score(final, samples)
             self.shape.load_state_dict(fallback)
             self._sharpen(last)
-            if samples.evidence_inside(self.shape(samples.points)) <= reached:
+            if self._score(self.shape.state_dict(), samples) <= reached:
                 self.shape.load_state_dict(final)
+        self.shape.explained = self._explained()
+
+    def _explained(self) -> float:
+        """Evidence inside the shape as part of all that is for the object; coarse and quick."""
+        coarse = self.evidence.coarsen(self.evidence.block_for(WARM_CELLS))
+        samples = Samples.from_evidence(coarse.points, coarse.values.flatten())
+        if self.strokes is not None:
+            samples = samples + self.strokes
+        with torch.no_grad():
+            inside = samples.evidence_inside(self.shape(samples.points))
+        return inside / max(float(samples.weight @ samples.target), 1e-30)

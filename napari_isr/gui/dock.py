@@ -6,23 +6,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels
-from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtCore import QEvent, Signal
 from qtpy.QtWidgets import (
     QApplication,
     QCheckBox,
     QFileDialog,
-    QFormLayout,
-    QHBoxLayout,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_isr.gui.brush import BrushSwitch
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.job import Names
+from napari_isr.gui.layer_choice import LayerChoice
 from napari_isr.gui.layers import is_ours
 from napari_isr.gui.objects import ObjectTable
-from napari_isr.gui.widgets import BrushSwitch, Choice, Fold, LayerChoice, Sentence, ThinBar
+from napari_isr.gui.widgets import Choice, Fold, Sentence, ThinBar, button, form, side_by_side
 
 if TYPE_CHECKING:
     import napari
@@ -168,7 +167,7 @@ class ScribbleAndRefine(QWidget):
             "click New",
         )
         self.scribbles.setToolTip("The strokes: label 1 background, 2, 3, … objects")
-        self.new = _button("isr_new_scribbles", "New", "Add a layer for strokes and take the brush")
+        self.new = button("isr_new_scribbles", "New", "Add a layer for strokes and take the brush")
         self.brush = BrushSwitch()
         self.shapes = Choice("isr_shape", [chosen.shape], "What every object's mask shall be")
         self.predictors = Choice(
@@ -181,10 +180,10 @@ class ScribbleAndRefine(QWidget):
         self.live_box.setObjectName("isr_live")
         self.live_box.setToolTip("Fit after every stroke, undo (Ctrl+Z) and redo (Ctrl+Shift+Z)")
         self.live_box.setChecked(chosen.live)
-        self.run_button = _button("isr_run", "Run", "Fit now")
-        self.cancel_button = _button("isr_cancel", "Cancel", "Stop the fit; what is there stays")
-        self.reset_button = _button("isr_reset", "Reset", "Forget the fit; the strokes stay")
-        self.export_button = _button("isr_export", "Export mask…", "Save as PNG, TIFF or NumPy")
+        self.run_button = button("isr_run", "Run", "Fit now")
+        self.cancel_button = button("isr_cancel", "Cancel", "Stop the fit; what is there stays")
+        self.reset_button = button("isr_reset", "Reset", "Forget the fit; the strokes stay")
+        self.export_button = button("isr_export", "Export mask…", "Save as PNG, TIFF or NumPy")
         self.bar = ThinBar()
         self.status = Sentence("isr_status")
         self.certificate = Sentence("isr_certificate")
@@ -193,20 +192,22 @@ class ScribbleAndRefine(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 8, 8, 8)
         column.setSpacing(6)
-        form = _form()
-        form.addRow("Image", self.images)
-        form.addRow("Strokes", _row(self.scribbles, self.new))
-        form.addRow(self.brush)
-        form.addRow("Shape", self.shapes)
-        column.addLayout(form)
+        fields = form()
+        fields.addRow("Image", self.images)
+        fields.addRow("Strokes", side_by_side(self.scribbles, self.new))
+        fields.addRow(self.brush)
+        fields.addRow("Shape", self.shapes)
+        column.addLayout(fields)
         column.addWidget(self.objects)
-        column.addWidget(_row(self.live_box, self.run_button, self.cancel_button, stretch=(1, 2)))
+        column.addWidget(
+            side_by_side(self.live_box, self.run_button, self.cancel_button, stretch=(1, 2))
+        )
         column.addWidget(self.bar)
         column.addWidget(self.status)
         column.addWidget(self.certificate)
-        column.addWidget(_row(self.reset_button, self.export_button, stretch=(0, 1)))
+        column.addWidget(side_by_side(self.reset_button, self.export_button, stretch=(0, 1)))
         more = QWidget()
-        inner = _form(more)
+        inner = form(more)
         inner.addRow("Predictor", self.predictors)
         inner.addRow("Features", self.blocks)
         inner.addRow("Mode", self.modes)
@@ -350,31 +351,3 @@ def _setter(target: Any, name: str) -> Any:
 
 def _word_setter(box: Choice) -> Any:
     return lambda word: setattr(box, "word", word)
-
-
-def _button(name: str, text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setObjectName(name)
-    button.setToolTip(tip)
-    return button
-
-
-def _form(parent: QWidget | None = None) -> QFormLayout:
-    form = QFormLayout(parent)
-    form.setContentsMargins(0, 0, 0, 0)
-    form.setHorizontalSpacing(8)
-    form.setVerticalSpacing(4)
-    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-    return form
-
-
-def _row(*widgets: QWidget, stretch: tuple[int, ...] = (1,)) -> QWidget:
-    """Put widgets side by side; ``stretch`` for the first ones."""
-    box = QWidget()
-    row = QHBoxLayout(box)
-    row.setContentsMargins(0, 0, 0, 0)
-    row.setSpacing(4)
-    for index, widget in enumerate(widgets):
-        row.addWidget(widget, stretch[index] if index < len(stretch) else 0)
-    return box

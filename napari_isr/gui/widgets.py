@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
-from napari.layers import Labels, Layer
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPixmap
 from qtpy.QtWidgets import (
-    QButtonGroup,
     QComboBox,
+    QFormLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -20,11 +18,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_isr.gui.colours import swatch
+__all__ = ["Choice", "Fold", "Sentence", "ThinBar", "button", "colour_icon", "form", "side_by_side"]
 
-__all__ = ["BrushSwitch", "Choice", "Fold", "LayerChoice", "Sentence", "ThinBar", "colour_icon"]
-
-BACKGROUND, FIRST_OBJECT = 1, 2
 BAR = QColor(68, 138, 255)
 
 
@@ -150,3 +145,33 @@ class Choice(QComboBox):
             self.addItem(now)
         self.setCurrentText(now)
         self.blockSignals(False)
+
+
+def button(name: str, text: str, tip: str) -> QPushButton:
+    """Make a push button."""
+    made = QPushButton(text)
+    made.setObjectName(name)
+    made.setToolTip(tip)
+    return made
+
+
+def form(parent: QWidget | None = None) -> QFormLayout:
+    """Make a compact form."""
+    made = QFormLayout(parent)
+    made.setContentsMargins(0, 0, 0, 0)
+    made.setHorizontalSpacing(8)
+    made.setVerticalSpacing(4)
+    made.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    made.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    return made
+
+
+def side_by_side(*widgets: QWidget, stretch: tuple[int, ...] = (1,)) -> QWidget:
+    """Put widgets side by side; ``stretch`` for the first ones."""
+    box = QWidget()
+    row = QHBoxLayout(box)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(4)
+    for index, widget in enumerate(widgets):
+        row.addWidget(widget, stretch[index] if index < len(stretch) else 0)
+    return box

@@ -82,6 +82,7 @@ class Shape(nn.Module, ABC):
         super().__init__()
         self.ndim = ndim
         self.options = options if options is not None else self.Options()
+        self.explained: float | None = None  # by the last fit: part of the evidence for the object
         self.register_buffer("anchor", torch.zeros(ndim))
         self.register_buffer("scale", torch.tensor(0.5))
         self.register_buffer("sharpness", torch.tensor(self.stages[-1].sharpness))

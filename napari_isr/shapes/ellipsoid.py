@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -107,7 +108,8 @@ def _best_cube(grid: EvidenceGrid) -> tuple[Tensor, Tensor]:
                 sums = sums.narrow(dim, count, size) - sums.narrow(dim, 0, size)
             value, index = sums.flatten().max(0)
             if float(value) > best:
-                corner = [int(i) for i in torch.unravel_index(index, sums.shape)]
+                # torch.unravel_index would load a computer algebra system for this.
+                corner = [int(i) for i in np.unravel_index(int(index), tuple(sums.shape))]
                 best, place = float(value), (corner, counts)
         side *= GROWTH
     members = [a[i : i + n] for a, i, n in zip(grid.axes, *place, strict=True)]

@@ -1,6 +1,7 @@
 """Controls, properties, layers, export and errors."""
 
 import numpy as np
+import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QApplication,
@@ -80,6 +81,8 @@ def test_layer_choices_follow_the_viewer(viewer, disc, open_dock):
     assert dock.image_layer == first
     viewer.layers.remove(first)
     assert dock.image_layer is None
+    with pytest.raises(TypeError, match="Image layer"):
+        dock.image_layer = viewer.add_points()
 
 
 def test_a_fit_is_told_and_leaves_the_brush_alone(fitted):

@@ -10,7 +10,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from napari_isr.certificates_connected import check_connected
+from napari_isr.certificates.connected import check_connected
 from napari_isr.connectivity import connections_of, repair_mask
 from napari_isr.evidence import EvidenceGrid, evidence_from_probability
 from napari_isr.fitting import project_shape

@@ -108,6 +108,8 @@ def symmetry_gap(shape, name, frame, points):
     with torch.no_grad():
         here, there = shape(points[both]), shape(images[both])
     assert torch.isfinite(here).all()
+    if not both.any():  # the steps of the lattice lead out of sight
+        return 0.0
     return float(((here - there).abs() / (1 + here.abs() + there.abs())).max())
 
 

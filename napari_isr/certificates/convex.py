@@ -1,144 +1,37 @@
-"""Certificates: independent checks of functions and masks, which know nothing of the shapes.
-
-A certificate says what was proved (the parametrisation) and what was checked on the exported
-pixels. The checks use integer arithmetic where the question is about pixels.
-"""
+"""Independent checks of convexity, of functions and of masks."""
 
 from __future__ import annotations
 
-import builtins
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
 from scipy.spatial import ConvexHull, QhullError
 
-__all__ = ["Certificate", "Check", "certify", "convex_defect", "function_convexity_gap"]
+from napari_isr.certificates.record import TOLERANCE, Check, Logit, Mask
 
-Mask = npt.NDArray[np.bool_]
-Logit = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
+__all__ = ["check_convex", "convex_defect", "function_convexity_gap"]
 
 PAIRS = 1024  # segments on which the function is tested
-TOLERANCE = 1e-5
 
 
-class Check(BaseModel):
-    """One thing that was measured.
-
-    Parameters
-    ----------
-    name : str
-        What was measured, with its unit.
-    value : float
-        The result.
-    limit : float
-        The largest value that is accepted.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    value: float
-    limit: float = 0.0
-
-    @property
-    def holds(self) -> bool:
-        """Whether the value is within the limit; NaN is not."""
-        return bool(self.value <= self.limit)
-
-
-class Certificate(BaseModel):
-    """What is true of one result, and how that is known.
+def check_convex(mask: Mask, logit: Logit | None, parameters: Mapping[str, Any]) -> list[Check]:
+    """Check that a mask, and the function it was made from, are convex.
 
     Parameters
     ----------
-    property : str
-        Name of the shape, or ``"none"``.
-    by_construction : str or None
-        What the parametrisation proves for the function; None if nothing was promised.
-    checked : tuple of Check
-        What was measured afterwards.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    property: str
-    by_construction: str | None = None
-    checked: tuple[Check, ...] = ()
-
-    @builtins.property
-    def holds(self) -> bool:
-        """Whether every check came out within its limit."""
-        return all(check.holds for check in self.checked)
-
-    @builtins.property
-    def sentence(self) -> str:
-        """The certificate in one sentence."""
-        if self.by_construction is None:
-            return "no shape was asked for, so nothing is promised"
-        failed = [check for check in self.checked if not check.holds]
-        if failed:
-            worst = failed[0]
-            found = f"{worst.value:.2g} {worst.name}"
-            return f"not {self.property}: {found}, at most {worst.limit:g} allowed"
-        checks = ", ".join(f"{c.value:.2g} {c.name}" for c in self.checked)
-        return f"{self.property}, by construction and as checked ({checks})"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON: ``property, holds, sentence, by_construction, checked``."""
-        return {
-            "property": self.property,
-            "holds": self.holds,
-            "sentence": self.sentence,
-            "by_construction": self.by_construction,
-            "checked": [{**c.model_dump(), "holds": c.holds} for c in self.checked],
-        }
-
-
-def certify(
-    name: str,
-    promise: str | None,
-    mask: Mask,
-    logit: Logit | None = None,
-    parameters: Mapping[str, Any] | None = None,
-) -> Certificate:
-    """Check a mask, and the function it was made from, for the property called ``name``.
-
-    Parameters
-    ----------
-    name : str
-        Name of the shape: ``none`` or ``convex``.
-    promise : str or None
-        What the parametrisation proves.
     mask : (n1, ..., nd) bool array
         The exported pixels.
-    logit : callable, optional
+    logit : callable or None
         Maps pixel coordinates (n, d) to the logit (n,), positive inside.
-    parameters : mapping, optional
-        Centre, axis, order or lattice that the property is about, in pixels.
+    parameters : mapping
+        Nothing is asked of it.
 
     Returns
     -------
-    Certificate
-
-    Raises
-    ------
-    KeyError
-        If there is no check for the property.
+    list of Check
     """
-    checks: list[Check] = []
-    for part in name.split("+"):
-        checks += [c for c in _checker(part)(mask, logit, parameters or {}) if c not in checks]
-    return Certificate(property=name, by_construction=promise, checked=tuple(checks))
-
-
-def _check_none(_mask: Mask, _logit: Logit | None, _parameters: Mapping[str, Any]) -> list[Check]:
-    return []
-
-
-def _check_convex(mask: Mask, logit: Logit | None, _parameters: Mapping[str, Any]) -> list[Check]:
     checks = [
         Check(name="empty masks", value=float(not mask.any())),
         Check(name="pixels missing from the hull", value=float(convex_defect(mask).sum())),
@@ -149,24 +42,6 @@ def _check_convex(mask: Mask, logit: Logit | None, _parameters: Mapping[str, Any
             Check(name="dip of the logit between mask pixels", value=gap, limit=TOLERANCE)
         )
     return checks
-
-
-Checker = Callable[[Mask, Logit | None, Mapping[str, Any]], list[Check]]
-
-
-def _checker(name: str) -> Checker:
-    # Imported here because those modules take Check from this one.
-    from napari_isr import certificates_connected, certificates_symmetry
-
-    return {
-        "none": _check_none,
-        "convex": _check_convex,
-        "star": certificates_symmetry.check_star,
-        "mirror": certificates_symmetry.check_mirror,
-        "rotational": certificates_symmetry.check_rotational,
-        "periodic": certificates_symmetry.check_periodic,
-        "connected": certificates_connected.check_connected,
-    }[name]
 
 
 def function_convexity_gap(logit: Logit, mask: Mask, seed: int = 0) -> float:

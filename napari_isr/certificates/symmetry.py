@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import binary_dilation, binary_erosion
 
-from napari_isr.certificates import TOLERANCE, Check, Logit, Mask
+from napari_isr.certificates.record import TOLERANCE, Check, Logit, Mask
 
 __all__ = ["check_mirror", "check_periodic", "check_rotational", "check_star"]
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from napari_isr.certificates import Check, Logit, Mask
+from napari_isr.certificates.record import Check, Logit, Mask
 
 __all__ = ["check_connected", "euler_number", "hole_count", "piece_count"]
 
