@@ -57,7 +57,7 @@ class Watch(QObject):
     def _on_updated(self, kinds: set[Any]) -> None:
         before = self.kinds
         self.kinds = before | kinds
-        if before < ALL_SHAPES | before and self.kinds >= ALL_SHAPES and not before >= ALL_SHAPES:
+        if self.kinds >= ALL_SHAPES and not before >= ALL_SHAPES:
             self.orange = time.perf_counter() - self.began
             self._wait_for_paint = True
 
@@ -69,35 +69,37 @@ def wait_until(done: Any, seconds: float = 60) -> None:
     stop = time.perf_counter() + seconds
     while not done():
         if time.perf_counter() > stop:
-            raise TimeoutError("the dock does not answer")
+            raise SystemExit("latency: the dock does not answer")
         QTest.qWait(2)
 
 
 def stroke_near(scribbles: np.ndarray, label: int, rng: np.random.Generator) -> list[Any]:
-    """Ends of a short stroke that begins on an earlier one of its label."""
+    """Ends of a short stroke that begins on an earlier one of its label and leaves it."""
     rows, columns = np.nonzero(scribbles == label)
-    pick = rng.integers(len(rows))
-    start = np.array([rows[pick], columns[pick]], float)
-    turn = rng.uniform(0, 2 * np.pi)
-    stop = np.clip(start + 14 * np.array([np.sin(turn), np.cos(turn)]), 4, 507)
-    return [tuple(start), tuple(stop)]
+    while True:
+        pick = rng.integers(len(rows))
+        start = np.array([rows[pick], columns[pick]], float)
+        turn = rng.uniform(0, 2 * np.pi)
+        stop = np.clip(start + 16 * np.array([np.sin(turn), np.cos(turn)]), 8, 503)
+        if scribbles[tuple(np.rint(stop).astype(int))] == 0:
+            return [tuple(start), tuple(stop)]
 
 
-def measure(strokes: int) -> None:
+def measure(count: int) -> None:
     viewer = napari.Viewer()
     dock = open_sample(viewer, "fruit")
     wait_until(lambda: dock.shapes.count() > 1)
     robot = Robot(viewer, dock)
     QTest.qWait(1000)
-    first = np.asarray(dock.scribble_layer.data).copy()
+    strokes = dock.scribble_layer
     rng = np.random.default_rng(0)
     watch = Watch(dock, robot.canvas)
     rows = []
-    for number in range(strokes + 1):
+    for number in range(count + 1):
         label = 1 + number % 3
         dock.brush.pick(label)
         QTest.qWait(150)
-        robot.draw(*stroke_near(first, label, rng))
+        robot.draw(*stroke_near(np.asarray(strokes.data), label, rng))
         watch.start()
         wait_until(lambda: np.isfinite(watch.settled) and np.isfinite(watch.painted))
         QTest.qWait(50)

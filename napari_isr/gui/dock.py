@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -252,7 +253,7 @@ class ScribbleAndRefine(QWidget):
         control.settled.connect(self._emit_settled)
         QApplication.instance().aboutToQuit.connect(control.close)
         # A plain function: when this is called, nothing is left of the widget.
-        self.destroyed.connect(lambda *_: control.close())
+        self.destroyed.connect(lambda *_: _close(control))
         self._take_image(self.images.layer)
         self._take_scribbles(self.scribbles.layer)
         self._show_message()
@@ -343,6 +344,12 @@ class ScribbleAndRefine(QWidget):
 
     def _emit_settled(self) -> None:
         self.settled.emit()
+
+
+def _close(control: Controller) -> None:
+    """Close, even where Qt is being taken down with its timers."""
+    with suppress(RuntimeError):
+        control.close()
 
 
 def _setter(target: Any, name: str) -> Any:

@@ -70,7 +70,7 @@ def test_spline_weights_sum_to_one_and_slopes_to_zero():
     assert bool((weights >= -1e-15).all())
 
 
-@settings(max_examples=80)
+@settings(max_examples=2000)
 @given(
     ndim=st.integers(2, 3),
     seed=st.integers(0, 2**31),

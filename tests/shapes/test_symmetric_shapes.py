@@ -145,23 +145,35 @@ def check_properties(spec, shape, frame, ndim, seed=0):
             assert symmetry_gap(shape, part, frame, random_points(ndim, seed)) < 1e-5
 
 
-@settings(max_examples=600)
+CONVEX = ["convex", "convex:pieces=7", "convex:depth=2", "convex:depth=3,width=8"]
+
+
+@pytest.mark.parametrize("spec", [*CONVEX, *PLANE.values()])
+@settings(max_examples=2000)
 @given(
-    spec=st.sampled_from(SPECS),
+    ndim=st.sampled_from([2, 2, 3]),
+    seed=st.integers(0, 2**31),
+    size=st.floats(0.01, 3),
+    spaced=st.booleans(),
+)
+def test_the_property_holds_for_any_parameters(spec, ndim, seed, size, spaced):
+    spacing = (1.0, 2.0, 0.5)[-ndim:] if spaced else ()
+    if spec not in IN_SPACE + CONVEX:
+        ndim, spacing = 2, spacing[-2:]
+    shape, frame = build(spec, ndim, spacing=spacing)
+    check_properties(spec, shake(shape, seed, size), frame, ndim, seed)
+
+
+@settings(max_examples=400)
+@given(
+    spec=st.sampled_from(HELD),
     seed=st.integers(0, 2**31),
     size=st.floats(0.01, 3),
     spacing=st.sampled_from(SPACINGS),
 )
-def test_the_property_holds_for_any_parameters(spec, seed, size, spacing):
+def test_the_property_holds_where_the_user_puts_it(spec, seed, size, spacing):
     shape, frame = build(spec, spacing=spacing)
     check_properties(spec, shake(shape, seed, size), frame, 2, seed)
-
-
-@settings(max_examples=200)
-@given(spec=st.sampled_from(IN_SPACE), seed=st.integers(0, 2**31), size=st.floats(0.01, 3))
-def test_the_property_holds_in_space(spec, seed, size):
-    shape, frame = build(spec, 3, spacing=(2.0, 1.0, 1.0))
-    check_properties(spec, shake(shape, seed, size), frame, 3, seed)
 
 
 @pytest.mark.parametrize("spec", SPECS)
