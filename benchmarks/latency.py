@@ -15,11 +15,13 @@ import napari
 import numpy as np
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QMainWindow
 
 from napari_isr.gui.launch import open_sample
 from napari_isr.gui.robot import Robot
 
 GOAL = "goal: median below 150 ms, 95th percentile below 300 ms on 2 cores"
+WINDOW = 1100, 800
 ALL_SHAPES = {("shape", 2), ("shape", 3)}
 
 
@@ -87,6 +89,7 @@ def stroke_near(scribbles: np.ndarray, label: int, rng: np.random.Generator) -> 
 
 def measure(count: int) -> None:
     viewer = napari.Viewer()
+    next(w for w in QApplication.topLevelWidgets() if isinstance(w, QMainWindow)).resize(*WINDOW)
     dock = open_sample(viewer, "fruit")
     wait_until(lambda: dock.shapes.count() > 1)
     robot = Robot(viewer, dock)

@@ -20,6 +20,7 @@ from napari_isr.shapes.sparse import SparseShape
 __all__ = ["ProjectionState", "project_shape"]
 
 IN_SPACE = 3  # times as many sample points: a boundary in space is a surface, not a curve
+STEEPEST = 8.0  # slope of the logit, per finest cell
 WARM_STAGES = 2
 WARM_CELLS = 1024
 STILL_FITS = 0.9  # of what it explained: then a warm fit looks for no other start
@@ -181,7 +182,7 @@ class _Fit:
     def _sharpen(self, stage: Stage) -> None:
         # A slope much steeper than a cell cannot be seen at the samples: it would only make the
         # objective flat between them.
-        limit = 3 * self.shape.scale / self.evidence.cell
+        limit = STEEPEST * self.shape.scale / self.evidence.cell
         self.shape.sharpness.copy_(torch.clamp(limit, min=2.0, max=stage.sharpness))
 
     def finish(self, fallback: dict[str, Tensor] | None, last: Stage) -> None:

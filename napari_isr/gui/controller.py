@@ -263,6 +263,9 @@ class Controller:
                 if self._scribbles is not None:
                     self._view().settle(news, self._scribbles)
 
+    def _on_drawn(self, kinds: set[tuple[str, int]]) -> None:
+        self.updated.emit(kinds)
+
     def _on_written(self, done: Done) -> None:
         self.result = done.result
         self.state.rows, self.state.can_export = done.rows, True
@@ -290,7 +293,7 @@ class Controller:
     def _view(self) -> Views:
         if self._views is None:
             self._views = Views(self.viewer, self._image)
-            self._views.drawn.connect(self.updated.emit)
+            self._views.drawn.connect(self._on_drawn)
             self._views.written.connect(self._on_written)
             self._views.failed.connect(self._on_failed)
         return self._views

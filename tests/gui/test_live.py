@@ -19,10 +19,12 @@ def test_strokes_by_mouse_draw_outlines_and_settle(drawing, qtbot):
     qtbot.waitUntil(lambda: "background" in dock.status.text(), timeout=WAIT)
     dock.brush.background.click()
     assert layer.selected_label == 1
+    drawn = set()
+    dock.controller.updated.connect(drawn.update)
     with qtbot.waitSignals([dock.updated, dock.settled], timeout=WAIT):
         hand.draw((5, 8), (5, 88), (90, 88), (90, 8), (6, 8))
     assert set(np.unique(layer.data)) == {0, 1, 2}
-    assert set(outlines(viewer)) == {("predictor", 2), ("shape", 2)}
+    assert drawn == set(outlines(viewer)) == {("predictor", 2), ("shape", 2)}
     mask = np.asarray(viewer.layers["disc [isr]"].data) == 2
     assert 1200 < mask.sum() < 2800
     assert not convex_defect(mask).any()
