@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ IN_SPACE = 3  # times as many sample points: a boundary in space is a surface, n
 STEEPEST = 8.0  # slope of the logit, per finest cell
 WARM_STAGES = 2
 WARM_CELLS = 1024
+MOST_START_CELLS = 65_536  # where an object is smaller than the cells it is looked for in
 STILL_FITS = 0.9  # of what it explained: then a warm fit looks for no other start
 UNFOLDING_CELLS = 16384
 UNFOLDING_STEPS, UNFOLDING_STEPS_WARM = 24, 5
@@ -144,19 +146,32 @@ class _Fit:
         known = self.shape.explained
         if warm and known is not None and self._explained() >= STILL_FITS * known:
             return self.shape.stages[-WARM_STAGES:]
-        coarse = self.evidence.coarsen(self.evidence.block_for(self.shape.start_cells))
+        starts = [copy.deepcopy(self.shape.state_dict())] if warm else []
+        score, best, fresh = self._best(starts, self.shape.start_cells)
+        block = self.evidence.block_for(self.shape.start_cells)
+        while score <= 0 and block > 1:
+            # An object smaller than the cells: look more closely.
+            block //= 2
+            cells = math.prod(-(-n // block) for n in self.evidence.sizes)
+            if cells > MOST_START_CELLS:
+                break
+            score, best, fresh = self._best(starts, cells)
+        self.shape.load_state_dict(best)
+        return self.shape.stages if fresh else self.shape.stages[-WARM_STAGES:]
+
+    def _best(
+        self, known: Sequence[dict[str, Tensor]], cells: int
+    ) -> tuple[float, dict[str, Tensor], bool]:
+        """Score and state of the best start, and whether it is none of the known ones."""
+        coarse = self.evidence.coarsen(self.evidence.block_for(cells))
         samples = Samples.from_evidence(coarse.points, coarse.values.flatten())
         if self.strokes is not None:
             samples = samples + self.strokes
             coarse = _with_strokes(coarse, self.strokes)
-        stages = self.shape.stages
-        starts = self.shape.starts(coarse)
-        if warm:
-            starts.insert(0, copy.deepcopy(self.shape.state_dict()))
+        starts = [*known, *self.shape.starts(coarse)]
         scores = [self._score(start, samples) for start in starts]
         best = scores.index(max(scores))
-        self.shape.load_state_dict(starts[best])
-        return stages[-WARM_STAGES:] if warm and best == 0 else stages
+        return scores[best], starts[best], best >= len(known)
 
     def _score(self, start: dict[str, Tensor], samples: Samples) -> float:
         self.shape.load_state_dict(start)
@@ -188,12 +203,11 @@ class _Fit:
     def finish(self, fallback: dict[str, Tensor] | None, last: Stage) -> None:
         """Return to where a cold fit began if it lost evidence, so that it never collapses."""
         if fallback is not None:
-            samples = self.samples()
             final = copy.deepcopy(self.shape.state_dict())
-            reached = self._score(final, samples)
+            reached = self._score(final, self.samples())
             self.shape.load_state_dict(fallback)
             self._sharpen(last)
-            if self._score(self.shape.state_dict(), samples) <= reached:
+            if self._score(copy.deepcopy(self.shape.state_dict()), self.samples()) <= reached:
                 self.shape.load_state_dict(final)
         self.shape.explained = self._explained()
 

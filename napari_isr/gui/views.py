@@ -15,7 +15,7 @@ from napari_isr.gui.outlines import Outlines
 
 __all__ = ["Views", "single_shot"]
 
-HOLD_MS = 40  # an outline waits so long for the others, for each drawing costs a frame
+HOLD_MS = 90  # an outline waits so long for the others: each drawing holds the fit up by a frame
 
 
 class Views:

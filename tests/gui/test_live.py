@@ -20,7 +20,7 @@ def test_strokes_by_mouse_draw_outlines_and_settle(drawing, qtbot):
     dock.brush.background.click()
     assert layer.selected_label == 1
     drawn = set()
-    dock.controller.updated.connect(drawn.update)
+    dock.controller.updated.connect(lambda kinds: drawn.update(kinds))
     with qtbot.waitSignals([dock.updated, dock.settled], timeout=WAIT):
         hand.draw((5, 8), (5, 88), (90, 88), (90, 8), (6, 8))
     assert set(np.unique(layer.data)) == {0, 1, 2}
