@@ -3,7 +3,7 @@
 VENV := .venv
 VENV_QT6 := .venv-qt6
 BIN := $(VENV)/bin
-BENCHMARKS := projection latency convex_gain
+BENCHMARKS := projection convex_gain optimality shapes
 
 # 3.11 is what constraints.txt was tested with. The interpreter is run, not only found: a version
 # manager's shim may be on PATH with nothing behind it.
@@ -53,9 +53,10 @@ format: $(VENV)/.stamp ## Put the code in form and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.stamp ## The benchmarks; ISR_DATA=FOLDER says where the images are
+bench: system-deps $(VENV)/.stamp ## The benchmarks; ISR_DATA=FOLDER says where the images are
 	@set -e; for name in $(BENCHMARKS); do \
 	    echo "== benchmarks/$$name.py"; $(BIN)/python "benchmarks/$$name.py"; done
+	@echo "== benchmarks/latency.py"; $(subst xvfb-run -a,xvfb-run -a -s "-screen 0 1600x1000x24",$(XVFB)) $(BIN)/python benchmarks/latency.py
 
 wheel-check: $(VENV)/.stamp ## Build wheel and sdist, install the wheel, ask npe2 for the plugin
 	$(BIN)/python tools/wheel_check.py

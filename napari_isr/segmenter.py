@@ -35,6 +35,7 @@ T = TypeVar("T")
 MODES = ("auto", "sequential")
 DEFAULT_SHAPE = "convex"
 STROKE_SAMPLE = 200  # stroke pixels of each class that a shape sees
+LIVE_CELLS = 72  # of the grid that finds an outline while the user draws
 LOUDER = 20.0  # times, if strokes that the shape could honour are not honoured
 STROKE_WEIGHT = 50.0  # pixels that one stroke pixel counts for
 _TRAINED, _PROJECTING = 0.4, 0.3  # shares of the progress: training, projection, the rest pixels
@@ -225,7 +226,7 @@ class Segmenter:
             self._fitted.add(label)
             if self.frame.ndim == 2:
                 with self._clock.measure(f"projection {label}"):
-                    outline = contours_of(ShapeLogit(shape, self.frame), self.frame)
+                    outline = contours_of(ShapeLogit(shape, self.frame), self.frame, LIVE_CELLS)
                 yield Update("projection", progress, label, contours=outline)
         return objectives
 

@@ -269,7 +269,13 @@ class Controller:
     def _on_written(self, done: Done) -> None:
         self.result = done.result
         self.state.rows, self.state.can_export = done.rows, True
-        self._finish("done", f"Fitted in {1000 * done.seconds:.0f} ms.")
+        conflicts = [o.conflict for o in done.result.objects.values() if o.conflict is not None]
+        if conflicts:
+            self._finish(
+                "error", f"{conflicts[0].sentence[:1].upper()}{conflicts[0].sentence[1:]}."
+            )
+        else:
+            self._finish("done", f"Fitted in {1000 * done.seconds:.0f} ms.")
         self.settled.emit()
 
     def _on_failed(self, error: Exception) -> None:

@@ -22,6 +22,7 @@ from napari_isr.gui.job import Names
 from napari_isr.gui.layer_choice import LayerChoice
 from napari_isr.gui.layers import is_ours
 from napari_isr.gui.objects import ObjectTable
+from napari_isr.gui.shape_options import ShapeOptions
 from napari_isr.gui.widgets import Choice, Fold, Sentence, ThinBar, button, form, side_by_side
 
 if TYPE_CHECKING:
@@ -171,6 +172,7 @@ class ScribbleAndRefine(QWidget):
         self.new = button("isr_new_scribbles", "New", "Add a layer for strokes and take the brush")
         self.brush = BrushSwitch()
         self.shapes = Choice("isr_shape", [chosen.shape], "What every object's mask shall be")
+        self.options = ShapeOptions()
         self.predictors = Choice(
             "isr_predictor", [chosen.predictor], "Learns from the strokes what is object"
         )
@@ -198,6 +200,7 @@ class ScribbleAndRefine(QWidget):
         fields.addRow("Strokes", side_by_side(self.scribbles, self.new))
         fields.addRow(self.brush)
         fields.addRow("Shape", self.shapes)
+        fields.addRow(self.options)
         column.addLayout(fields)
         column.addWidget(self.objects)
         column.addWidget(
@@ -225,8 +228,10 @@ class ScribbleAndRefine(QWidget):
         self.scribbles.chosen.connect(self._take_scribbles)
         control.image_changed.connect(self._show_image)
         control.scribbles_changed.connect(self._show_scribbles)
+        self.shapes.chosen.connect(_setter(chosen, "shape"))
+        self.options.chosen.connect(_setter(chosen, "shape"))
+        chosen.events.shape.connect(self._show_shape)
         for box, name in (
-            (self.shapes, "shape"),
             (self.predictors, "predictor"),
             (self.blocks, "features"),
             (self.modes, "mode"),
@@ -256,6 +261,7 @@ class ScribbleAndRefine(QWidget):
         self.destroyed.connect(lambda *_: _close(control))
         self._take_image(self.images.layer)
         self._take_scribbles(self.scribbles.layer)
+        self._show_shape(chosen.shape)
         self._show_message()
         self._show_busy()
         self.export_button.setEnabled(False)
@@ -306,10 +312,17 @@ class ScribbleAndRefine(QWidget):
 
     def _offer(self, names: Names) -> None:
         self.shapes.offer(names.shapes)
+        self.options.offer(names.options)
         self.predictors.offer(names.predictors)
         self.blocks.offer(names.features)
         self.modes.offer(names.modes)
         self.objects.offer(names.shapes)
+
+    def _show_shape(self, shape: str) -> None:
+        self.shapes.blockSignals(True)
+        self.shapes.word = shape.partition(":")[0]
+        self.shapes.blockSignals(False)
+        self.options.shape = shape
 
     def _show_message(self) -> None:
         state = self.controller.state

@@ -45,6 +45,7 @@ STAGES = {
     "render": "Drawing the mask",
     "done": "Done",
 }
+DRAW_PAUSE = 0.04  # seconds
 DRAW_BOTH = "Draw a stroke on the object, then press S and draw one on the background."
 DRAW_BACKGROUND = "Now draw a stroke on the background: press S, or click Background."
 DRAW_OBJECT = "Now draw a stroke on the object: press S, or click Object."
@@ -134,6 +135,7 @@ class Names:
     predictors: tuple[str, ...]
     features: tuple[str, ...]
     modes: tuple[str, ...]
+    options: dict[str, dict[str, str]] = field(default_factory=dict)  # of each shape
 
     @classmethod
     def load(cls) -> Names:
@@ -141,7 +143,7 @@ class Names:
         from napari_isr.features import feature_names
         from napari_isr.predictors import predictor_names
         from napari_isr.segmenter import MODES
-        from napari_isr.shapes.registry import shape_names
+        from napari_isr.shapes.registry import shape_names, shape_options
 
         blocks = feature_names()
         joined = [",".join(blocks[:n]) for n in range(2, len(blocks) + 1)]
@@ -150,6 +152,7 @@ class Names:
             ("auto", *predictor_names()),
             ("auto", *blocks, *joined),
             ("auto", *(mode for mode in MODES if mode != "auto")),
+            {name: shape_options(name) for name in shape_names()},
         )
 
 
@@ -229,7 +232,12 @@ def _fit(job: Job, segmenters: Segmenters) -> Iterator[News]:
     yield Stage(rows=tuple(rows.values()))
     segmenter = segmenters.get(job)
     shapes = {label: job.own_shapes.get(label, job.shape) for label in strokes.objects}
+    drawn = False
     for update in segmenter.run(strokes, shapes or job.shape):
+        if update.stage == "render" and not drawn:
+            # All outlines are out: let the GUI thread draw them before more work takes its time.
+            drawn = True
+            time.sleep(DRAW_PAUSE)
         yield from _news(update)
     result = segmenter.result
     yield Done(

@@ -39,7 +39,7 @@ def pixel_size(layer: Layer) -> float:
 
 def is_ours(layer: Layer) -> bool:
     """Whether a layer holds results, not strokes of the user."""
-    return layer.metadata.get(KEY) in ("raw", "isr", "outlines")
+    return layer.metadata.get(KEY) in ("raw", "isr", "outlines", "conflict")
 
 
 def insert_above(viewer: Any, layer: Layer, below: Layer | None) -> None:

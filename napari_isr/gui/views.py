@@ -9,13 +9,14 @@ from napari.layers import Image, Labels
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
+from napari_isr.gui.conflicts import ConflictMarks
 from napari_isr.gui.job import Done, Outline
 from napari_isr.gui.layers import ResultLayers
 from napari_isr.gui.outlines import Outlines
 
 __all__ = ["Views", "single_shot"]
 
-HOLD_MS = 90  # an outline waits so long for the others: each drawing holds the fit up by a frame
+HOLD_MS = 150  # an outline waits so long for the others: each drawing holds the fit up by a frame
 
 
 class Views:
@@ -33,6 +34,7 @@ class Views:
 
     def __init__(self, viewer: Any, image: Image) -> None:
         self._outlines, self._masks = Outlines(viewer, image), ResultLayers(viewer, image)
+        self._marks = ConflictMarks(viewer, image)
         self._fresh: dict[tuple[str, int], Any] = {}
         self._awaited: set[int] = set()
         self._writing: tuple[Done, Iterator[None]] | None = None
@@ -64,6 +66,7 @@ class Views:
         keep = {("predictor", label) for label, _ in fitted}
         keep |= {("shape", label) for label, item in fitted if item.shape is not None}
         self._outlines.keep(keep)
+        self._marks.show(done.result)
         self._writing = done, self._masks.write(done.raw, done.isr, scribbles)
         self._write.start(0)
 
@@ -77,6 +80,7 @@ class Views:
         self.forget()
         self._writing = None
         self._outlines.keep(set())
+        self._marks.remove()
         self._masks.blank()
 
     def close(self, *, outlines: bool = True, masks: bool = False) -> None:
@@ -85,6 +89,8 @@ class Views:
         self._write.stop()
         self._writing = None
         self._outlines.close(remove=outlines)
+        if outlines:
+            self._marks.remove()
         if masks:
             self._masks.remove()
 

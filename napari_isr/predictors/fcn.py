@@ -15,9 +15,9 @@ __all__ = ["Fcn"]
 
 MEMBERS = 4
 WIDTH = 16
-COLD_STEPS, WARM_STEPS = 120, 40
+COLD_STEPS, WARM_STEPS = 120, 20
 STEPS_PER_YIELD = 10
-BATCH = 128  # stroke pixels of each class in a step
+BATCH = 96  # stroke pixels of each class in a step
 NOISE = 0.15  # of the features, which have unit variance
 RATE, DECAY = 0.03, 0.1
 SMOOTHING = 0.02  # how far the targets stay from 0 and 1

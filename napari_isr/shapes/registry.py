@@ -19,7 +19,7 @@ from napari_isr.shapes.star import Star
 from napari_isr.shapes.symmetric_convex import ConvexMirror, ConvexRotational
 from napari_isr.shapes.symmetric_star import StarMirror, StarRotational
 
-__all__ = ["NONE", "ShapeSpec", "shape_names"]
+__all__ = ["NONE", "ShapeSpec", "shape_names", "shape_options"]
 
 NONE = "none"
 _FAMILIES: dict[str, type[Shape]] = {
@@ -42,6 +42,14 @@ _FAMILIES: dict[str, type[Shape]] = {
 def shape_names() -> list[str]:
     """Names that :meth:`ShapeSpec.parse` knows, ``none`` first."""
     return [NONE, *_FAMILIES]
+
+
+def shape_options(name: str) -> dict[str, str]:
+    """Options of a shape by name: what each is for."""
+    if name == NONE:
+        return {}
+    fields = _FAMILIES[name].Options.model_fields
+    return {key: field.description or "" for key, field in fields.items()}
 
 
 @dataclass(frozen=True)

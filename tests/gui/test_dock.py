@@ -9,6 +9,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
     QLabel,
+    QLineEdit,
     QPushButton,
     QTableWidget,
 )
@@ -59,7 +60,8 @@ def test_properties_and_controls_agree(ready):
         box.setCurrentIndex(box.findText("auto") if name != "shape" else box.findText("convex"))
         assert getattr(dock, name) == box.currentText() != value
     dock.shape = "convex:pieces=24"
-    assert dock.findChild(QComboBox, "isr_shape").currentText() == "convex:pieces=24"
+    assert dock.findChild(QComboBox, "isr_shape").currentText() == "convex"
+    assert dock.findChild(QLineEdit, "isr_shape_options").text() == "pieces=24"
     dock.live = False
     assert not dock.findChild(QCheckBox, "isr_live").isChecked()
     dock.findChild(QCheckBox, "isr_live").setChecked(True)

@@ -1,0 +1,66 @@
+"""Strokes that contradict each other under a shape, marked on the canvas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Points
+
+from napari_isr.gui.layers import KEY, pixel_size, place
+
+__all__ = ["ConflictMarks"]
+
+MOST = 400  # marks; more would hide what they mark
+RED = "#ff3b30"
+
+
+class ConflictMarks:
+    """The layer ``<image> [conflict]`` of one image, there only while strokes are in conflict.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    image : Image
+    """
+
+    def __init__(self, viewer: Any, image: Image) -> None:
+        self._viewer, self._image = viewer, image
+        self._layer: Points | None = None
+
+    def show(self, result: Any) -> None:
+        """Mark the pixels in conflict of all objects; without any, take the layer away."""
+        found = [o.conflict.pixels for o in result.objects.values() if o.conflict is not None]
+        pixels = np.concatenate(found) if found else np.zeros((0, 2))
+        pixels = pixels[:: max(1, -(-len(pixels) // MOST))]
+        if self._layer is not None and self._layer not in self._viewer.layers:
+            self._layer = None
+        if not len(pixels):
+            self.remove()
+        elif self._layer is None:
+            self._add(pixels)
+        else:
+            self._layer.data = pixels
+
+    def remove(self) -> None:
+        """Take the layer out of the viewer."""
+        if self._layer is not None and self._layer in self._viewer.layers:
+            self._viewer.layers.remove(self._layer)
+        self._layer = None
+
+    def _add(self, pixels: Any) -> None:
+        layers = self._viewer.layers
+        active = layers.selection.active
+        self._layer = Points(
+            pixels,
+            name=f"{self._image.name} [conflict]",
+            metadata={KEY: "conflict"},
+            symbol="x",
+            size=max(4.0, 6.0 / pixel_size(self._image)),
+            face_color=RED,
+            border_color=RED,
+            **place(self._image),
+        )
+        layers.append(self._layer)
+        if active is not None and active in layers:
+            layers.selection.active = active
