@@ -112,8 +112,11 @@ class Convex(Shape):
             return super().logit_and_jacobian(points)
         with torch.no_grad():
             exponents = self._exponents(points)
-            logit = -torch.logsumexp(exponents, dim=0)
-            share = -self.sharpness * (exponents[:-1] + logit).exp()
+            largest = exponents.amax(dim=0)
+            parts = (exponents - largest).exp_()  # once, for the logit and the shares
+            total = parts.sum(dim=0)
+            logit = -(largest + total.log())
+            share = parts[:-1] * (-self.sharpness / total)
             rows = [share * y for y in self.local(points).T]
             return logit, torch.stack([*rows, -share], dim=1).flatten(0, 1).T
 
