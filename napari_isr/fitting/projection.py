@@ -170,8 +170,23 @@ class _Fit:
             coarse = _with_strokes(coarse, self.strokes)
         starts = [*known, *self.shape.starts(coarse)]
         scores = [self._score(start, samples) for start in starts]
+        if not known and self.shape.rivals > 1:
+            starts, scores = self._after_one_stage(starts, scores, samples)
         best = scores.index(max(scores))
         return scores[best], starts[best], best >= len(known)
+
+    def _after_one_stage(
+        self, starts: list[dict[str, Tensor]], scores: list[float], samples: Samples
+    ) -> tuple[list[dict[str, Tensor]], list[float]]:
+        """Fit the best few starts for one stage: what they make of it tells more than they do."""
+        order = sorted(range(len(starts)), key=lambda i: -scores[i])[: self.shape.rivals]
+        reached = []
+        for index in order:
+            self.shape.load_state_dict(starts[index])
+            for _ in self.run(self.shape.stages[0]):
+                pass
+            reached.append(copy.deepcopy(self.shape.state_dict()))
+        return reached, [self._score(state, samples) for state in reached]
 
     def _score(self, start: dict[str, Tensor], samples: Samples) -> float:
         self.shape.load_state_dict(start)

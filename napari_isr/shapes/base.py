@@ -72,6 +72,8 @@ class Shape(nn.Module, ABC):
     """About how many sample points a stage of a fit looks at."""
     start_cells: ClassVar[int] = 4096
     """At most how many cells of the image :meth:`starts` is given."""
+    rivals: ClassVar[int] = 1
+    """How many of the starts are fitted for one stage before the best is chosen."""
     damping: ClassVar[float] = 1e-2
     """First damping of the second-order solver: larger where first steps tend to be too long."""
     anchor: Tensor

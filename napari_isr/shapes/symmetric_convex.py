@@ -144,6 +144,7 @@ class ConvexMirror(ConvexOrbit):
     """Convex and mirror-symmetric: the orbit of a convex function under a reflection."""
 
     name = "convex+mirror"
+    rivals = 2
     promise = "the object is convex, and its own mirror image"
     Options: ClassVar[type[ShapeOptions]] = ConvexMirrorOptions
     options: ConvexMirrorOptions
@@ -235,6 +236,7 @@ class ConvexRotational(ConvexOrbit):
     """Convex and rotationally symmetric: the orbit of a convex function under turns."""
 
     name = "convex+rotational"
+    rivals = 7
     promise = "the object is convex, and the same after a part of a turn about its centre"
     Options: ClassVar[type[ShapeOptions]] = ConvexRotationalOptions
     options: ConvexRotationalOptions
@@ -285,7 +287,9 @@ class ConvexRotational(ConvexOrbit):
             ellipsoid = best_ellipsoid(grid)
             size = ellipsoid.size
             centre = torch.cat([ellipsoid.centre[:1], centre]) if fixed is None else fixed
-        return [self._ball(centre, size, order=torch.full_like(self.order, order))]
+        # A ball says little about the order of a polygon: the fits from it are compared.
+        orders = dict.fromkeys((int(order), *orders_of(self.options.order)))
+        return [self._ball(centre, size, order=torch.full_like(self.order, n)) for n in orders]
 
     def readable(self, frame: Frame) -> dict[str, Any]:
         """Centre in pixels and order."""
