@@ -24,8 +24,8 @@ __all__ = [
     "evidence_from_probability",
 ]
 
-# Generated occluded fruit are best with 3 to 6, nuclei and photographs with 1.5 to 2.
-FOREGROUND_WEIGHT = 2.5
+# Generated occluded fruit are best with 3 to 6, nuclei and photographs with 1.5 to 2.25.
+FOREGROUND_WEIGHT = 2.25
 BASE_CELLS = 128**2  # points at which sampled unaries are evaluated to see the whole image
 
 

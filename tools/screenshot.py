@@ -16,10 +16,12 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMainWindow
 
 from napari_isr.gui.launch import open_sample
+from napari_isr.gui.robot import Robot
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 SIZE = 1440, 900
 PATIENCE = 60.0
+LAST_STROKE = {"fruit": ((188.0, 338.0), (190.0, 350.0))}  # on the tomato, above the leaves
 
 
 def wait_until(done: Callable[[], bool]) -> None:
@@ -49,10 +51,15 @@ def dock_picture(folder: Path, sample: str) -> None:
     wait_until(lambda: dock.shapes.count() > 1)
     dock.run()
     wait_until(lambda: len(settled) == 1)
-    # Once more, so that the status line shows what a user sees who has been drawing.
-    dock.run()
-    wait_until(lambda: len(settled) == 2)
     viewer.reset_view()
+    # One more stroke by mouse, so that the picture shows what a user sees who has been drawing.
+    if sample in LAST_STROKE:
+        QTest.qWait(300)
+        dock.brush.pick(2)
+        Robot(viewer, dock).draw(*LAST_STROKE[sample])
+    else:
+        dock.run()
+    wait_until(lambda: len(settled) == 2)
     for note in window.findChildren(object):
         if type(note).__name__ == "NapariQtNotification":
             note.close()
