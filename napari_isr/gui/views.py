@@ -16,7 +16,7 @@ from napari_isr.gui.outlines import Outlines
 
 __all__ = ["Views", "single_shot"]
 
-HOLD_MS = 150  # an outline waits so long for the others: each drawing holds the fit up by a frame
+HOLD_MS = 260  # an outline waits so long for the others: each drawing holds the fit up by a frame
 
 
 class Views:
