@@ -45,7 +45,6 @@ STAGES = {
     "render": "Drawing the mask",
     "done": "Done",
 }
-DRAW_PAUSE = 0.04  # seconds
 DRAW_BOTH = "Draw a stroke on the object, then press S and draw one on the background."
 DRAW_BACKGROUND = "Now draw a stroke on the background: press S, or click Background."
 DRAW_OBJECT = "Now draw a stroke on the object: press S, or click Object."
@@ -232,12 +231,7 @@ def _fit(job: Job, segmenters: Segmenters) -> Iterator[News]:
     yield Stage(rows=tuple(rows.values()))
     segmenter = segmenters.get(job)
     shapes = {label: job.own_shapes.get(label, job.shape) for label in strokes.objects}
-    drawn = False
     for update in segmenter.run(strokes, shapes or job.shape):
-        if update.stage == "render" and not drawn:
-            # All outlines are out: let the GUI thread draw them before more work takes its time.
-            drawn = True
-            time.sleep(DRAW_PAUSE)
         yield from _news(update)
     result = segmenter.result
     yield Done(
