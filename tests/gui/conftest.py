@@ -93,6 +93,14 @@ def drawing(make_napari_viewer_proxy, disc, open_dock, qtbot):
     viewer.add_image(disc, name="disc")
     dock = open_dock(viewer)
     dock.new.click()
+    hand = Robot(viewer, dock)
+    # On a busy machine the window takes its size late, and strokes would land elsewhere.
+    sizes = []
+    for _ in range(50):
+        qtbot.wait(60)
+        sizes.append((hand.canvas.width(), hand.canvas.height()))
+        if len(sizes) > 3 and len(set(sizes[-4:])) == 1:
+            break
     viewer.reset_view()
     qtbot.wait(50)
-    return viewer, dock, Robot(viewer, dock)
+    return viewer, dock, hand
