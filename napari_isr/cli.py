@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_isr.atomic import check_target, written_beside
+from napari_isr.atomic import check_target
 from napari_isr.errors import InputError
 
 __all__ = ["app", "main"]
@@ -175,11 +174,11 @@ def check_outputs(output: Path, report: Path | None) -> None:
 def write_result(result: Any, output: Path, scale: tuple[float, ...], report: Path | None) -> None:
     """Write the label image and the report, and print a line for each object."""
     from napari_isr.export import write_labels
+    from napari_isr.export.report import write_report
 
     write_labels(output, result.labels(scale or 1))
     if report is not None:
-        with written_beside(report) as temporary:
-            temporary.write_text(json.dumps(result.report(), indent=2) + "\n", encoding="utf-8")
+        write_report(report, result.report())
     for label, item in result.objects.items():
         typer.echo(f"object {label}: {item.area:g} px, {item.certificate.sentence}")
         if item.conflict is not None:

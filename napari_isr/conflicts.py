@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import generate_binary_structure
 from scipy.ndimage import label as label_pieces
-from scipy.spatial import ConvexHull, QhullError
 
+from napari_isr.certificates.convex import in_hull_in_space
 from napari_isr.strokes import BACKGROUND, Strokes
 
 __all__ = ["Conflict", "find_conflict", "in_hull"]
@@ -121,14 +121,7 @@ def in_hull(points: Pixels, queries: Pixels) -> Mask:
             edge, offset = second - first, queries - first
             inside &= edge[0] * offset[:, 1] - edge[1] * offset[:, 0] >= 0
         return inside
-    try:
-        facets = ConvexHull(points).equations
-    except QhullError:  # flat: only the points themselves can be told
-        known = {tuple(p) for p in points.tolist()}
-        inside &= np.array([tuple(q) in known for q in queries.tolist()])
-        return inside
-    inside &= (queries @ facets[:, :-1].T + facets[:, -1] <= 1e-9).all(axis=1)
-    return inside
+    return inside & in_hull_in_space(points, queries)
 
 
 def _corners(points: Pixels) -> Pixels:

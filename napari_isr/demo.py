@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from napari_isr.api import segment
-from napari_isr.atomic import check_target, written_beside
+from napari_isr.atomic import check_target
 from napari_isr.errors import InputError
 from napari_isr.export import write_labels
+from napari_isr.export.report import write_report
 from napari_isr.overlay import write_overlay
 from napari_isr.results import iou
 from napari_isr.samples import load_sample
@@ -57,8 +57,7 @@ def run_demo(name: str, folder: Path) -> Iterator[str]:
             )
     write_labels(mask, result.labels())
     write_overlay(overlay, sample.image, result)
-    with written_beside(report) as temporary:
-        temporary.write_text(json.dumps(result.report(), indent=2) + "\n", encoding="utf-8")
+    write_report(report, result.report())
     for title, path in (("mask", mask), ("overlay", overlay), ("report", report)):
         yield f"{title}: {path}"
 

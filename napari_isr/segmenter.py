@@ -318,12 +318,8 @@ def dishonoured(shape: Shape, strokes: Strokes, label: int, frame: Frame) -> Sam
     wrong = (logit(points) > 0) != (labels == label)
     if not wrong.any():
         return None
-    count = int(np.count_nonzero(wrong))
-    return Samples(
-        torch.from_numpy(frame.to_shape(points[wrong])).float(),
-        torch.from_numpy((labels[wrong] == label).astype(np.float32)),
-        torch.full((count,), STROKE_WEIGHT / math.prod(frame.shape)),
-    )
+    weight = np.full(np.count_nonzero(wrong), STROKE_WEIGHT / math.prod(frame.shape))
+    return _samples(points[wrong], labels[wrong] == label, weight, frame)
 
 
 def stroke_samples(strokes: Strokes, label: int, frame: Frame) -> Samples:
@@ -338,9 +334,19 @@ def stroke_samples(strokes: Strokes, label: int, frame: Frame) -> Samples:
     for k in (label, BACKGROUND):
         drawn = labels == k
         weight[drawn] *= np.count_nonzero(strokes.labels == k) / np.count_nonzero(drawn)
+    return _samples(points.astype(np.float64), labels == label, weight, frame)
+
+
+def _samples(
+    points: npt.NDArray[np.float64],
+    inside: npt.NDArray[np.bool_],
+    weight: npt.NDArray[np.float64],
+    frame: Frame,
+) -> Samples:
+    """Stroke pixels as samples."""
     return Samples(
-        torch.from_numpy(frame.to_shape(points.astype(np.float64))).float(),
-        torch.from_numpy((labels == label).astype(np.float32)),
+        torch.from_numpy(frame.to_shape(points)).float(),
+        torch.from_numpy(inside.astype(np.float32)),
         torch.from_numpy(weight.astype(np.float32)),
     )
 

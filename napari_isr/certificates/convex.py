@@ -11,7 +11,7 @@ from scipy.spatial import ConvexHull, QhullError
 
 from napari_isr.certificates.record import TOLERANCE, Check, Logit, Mask
 
-__all__ = ["check_convex", "convex_defect", "function_convexity_gap"]
+__all__ = ["check_convex", "convex_defect", "function_convexity_gap", "in_hull_in_space"]
 
 PAIRS = 1024  # segments on which the function is tested
 
@@ -142,13 +142,14 @@ def _hull_nd(mask: Mask) -> Mask:
     if wide.sum() < 2:
         inside = np.ones(len(box), dtype=bool)
     else:
-        inside = _in_hull(pixels[:, wide], box[:, wide])
+        inside = in_hull_in_space(pixels[:, wide], box[:, wide])
     hull = np.zeros_like(mask)
     hull[tuple(box[inside].T)] = True
     return hull
 
 
-def _in_hull(points: npt.NDArray[np.int64], queries: npt.NDArray[np.int64]) -> Mask:
+def in_hull_in_space(points: npt.NDArray[np.int64], queries: npt.NDArray[np.int64]) -> Mask:
+    """Which queries (m, d) lie in the hull of points (n, d), up to a billionth of a pixel."""
     try:
         facets = ConvexHull(points).equations
     except QhullError:  # the points lie in a skew plane: only they themselves can be told

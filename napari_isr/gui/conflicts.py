@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Points
 
-from napari_isr.gui.layers import KEY, pixel_size, place
+from napari_isr.gui.layers import KEY, insert_above, pixel_size, place
 
 __all__ = ["ConflictMarks"]
 
@@ -49,8 +49,6 @@ class ConflictMarks:
         self._layer = None
 
     def _add(self, pixels: Any) -> None:
-        layers = self._viewer.layers
-        active = layers.selection.active
         self._layer = Points(
             pixels,
             name=f"{self._image.name} [conflict]",
@@ -61,6 +59,4 @@ class ConflictMarks:
             border_color=RED,
             **place(self._image),
         )
-        layers.append(self._layer)
-        if active is not None and active in layers:
-            layers.selection.active = active
+        insert_above(self._viewer, self._layer, None)
