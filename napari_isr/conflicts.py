@@ -12,6 +12,7 @@ from scipy.ndimage import generate_binary_structure
 from scipy.ndimage import label as label_pieces
 
 from napari_isr.certificates.convex import in_hull_in_space
+from napari_isr.certificates.symmetry import reflection, rotation
 from napari_isr.strokes import BACKGROUND, Strokes
 
 __all__ = ["Conflict", "find_conflict", "in_hull"]
@@ -184,32 +185,18 @@ def _hiding(centre: Points, seen: Pixels, wall: Pixels) -> Mask:
 
 
 def _mirror(inside: Pixels, outside: Pixels, parameters: Mapping[str, Any]) -> Mask:
-    spacing = _spacing(parameters, inside.shape[1])
-    if "axis_degrees" in parameters:
-        turn = np.radians(parameters["axis_degrees"])
-        row, column = np.array([np.sin(turn), np.cos(turn)]) * spacing
-        normal, point = np.array([column, -row]), parameters["axis_point"]
-    elif "normal" in parameters:
-        normal = np.asarray(parameters["normal"], dtype=np.float64)
-        point = parameters.get("plane_point", parameters.get("centre"))
-    else:
+    if not {"axis_degrees", "normal"} & parameters.keys():
         return np.zeros(len(outside), dtype=bool)
-    normal = np.asarray(normal) / np.linalg.norm(normal)
-    matrix = np.eye(len(normal)) - 2 * np.outer(normal, normal)
-    return _fall_on([_about(matrix, point, spacing)(inside)], outside)
+    mirrored = reflection(parameters, inside.shape[1])(inside.astype(np.float64))
+    return _fall_on([mirrored], outside)
 
 
 def _rotational(inside: Pixels, outside: Pixels, parameters: Mapping[str, Any]) -> Mask:
     if "order" not in parameters:
         return np.zeros(len(outside), dtype=bool)
-    ndim, order = inside.shape[1], int(parameters["order"])
-    images = []
-    for k in range(1, order):
-        cosine, sine = np.cos(2 * np.pi * k / order), np.sin(2 * np.pi * k / order)
-        matrix = np.eye(ndim)
-        matrix[-2:, -2:] = [[cosine, -sine], [sine, cosine]]
-        turned = _about(matrix, parameters["centre"], _spacing(parameters, ndim))
-        images.append(turned(inside))
+    points, ndim = inside.astype(np.float64), inside.shape[1]
+    turns = range(1, int(parameters["order"]))
+    images = [rotation(parameters, ndim, k)(points) for k in turns]
     return _fall_on(images, outside)
 
 
@@ -236,15 +223,6 @@ def _connected(inside: Pixels, outside: Pixels, parameters: Mapping[str, Any]) -
     pieces, _ = label_pieces(free, generate_binary_structure(len(size), 1))
     found = np.unique(pieces[tuple(inside.T)])
     return np.full(len(outside), len(found) > 1)
-
-
-def _spacing(parameters: Mapping[str, Any], ndim: int) -> Points:
-    return np.asarray(parameters.get("spacing", np.ones(ndim)), dtype=np.float64)
-
-
-def _about(matrix: Points, point: Any, spacing: Points) -> Callable[[Pixels], Points]:
-    centre = np.asarray(point, dtype=np.float64)
-    return lambda points: centre + ((points - centre) * spacing) @ matrix.T / spacing
 
 
 def _fall_on(images: list[Points], outside: Pixels) -> Mask:

@@ -16,7 +16,14 @@ from scipy.ndimage import binary_dilation, binary_erosion
 
 from napari_isr.certificates.record import TOLERANCE, Check, Logit, Mask
 
-__all__ = ["check_mirror", "check_periodic", "check_rotational", "check_star"]
+__all__ = [
+    "check_mirror",
+    "check_periodic",
+    "check_rotational",
+    "check_star",
+    "reflection",
+    "rotation",
+]
 
 Points = npt.NDArray[np.float64]
 Map = Callable[[Points], Points]
@@ -105,7 +112,12 @@ def check_mirror(mask: Mask, logit: Logit | None, parameters: Mapping[str, Any])
     -------
     list of Check
     """
-    spacing = _spacing(mask, parameters)
+    return _check_maps(mask, logit, [reflection(parameters, mask.ndim)])  # its own inverse
+
+
+def reflection(parameters: Mapping[str, Any], ndim: int) -> Map:
+    """Mirror map of pixel coordinates, from the parameters of :func:`check_mirror`."""
+    spacing = _spacing(parameters, ndim)
     if "axis_degrees" in parameters:
         turn = np.radians(parameters["axis_degrees"])
         row, column = np.array([np.sin(turn), np.cos(turn)]) * spacing
@@ -115,8 +127,7 @@ def check_mirror(mask: Mask, logit: Logit | None, parameters: Mapping[str, Any])
         normal = np.asarray(parameters["normal"], dtype=np.float64)
         point = np.asarray(parameters.get("plane_point", parameters.get("centre")), dtype=float)
     normal = normal / np.linalg.norm(normal)
-    matrix = np.eye(mask.ndim) - 2 * np.outer(normal, normal)
-    return _check_maps(mask, logit, [_linear(matrix, point, spacing)])  # its own inverse
+    return _linear(np.eye(ndim) - 2 * np.outer(normal, normal), point, spacing)
 
 
 def check_rotational(mask: Mask, logit: Logit | None, parameters: Mapping[str, Any]) -> list[Check]:
@@ -134,14 +145,17 @@ def check_rotational(mask: Mask, logit: Logit | None, parameters: Mapping[str, A
     -------
     list of Check
     """
-    spacing = _spacing(mask, parameters)
-    centre = np.asarray(parameters["centre"], dtype=np.float64)
-    order = int(parameters["order"])
     # All turns are repetitions of the smallest one.
-    turn = 2 * np.pi / order
-    matrix = np.eye(mask.ndim)
+    return _check_maps(mask, logit, [rotation(parameters, mask.ndim, k) for k in (1, -1)])
+
+
+def rotation(parameters: Mapping[str, Any], ndim: int, times: int) -> Map:
+    """So many turns, of pixel coordinates, from the parameters of :func:`check_rotational`."""
+    centre = np.asarray(parameters["centre"], dtype=np.float64)
+    turn = 2 * np.pi * times / int(parameters["order"])
+    matrix = np.eye(ndim)
     matrix[-2:, -2:] = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
-    return _check_maps(mask, logit, [_linear(m, centre, spacing) for m in (matrix, matrix.T)])
+    return _linear(matrix, centre, _spacing(parameters, ndim))
 
 
 def check_periodic(mask: Mask, logit: Logit | None, parameters: Mapping[str, Any]) -> list[Check]:
@@ -177,8 +191,8 @@ def check_periodic(mask: Mask, logit: Logit | None, parameters: Mapping[str, Any
     return _check_maps(mask, logit, maps)
 
 
-def _spacing(mask: Mask, parameters: Mapping[str, Any]) -> Points:
-    return np.asarray(parameters.get("spacing", np.ones(mask.ndim)), dtype=np.float64)
+def _spacing(parameters: Mapping[str, Any], ndim: int) -> Points:
+    return np.asarray(parameters.get("spacing", np.ones(ndim)), dtype=np.float64)
 
 
 def _linear(matrix: Points, point: Points, spacing: Points) -> Map:
