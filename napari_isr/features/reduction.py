@@ -1,0 +1,60 @@
+"""Many correlated channels to a few."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Reduction"]
+
+Array = npt.NDArray[np.float32]
+LEVEL = 1e-9  # variance below which there is nothing but rounding
+
+
+class Reduction:
+    r"""Principal components, of about unit variance together; the same for the same data.
+
+    Every channel is centred and divided by its deviation, and groups of channels (the stages of a
+    network) by the square root of their size, so that a wide group does not outweigh a narrow one:
+    :math:`y = (x - m) / (s \sqrt{n_g})`. The components :math:`V^T y` share one scale, that of a
+    mean variance of 1. They are not whitened: with few strokes a classifier should trust the first
+    ones more, and does so by itself if they are larger.
+
+    The sign of a component is that which makes its largest loading positive.
+
+    Parameters
+    ----------
+    sample : (n, c) array
+        Pixels from which mean, deviations and components are estimated.
+    width : int
+        Number of components; those that the sample does not have are zero.
+    groups : sequence of int, optional
+        Sizes of the groups of channels, adding up to c. Default: one group.
+    floor : float, optional
+        Least deviation that a channel is divided by, so that a flat one stays flat.
+    """
+
+    def __init__(
+        self, sample: Array, width: int, groups: Sequence[int] = (), floor: float = 1e-3
+    ) -> None:
+        sizes = np.array(groups or (sample.shape[1],))
+        self.mean = sample.mean(axis=0, dtype=np.float64).astype(np.float32)
+        spread = np.maximum(sample.std(axis=0, dtype=np.float64), floor)
+        scale = 1 / (spread * np.sqrt(np.repeat(sizes, sizes)))
+        scaled = (sample - self.mean) * scale.astype(np.float32)
+        covariance = (scaled.T @ scaled).astype(np.float64) / len(scaled)
+        values, vectors = np.linalg.eigh(covariance)
+        values, vectors = values[::-1][:width], vectors[:, ::-1][:, :width]
+        vectors = vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), range(len(values))])
+        matrix = np.zeros((sample.shape[1], width), np.float32)
+        level = float(values.sum()) / width
+        if level > LEVEL:  # else the image is flat, and so are its features
+            matrix[:, : len(values)] = vectors * scale[:, None] / np.sqrt(level)
+        self.matrix = matrix
+
+    def __call__(self, maps: Array) -> Array:
+        """Map (..., c) channels to (..., width) components."""
+        reduced: Array = (maps - self.mean) @ self.matrix
+        return reduced
