@@ -33,17 +33,20 @@ class Method(Protocol):
 
 
 class RandomWalker:
-    """Grady, 2006, as in scikit-image with its own mode, ``cg_j``."""
+    """Grady, 2006, as in scikit-image with its own mode, ``cg_j``.
+
+    A grey image is opened as RGB: three times the gradient is kinder to it (mean IoU of 0.745
+    instead of 0.733 on medscribble56, human1).
+    """
 
     def start(self, image: NDArray) -> None:
-        self.image = util.img_as_float(image)
-        self.channels = -1 if image.ndim == 3 else None
+        self.image = util.img_as_float(rgb(image))
 
     def update(self, strokes: NDArray) -> Mask:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = segmentation.random_walker(
-                self.image, strokes.astype(int), beta=130, mode="cg_j", channel_axis=self.channels
+                self.image, strokes.astype(int), beta=130, mode="cg_j", channel_axis=-1
             )
         return found == OBJECT
 
@@ -66,8 +69,7 @@ class GrabCut:
         self.unlabelled = cv2.GC_PR_FGD if unlabelled == "foreground" else cv2.GC_PR_BGD
 
     def start(self, image: NDArray) -> None:
-        colour = image[..., ::-1] if image.ndim == 3 else np.stack([image] * 3, axis=-1)
-        self.image = np.ascontiguousarray(colour)  # blue first, as OpenCV reads images
+        self.image = np.ascontiguousarray(rgb(image)[..., ::-1])  # as OpenCV reads images
 
     def update(self, strokes: NDArray) -> Mask:
         cv2 = self.cv2
@@ -109,6 +111,11 @@ class Forest:
     def update(self, strokes: NDArray) -> Mask:
         forest = future.fit_segmenter(strokes, self.features, self.make())
         return future.predict_segmenter(self.features, forest) == OBJECT
+
+
+def rgb(image: NDArray) -> NDArray:
+    """An image with three channels."""
+    return image if image.ndim == 3 else np.stack([image] * 3, axis=-1)
 
 
 PEERS: dict[str, Callable[[], Method]] = {
