@@ -9,9 +9,10 @@ import torch
 from napari_isr.errors import InputError
 from napari_isr.features import Features, SourceImage, feature_names, parse_features
 from napari_isr.frame import Frame
-from napari_isr.predictors import make_predictor, parse_predictor
+from napari_isr.predictors import Scene, make_predictor, parse_predictor
 from napari_isr.strokes import Strokes
 
+TRAINED = ["fcn", "linear"]
 CENTRES = np.array([[2.0, 3.0], [7.0, 1.0]])
 
 
@@ -97,52 +98,83 @@ def test_unknown_predictor_is_explained():
         parse_predictor("fcm")
 
 
-def train(scene, seed=0, predictor=None):
+def train(scene, name="fcn", seed=0, predictor=None):
+    """The predictor, its progress and the probabilities (classes, rows, columns)."""
     image, scribbles, _ = scene
-    block = features(image)
+    view = Scene(features(image, "rgb,spatial"), Frame(scribbles.shape))
     points, labels = Strokes.read(scribbles).sample(seed)
-    model = predictor or make_predictor("auto", block.width, 3, seed)
-    inputs = torch.from_numpy(block.at(points.astype(float)))
-    steps = list(model.fit(inputs, torch.from_numpy(labels - 1)))
+    model = predictor or make_predictor(name, view.width, 3, seed)
+    targets = torch.nn.functional.one_hot(torch.from_numpy(labels - 1), 3).float()
+    steps = list(model.fit(view, points.astype(float), targets, targets.sum(1)))
     pixels = np.argwhere(np.ones(scribbles.shape)).astype(float)
-    probabilities = model.predict(torch.from_numpy(block.at(pixels)))
-    return model, steps, probabilities.reshape(*scribbles.shape, 3)
+    logs = model.log_probabilities(view, pixels)
+    return model, steps, logs.exp().T.unflatten(1, scribbles.shape)
 
 
-def test_three_classes_are_learned_from_strokes(scene):
-    _, steps, probabilities = train(scene)
+@pytest.mark.parametrize("name", TRAINED)
+def test_three_classes_are_learned_from_strokes(scene, name):
+    _, steps, probabilities = train(scene, name)
+    assert steps == sorted(steps)
     assert steps[-1] == 1.0
-    assert torch.allclose(probabilities.sum(2), torch.ones(64, 80), atol=1e-5)
+    assert torch.allclose(probabilities.sum(0), torch.ones(64, 80), atol=1e-5)
     for label, truth in scene[2].items():
-        found = probabilities[..., label - 1].numpy() > 0.5
+        found = probabilities[label - 1].numpy() > 0.5
         assert (found == truth).mean() > 0.95
 
 
-def test_training_again_is_warm_and_shorter(scene):
-    model, cold, first = train(scene)
+@pytest.mark.parametrize("name", TRAINED)
+def test_training_again_is_warm_and_shorter(scene, name):
+    model, cold, first = train(scene, name)
     _, warm, second = train(scene, predictor=model)
     assert len(warm) < len(cold)
-    assert float((first.argmax(2) == second.argmax(2)).float().mean()) > 0.97
+    assert float((first.argmax(0) == second.argmax(0)).float().mean()) > 0.97
 
 
-def test_same_seed_same_probabilities(scene):
-    assert torch.equal(train(scene, 3)[2], train(scene, 3)[2])
-    assert not torch.equal(train(scene, 3)[2], train(scene, 4)[2])
+@pytest.mark.parametrize("name", TRAINED)
+def test_same_seed_same_probabilities(scene, name):
+    assert torch.equal(train(scene, name, 3)[2], train(scene, name, 3)[2])
 
 
-def test_a_small_stroke_counts_as_much_as_a_large_one(scene):
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_small_stroke_counts_as_much_as_a_large_one(scene, name):
     image, scribbles, truth = scene
     scribbles = scribbles.copy()
     scribbles[scribbles == 3] = 0
     scribbles[32, 58:61] = 3
-    found = train((image, scribbles, truth))[2][..., 2].numpy() > 0.5
+    found = train((image, scribbles, truth), name)[2][2].numpy() > 0.5
     assert found[truth[3]].mean() > 0.8
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_weight_of_nothing_is_no_stroke_and_soft_targets_are_reached(scene, name):
+    image, scribbles, _ = scene
+    view = Scene(features(image, "rgb,spatial"), Frame(scribbles.shape))
+    points, labels = Strokes.read(scribbles).sample(0)
+    hard = torch.nn.functional.one_hot(torch.from_numpy(labels - 1), 3).float()
+    wrong = torch.roll(hard, 1, 1)
+    both = np.concatenate([points, points]).astype(float)
+    weight = torch.cat([torch.ones(len(hard)), torch.zeros(len(hard))])
+    model = make_predictor(name, view.width, 3)
+    list(model.fit(view, both, torch.cat([hard, wrong]), weight))
+    sure = model.log_probabilities(view, points.astype(float)).exp()
+    assert float((sure.argmax(1) == hard.argmax(1)).float().mean()) > 0.97
+    soft = make_predictor(name, view.width, 3)
+    list(soft.fit(view, points.astype(float), 0.7 * hard + 0.1, weight[: len(hard)]))
+    even = soft.log_probabilities(view, points.astype(float)).exp()
+    assert float((even * hard).sum(1).mean()) < float((sure * hard).sum(1).mean()) - 0.1
+
+
+def test_seeds_differ_only_where_something_is_drawn_at_random(scene):
+    assert not torch.equal(train(scene, "fcn", 3)[2], train(scene, "fcn", 4)[2])
+    linear = make_predictor("linear", 5, 2, 3), make_predictor("linear", 5, 2, 4)
+    assert torch.equal(linear[0].weights, linear[1].weights)
 
 
 def test_unlike_anything_in_the_strokes_is_left_open(scene):
     """The members disagree far from the strokes: no false certainty."""
-    model, _, _ = train(scene)
-    near = torch.tensor([[2.0, -1.0, -1.0, 0.0, -0.8]])
+    model, _, probabilities = train(scene, "fcn")
     far = torch.randn(500, 5, generator=torch.Generator().manual_seed(0)) * 3
-    assert model.predict(far).max(1).values.mean() < model.predict(near).max() + 0.02
-    assert float((model.predict(far).max(1).values < 0.95).float().mean()) > 0.2
+    with torch.no_grad():
+        surest = model.logits(far).exp().max(1).values
+    assert float(surest.mean()) < float(probabilities.max(0).values.mean())
+    assert float((surest < 0.95).float().mean()) > 0.2

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
-
-from torch import Tensor
-
 from napari_isr.errors import InputError, nearest
+from napari_isr.predictors.base import PointPredictor, Predictor
 from napari_isr.predictors.fcn import Fcn
+from napari_isr.predictors.linear import Linear
+from napari_isr.predictors.scene import Scene
 
-__all__ = ["AUTO", "Fcn", "Predictor", "make_predictor", "parse_predictor", "predictor_names"]
+__all__ = [
+    "AUTO",
+    "Fcn",
+    "Linear",
+    "PointPredictor",
+    "Predictor",
+    "Scene",
+    "make_predictor",
+    "parse_predictor",
+    "predictor_names",
+]
 
-AUTO = "fcn"
-_PREDICTORS = {cls.name: cls for cls in (Fcn,)}
-
-
-class Predictor(Protocol):
-    """What the rest of the package asks of a predictor."""
-
-    name: str
-    classes: int
-
-    def predict(self, features: Tensor) -> Tensor:
-        """Probabilities (n, classes) of features (n, inputs)."""
-
-    def fit(self, features: Tensor, labels: Tensor) -> Iterator[float]:
-        """Train on features (n, inputs) and classes (n,); yield progress from 0 to 1."""
+AUTO = "linear"
+_PREDICTORS: dict[str, type[Predictor]] = {cls.name: cls for cls in (Fcn, Linear)}
 
 
 def predictor_names() -> list[str]:
@@ -48,6 +43,6 @@ def parse_predictor(name: str) -> str:
     return key
 
 
-def make_predictor(name: str, inputs: int, classes: int, seed: int = 0) -> Fcn:
+def make_predictor(name: str, inputs: int, classes: int, seed: int = 0) -> Predictor:
     """Make a predictor by name, as :func:`parse_predictor` reads it."""
     return _PREDICTORS[parse_predictor(name)](inputs, classes, seed)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_isr.optim import Adam
+from napari_isr.predictors.base import PointPredictor
 
 __all__ = ["Fcn"]
 
@@ -23,7 +24,7 @@ RATE, DECAY = 0.03, 0.1
 SMOOTHING = 0.02  # how far the targets stay from 0 and 1
 
 
-class Fcn(nn.Module):
+class Fcn(PointPredictor):
     """Per-pixel perceptrons ("fully convolutional" with 1x1 kernels) trained on strokes only.
 
     Three strokes are thousands of pixels but few independent ones. So the classes are balanced,
@@ -43,9 +44,7 @@ class Fcn(nn.Module):
     name = "fcn"
 
     def __init__(self, inputs: int, classes: int, seed: int = 0) -> None:
-        super().__init__()
-        self.classes = classes
-        self.seed = seed
+        super().__init__(inputs, classes, seed)
         self.trained = False
         draw = torch.Generator().manual_seed(seed)
         sizes = [inputs, WIDTH, WIDTH, classes]
@@ -67,30 +66,17 @@ class Fcn(nn.Module):
             columns = torch.relu(columns) if layer < last else columns
         return columns
 
-    @torch.no_grad()
-    def predict(self, features: Tensor) -> Tensor:
-        """Probabilities (n, classes) of features (n, inputs), the members' mean."""
-        return torch.softmax(self(features.T.contiguous()), dim=1).mean(dim=0).T
+    def logits(self, features: Tensor) -> Tensor:
+        """Logarithm of the members' mean probability; see :meth:`PointPredictor.logits`."""
+        votes = torch.softmax(self(features.T.contiguous()), dim=1).mean(dim=0)
+        return votes.clamp_min(torch.finfo(votes.dtype).tiny).log().T
 
-    def fit(self, features: Tensor, labels: Tensor) -> Iterator[float]:
-        """Train on stroke pixels, going on from the current weights after the first time.
-
-        Parameters
-        ----------
-        features : (n, inputs) tensor
-            Of stroke pixels.
-        labels : (n,) tensor of int
-            Class of each, from 0; every class occurs.
-
-        Yields
-        ------
-        float
-            Progress from 0 to 1; the predictor can be used after every yield.
-        """
+    def train_on(self, features: Tensor, targets: Tensor, weight: Tensor) -> Iterator[float]:
+        """Train with Adam on balanced batches; see :meth:`PointPredictor.train_on`."""
         steps = WARM_STEPS if self.trained else COLD_STEPS
         optimiser = Adam(self.parameters(), RATE / (2 if self.trained else 1), steps, DECAY)
         draw = torch.Generator(features.device).manual_seed(self.seed)
-        columns, members = features.T.contiguous(), _Members(labels, self.classes)
+        columns, members = features.T.contiguous(), _Members(targets * weight[:, None])
         for step in range(1, steps + 1):
             batch = columns[:, members.draw(draw)].movedim(1, 0)
             noise = torch.randn(batch.shape, generator=draw, device=batch.device, dtype=batch.dtype)
@@ -108,19 +94,20 @@ class Fcn(nn.Module):
 
 
 class _Members:
-    """Draws balanced batches: for every member, equally many pixels of each class."""
+    """Draws balanced batches: for every member, equally many pixels of each class.
 
-    def __init__(self, labels: Tensor, classes: int) -> None:
-        self.index = [(labels == k).nonzero()[:, 0] for k in range(classes)]
+    A pixel is drawn for a class as often as its mass (n, classes) says.
+    """
+
+    def __init__(self, mass: Tensor) -> None:
+        self.mass = mass
 
     def draw(self, generator: torch.Generator) -> Tensor:
         """Indices (members, classes * BATCH), class by class."""
         chosen = [
-            index[
-                torch.randint(
-                    len(index), (MEMBERS, BATCH), generator=generator, device=index.device
-                )
-            ]
-            for index in self.index
+            torch.multinomial(column, MEMBERS * BATCH, replacement=True, generator=generator).view(
+                MEMBERS, BATCH
+            )
+            for column in self.mass.T
         ]
         return torch.cat(chosen, dim=1)

@@ -1,0 +1,91 @@
+"""What predictors see of an image: features at points, or as maps."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from napari_isr.frame import Frame, grid_points
+
+__all__ = ["Scene"]
+
+MAP_CELLS = 25_600  # of the maps that convolutions see, whatever the size of the image
+
+
+class FeatureSource(Protocol):
+    """Features, evaluated at points."""
+
+    @property
+    def width(self) -> int:
+        """Number of features of one pixel."""
+
+    def at(self, points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+        """Features (n, width) at pixel coordinates (n, d)."""
+
+
+class Scene:
+    """The features of one image on one device.
+
+    Parameters
+    ----------
+    features : Features
+        Of the image.
+    frame : Frame
+        The image.
+    device : torch.device or str, optional
+        Where the tensors are put.
+    """
+
+    def __init__(
+        self, features: FeatureSource, frame: Frame, device: torch.device | str = "cpu"
+    ) -> None:
+        self.features, self.frame, self.device = features, frame, torch.device(device)
+
+    @property
+    def width(self) -> int:
+        """Number of features of one pixel."""
+        return self.features.width
+
+    def at(self, points: npt.NDArray[np.floating]) -> Tensor:
+        """Features (n, width) at pixel coordinates (n, d)."""
+        return torch.from_numpy(self.features.at(points)).to(self.device)
+
+    @cached_property
+    def map_sizes(self) -> tuple[int, ...]:
+        """Number of cells of :attr:`maps` along each axis; a cell is never below a pixel."""
+        factor = min(1.0, (MAP_CELLS / float(np.prod(self.frame.shape))) ** (1 / self.frame.ndim))
+        return tuple(max(1, round(n * factor)) for n in self.frame.shape)
+
+    @cached_property
+    def maps(self) -> Tensor:
+        """Features (width, n1, ..., nd) of cells that cover the image; made once."""
+        axes = [
+            (np.arange(cells) + 0.5) * size / cells - 0.5
+            for cells, size in zip(self.map_sizes, self.frame.shape, strict=True)
+        ]
+        columns = self.at(grid_points(axes)).T
+        maps: Tensor = columns.unflatten(1, self.map_sizes).contiguous()
+        return maps
+
+    def read(self, maps: Tensor, points: npt.NDArray[np.floating]) -> Tensor:
+        """Values (n, c) of maps (c, n1, ..., nd) at pixel coordinates, linear between cells."""
+        sizes = torch.tensor(maps.shape[1:], device=maps.device)
+        strides = torch.tensor(maps[0].contiguous().stride(), device=maps.device)
+        scale = torch.tensor(maps.shape[1:]) / torch.tensor(self.frame.shape)
+        where = (torch.from_numpy(np.asarray(points, np.float64)) + 0.5) * scale - 0.5
+        where = torch.minimum(where.to(maps).clamp_min(0), sizes - 1)
+        low = torch.minimum(where.long(), (sizes - 2).clamp_min(0))
+        share = (where - low).to(maps.dtype)
+        cells, found = maps.flatten(1), maps.new_zeros(len(maps), len(where))
+        for corner in range(2 ** maps[0].ndim):
+            steps = torch.tensor([corner >> dim & 1 for dim in range(maps[0].ndim)])
+            steps = steps.to(maps.device)
+            index = (torch.minimum(low + steps, sizes - 1) * strides).sum(1)
+            weight = torch.where(steps.bool(), share, 1 - share).prod(1)
+            found = found + cells[:, index] * weight
+        return found.T
