@@ -104,9 +104,11 @@ class EvidenceGrid:
         return self._levels[block]
 
     def _coarser(self, block: int) -> EvidenceGrid:
-        values, axes = self.values, []
+        # From the coarsest level that is known already: that is quicker than from all cells.
+        finer = max((b for b in self._levels if block % b == 0), default=1)
+        values, axes = self.coarsen(finer).values, []
         for dim, axis in enumerate(self.axes):
-            values = _fold(values, dim, block).sum(dim + 1)
+            values = _fold(values, dim, block // finer).sum(dim + 1)
             members = _fold(torch.ones_like(axis), 0, block).sum(1)
             axes.append(_fold(axis, 0, block).sum(1) / members)
         return EvidenceGrid(values, tuple(axes))

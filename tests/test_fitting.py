@@ -26,6 +26,7 @@ from napari_isr.rendering import ShapeLogit, mask_on_grid
 from napari_isr.results import iou
 from napari_isr.shapes import Convex
 from napari_isr.shapes.convex import ConvexOptions
+from napari_isr.shapes.registry import ShapeSpec
 
 from .conftest import disc
 
@@ -151,6 +152,15 @@ def test_warm_fit_takes_fewer_steps_and_follows_a_change(occluded):
     warm = list(project_shape(shape, grid_of(moved, 2.5), warm=True))
     assert len(warm) < len(cold)
     assert iou(mask_of(shape, moved.shape), moved) > 0.93
+
+
+@pytest.mark.parametrize("name", ["star", "mirror", "rotational:order=3"])
+def test_warm_fit_takes_fewer_steps_with_few_stages_too(name):
+    shape = ShapeSpec.parse(name).build(2)
+    cold = list(project_shape(shape, grid_of(disc((64, 64), (30, 32), 16))))
+    warm = list(project_shape(shape, grid_of(disc((64, 64), (31, 32), 16)), warm=True))
+    assert len(warm) < len(cold)
+    assert iou(mask_of(shape, (64, 64)), disc((64, 64), (31, 32), 16)) > 0.95
 
 
 def test_warm_fit_starts_anew_if_the_object_is_elsewhere():

@@ -22,9 +22,9 @@ __all__ = ["ProjectionState", "project_shape"]
 
 IN_SPACE = 3  # times as many sample points: a boundary in space is a surface, not a curve
 STEEPEST = 8.0  # slope of the logit, per finest cell
-WARM_STAGES = 2
 WARM_CELLS = 1024
 MOST_START_CELLS = 65_536  # where an object is smaller than the cells it is looked for in
+CLEARLY = 0.98  # of what the final shape explains: a start that explains less is worse
 STILL_FITS = 0.9  # of what it explained: then a warm fit looks for no other start
 UNFOLDING_CELLS = 16384
 UNFOLDING_STEPS, UNFOLDING_STEPS_WARM = 24, 5
@@ -93,8 +93,8 @@ def project_shape(
     if budget is None:
         budget = shape.budget * (1 if shape.ndim == 2 else IN_SPACE)
     fit = _Fit(shape, evidence, strokes, budget)
-    stages = fit.begin(warm)
-    cold = stages is shape.stages
+    cold = fit.begin(warm)
+    stages = shape.stages if cold else shape.warm_stages or shape.stages[-2:]
     fallback = copy.deepcopy(shape.state_dict()) if cold else None
     total = sum(stage.iterations for stage in stages)
     objective, before = float("inf"), 0.0
@@ -122,7 +122,7 @@ def _with_strokes(grid: EvidenceGrid, strokes: Samples) -> EvidenceGrid:
 
 
 def _any_foreground(evidence: Evidence) -> bool:
-    return bool((evidence.coarsen(1).values > 0).any())
+    return float(evidence.coarsen(1).values.max()) > 0
 
 
 class _Fit:
@@ -141,11 +141,11 @@ class _Fit:
             samples = boundary_samples(self.evidence, self.shape, detail * self.budget)
         return samples if self.strokes is None else samples + self.strokes
 
-    def begin(self, warm: bool) -> Sequence[Stage]:
-        """Load the best start and return the stages to go through."""
+    def begin(self, warm: bool) -> bool:
+        """Load the best start and return whether it is a fresh one."""
         known = self.shape.explained
         if warm and known is not None and self._explained() >= STILL_FITS * known:
-            return self.shape.stages[-WARM_STAGES:]
+            return False
         starts = [copy.deepcopy(self.shape.state_dict())] if warm else []
         score, best, fresh = self._best(starts, self.shape.start_cells)
         block = self.evidence.block_for(self.shape.start_cells)
@@ -157,7 +157,7 @@ class _Fit:
                 break
             score, best, fresh = self._best(starts, cells)
         self.shape.load_state_dict(best)
-        return self.shape.stages if fresh else self.shape.stages[-WARM_STAGES:]
+        return fresh
 
     def _best(
         self, known: Sequence[dict[str, Tensor]], cells: int
@@ -219,11 +219,15 @@ class _Fit:
         """Return to where a cold fit began if it lost evidence, so that it never collapses."""
         if fallback is not None:
             final = copy.deepcopy(self.shape.state_dict())
-            reached = self._score(final, self.samples())
-            self.shape.load_state_dict(fallback)
-            self._sharpen(last)
-            if self._score(copy.deepcopy(self.shape.state_dict()), self.samples()) <= reached:
+            samples = self.samples()
+            reached = self._score(final, samples)
+            # The cells of the final shape are good enough to see that it is clearly better.
+            if self._score(fallback, samples) < CLEARLY * reached:
                 self.shape.load_state_dict(final)
+            else:
+                self._sharpen(last)
+                if self._score(copy.deepcopy(self.shape.state_dict()), self.samples()) <= reached:
+                    self.shape.load_state_dict(final)
         self.shape.explained = self._explained()
 
     def _explained(self) -> float:

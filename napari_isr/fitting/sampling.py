@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from napari_isr.evidence import Evidence, EvidenceGrid
+from napari_isr.evidence import Evidence
 from napari_isr.shapes.base import Shape
 
 __all__ = ["Samples", "boundary_samples"]
 
 SPLITS = (4, 2)  # children per axis, if they fit into the budget
 SOFT = 1.0  # logits around the boundary that are looked at closely too
+REACH = 0.6  # of a cell that the boundary may lie beyond its centre; 0.5 if the logit were linear
 TOLERATED = 1.25  # of the budget, if one more split fits into it
 
 
@@ -91,15 +91,10 @@ def boundary_samples(evidence: Evidence, shape: Shape, budget: int) -> Samples:
     coarse = evidence.coarsen(block)
     with torch.no_grad():
         logit = shape(coarse.points).view_as(coarse.values)
-    slope = _slope(logit, coarse).flatten()
-    cells = _Cells(
-        torch.ones_like(logit, dtype=torch.bool).nonzero(),
-        coarse.points,
-        coarse.values.flatten(),
-        slope,
-        _crossed(shape, coarse.points, logit.flatten(), slope, block * evidence.cell),
-    )
-    kept, total = [], len(slope)
+    near = _crossed(shape, coarse.points, logit.flatten(), _changes(logit), block * evidence.cell)
+    index = torch.ones_like(logit, dtype=torch.bool).nonzero()
+    cells = _Cells(index, coarse.points, coarse.values.flatten(), near)
+    kept, total = [], len(index)
     while block > 1:
         crossed, room = int(cells.crossed.sum()), budget * TOLERATED - total
         fitting = [r for r in SPLITS if r <= block and crossed * r**evidence.ndim <= room]
@@ -116,12 +111,11 @@ def boundary_samples(evidence: Evidence, shape: Shape, budget: int) -> Samples:
 
 @dataclass(frozen=True)
 class _Cells:
-    """Cells of one size: block indices, centres, evidence, slope of the logit, crossed or not."""
+    """Cells of one size: block indices, centres, evidence, whether the boundary may cross them."""
 
     index: Tensor
     points: Tensor
     values: Tensor
-    slope: Tensor
     crossed: Tensor
 
     def samples(self, chosen: Tensor) -> Samples:
@@ -130,39 +124,41 @@ class _Cells:
 
 def _split(cells: _Cells, evidence: Evidence, shape: Shape, block: int, child: int) -> _Cells:
     """Children of the crossed cells."""
-    ratio = block // child
+    ratio, ndim = block // child, evidence.ndim
     step = torch.arange(ratio, device=cells.index.device)
-    offsets = torch.cartesian_prod(*[step] * evidence.ndim)
+    offsets = torch.cartesian_prod(*[step] * ndim)
     index = (cells.index[cells.crossed][:, None] * ratio + offsets).flatten(0, 1)
-    slope = cells.slope[cells.crossed].repeat_interleave(len(offsets))
     stop = torch.tensor([-(-n // child) for n in evidence.sizes], device=index.device)
     exists = (index < stop).all(1)
-    index, slope = index[exists], slope[exists]
-    points, values = evidence.cells(child, index)
+    points, values = evidence.cells(child, torch.minimum(index, stop - 1))
     with torch.no_grad():
         logit = shape(points)
-    crossed = _crossed(shape, points, logit, slope, child * evidence.cell)
-    return _Cells(index, points, values, slope, crossed)
+    # How the logit changes is seen within each parent.
+    inner = logit.view(-1, *[ratio] * ndim)
+    changes = [inner.diff(dim=d + 1).abs().flatten(1).amax(1) for d in range(ndim)]
+    reach = sum(changes[1:], start=changes[0]).repeat_interleave(len(offsets))
+    crossed = _crossed(shape, points, logit, reach, child * evidence.cell)
+    return _Cells(index[exists], points[exists], values[exists], crossed[exists])
 
 
-def _crossed(shape: Shape, points: Tensor, logit: Tensor, slope: Tensor, side: float) -> Tensor:
+def _crossed(shape: Shape, points: Tensor, logit: Tensor, change: Tensor, side: float) -> Tensor:
     """Whether the zero level, or the soft zone around it, may reach into cells of this size.
 
-    Cells larger than the details that the shape may have there are among them.
+    ``change`` is by how much the logit differs between neighbours, summed over the axes. Cells
+    larger than the details that the shape may have there are crossed too.
     """
-    crossed = logit.abs() <= SOFT + 0.75 * side * math.sqrt(points.shape[1]) * slope
+    crossed = logit.abs() <= SOFT + REACH * change
     detail = shape.detail(points)
     return crossed if detail is None else crossed | (side > detail)
 
 
-def _slope(logit: Tensor, grid: EvidenceGrid) -> Tensor:
-    """Largest change of the logit to a neighbour, per unit."""
-    slope = torch.zeros_like(logit)
-    for dim, axis in enumerate(grid.axes):
-        size = logit.shape[dim]
+def _changes(logit: Tensor) -> Tensor:
+    """Largest change (n,) of the logit to a neighbour on a grid, summed over the axes."""
+    total = torch.zeros_like(logit)
+    for dim, size in enumerate(logit.shape):
         if size > 1:
-            step = logit.diff(dim=dim).abs() / (axis[1] - axis[0])
-            for start in (0, 1):
-                part = slope.narrow(dim, start, size - 1)
-                torch.maximum(part, step, out=part)
-    return slope
+            step = logit.diff(dim=dim).abs()
+            ends = [step.narrow(dim, 0, 1), step, step.narrow(dim, size - 2, 1)]
+            wide = torch.cat(ends, dim=dim)
+            total += torch.maximum(wide.narrow(dim, 0, size), wide.narrow(dim, 1, size))
+    return total.flatten()

@@ -18,6 +18,7 @@ from napari_isr.shapes.sparse import SparseShape
 __all__ = ["Step", "adam", "levenberg_marquardt", "minimise"]
 
 TEMPO = 20  # first-order steps that do about as much as one of second order
+LIVE = 1e-3  # of the steepest sample: samples that are flatter have no say in a step
 SECOND_ORDER_LIMIT = 600  # parameters; beyond, the normal equations cost more than they bring
 
 
@@ -94,18 +95,17 @@ def levenberg_marquardt(
     vector = shape.vector()
     damping = shape.damping if damping is None else damping
     factor, slow = 2.0, 0
-    normal, gradient, objective = _normal_equations(shape, samples, free)
+    objective, inside = _evaluate(shape, samples)
+    normal, gradient = _normal_equations(shape, samples, inside, free)
     for iteration in range(1, iterations + 1):
         step, predicted = _damped_step(normal, gradient, damping)
         trial = _moved(vector, step.to(vector.dtype), free)
         shape.load_vector(trial)
-        with torch.no_grad():
-            reached = float(samples.objective(shape(samples.points)))
+        reached, trial_inside = _evaluate(shape, samples)
         gain = (objective - reached) / max(predicted, 1e-300)
         if gain > 0 and math.isfinite(reached):
             slow = slow + 1 if objective - reached < tolerance * objective else 0
-            vector = trial
-            normal, gradient, objective = _normal_equations(shape, samples, free)
+            vector, objective = trial, reached
             damping = max(1e-9, damping * max(1 / 5, 1 - (2 * min(gain, 2.0) - 1) ** 3))
             factor = 2.0
         else:
@@ -115,30 +115,36 @@ def levenberg_marquardt(
         yield Step(iteration, objective, converged)
         if converged:
             return
+        if vector is trial and iteration < iterations:
+            normal, gradient = _normal_equations(shape, samples, trial_inside, free)
 
 
 def _moved(vector: Tensor, step: Tensor, free: Tensor | None) -> Tensor:
     return vector + step if free is None else vector.index_add(0, free, step)
 
 
+@torch.no_grad()
+def _evaluate(shape: Shape, samples: Samples) -> tuple[float, Tensor]:
+    """Objective, and the sigmoid of the logit at the samples."""
+    inside = torch.sigmoid(shape(samples.points))
+    return float(samples.weight @ (inside - samples.target).square()), inside
+
+
+@torch.no_grad()
 def _normal_equations(
-    shape: Shape, samples: Samples, free: Tensor | None
-) -> tuple[Tensor, Tensor, float]:
-    """Gauss-Newton matrix (p, p), gradient (p,) and objective."""
-    with torch.no_grad():
-        logit, jacobian = shape.logit_and_jacobian(samples.points)
-        if free is not None:
-            jacobian = jacobian[:, free]
-        inside = torch.sigmoid(logit)
-        scale = samples.weight.sqrt()
-        residual = scale * (inside - samples.target)
-        scale = scale * inside * (1 - inside)
-        # Far from the boundary the sigmoid is flat: those rows are zero and are left out.
-        live = (scale > 1e-4 * scale.max()).nonzero()[:, 0]
-        jacobian = jacobian[live] * scale[live, None]
-        normal = (jacobian.T @ jacobian).double()
-        gradient = (jacobian.T @ residual[live]).double()
-        return normal, gradient, float(residual @ residual)
+    shape: Shape, samples: Samples, inside: Tensor, free: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Gauss-Newton matrix (p, p) and gradient (p,)."""
+    weight = samples.weight.sqrt()
+    slope = weight * inside * (1 - inside)
+    # Far from the boundary the sigmoid is flat: those rows are zero and are left out.
+    live = (slope > LIVE * slope.max()).nonzero()[:, 0]
+    _, jacobian = shape.logit_and_jacobian(samples.points[live])
+    if free is not None:
+        jacobian = jacobian[:, free]
+    rows = jacobian.T * slope[live]
+    residual = (weight * (inside - samples.target))[live]
+    return (rows @ rows.T).double(), (rows @ residual).double()
 
 
 def _damped_step(normal: Tensor, gradient: Tensor, damping: float) -> tuple[Tensor, float]:

@@ -72,6 +72,8 @@ class Shape(nn.Module, ABC):
     """About how many sample points a stage of a fit looks at."""
     start_cells: ClassVar[int] = 4096
     """At most how many cells of the image :meth:`starts` is given."""
+    warm_stages: ClassVar[tuple[Stage, ...] | None] = None
+    """The stages of a warm fit; None: the last two of :attr:`stages`."""
     rivals: ClassVar[int] = 1
     """How many of the starts are fitted for one stage before the best is chosen."""
     damping: ClassVar[float] = 1e-2

@@ -1,4 +1,8 @@
-"""Bases that star, mirror, rotational and periodic shapes share."""
+"""Bases that star, mirror, rotational and periodic shapes share.
+
+Matrices (n, m) of functions at points are views of (m, n) ones: sums over the functions, and the
+products of the normal equations, are faster so.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,11 @@ from torch import Tensor
 
 __all__ = [
     "STEEPEST_SUM",
+    "box",
     "bumps",
     "clamped_bumps",
+    "clamped_values",
+    "columns",
     "fourier",
     "fourier_slope",
     "polar",
@@ -39,8 +46,8 @@ def polar(offsets: Tensor) -> tuple[Tensor, Tensor]:
 
 def fourier(angle: Tensor, orders: Tensor) -> Tensor:
     """``1, cos(k angle), sin(k angle)`` for each order k: (n, 1 + 2 orders)."""
-    phase = angle[:, None] * orders
-    return torch.cat([torch.ones_like(angle)[:, None], phase.cos(), phase.sin()], dim=1)
+    phase = orders[:, None] * angle
+    return torch.cat([torch.ones_like(angle)[None], phase.cos(), phase.sin()]).T
 
 
 def fourier_slope(basis: Tensor, orders: Tensor, weights: Tensor) -> Tensor:
@@ -66,9 +73,7 @@ def bumps(position: Tensor, count: int) -> tuple[Tensor, Tensor]:
     -------
     values, derivatives : (n, count) tensors
     """
-    centres = torch.arange(count, device=position.device, dtype=position.dtype)
-    offset = position[:, None] - centres
-    values = torch.exp(offset.square() * (-0.5 / VARIANCE)) * HEIGHT
+    values, offset = _gaussians(position, count)
     return values, offset * values * (-1 / VARIANCE)
 
 
@@ -91,19 +96,52 @@ def clamped_bumps(position: Tensor, count: int, even: bool) -> tuple[Tensor, Ten
         Constant outside the box.
     excess : (n,) tensor
     """
-    half = count - 2 if even else (count - 3) / 2
+    half = box(count, even)
     inside = position.clamp(-half, half)
     if even:
         values, slopes = bumps(inside, count)
         images, image_slopes = bumps(-inside, count)
-        # The bump at 0 is even by itself: counted once.
-        once = values.new_ones(count)
-        once[0] = 0.5
+        once = _once(values)
         values, slopes = (values + images) * once, (slopes - image_slopes) * once
     else:
         values, slopes = bumps(inside + (count - 1) / 2, count)
     excess = (position - inside).abs()
     return values, slopes * (excess == 0)[:, None], excess
+
+
+def clamped_values(position: Tensor, count: int, even: bool) -> tuple[Tensor, Tensor]:
+    """What :func:`clamped_bumps` gives, without the derivatives: values and excess."""
+    half = box(count, even)
+    inside = position.clamp(-half, half)
+    excess = (position - inside).abs()
+    if not even:
+        return _gaussians(inside + (count - 1) / 2, count)[0], excess
+    values, images = (_gaussians(place, count)[0] for place in (inside, -inside))
+    return (values + images) * _once(values), excess
+
+
+def box(count: int, even: bool) -> float:
+    """Largest size of a position at which :func:`clamped_bumps` are not constant yet."""
+    return count - 2 if even else (count - 3) / 2
+
+
+def _once(values: Tensor) -> Tensor:
+    """Factors (m,): the bump at 0 is even by itself and is counted once."""
+    once = values.new_ones(values.shape[1])
+    once[0] = 0.5
+    return once
+
+
+def _gaussians(position: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Bumps (n, count) at whole numbers, and how far each is (n, count)."""
+    centres = torch.arange(count, device=position.device, dtype=position.dtype)
+    offset = (position - centres[:, None]).T
+    return torch.exp(offset.square() * (-0.5 / VARIANCE)) * HEIGHT, offset
+
+
+def columns(parts: Sequence[Tensor]) -> Tensor:
+    """Matrices (n, mi) side by side: (n, m1 + ... + md)."""
+    return torch.cat([part.T for part in parts]).T
 
 
 def product(axes: Sequence[Tensor]) -> Tensor:

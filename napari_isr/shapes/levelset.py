@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from napari_isr.evidence import EvidenceGrid
 from napari_isr.shapes.base import Shape, ShapeOptions, Stage
-from napari_isr.shapes.folded import STEEPEST_SUM, ridge
+from napari_isr.shapes.folded import STEEPEST_SUM, columns, ridge
 from napari_isr.shapes.search import coarse_enough
 
 __all__ = ["LevelSet"]
@@ -29,6 +29,7 @@ class LevelSet(Shape):
     """
 
     stages = (Stage(12, 4), Stage(25, 4))
+    warm_stages = (Stage(12, 2), Stage(25, 4))
     damping = 0.3
     start_cells = 8192
     weights: nn.Parameter
@@ -53,6 +54,10 @@ class LevelSet(Shape):
     def features(self, local: Tensor) -> tuple[Tensor, Tensor]:
         """Functions of the folded coordinates (n, m) and the excess (n,)."""
 
+    @abstractmethod
+    def excess(self, local: Tensor) -> Tensor:
+        """Excess (n,) alone."""
+
     def forward(self, points: Tensor) -> Tensor:
         """Logit at points; see :meth:`Shape.forward`."""
         level, excess = self.level(self.local(points))
@@ -69,7 +74,7 @@ class LevelSet(Shape):
             local = self.local(points)
             basis, excess, pose = self.slopes(local)
             logit = self.sharpness * (basis @ self.weights - excess)
-            return logit, torch.cat([pose, self.sharpness * basis], dim=1)
+            return logit, columns([pose, self.sharpness * basis])
 
     @abstractmethod
     def slopes(self, local: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -96,7 +101,7 @@ class LevelSet(Shape):
     @torch.no_grad()
     def detail(self, points: Tensor) -> Tensor | None:
         """Distance of the bumps, where there are any; see :meth:`Shape.detail`."""
-        excess = self.features(self.local(points))[1]
+        excess = self.excess(self.local(points))
         return torch.where(excess == 0, self.step * self.scale, torch.inf)
 
     @torch.no_grad()

@@ -13,7 +13,7 @@ from napari_isr.evidence import EvidenceGrid
 from napari_isr.frame import Frame
 from napari_isr.shapes.base import ShapeOptions
 from napari_isr.shapes.ellipsoid import best_ellipsoid
-from napari_isr.shapes.folded import clamped_bumps, product
+from napari_isr.shapes.folded import box, clamped_bumps, clamped_values, product
 from napari_isr.shapes.levelset import LevelSet
 from napari_isr.shapes.places import (
     AxisOptions,
@@ -100,26 +100,38 @@ class Mirror(LevelSet):
 
     def features(self, local: Tensor) -> tuple[Tensor, Tensor]:
         """Tensor bumps (n, m) and excess (n,); see :meth:`LevelSet.features`."""
-        axes, excess = self._bumps(local)
-        return product([values for values, _ in axes]), excess
+        axes, excess = self._values(local)
+        return product(axes), excess
+
+    def excess(self, local: Tensor) -> Tensor:
+        """City-block distance from the box; see :meth:`LevelSet.excess`."""
+        total = torch.zeros_like(local[:, 0])
+        for place, count, even in self._places(local):
+            total = total + (place.abs() - box(count, even)).clamp_min(0)
+        return self.step * total
+
+    def _places(self, local: Tensor) -> list[tuple[Tensor, int, bool]]:
+        """For each axis: places (n,) in steps, how many bumps there are, whether they are even."""
+        step, along, across = self._box()
+        *places, last = (local @ self._frame()).unbind(1)
+        lengthwise = [(place / step, along, False) for place in places]
+        return [*lengthwise, ((last - self.offset) / step, across, True)]
+
+    def _values(self, local: Tensor) -> tuple[list[Tensor], Tensor]:
+        found = [clamped_values(*place) for place in self._places(local)]
+        excess = torch.stack([far for _, far in found]).sum(0)
+        return [values for values, _ in found], self.step * excess
 
     def _bumps(self, local: Tensor) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
-        step, along, across = self._box()
-        folded = local @ self._frame()
-        axes, excess = [], torch.zeros_like(local[:, 0])
-        for dim in range(self.ndim - 1):
-            values, slopes, far = clamped_bumps(folded[:, dim] / step, along, even=False)
-            axes.append((values, slopes))
-            excess = excess + step * far
-        values, slopes, far = clamped_bumps((folded[:, -1] - self.offset) / step, across, even=True)
-        axes.append((values, slopes))
-        return axes, excess + step * far
+        found = [clamped_bumps(*place) for place in self._places(local)]
+        excess = torch.stack([far for *_, far in found]).sum(0)
+        return [(values, slopes) for values, slopes, _ in found], self.step * excess
 
     def level(self, local: Tensor) -> tuple[Tensor, Tensor]:
         """In two dimensions the products need not be made; see :meth:`LevelSet.level`."""
         if self.ndim != 2:
             return super().level(local)
-        ((left, _), (right, _)), excess = self._bumps(local)
+        (left, right), excess = self._values(local)
         return ((left @ self.weights.view(left.shape[1], -1)) * right).sum(1), excess
 
     def slopes(self, local: Tensor) -> tuple[Tensor, Tensor, Tensor]:

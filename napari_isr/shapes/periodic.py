@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import torch
@@ -160,22 +161,34 @@ class Periodic(Shape):
 
     def _folded(self, grid: EvidenceGrid) -> tuple[Tensor, Tensor]:
         """Sums (tiles, BINS, BINS) and which cell (tiles, 2) stands for all of each tile."""
-        place, near = self._place(grid.points)
-        lattice_place = place @ self.frequency.T
-        cell = lattice_place.floor()
-        inner = ((lattice_place - cell) * BINS).long().clamp_max(BINS - 1)
-        rows, columns = (
-            (torch.arange(n, device=place.device) * TILES) // n for n in grid.values.shape
-        )
-        tile = (rows[:, None] * TILES + columns).flatten()
-        index = (tile * BINS + inner[:, 0]) * BINS + inner[:, 1]
-        values = grid.values.flatten()
-        if self.options.perspective:
+        values = grid.values
+        first, second, near = self._lattice_places(grid)
+        if near is not None:
             values = values * (near > CLOSE)
-        total = values.new_zeros(TILES**2 * BINS**2).index_add_(0, index, values)
-        count = torch.bincount(tile, minlength=TILES**2).clamp_min(1)
-        sums = values.new_zeros(TILES**2, 2).index_add_(0, tile, cell)
-        return total.view(-1, BINS, BINS), (sums / count[:, None]).round()
+        rows, columns = ((torch.arange(n, device=values.device) * TILES) // n for n in values.shape)
+        tile = rows[:, None] * TILES + columns
+        index, middles = tile, []
+        for place in (first, second):
+            cell = place.floor()
+            bins = ((place - cell) * BINS).to(torch.int32).clamp_max_(BINS - 1)
+            index = index * BINS + bins
+            middles.append(_tile_means(cell))
+        total = values.new_zeros(TILES**2 * BINS**2)
+        total.index_add_(0, index.flatten(), values.flatten())
+        return total.view(-1, BINS, BINS), torch.stack(middles, dim=1).round()
+
+    def _lattice_places(self, grid: EvidenceGrid) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Both lattice coordinates (n1, n2) of all cells, and how near the plane is there."""
+        if self.options.perspective:
+            place, near = self._place(grid.points)
+            first, second = (place @ self.frequency.T).T.unflatten(1, grid.values.shape)
+            return first, second, near.view_as(grid.values)
+        rows, columns = (
+            (axis - middle) / self.scale
+            for axis, middle in zip(grid.axes, self.anchor[-2:], strict=True)
+        )
+        first, second = (row * rows[:, None] + column * columns for row, column in self.frequency)
+        return first, second, None
 
     def _shown(self, lattice_place: Tensor) -> Tensor:
         """Shape coordinates (n, d) of lattice coordinates (n, 2)."""
@@ -260,6 +273,14 @@ class Periodic(Shape):
             found["horizon"] = horizon.tolist()
             found["origin"] = frame.to_pixels(exact.anchor[None])[0].tolist()
         return found
+
+
+def _tile_means(values: Tensor) -> Tensor:
+    """Mean of each tile (TILES ** 2,) of an image; 0 where a tile has no cells."""
+    ends = [[-(-n * i // TILES) for i in range(TILES + 1)] for n in values.shape]
+    strips = [values[a:b] for a, b in pairwise(ends[0])]
+    means = [part[:, a:b].mean() for part in strips for a, b in pairwise(ends[1])]
+    return torch.stack(means).nan_to_num()
 
 
 def _bins(count: int, like: Tensor) -> Tensor:

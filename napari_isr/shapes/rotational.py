@@ -13,7 +13,15 @@ from napari_isr.evidence import EvidenceGrid
 from napari_isr.frame import Frame
 from napari_isr.shapes.base import ShapeOptions
 from napari_isr.shapes.ellipsoid import best_ellipsoid
-from napari_isr.shapes.folded import clamped_bumps, fourier, polar, product
+from napari_isr.shapes.folded import (
+    box,
+    clamped_bumps,
+    clamped_values,
+    columns,
+    fourier,
+    polar,
+    product,
+)
 from napari_isr.shapes.levelset import LevelSet
 from napari_isr.shapes.places import (
     OrderOptions,
@@ -31,6 +39,7 @@ LONGEST = 1.7  # the scale is such that the object's longest half axis is not lo
 RINGS = 24
 FINEST = 10  # periods in a full turn that are resolved at least
 HEIGHTS = 7  # bumps along the axis of rotation in 3-D
+RISE = 2 * REACH / (HEIGHTS - 3)  # distance of these, in units of the scale
 
 
 class RotationalOptions(OrderOptions):
@@ -89,6 +98,27 @@ class Rotational(LevelSet):
         """Products (n, m) and excess (n,); see :meth:`LevelSet.features`."""
         return self._polar(local - self.centre)[:2]
 
+    def level(self, local: Tensor) -> tuple[Tensor, Tensor]:
+        """In two dimensions the products need not be made; see :meth:`LevelSet.level`."""
+        if self.ndim != 2:
+            return super().level(local)
+        distance, angle = polar(local - self.centre)
+        rings, excess = clamped_values(distance / self.step, self.rings, even=True)
+        alone, joint = self.weights[: self.rings], self.weights[self.rings :]
+        around = fourier(angle, self.orders)[:, 1:]
+        swing = ((rings[:, 2:] @ joint.view(self.rings - 2, -1)) * around).sum(1)
+        return rings @ alone + swing, self.step * excess
+
+    def excess(self, local: Tensor) -> Tensor:
+        """Distance from the box; see :meth:`LevelSet.excess`."""
+        offset = local - self.centre
+        distance = offset[:, -2:].norm(dim=1)
+        excess: Tensor = (distance - self.step * box(self.rings, even=True)).clamp_min(0)
+        if self.ndim == 3:
+            reach = RISE * box(HEIGHTS, even=False)
+            excess = excess + (offset[:, 0].abs() - reach).clamp_min(0)
+        return excess
+
     def _polar(self, offset: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
         count = self.rings
         step = self.step
@@ -97,9 +127,8 @@ class Rotational(LevelSet):
         around = fourier(angle, self.orders)
         basis, excess = self._join(rings, around), step * excess
         if self.ndim == 3:
-            rise = 2 * REACH / (HEIGHTS - 3)
-            height, _, far = clamped_bumps(offset[:, 0] / rise, HEIGHTS, even=False)
-            basis, excess = product([height, basis]), excess + rise * far
+            height, far = clamped_values(offset[:, 0] / RISE, HEIGHTS, even=False)
+            basis, excess = product([height, basis]), excess + RISE * far
         return basis, excess, (distance, rings, slopes / step, around)
 
     @staticmethod
@@ -108,7 +137,7 @@ class Rotational(LevelSet):
 
         The angle means nothing at the centre.
         """
-        return torch.cat([rings, product([rings[:, 2:], around[:, 1:]])], dim=1)
+        return columns([rings, product([rings[:, 2:], around[:, 1:]])])
 
     def slopes(self, local: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Closed form; see :meth:`LevelSet.slopes`."""
@@ -119,16 +148,13 @@ class Rotational(LevelSet):
         if self.ndim != 2:
             return basis, excess, -self.point_slopes(local)
         orders, count = self.orders, len(self.orders)
-        turned = torch.cat(
-            [around[:, :1], -around[:, count + 1 :] * orders, around[:, 1 : count + 1] * orders],
-            dim=1,
-        )
+        turned = columns([-around[:, count + 1 :] * orders, around[:, 1 : count + 1] * orders])
         alone, joint = self.weights[: rings.shape[1]], self.weights[rings.shape[1] :]
         weights = joint.view(-1, 2 * count)
         outward = slopes @ alone + ((slopes[:, 2:] @ weights) * around[:, 1:]).sum(1)
         outward = outward - (excess > 0).to(excess)
         safe = distance.clamp_min(torch.finfo(distance.dtype).tiny ** 0.5)
-        sideways = ((rings[:, 2:] @ weights) * turned[:, 1:]).sum(1) / safe
+        sideways = ((rings[:, 2:] @ weights) * turned).sum(1) / safe
         row, column = (offset / safe[:, None]).unbind(1)
         by_row, by_column = outward * row + sideways * column, outward * column - sideways * row
         pose = -self.sharpness * torch.stack([by_row, by_column], dim=1)
@@ -141,6 +167,7 @@ class Rotational(LevelSet):
     def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
         """Start from the best centre, and from the best order if none is given."""
         fixed = None if self.options.centre is None else self.anchor
+        ellipsoid = best_ellipsoid(grid)
         order, centre, size = best_order(
             in_plane(grid),
             orders_of(self.options.order),
@@ -148,8 +175,8 @@ class Rotational(LevelSet):
             REACH,
             RINGS,
             fixed=None if fixed is None else fixed[-2:],
+            ellipsoid=ellipsoid if self.ndim == 2 else None,
         )
-        ellipsoid = best_ellipsoid(grid)
         if self.ndim == 3:
             centre = torch.cat([ellipsoid.centre[:1], centre]) if fixed is None else fixed
         longest = torch.linalg.eigvalsh(ellipsoid.radii)[-1]

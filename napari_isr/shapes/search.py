@@ -226,17 +226,24 @@ def best_order(
     reach: float,
     rings: int,
     fixed: Tensor | None = None,
+    ellipsoid: Ellipsoid | None = None,
 ) -> tuple[int, Tensor, Tensor]:
     """Order, centre (2,) and object radius of the rotational symmetry that explains the most.
 
     Among orders that explain nearly the same the highest one is taken, for it says the most.
     """
-    ellipsoid = best_ellipsoid(grid)
+    ellipsoid = best_ellipsoid(grid) if ellipsoid is None else ellipsoid
+    known: dict[int, tuple[Tensor, Tensor]] = {}  # the first centres are the same for all orders
     found = []
     for order in orders:
 
         def rate(level: EvidenceGrid, centres: Tensor, size: Tensor, order: int = order) -> Tensor:
-            tables = polar_table(level, centres, reach * size, sectors_for(order), rings)
+            sectors = sectors_for(order)
+            if sectors in known and torch.equal(known[sectors][0], centres):
+                return score(folded_tables(known[sectors][1], order))
+            tables = polar_table(level, centres, reach * size, sectors, rings)
+            if level is not grid:
+                known.setdefault(sectors, (centres, tables))
             return score(folded_tables(tables, order))
 
         centres, size = best_centres(grid, rate, fixed=fixed, ellipsoid=ellipsoid)

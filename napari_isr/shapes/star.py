@@ -12,7 +12,7 @@ from napari_isr.evidence import EvidenceGrid
 from napari_isr.frame import Frame
 from napari_isr.shapes.base import Shape, ShapeOptions, Stage
 from napari_isr.shapes.ellipsoid import directions
-from napari_isr.shapes.folded import fourier, fourier_slope, polar, ridge
+from napari_isr.shapes.folded import columns, fourier, fourier_slope, polar, ridge
 from napari_isr.shapes.places import (
     CentreOptions,
     in_double,
@@ -60,6 +60,7 @@ class Star(Shape):
     Options: ClassVar[type[ShapeOptions]] = StarOptions
     options: StarOptions
     stages = (Stage(12, 5), Stage(40, 6))
+    warm_stages = stages[-1:]
     budget = 4096
     start_cells = 8192
     centre: Tensor
@@ -135,17 +136,17 @@ class Star(Shape):
             radius, rate = self._radius(basis @ self.radius)
             rate = self.sharpness * rate
             slope = rate * slope
-            columns = [rate[:, None] * basis]
+            parts = [rate[:, None] * basis]
             if "turn" in self._parameters:
-                columns.insert(0, -slope[:, None])
+                parts.insert(0, -slope[:, None])
             if "centre" in self._parameters:
                 safe = distance.clamp_min(torch.finfo(distance.dtype).tiny ** 0.5)
                 row, column = (offset / safe[:, None]).unbind(1)
                 slope = slope / safe
                 by_row = self.sharpness * row - slope * column
                 by_column = self.sharpness * column + slope * row
-                columns.insert(0, self._by_centre(torch.stack([by_row, by_column], dim=1)))
-            return self.sharpness * (radius - distance), torch.cat(columns, dim=1)
+                parts.insert(0, self._by_centre(torch.stack([by_row, by_column], dim=1)))
+            return self.sharpness * (radius - distance), columns(parts)
 
     def _by_centre(self, gradient: Tensor) -> Tensor:
         """Derivatives (n, d) by the parameter ``centre`` from those by the centre itself."""
