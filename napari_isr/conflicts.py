@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +50,12 @@ class Conflict:
 
 
 def find_conflict(
-    strokes: Strokes, label: int, shape: str, parameters: Mapping[str, Any] | None = None
+    strokes: Strokes,
+    label: int,
+    shape: str,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    centre: Sequence[float] | None = None,
 ) -> Conflict | None:
     """Find background strokes that no object of a shape can avoid.
 
@@ -70,6 +75,8 @@ def find_conflict(
         Name of the shape, ``"convex"`` or ``"star+mirror"``.
     parameters : mapping, optional
         Centre, axis, order or lattice in pixels, as :meth:`Shape.readable` gives them.
+    centre : sequence of float, optional
+        Centre of a star in pixels, if the user holds it fixed; default: the best of many.
 
     Returns
     -------
@@ -78,13 +85,16 @@ def find_conflict(
     inside, outside = strokes.of(label), strokes.of(BACKGROUND)
     if not len(inside) or not len(outside):
         return None
+    known = {**(parameters or {}), "shape": strokes.shape}
+    if centre is not None:
+        known["fixed_centre"] = centre
     hit = np.zeros(len(outside), dtype=bool)
     reasons = []
     for part in shape.split("+"):
         test, reason = _TESTS.get(part, (None, ""))
         if test is None:
             continue
-        found = test(inside, outside, {**(parameters or {}), "shape": strokes.shape})
+        found = test(inside, outside, known)
         if found.any():
             reasons.append(reason)
         hit |= found

@@ -76,6 +76,16 @@ def test_a_star_finds_a_centre_from_which_all_is_seen():
     assert find_conflict(strokes_of(arms, wall), 2, "star") is not None
 
 
+def test_a_star_with_a_given_centre_is_judged_from_there():
+    inside = [(20, c) for c in range(5, 35)]
+    strokes = strokes_of(inside, [(10, 20)])
+    assert find_conflict(strokes, 2, "star") is None
+    assert find_conflict(strokes, 2, "star", centre=(20, 10)) is None
+    conflict = find_conflict(strokes, 2, "star", centre=(5, 20))
+    assert conflict is not None
+    assert conflict.pixels.tolist() == [[10, 20]]
+
+
 def test_sums_have_the_conflicts_of_their_parts():
     inside, bad, _, parameters = CASES["mirror"]
     assert find_conflict(strokes_of(inside, [bad]), 2, "star+mirror", parameters) is not None
