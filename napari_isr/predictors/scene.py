@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Protocol
 
@@ -17,8 +19,27 @@ __all__ = ["Scene"]
 MAP_CELLS = 25_600  # of the maps that convolutions see, whatever the size of the image
 
 
+SMOOTH = ("rgb", "spatial")
+
+
+class FeatureBlock(Protocol):
+    """Features of one kind."""
+
+    @property
+    def name(self) -> str:
+        """What they are."""
+
+    @property
+    def width(self) -> int:
+        """Number of features of one pixel."""
+
+
 class FeatureSource(Protocol):
     """Features, evaluated at points."""
+
+    @property
+    def blocks(self) -> Sequence[FeatureBlock]:
+        """The kinds of features, in their order."""
 
     @property
     def width(self) -> int:
@@ -70,6 +91,24 @@ class Scene:
         ]
         columns = self.at(grid_points(axes)).T
         maps: Tensor = columns.unflatten(1, self.map_sizes).contiguous()
+        return maps
+
+    @cached_property
+    def smooth(self) -> Tensor:
+        """Which features (width,) are colours and places: what a predictor may follow slowly."""
+        blocks = self.features.blocks
+        kinds = [block.name in SMOOTH for block in blocks for _ in range(block.width)]
+        return torch.tensor(kinds, device=self.device)
+
+    def gather(self, points: npt.NDArray[np.floating], values: Tensor) -> Tensor:
+        """Sums (c, n1, ..., nd) over the points in each cell of values (n, c) at the points."""
+        scale = np.array(self.map_sizes) / np.array(self.frame.shape)
+        cells = np.floor((np.asarray(points) + 0.5) * scale).astype(np.int64)
+        cells = np.clip(cells, 0, np.array(self.map_sizes) - 1)
+        index = torch.from_numpy(np.ravel_multi_index(tuple(cells.T), self.map_sizes))
+        sums = values.new_zeros(math.prod(self.map_sizes), values.shape[1])
+        sums.index_add_(0, index.to(values.device), values)
+        maps: Tensor = sums.T.unflatten(1, self.map_sizes)
         return maps
 
     def read(self, maps: Tensor, points: npt.NDArray[np.floating]) -> Tensor:
