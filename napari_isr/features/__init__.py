@@ -38,7 +38,9 @@ _NAMES = ("rgb", "spatial", "semantic", NEARNESS)
 class FeatureBlock(Protocol):
     """Features of one kind."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What they are."""
 
     @property
     def width(self) -> int:

@@ -57,8 +57,8 @@ class InvertedBottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, inputs, h, w) to (n, outputs, h / stride, w / stride)."""
-        y: Tensor = x if self.expand is None else F.relu6(self.expand(x))
-        y = self.project(F.relu6(self.depthwise(y)))
+        y: Tensor = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
+        y = self.project(F.relu6(self.depthwise(y), inplace=True))
         return x + y if self.residual else y
 
 
@@ -97,6 +97,7 @@ class Lite0(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self._load(weights)
         self.eval().requires_grad_(False)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def _load(self, weights: Mapping[str, Tensor]) -> None:
         fold(self.stem, weights, "_conv_stem", "_bn0")
@@ -116,7 +117,9 @@ class Lite0(nn.Module):
         image : (n, 3, h, w) tensor
             RGB in [0, 1]; h and w are multiples of 32.
         """
-        x = F.relu6(self.stem((image * 255 - 127) / 128))
+        # Channels last takes half the time.
+        image = image.contiguous(memory_format=torch.channels_last)
+        x = F.relu6(self.stem((image * 255 - 127) / 128), inplace=True)
         maps = []
         for i, block in enumerate(self.blocks):
             x = block(x)

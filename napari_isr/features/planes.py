@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
+from napari_isr.features.colour import to_rgb
 from napari_isr.features.image import SourceImage
 from napari_isr.frame import Frame
 
@@ -67,17 +68,8 @@ class Planes:
         return resized[0].permute(1, 2, 0).numpy()
 
     def rgb(self, index: Sequence[int] = ()) -> Array:
-        """Red, green and blue (h, w, 3) in [0, 1] of a plane at working size.
-
-        A grey plane is repeated; of two channels the third is the mean; of more than three the
-        first three are taken.
-        """
-        pixels = self.pixels(index)
-        if pixels.shape[2] == 1:
-            pixels = np.repeat(pixels, 3, axis=2)
-        elif pixels.shape[2] == 2:
-            pixels = np.concatenate([pixels, pixels.mean(axis=2, keepdims=True)], axis=2)
-        return np.ascontiguousarray(np.clip(pixels[..., :3], 0, 1))
+        """Red, green and blue (h, w, 3) in [0, 1] of a plane at working size; see `to_rgb`."""
+        return to_rgb(self.pixels(index))
 
     def spread(self, count: int) -> list[tuple[int, ...]]:
         """At most ``count`` planes, evenly spread over all."""

@@ -1,0 +1,110 @@
+"""Features that need a whole plane at once: maps, made when asked for, and read at points."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_isr.features.cache import FeatureCache, content_key
+from napari_isr.features.planes import Planes, bilinear, rescaled
+from napari_isr.features.reduction import Reduction
+from napari_isr.frame import grid_points
+
+__all__ = ["MapBlock"]
+
+Array = npt.NDArray[np.float32]
+BASIS_PLANES = 4  # from which the components of a stack are found
+
+
+class MapBlock(ABC):
+    """Channels at one or several strides of a plane's working size, brought to a few components.
+
+    In a stack each plane of the last two axes is looked at for itself, when a point in it is asked
+    for; the components come from four planes, and are the same for all.
+
+    Parameters
+    ----------
+    planes : Planes
+        The image at working size; both sides are multiples of the largest stride.
+    cache : FeatureCache
+        Keeps the maps.
+    """
+
+    name: ClassVar[str]
+    width: ClassVar[int]
+    """Number of features of one pixel."""
+    strides: tuple[int, ...]
+    """Pixels of the working size per cell of each stage, the finest first."""
+
+    def __init__(self, planes: Planes, cache: FeatureCache) -> None:
+        self.planes, self.cache = planes, cache
+        self._keys: dict[tuple[int, ...], str] = {}
+        self._reduction: Reduction | None = None
+
+    @property
+    @abstractmethod
+    def source(self) -> str:
+        """What the features come from, in words."""
+
+    @property
+    @abstractmethod
+    def version(self) -> tuple[object, ...]:
+        """What a map depends on beside the pixels; maps kept under another one are not used."""
+
+    @abstractmethod
+    def stages(self, pixels: Array) -> list[Array]:
+        """Maps (h / stride, w / stride, c) of a plane (h, w, channels), one for each stride."""
+
+    def pixels(self, plane: tuple[int, ...]) -> Array:
+        """What the stages are computed from: (h, w, channels) at working size."""
+        return self.planes.rgb(plane)
+
+    def at(self, points: npt.NDArray[np.floating]) -> Array:
+        """Features (n, width) at pixel coordinates (n, d), between the map's cells linearly."""
+        features = np.empty((len(points), self.width), np.float32)
+        for plane, chosen, where in self.planes.split(points):
+            features[chosen] = bilinear(self.map(plane), rescaled(where, 1 / self.strides[0]))
+        return features
+
+    def map(self, plane: tuple[int, ...] = ()) -> Array:
+        """Features (h, w, width) of a plane at the finest stride of the working size."""
+        # The key is kept, for to read the plane and to hash it takes longer than to read points.
+        if plane not in self._keys:
+            parts = (*self.version, self.width, *self._basis, self.pixels(plane))
+            self._keys[plane] = content_key(self.name, *parts)
+
+        def compute() -> dict[str, Array]:
+            return {"map": self._reduced(plane)}
+
+        return np.asarray(self.cache.get(self._keys[plane], compute)["map"], np.float32)
+
+    @cached_property
+    def _basis(self) -> tuple[Array, ...]:
+        """The planes that the components of a stack come from."""
+        if not self.planes.leading:
+            return ()
+        return tuple(self.pixels(plane) for plane in self.planes.spread(BASIS_PLANES))
+
+    def _reduced(self, plane: tuple[int, ...]) -> Array:
+        channels, widths = self._joined(self.pixels(plane))
+        if self._reduction is None:
+            samples = [self._joined(pixels)[0] for pixels in self._basis] or [channels]
+            sample = np.concatenate([s.reshape(-1, s.shape[2]) for s in samples])
+            self._reduction = Reduction(sample, self.width, widths)
+        return self._reduction(channels)
+
+    def _joined(self, pixels: Array) -> tuple[Array, list[int]]:
+        """All channels (h, w, c) on the grid of the finest stage, and how many each stage has."""
+        stages = self.stages(pixels)
+        height, width = stages[0].shape[:2]
+        cells = grid_points([np.arange(float(height)), np.arange(float(width))])
+        fine = [
+            bilinear(stage, rescaled(cells, self.strides[0] / stride))
+            for stage, stride in zip(stages[1:], self.strides[1:], strict=True)
+        ]
+        joined = np.concatenate([stages[0].reshape(height * width, -1), *fine], axis=1)
+        return joined.reshape(height, width, -1), [stage.shape[2] for stage in stages]
