@@ -18,7 +18,8 @@ from napari_isr.predictors import Predictor, Scene
 __all__ = ["Unaries"]
 
 CHUNK = 16_384  # pixels between two yields: a few milliseconds
-TRUST = 2.0  # how much the predictor's log-odds count beside the nearness to the strokes
+TRUST = 2.5  # how much the predictor's log-odds count at most, beside the nearness to the strokes
+AGREED = 0.5  # correlation of the two from which on the predictor is fully trusted
 
 
 class Unaries:
@@ -26,7 +27,9 @@ class Unaries:
 
     The predictor says what a pixel looks like, the nearness which strokes it belongs to; their
     log-odds add up: :math:`p \propto n \, q^{a}` with the predictor's probability ``q`` and the
-    trust ``a``.
+    trust ``a``. Strokes cannot tell how far a predictor is right, for it was trained on them. But
+    where it is, it finds by its own means what is near the strokes: ``a`` grows with the
+    correlation of ``q`` and ``n`` over the image.
 
     Parameters
     ----------
@@ -46,17 +49,38 @@ class Unaries:
 
     def at(self, points: npt.NDArray[np.floating]) -> Tensor:
         """Probabilities (n, classes) at pixel coordinates (n, d)."""
+        return self._added(*self._parts(points))
+
+    def _parts(self, points: npt.NDArray[np.floating]) -> tuple[Tensor, Tensor | None]:
+        """Log-probabilities (n, classes) by the predictor, and by nearness up to a constant."""
         learned = self.predictor.log_probabilities(self.scene, points)
         if self.nearness is None:
+            return learned, None
+        return learned, torch.from_numpy(self.nearness.at(points)).to(learned)
+
+    def _added(self, learned: Tensor, near: Tensor | None) -> Tensor:
+        """Probabilities of log-probabilities."""
+        if near is None:
             return learned.exp()
-        near = torch.from_numpy(self.nearness.at(points)).to(learned)
-        return torch.softmax(TRUST * learned + near, dim=1)
+        return torch.softmax(self.trust * learned + near, dim=1)
+
+    @cached_property
+    def trust(self) -> float:
+        """How much the predictor's log-odds count, beside nearness."""
+        learned, near = self._at_base
+        if near is None:
+            return 1.0
+        return TRUST * min(1.0, max(0.0, correlation(learned.exp(), near.softmax(1)) / AGREED))
+
+    @cached_property
+    def _at_base(self) -> tuple[Tensor, Tensor | None]:
+        return self._parts(grid_points(base_axes(self.frame)))
 
     @cached_property
     def base(self) -> Tensor:
         """Probabilities (classes, n1, ..., nd) at few points all over the image."""
-        axes = base_axes(self.frame)
-        values: Tensor = self.at(grid_points(axes)).T.unflatten(1, [len(axis) for axis in axes])
+        sizes = [len(axis) for axis in base_axes(self.frame)]
+        values: Tensor = self._added(*self._at_base).T.unflatten(1, sizes)
         return values
 
     def evidence(self, index: int) -> SampledEvidence:
@@ -78,3 +102,13 @@ class Unaries:
             values[:, start : start + rows] = part.cpu().numpy().T.reshape(classes, -1, *sizes[1:])
             yield None
         yield values
+
+
+def correlation(first: Tensor, second: Tensor) -> float:
+    """Correlation of two tables of probabilities (n, classes), over all classes together.
+
+    0 where one of them says the same everywhere.
+    """
+    first, second = first - first.mean(0), second - second.mean(0)
+    size = (first.square().sum() * second.square().sum()).sqrt()
+    return float((first * second).sum() / size) if float(size) > 0 else 0.0

@@ -16,10 +16,11 @@ from napari_isr.frame import Frame, grid_points
 __all__ = ["NEARNESS", "Nearness", "NearnessField"]
 
 NEARNESS = "nearness"
-CELLS = 8192  # of the graph, whatever the size of the image
+CELLS = 16_384  # of the graph, whatever the size of the image
 PROBES = 3  # pixels read along each axis of a cell
 WALK_FLOOR = 1e-6  # least probability of the random walk
 GEODESIC = 5.0  # log-odds of a cell that lies on a stroke
+BEYOND, LEFT = 4.0, 3.0  # odds of the background, per size of the drawing beyond it; at most
 FARTHEST = 3.0  # times as far as the two nearest classes together: more is not told apart
 
 Field = npt.NDArray[np.float64]
@@ -57,7 +58,9 @@ class Nearness:
     The log-odds of two measures add up: the probability that a random walker from a pixel meets
     the object's strokes first, and the ratio of the geodesic distances to the strokes of the
     classes. Both run along even parts of the image and are held up by edges. They need no
-    training, so that the strokes' own pixels leak into nothing.
+    training, so that the strokes' own pixels leak into nothing. Where both leave a gap between
+    the strokes, it must not let the object out: beyond the box around all strokes the odds of the
+    background grow, for people draw it around their object.
 
     In three dimensions and more only the distances are used: the walker's linear system is too
     large to follow a stroke.
@@ -121,7 +124,21 @@ class Nearness:
         if self.frame.ndim == 2:
             walk = np.maximum(self.graph.random_walk(seeds, count), WALK_FLOOR)
             values = values + np.log(walk)
+        values[:, 0] += self._beyond(points)
         return NearnessField(values.reshape(*self.sizes, count), self.frame)
+
+    def _beyond(self, points: npt.NDArray[np.integer]) -> Field:
+        """Log-odds (cells,) of the background for being outside the box around the strokes."""
+        spacing = np.array(self.frame.spacing)
+        low, high = points.min(0), points.max(0)
+        away = np.zeros(self.sizes)
+        for dim, (size, cells) in enumerate(zip(self.frame.shape, self.sizes, strict=True)):
+            x = (np.arange(cells) + 0.5) * size / cells - 0.5
+            outside = np.maximum(np.maximum(low[dim] - x, x - high[dim]), 0) * spacing[dim]
+            away += outside.reshape([-1 if d == dim else 1 for d in range(len(self.sizes))]) ** 2
+        side = np.linalg.norm((high - low + 1) * spacing) / np.sqrt(len(spacing))
+        odds: Field = np.minimum(BEYOND * np.sqrt(away.ravel()) / side, LEFT)
+        return odds
 
     def _seeds(
         self, points: npt.NDArray[np.integer], classes: npt.NDArray[np.integer], count: int
