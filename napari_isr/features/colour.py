@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["to_lab", "to_rgb"]
+__all__ = ["to_lab", "to_perceived", "to_rgb"]
 
 Array = npt.NDArray[np.float32]
 
@@ -30,3 +30,8 @@ def to_lab(rgb: Array) -> Array:
 
     lab: Array = np.asarray(rgb2lab(rgb), np.float32)
     return lab
+
+
+def to_perceived(values: Array) -> Array:
+    """Scaled channels (..., c) in units of L*a*b*: three as colours, others from 0 to 100."""
+    return to_lab(to_rgb(values)) if values.shape[-1] == 3 else values * np.float32(100)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 __all__ = ["Reduction"]
 
@@ -44,8 +45,10 @@ class Reduction:
         spread = np.maximum(sample.std(axis=0, dtype=np.float64), floor)
         scale = 1 / (spread * np.sqrt(np.repeat(sizes, sizes)))
         scaled = (sample - self.mean) * scale.astype(np.float32)
-        covariance = (scaled.T @ scaled).astype(np.float64) / len(scaled)
-        values, vectors = np.linalg.eigh(covariance)
+        # By torch, which keeps to the number of threads that it is told.
+        part = torch.from_numpy(scaled)
+        covariance = (part.T @ part).double() / len(scaled)
+        values, vectors = (a.numpy() for a in torch.linalg.eigh(covariance))
         values, vectors = values[::-1][:width], vectors[:, ::-1][:, :width]
         vectors = vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), range(len(values))])
         matrix = np.zeros((sample.shape[1], width), np.float32)
@@ -56,5 +59,6 @@ class Reduction:
 
     def __call__(self, maps: Array) -> Array:
         """Map (..., c) channels to (..., width) components."""
-        reduced: Array = (maps - self.mean) @ self.matrix
-        return reduced
+        flat = torch.from_numpy((maps - self.mean).reshape(-1, len(self.mean)))
+        reduced: Array = (flat @ torch.from_numpy(self.matrix)).numpy()
+        return reduced.reshape(*maps.shape[:-1], -1)

@@ -1,0 +1,111 @@
+"""How even, rough or streaked the surroundings of a pixel are, at several scales."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_isr.features.cache import FeatureCache
+from napari_isr.features.colour import to_perceived
+from napari_isr.features.image import SourceImage
+from napari_isr.features.maps import MapBlock
+from napari_isr.features.planes import Planes
+from napari_isr.features.reduction import Reduction
+from napari_isr.frame import Frame
+
+__all__ = ["Texture"]
+
+Array = npt.NDArray[np.float32]
+VERSION = 1  # of the computation: maps kept by another version are not used
+SIDE = 512  # of the square with as many pixels as a plane at working size
+LEVELS = 4  # of the pyramid, each at half the size of the one before
+COLOURS = 3  # channels that are looked at; more are brought to as many
+NEAR = 1.0  # scale of what is there, in pixels of a level
+AROUND = 1.5  # scale of what is around
+
+
+class Texture(MapBlock):
+    r"""Filters of scikit-image at four scales, brought to 12 components.
+
+    At each level of a pyramid and for each channel (L\*a\*b\* of an RGB image): the smoothed
+    value, its standard deviation around the pixel, the square roots of the eigenvalues of the
+    structure tensor (how much it varies across and along streaks), and the eigenvalues of the
+    Hessian (ridges, blobs). All are the same for a picture that is turned.
+
+    Parameters
+    ----------
+    image : SourceImage
+        The image.
+    frame : Frame
+        Its frame.
+    cache : FeatureCache
+        Keeps the maps.
+    """
+
+    name = "texture"
+    width = 12
+    source = "scikit-image filters"
+    version = (VERSION,)
+    strides = tuple(2**level for level in range(1, LEVELS + 1))
+
+    def __init__(self, image: SourceImage, frame: Frame, cache: FeatureCache) -> None:
+        super().__init__(Planes(image, frame, SIDE, enlarge=2, multiple=self.strides[-1]), cache)
+        self._channels: Reduction | None = None
+
+    def pixels(self, plane: tuple[int, ...]) -> Array:
+        """All channels; see :meth:`MapBlock.pixels`."""
+        return self.planes.pixels(plane)
+
+    def stages(self, pixels: Array) -> list[Array]:
+        """Filtered levels of a pyramid; see :meth:`MapBlock.stages`."""
+        colours = self._colours(pixels)
+        found = []
+        for _ in self.strides:
+            found.append(halved(filtered(colours)))
+            colours = halved(colours)
+        return found
+
+    def _colours(self, pixels: Array) -> Array:
+        channels = pixels.shape[2]
+        if channels <= COLOURS:
+            return to_perceived(pixels)
+        if self._channels is None:
+            sample = np.concatenate([p.reshape(-1, channels) for p in self._basis or (pixels,)])
+            self._channels = Reduction(sample, COLOURS)
+        return self._channels(pixels)
+
+
+def filtered(colours: Array) -> Array:
+    """Answers (h, w, 6 c) of the filters to channels (h, w, c)."""
+    # They take a moment to load.
+    from skimage.feature import (
+        hessian_matrix,
+        hessian_matrix_eigvals,
+        structure_tensor,
+        structure_tensor_eigenvalues,
+    )
+    from skimage.filters import gaussian
+
+    answers: list[Array] = []
+    for values in np.moveaxis(colours, 2, 0):
+        tensor = structure_tensor(values, AROUND, mode="nearest", order="rc")
+        hessian = hessian_matrix(
+            values, NEAR, mode="nearest", order="rc", use_gaussian_derivatives=False
+        )
+        centred = values - values.mean()
+        mean = gaussian(centred, AROUND)
+        variance = gaussian(centred**2, AROUND) - mean**2
+        answers += [
+            gaussian(values, NEAR),
+            np.sqrt(np.maximum(variance, 0)),
+            *np.sqrt(np.maximum(structure_tensor_eigenvalues(tensor), 0)),
+            *hessian_matrix_eigvals(hessian),
+        ]
+    return np.stack(answers, axis=2).astype(np.float32)
+
+
+def halved(maps: Array) -> Array:
+    """Means (h / 2, w / 2, c) of two by two cells of maps (h, w, c) of even sides."""
+    height, width, channels = maps.shape
+    means: Array = maps.reshape(height // 2, 2, width // 2, 2, channels).mean(axis=(1, 3))
+    return means
