@@ -92,53 +92,61 @@ def boundary_samples(evidence: Evidence, shape: Shape, budget: int) -> Samples:
     with torch.no_grad():
         logit = shape(coarse.points).view_as(coarse.values)
     near = _crossed(shape, coarse.points, logit.flatten(), _changes(logit), block * evidence.cell)
-    index = torch.ones_like(logit, dtype=torch.bool).nonzero()
-    cells = _Cells(index, coarse.points, coarse.values.flatten(), near)
-    kept, total = [], len(index)
+    cells = _Cells(coarse.points, coarse.values.flatten(), near)
+    index = near.view_as(logit).nonzero()
+    kept, total = [], near.numel()
     while block > 1:
-        crossed, room = int(cells.crossed.sum()), budget * TOLERATED - total
-        fitting = [r for r in SPLITS if r <= block and crossed * r**evidence.ndim <= room]
-        if not crossed or not fitting:
+        room = budget * TOLERATED - total
+        fitting = [r for r in SPLITS if r <= block and len(index) * r**evidence.ndim <= room]
+        if not len(index) or not fitting:
             break
         child = block // fitting[0]
-        more = crossed * fitting[0] ** evidence.ndim
-        kept.append(cells.samples(~cells.crossed))
-        cells = _split(cells, evidence, shape, block, child)
-        block, total = child, total + more
-    kept.append(cells.samples(torch.ones_like(cells.crossed)))
-    return sum(kept[1:], start=kept[0])
+        total += len(index) * fitting[0] ** evidence.ndim
+        kept.append(cells.chosen(~cells.crossed))
+        cells, index = _split(index, evidence, shape, block, child)
+        block = child
+    kept.append((cells.points, cells.values))
+    points, values = zip(*kept, strict=True)
+    return Samples.from_evidence(torch.cat(points), torch.cat(values))
 
 
 @dataclass(frozen=True)
 class _Cells:
-    """Cells of one size: block indices, centres, evidence, whether the boundary may cross them."""
+    """Cells of one size: centres, evidence, whether the boundary may cross them."""
 
-    index: Tensor
     points: Tensor
     values: Tensor
     crossed: Tensor
 
-    def samples(self, chosen: Tensor) -> Samples:
-        return Samples.from_evidence(self.points[chosen], self.values[chosen])
+    def chosen(self, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Centres and evidence of some."""
+        index = mask.nonzero()[:, 0]  # once for both: much quicker than by the mask
+        return self.points.index_select(0, index), self.values.index_select(0, index)
 
 
-def _split(cells: _Cells, evidence: Evidence, shape: Shape, block: int, child: int) -> _Cells:
-    """Children of the crossed cells."""
+def _split(
+    parents: Tensor, evidence: Evidence, shape: Shape, block: int, child: int
+) -> tuple[_Cells, Tensor]:
+    """Children of cells of the given indices (n, d), and indices of those that are crossed."""
     ratio, ndim = block // child, evidence.ndim
-    step = torch.arange(ratio, device=cells.index.device)
+    step = torch.arange(ratio, device=parents.device)
     offsets = torch.cartesian_prod(*[step] * ndim)
-    index = (cells.index[cells.crossed][:, None] * ratio + offsets).flatten(0, 1)
+    index = (parents[:, None] * ratio + offsets).flatten(0, 1)
+    ragged = any(n % block for n in evidence.sizes)
     stop = torch.tensor([-(-n // child) for n in evidence.sizes], device=index.device)
-    exists = (index < stop).all(1)
-    points, values = evidence.cells(child, torch.minimum(index, stop - 1))
+    points, values = evidence.cells(child, torch.minimum(index, stop - 1) if ragged else index)
     with torch.no_grad():
         logit = shape(points)
     # How the logit changes is seen within each parent.
     inner = logit.view(-1, *[ratio] * ndim)
-    changes = [inner.diff(dim=d + 1).abs().flatten(1).amax(1) for d in range(ndim)]
+    changes = [inner.diff(dim=d + 1).abs_().flatten(1).amax(1) for d in range(ndim)]
     reach = sum(changes[1:], start=changes[0]).repeat_interleave(len(offsets))
     crossed = _crossed(shape, points, logit, reach, child * evidence.cell)
-    return _Cells(index[exists], points[exists], values[exists], crossed[exists])
+    if ragged:  # some of the children lie beyond the end
+        exists = (index < stop).all(1)
+        index, points, values = index[exists], points[exists], values[exists]
+        crossed = crossed[exists]
+    return _Cells(points, values, crossed), index.index_select(0, crossed.nonzero()[:, 0])
 
 
 def _crossed(shape: Shape, points: Tensor, logit: Tensor, change: Tensor, side: float) -> Tensor:

@@ -139,10 +139,9 @@ def _normal_equations(
     slope = weight * inside * (1 - inside)
     # Far from the boundary the sigmoid is flat: those rows are zero and are left out.
     live = (slope > LIVE * slope.max()).nonzero()[:, 0]
-    _, jacobian = shape.logit_and_jacobian(samples.points[live])
-    if free is not None:
-        jacobian = jacobian[:, free]
-    rows = jacobian.T * slope[live]
+    _, jacobian = shape.logit_and_jacobian(samples.points.index_select(0, live))
+    rows = jacobian.T if free is None else jacobian.T.index_select(0, free)
+    rows = rows * slope[live]
     residual = (weight * (inside - samples.target))[live]
     return (rows @ rows.T).double(), (rows @ residual).double()
 

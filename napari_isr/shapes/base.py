@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -89,7 +90,7 @@ class Shape(nn.Module, ABC):
         self.explained: float | None = None  # by the last fit: part of the evidence for the object
         self.register_buffer("anchor", torch.zeros(ndim))
         self.register_buffer("scale", torch.tensor(0.5))
-        self.register_buffer("sharpness", torch.tensor(self.stages[-1].sharpness))
+        self.register_buffer("sharpness", torch.tensor(float(self.stages[-1].sharpness)))
 
     @abstractmethod
     def forward(self, points: Tensor) -> Tensor:
@@ -189,6 +190,21 @@ class Shape(nn.Module, ABC):
         for value in self.parameters():
             value.copy_(vector[start : start + value.numel()].view_as(value))
             start += value.numel()
+
+    def revised(self, state: dict[str, Tensor]) -> Self:
+        """A copy with other values, quick to make; for families without submodules.
+
+        Parameters
+        ----------
+        state : dict
+            Tensors for all parameters and buffers; they are shared with the copy.
+        """
+        fresh = copy.copy(self)
+        fresh._parameters = {
+            name: nn.Parameter(state[name], requires_grad=False) for name in self._parameters
+        }
+        fresh._buffers = {name: state[name] for name in self._buffers}
+        return fresh
 
     def extra_repr(self) -> str:
         """Show the options."""

@@ -13,12 +13,14 @@ from napari_isr.evidence import EvidenceGrid
 from napari_isr.frame import Frame
 from napari_isr.shapes.base import Shape, ShapeOptions, Stage
 from napari_isr.shapes.ellipsoid import Ellipsoid, best_ellipsoid, directions
+from napari_isr.shapes.exponentials import LOG2E, exp2_sum
 
 __all__ = ["Convex", "ConvexOptions"]
 
 DEFAULT_PIECES = {2: 16, 3: 48}
 BOUND_RADIUS = 4.0  # the image lies within radius 2, whatever its number of axes
 BOUND_SLOPE = 40.0
+LEANINGS = (0.7, 1.5)  # weight of the foreground for each start
 QUIET = -6.0  # hidden weights start near zero: the deep network starts as the shallow one
 
 
@@ -64,13 +66,15 @@ class Convex(Shape):
     options: ConvexOptions
     # Offsets first, then the normals too: free normals at a soft boundary let pieces collapse.
     stages = (
-        Stage(12, 6, simple=True),
-        Stage(25, 6, simple=True),
-        Stage(40, 6, simple=True),
-        Stage(40, 8),
-        Stage(60, 6),
-        Stage(100, 5),
+        Stage(12, 3, simple=True),
+        Stage(25, 4, simple=True),
+        Stage(25, 4),
+        Stage(50, 5),
+        Stage(100, 4),
+        Stage(160, 4),
     )
+    damping = 0.3
+    rivals = 2
 
     def __init__(self, ndim: int, options: ShapeOptions | None = None) -> None:
         super().__init__(ndim, options)
@@ -89,16 +93,19 @@ class Convex(Shape):
 
     def forward(self, points: Tensor) -> Tensor:
         """Logit at points; see :meth:`Shape.forward`."""
-        return -torch.logsumexp(self._exponents(points), dim=0)
+        _, total, largest = exp2_sum(self._exponents(points))
+        return (largest + total.log2()) / -LOG2E
 
     def _exponents(self, points: Tensor) -> Tensor:
-        """Exponents (pieces + 1, n); pieces first, for sums over the first axis are faster."""
+        """Exponents of 2 (pieces + 1, n); pieces first, for sums over the first axis are faster."""
         local = self.local(points).T
-        z = torch.addmm(-self.pieces[:, -1:], self.pieces[:, :-1], local)
+        pieces = self.pieces * (LOG2E * self.sharpness)
+        z = torch.addmm(-pieces[:, -1:], pieces[:, :-1], local)
         if len(self.hidden):
-            z = z + F.softplus(self.hidden[-1]) @ self._hidden(local)
-        bound = BOUND_SLOPE * (points.square().sum(1) / BOUND_RADIUS**2 - 1)
-        return torch.cat([self.sharpness * z, bound[None]])
+            lift = F.softplus(self.hidden[-1]) @ self._hidden(local)
+            z = z + lift * (LOG2E * self.sharpness)
+        bound = LOG2E * BOUND_SLOPE * (points.square().sum(1) / BOUND_RADIUS**2 - 1)
+        return torch.cat([z, bound[None]])
 
     def _hidden(self, local: Tensor) -> Tensor:
         activity = F.softplus(_affine(self.skip[0], local))
@@ -111,13 +118,10 @@ class Convex(Shape):
         if self.options.depth > 1:
             return super().logit_and_jacobian(points)
         with torch.no_grad():
-            exponents = self._exponents(points)
-            largest = exponents.amax(dim=0)
-            parts = (exponents - largest).exp_()  # once, for the logit and the shares
-            total = parts.sum(dim=0)
-            logit = -(largest + total.log())
+            parts, total, largest = exp2_sum(self._exponents(points))
+            logit = (largest + total.log2()) / -LOG2E
             share = parts[:-1] * (-self.sharpness / total)
-            rows = [share * y for y in self.local(points).T]
+            rows = [share * y for y in self.local(points).T.contiguous()]
             return logit, torch.stack([*rows, -share], dim=1).flatten(0, 1).T
 
     def lipschitz(self) -> float | None:
@@ -134,8 +138,12 @@ class Convex(Shape):
         return torch.arange(self.ndim, last, self.ndim + 1, device=self.anchor.device)
 
     def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
-        """Start from the ellipsoid that explains the most evidence."""
-        return [self._from_ellipsoid(best_ellipsoid(grid))]
+        """Start from the ellipsoids that explain the most evidence.
+
+        A cautious one and one that reaches across gaps: which of the two leads to the better set
+        is known only after a stage of the fit.
+        """
+        return [self._from_ellipsoid(best_ellipsoid(_leaning(grid, w))) for w in LEANINGS]
 
     @torch.no_grad()
     def _from_ellipsoid(self, ellipsoid: Ellipsoid) -> dict[str, Tensor]:
@@ -155,6 +163,12 @@ class Convex(Shape):
     def readable(self, frame: Frame) -> dict[str, Any]:
         """Nothing to read: a convex set has no centre or axis of its own."""
         return {}
+
+
+def _leaning(grid: EvidenceGrid, weight: float) -> EvidenceGrid:
+    """The same evidence with the part for the object weighted."""
+    values = torch.where(grid.values > 0, weight * grid.values, grid.values)
+    return EvidenceGrid(values, grid.axes)
 
 
 def _affine(weights: Tensor, points: Tensor) -> Tensor:

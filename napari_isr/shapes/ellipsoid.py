@@ -65,7 +65,7 @@ def best_ellipsoid(grid: EvidenceGrid, rounds: int = 4) -> Ellipsoid:
     radii = torch.diag(sides / 2 * GROWTH)
     best = Ellipsoid(centre, radii, -math.inf)
     for _ in range(rounds):
-        distance = (torch.linalg.inv(radii) @ (points - centre).T).norm(dim=0)
+        distance = (torch.linalg.inv(radii) @ (points - centre).T).square_().sum(0).sqrt_()
         order = distance.argsort()
         value, last = evidence[order].cumsum(0).max(0)
         radius = distance[order[last]].clamp(0.3, 3.0)

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from napari_isr.shapes.exponentials import LOG2E
+
 __all__ = [
     "STEEPEST_SUM",
     "box",
@@ -24,6 +26,7 @@ __all__ = [
     "polar",
     "product",
     "ridge",
+    "weighted",
 ]
 
 VARIANCE = 0.36  # of the bumps; smaller ripples, larger makes neighbours hard to tell apart
@@ -37,6 +40,8 @@ def polar(offsets: Tensor) -> tuple[Tensor, Tensor]:
     Angles run from the last axis towards the one before it.
     """
     row, column = offsets[:, -2], offsets[:, -1]
+    if not torch.is_grad_enabled():
+        return torch.hypot(row, column), torch.atan2(row, column)
     # Only the angle jumps at the centre; its derivative there is set to 0, not NaN.
     at_centre = (row == 0) & (column == 0)
     column = torch.where(at_centre, torch.ones_like(column), column)
@@ -75,6 +80,11 @@ def bumps(position: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """
     values, offset = _gaussians(position, count)
     return values, offset * values * (-1 / VARIANCE)
+
+
+def weighted(basis: Tensor, weights: Tensor, other: Tensor) -> Tensor:
+    """``sum_ij basis[:, i] weights[i, j] other[:, j]`` (n,), without the products of the two."""
+    return ((weights.T @ basis.T) * other.T).sum(0)
 
 
 def clamped_bumps(position: Tensor, count: int, even: bool) -> tuple[Tensor, Tensor, Tensor]:
@@ -135,8 +145,9 @@ def _once(values: Tensor) -> Tensor:
 def _gaussians(position: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Bumps (n, count) at whole numbers, and how far each is (n, count)."""
     centres = torch.arange(count, device=position.device, dtype=position.dtype)
-    offset = (position - centres[:, None]).T
-    return torch.exp(offset.square() * (-0.5 / VARIANCE)) * HEIGHT, offset
+    offset = position - centres[:, None]
+    values = torch.exp2(offset.square() * (-0.5 * LOG2E / VARIANCE)) * HEIGHT
+    return values.T, offset.T
 
 
 def columns(parts: Sequence[Tensor]) -> Tensor:

@@ -114,14 +114,14 @@ class LevelSet(Shape):
         state = {name: value.clone() for name, value in self.state_dict().items()}
         state.update(changed)
         state["sharpness"] = torch.full_like(self.sharpness, self.stages[0].sharpness)
-        fresh = type(self)(self.ndim, self.options).to(grid.values)
-        fresh.load_state_dict(state)
+        fresh = self.revised(state)
         basis, excess = fresh.features(fresh.local(grid.points))
-        near = excess == 0
+        near = (excess == 0).nonzero()[:, 0]
+        basis = basis.T.index_select(1, near).T
         values = grid.values.flatten()[near]
         density = (values / values.abs().max().clamp_min(1e-30)) if len(values) else values
         penalty = torch.full_like(self.weights, ROUGHNESS * max(len(values), 1))
-        state["weights"] = SLOPE * (ridge(basis[near], density - FAR, penalty) + FAR * fresh.flat())
+        state["weights"] = SLOPE * (ridge(basis, density - FAR, penalty) + FAR * fresh.flat())
         return state
 
     def flat(self) -> Tensor:

@@ -13,7 +13,7 @@ from napari_isr.evidence import EvidenceGrid
 from napari_isr.frame import Frame
 from napari_isr.shapes.base import ShapeOptions
 from napari_isr.shapes.ellipsoid import best_ellipsoid
-from napari_isr.shapes.folded import box, clamped_bumps, clamped_values, product
+from napari_isr.shapes.folded import box, clamped_bumps, clamped_values, product, weighted
 from napari_isr.shapes.levelset import LevelSet
 from napari_isr.shapes.places import (
     AxisOptions,
@@ -132,7 +132,7 @@ class Mirror(LevelSet):
         if self.ndim != 2:
             return super().level(local)
         (left, right), excess = self._values(local)
-        return ((left @ self.weights.view(left.shape[1], -1)) * right).sum(1), excess
+        return weighted(left, self.weights.view(left.shape[1], -1), right), excess
 
     def slopes(self, local: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Closed form; see :meth:`LevelSet.slopes`."""
@@ -146,8 +146,8 @@ class Mirror(LevelSet):
         u, v = (local @ self._frame()).unbind(1)
         (left, left_slope), (right, right_slope) = axes
         weights = self.weights.view(along, across)
-        by_u = (left_slope * (right @ weights.T)).sum(1) / step
-        by_v = ((left @ weights) * right_slope).sum(1) / step
+        by_u = weighted(left_slope, weights, right) / step
+        by_v = weighted(left, weights, right_slope) / step
         half_u, half_v = step * (along - 3) / 2, step * (across - 2)
         distance = v - self.offset
         by_u = by_u - torch.where(u.abs() > half_u, u.sign(), torch.zeros_like(u))

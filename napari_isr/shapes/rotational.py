@@ -21,6 +21,7 @@ from napari_isr.shapes.folded import (
     fourier,
     polar,
     product,
+    weighted,
 )
 from napari_isr.shapes.levelset import LevelSet
 from napari_isr.shapes.places import (
@@ -106,7 +107,7 @@ class Rotational(LevelSet):
         rings, excess = clamped_values(distance / self.step, self.rings, even=True)
         alone, joint = self.weights[: self.rings], self.weights[self.rings :]
         around = fourier(angle, self.orders)[:, 1:]
-        swing = ((rings[:, 2:] @ joint.view(self.rings - 2, -1)) * around).sum(1)
+        swing = weighted(rings[:, 2:], joint.view(self.rings - 2, -1), around)
         return rings @ alone + swing, self.step * excess
 
     def excess(self, local: Tensor) -> Tensor:
@@ -151,10 +152,10 @@ class Rotational(LevelSet):
         turned = columns([-around[:, count + 1 :] * orders, around[:, 1 : count + 1] * orders])
         alone, joint = self.weights[: rings.shape[1]], self.weights[rings.shape[1] :]
         weights = joint.view(-1, 2 * count)
-        outward = slopes @ alone + ((slopes[:, 2:] @ weights) * around[:, 1:]).sum(1)
+        outward = slopes @ alone + weighted(slopes[:, 2:], weights, around[:, 1:])
         outward = outward - (excess > 0).to(excess)
         safe = distance.clamp_min(torch.finfo(distance.dtype).tiny ** 0.5)
-        sideways = ((rings[:, 2:] @ weights) * turned).sum(1) / safe
+        sideways = weighted(rings[:, 2:], weights, turned) / safe
         row, column = (offset / safe[:, None]).unbind(1)
         by_row, by_column = outward * row + sideways * column, outward * column - sideways * row
         pose = -self.sharpness * torch.stack([by_row, by_column], dim=1)

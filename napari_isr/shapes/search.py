@@ -62,20 +62,23 @@ def polar_table(
     -------
     (m, sectors, rings) tensor
     """
-    offsets = grid.points[None] - centres[:, None]
-    radius = offsets.norm(dim=2)
-    ring = (radius * (rings / reach)).long()
+    # One coordinate at a time, and a last ring for all that is beyond: that is quicker.
+    offsets = [x - c[:, None] for x, c in zip(grid.points.T, centres.T, strict=True)]
+    squares = [offset.square() for offset in offsets]
+    radius = sum(squares[1:], start=squares[0]).sqrt_()
+    ring = (radius * (rings / reach)).clamp_max_(rings).int()
     if grid.ndim == 2:
-        angle = torch.atan2(offsets[..., 0], offsets[..., 1])
-        sector = (angle * (sectors / (2 * math.pi))).round().long() % sectors
+        angle = torch.atan2(*offsets)
+        sector = (angle * (sectors / (2 * math.pi))).round_().int().remainder_(sectors)
     else:
-        sector = (offsets @ directions(sectors, grid.ndim, like=centres).T).argmax(2)
-    table = torch.arange(len(centres), device=centres.device)[:, None]
-    index = (table * sectors + sector) * rings + ring
-    near = ring < rings
-    values = grid.values.flatten().expand_as(index)[near]
-    flat = values.new_zeros(len(centres) * sectors * rings).index_add_(0, index[near], values)
-    return flat.view(len(centres), sectors, rings)
+        sector = torch.stack(offsets, dim=2) @ directions(sectors, grid.ndim, like=centres).T
+        sector = sector.argmax(2).int()
+    table = torch.arange(len(centres), device=centres.device, dtype=torch.int32)[:, None]
+    index = (table * sectors + sector) * (rings + 1) + ring
+    values = grid.values.flatten().expand(len(centres), -1).flatten()
+    flat = values.new_zeros(len(centres) * sectors * (rings + 1))
+    flat.index_add_(0, index.flatten(), values)
+    return flat.view(len(centres), sectors, rings + 1)[..., :-1]
 
 
 def coarse_enough(grid: EvidenceGrid, size: Tensor) -> EvidenceGrid:
@@ -90,6 +93,7 @@ def best_centres(
     keep: int = 1,
     fixed: Tensor | None = None,
     ellipsoid: Ellipsoid | None = None,
+    candidates: int = GRID,
 ) -> tuple[Tensor, Tensor]:
     """Centres that a score likes best, on a grid about the object that is refined.
 
@@ -105,6 +109,8 @@ def best_centres(
         A centre given by the user: the only candidate.
     ellipsoid : Ellipsoid, optional
         Where the object is, if that is known already.
+    candidates : int, optional
+        How many are tried along each axis, in the plane.
 
     Returns
     -------
@@ -119,7 +125,7 @@ def best_centres(
         # As seen from there, the object reaches as far as its far side.
         return fixed[None], torch.maximum(size, (fixed - ellipsoid.centre).norm() / 2)
     grid = coarse_enough(grid, size)
-    step = torch.linspace(-1, 1, GRID if grid.ndim == 2 else 3).to(size)
+    step = torch.linspace(-1, 1, candidates if grid.ndim == 2 else 3).to(size)
     offsets = torch.cartesian_prod(*[step] * grid.ndim)
     centres, spread = ellipsoid.centre[None], ellipsoid.radii * 0.6
     for _ in range(ROUNDS):
@@ -128,7 +134,7 @@ def best_centres(
         # Between equals (noise aside) the middle is the safer one.
         values = values - 1e-3 * values.abs().max() * offsets.norm(dim=1)
         centres = centres[values.argsort(descending=True)[:keep]]
-        spread = spread / (GRID - 1)
+        spread = spread / (len(step) - 1)
     return centres, size
 
 

@@ -25,6 +25,7 @@ from napari_isr.shapes.search import best_centres, polar_table
 __all__ = ["REACH", "RINGS", "Star", "StarOptions", "best_rings", "spherical"]
 
 SECTORS, RINGS = 48, 36
+TRIED = 7  # centres along each axis whose best rings are compared
 CANDIDATES = 4  # centres whose stars are compared in full
 REACH = 3.0  # radius of the outermost ring, in radii of the object
 SMALLEST = 0.1  # first radius where nothing is for the object
@@ -59,8 +60,9 @@ class Star(Shape):
     promise = "the straight line from the centre to any point of the object stays in the object"
     Options: ClassVar[type[ShapeOptions]] = StarOptions
     options: StarOptions
-    stages = (Stage(12, 5), Stage(40, 6))
-    warm_stages = stages[-1:]
+    stages = (Stage(12, 3), Stage(40, 4), Stage(100, 3))
+    warm_stages = (Stage(40, 3), Stage(100, 3))
+    damping = 0.3  # with less, few loud strokes make spikes elsewhere
     budget = 4096
     start_cells = 8192
     centre: Tensor
@@ -104,7 +106,7 @@ class Star(Shape):
         offset = self.local(points) - self._middle()
         if self.ndim == 2:
             distance, angle = polar(offset)
-            exponent = self._circle(angle)[0] @ self.radius
+            exponent = self._series(angle) @ self.radius
         else:
             distance, direction = spherical(offset)
             exponent = self._sphere(direction) @ self.radius
@@ -114,6 +116,10 @@ class Star(Shape):
         """Radius in local units, and its derivative by the exponent."""
         free = 1 / ((-exponent).exp() + self.scale / LARGEST)
         return LEAST + free, free * (1 - free * (self.scale / LARGEST))
+
+    def _series(self, angle: Tensor) -> Tensor:
+        """Functions of the angle (n, m)."""
+        return fourier(angle, self.orders)
 
     def _circle(self, angle: Tensor) -> tuple[Tensor, Tensor]:
         """Functions of the angle (n, m), and the slope (n,) of their weighted sum."""
@@ -154,7 +160,9 @@ class Star(Shape):
 
     def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
         """Start from the centre whose best radii, one for each sector, explain the most."""
-        centres, size = best_centres(grid, self._score, keep=CANDIDATES, fixed=self._fixed())
+        centres, size = best_centres(
+            grid, self._score, keep=CANDIDATES, fixed=self._fixed(), candidates=TRIED
+        )
         tables = self._table(grid, centres, size)
         return [self._start(c, size, table) for c, table in zip(centres, tables, strict=True)]
 
@@ -179,12 +187,11 @@ class Star(Shape):
         state = {name: value.clone() for name, value in self.state_dict().items()}
         state.update(changed, anchor=centre, scale=size, centre=torch.zeros_like(centre))
         state["sharpness"] = torch.full_like(self.sharpness, self.stages[0].sharpness)
-        fresh = type(self)(self.ndim, self.options).to(centre)
-        fresh.load_state_dict(state)
+        fresh = self.revised(state)
         sector = directions(len(table), self.ndim, like=centre)
         if self.ndim == 2:  # its first coordinate is the cosine
             angle = torch.atan2(sector[:, 1], sector[:, 0])
-            basis, frequency = fresh._circle(angle)[0], fresh._frequencies()
+            basis, frequency = fresh._series(angle), fresh._frequencies()
         else:
             basis, frequency = fresh._sphere(sector), torch.full_like(self.radius, 2.0)
         target = best_rings(table)[1].log()

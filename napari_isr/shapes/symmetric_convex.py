@@ -15,6 +15,8 @@ from napari_isr.evidence import EvidenceGrid
 from napari_isr.frame import Frame
 from napari_isr.shapes.base import Shape, ShapeOptions, Stage
 from napari_isr.shapes.ellipsoid import best_ellipsoid, directions
+from napari_isr.shapes.exponentials import LOG2E, exp2_sum
+from napari_isr.shapes.folded import columns
 from napari_isr.shapes.mirror import axis_frame
 from napari_isr.shapes.places import (
     AxisOptions,
@@ -69,42 +71,52 @@ class ConvexOrbit(Shape):
     def orbit(self) -> tuple[Tensor, Tensor]:
         """Matrices (g, d, d) of the group, and what is added to each's exponents (g,)."""
 
-    def _exponents(self, offset: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Exponents (n, g, pieces), the bound's (n,) and images (n, g, d) of points."""
+    def _exponents(self, offset: Tensor) -> Tensor:
+        """Exponents of 2 (g * pieces + 1, n): those of the images of each piece, and the bound's.
+
+        The pieces are moved, not the points: there are fewer of them.
+        """
         matrices, weight = self.orbit()
-        images = torch.einsum("gij,nj->ngi", matrices, offset)
-        z = images @ self.pieces[:, :-1].T - self.pieces[:, -1]
+        normals = self.pieces[:, :-1] @ matrices
+        steepness = LOG2E * self.sharpness
+        level = weight[:, None] * LOG2E - steepness * self.pieces[:, -1]
+        z = torch.addmm(level.reshape(-1, 1), steepness * normals.flatten(0, 1), offset.T)
         square = (offset * self.scale).square().sum(1)
-        bound = BOUND_SLOPE * (square / BOUND_RADIUS**2 - 1)
-        return self.sharpness * z + weight[:, None], bound, images
+        bound = LOG2E * BOUND_SLOPE * (square / BOUND_RADIUS**2 - 1)
+        return torch.cat([z, bound[None]])
 
     def forward(self, points: Tensor) -> Tensor:
         """Logit at points; see :meth:`Shape.forward`."""
-        exponents, bound, _ = self._exponents(self.local(points) - self.centre)
-        return -torch.logaddexp(exponents.flatten(1).logsumexp(1), bound)
+        _, total, largest = exp2_sum(self._exponents(self.local(points) - self.centre))
+        return (largest + total.log2()) / -LOG2E
 
     def logit_and_jacobian(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Closed form: shares of the terms times their derivatives."""
         with torch.no_grad():
             offset = self.local(points) - self.centre
-            exponents, bound, images = self._exponents(offset)
-            logit = -torch.logaddexp(exponents.flatten(1).logsumexp(1), bound)
-            share = -self.sharpness * (exponents + logit[:, None, None]).exp()
-            by_normals = torch.einsum("ngk,ngd->nkd", share, images)
-            by_pieces = torch.cat([by_normals, -share.sum(1)[:, :, None]], dim=2).flatten(1)
-            # How the logit changes with each image of the point.
-            pull = share @ self.pieces[:, :-1]
-            return logit, torch.cat([*self._pose_slopes(offset, pull, logit, bound), by_pieces], 1)
+            parts, total, largest = exp2_sum(self._exponents(offset))
+            logit = (largest + total.log2()) / -LOG2E
+            matrices, _ = self.orbit()
+            share = (parts[:-1] * (-self.sharpness / total)).unflatten(0, (len(matrices), -1))
+            images = (matrices @ offset.T)[:, None]  # (g, 1, d, n)
+            by_normals = (share[:, :, None] * images).sum(0)
+            by_pieces = torch.cat([by_normals, -share.sum(0)[:, None]], dim=1).flatten(0, 1)
+            # How the logit changes with each image of the point, and by the bound.
+            pull = self.pieces[:, :-1].T @ share
+            bound = parts[-1] / total
+            return logit, columns([*self._pose_slopes(offset, pull, bound), by_pieces.T])
 
-    def _pose_slopes(
-        self, offset: Tensor, pull: Tensor, logit: Tensor, bound: Tensor
-    ) -> list[Tensor]:
-        """Derivatives (n, q) by the parameters of the centre and the axis."""
+    def _pose_slopes(self, offset: Tensor, pull: Tensor, bound: Tensor) -> list[Tensor]:
+        """Derivatives (n, q) by the parameters of the centre and the axis.
+
+        ``pull`` (g, d, n) is how the logit changes with each image of the point, ``bound`` (n,)
+        the share of the bound in it.
+        """
         if "centre" not in self._parameters:
             return []
-        by_offset = torch.einsum("ngi,gij->nj", pull, self.orbit()[0])
+        by_offset = (self.orbit()[0].mT @ pull).sum(0).T
         steep = 2 * BOUND_SLOPE * self.scale.square() / BOUND_RADIUS**2
-        by_offset = by_offset - (bound + logit).exp()[:, None] * steep * offset
+        by_offset = by_offset - bound[:, None] * steep * offset
         return [-by_offset]
 
     def simple_parameters(self) -> Tensor | None:
@@ -180,21 +192,20 @@ class ConvexMirror(ConvexOrbit):
         matrices = torch.stack([eye, eye - 2 * torch.outer(normal, normal)])
         return matrices, torch.zeros_like(matrices[:, 0, 0])
 
-    def _pose_slopes(
-        self, offset: Tensor, pull: Tensor, logit: Tensor, bound: Tensor
-    ) -> list[Tensor]:
-        columns = super()._pose_slopes(offset, pull, logit, bound)
-        if not columns:
-            return columns
+    def _pose_slopes(self, offset: Tensor, pull: Tensor, bound: Tensor) -> list[Tensor]:
+        found = super()._pose_slopes(offset, pull, bound)
+        if not found:
+            return found
         # The reflection of y moves by -2 (dn n.y + n dn.y) with the normal.
         normal = self._normal()
         across = offset @ normal
-        by_normal = -2 * (pull[:, 1] * across[:, None] + (pull[:, 1] @ normal)[:, None] * offset)
+        pulled = pull[1].T
+        by_normal = -2 * (pulled * across[:, None] + (pulled @ normal)[:, None] * offset)
         if self.ndim == 2:
             along = torch.cat([-self.turn.sin(), -self.turn.cos()])
-            return [*columns, (by_normal @ along)[:, None]]
+            return [*found, (by_normal @ along)[:, None]]
         tangent = by_normal - (by_normal @ normal)[:, None] * normal
-        return [*columns, tangent / self.turn.norm()]
+        return [*found, tangent / self.turn.norm()]
 
     def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
         """Start from balls about several axes."""

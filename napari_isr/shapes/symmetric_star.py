@@ -82,6 +82,10 @@ class StarMirror(Star):
         axis = torch.cat([self.turn.sin(), self.turn.cos()])
         return axis * (axis @ self.centre)
 
+    def _series(self, angle: Tensor) -> Tensor:
+        phase = self.orders[:, None] * (angle - self.turn)
+        return torch.cat([torch.ones_like(angle)[None], phase.cos()]).T
+
     def _circle(self, angle: Tensor) -> tuple[Tensor, Tensor]:
         basis = fourier(angle - self.turn, self.orders)
         weights = torch.cat([self.radius, torch.zeros_like(self.radius[1:])])
