@@ -115,6 +115,7 @@ def segment(
     spacing: Sequence[float] = (),
     device: str = "auto",
     seed: int = 0,
+    **options: Any,
 ) -> Result:
     """Segment objects from a few strokes.
 
@@ -134,6 +135,8 @@ def segment(
         Distance of pixel centres along each axis. Default: 1 each.
     seed : int, optional
         Two calls with one seed on one machine give the same result.
+    **options
+        ``unaries``, ``weights``, ``dino``, ``download`` and ``cache`` of :class:`Segmenter`.
 
     Returns
     -------
@@ -155,6 +158,7 @@ def segment(
         mode=mode,
         device=device,
         seed=seed,
+        **options,
     )
     for _ in segmenter.run(strokes, shape):
         pass

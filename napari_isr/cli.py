@@ -51,22 +51,40 @@ def segment(
         list[str] | None,
         typer.Option(help="Shape of all objects, or of one: 3=none. May be given again"),
     ] = None,
-    mode: Annotated[str, typer.Option(help="auto or sequential")] = "auto",
-    predictor: Annotated[str, typer.Option(help="auto or fcn")] = "auto",
-    features: Annotated[str, typer.Option(help="auto, or of rgb,spatial")] = "auto",
+    mode: Annotated[str, typer.Option(help="auto, sequential or joint")] = "auto",
+    predictor: Annotated[str, typer.Option(help="auto, linear, fcn, cnn or unet")] = "auto",
+    features: Annotated[
+        str, typer.Option(help="auto, or of rgb,spatial,texture,semantic,dino,nearness")
+    ] = "auto",
+    unaries: Annotated[
+        Path | None, typer.Option(help="Probability or mask image, instead of a predictor")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights file of the semantic features")
+    ] = None,
+    dino: Annotated[Path | None, typer.Option(help="Weights file of the dino features")] = None,
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch the weights of the dino features if need be")
+    ] = False,
+    cache: Annotated[bool, typer.Option(help="Keep computed features for the next time")] = True,
     axes: Axes = None,
     spacing: Spacing = "",
     device: Device = "auto",
     seed: Seed = 0,
     scale: Scale = "1",
     report: Report = None,
+    uncertainty: Annotated[
+        Path | None, typer.Option(help="Write the uncertainty (entropy in bits) as .tif or .npy")
+    ] = None,
 ) -> None:
     """Segment objects from a few strokes."""
-    check_outputs(output, report)
+    check_outputs(output, report, uncertainty)
     shapes, factors = parse_shapes(shape or []), parse_numbers("--scale", scale)
     use_some_cores()
     from napari_isr.api import segment as run
-    from napari_isr.reading import read_array, read_scribbles
+    from napari_isr.features import FeatureCache
+    from napari_isr.features.cache import default_folder
+    from napari_isr.reading import read_array, read_probability, read_scribbles
     from napari_isr.segmenter import shapes_by_label
     from napari_isr.shapes.registry import ShapeSpec
     from napari_isr.strokes import Strokes
@@ -87,8 +105,19 @@ def segment(
         spacing=parse_numbers("--spacing", spacing),
         device=device,
         seed=seed,
+        unaries=None if unaries is None else read_probability(unaries),
+        weights=weights,
+        dino=dino,
+        download=download,
+        cache=FeatureCache(default_folder() if cache else None),
     )
     write_result(result, output, factors, report)
+    if uncertainty is not None:
+        from napari_isr.export import write_values
+
+        write_values(uncertainty, result.uncertainty)
+    if result.next_stroke is not None:
+        typer.echo(result.next_stroke.sentence)
 
 
 @app.command()
@@ -162,11 +191,13 @@ def info() -> None:
         typer.echo(f"{title}: {', '.join(names)}")
 
 
-def check_outputs(output: Path, report: Path | None) -> None:
+def check_outputs(output: Path, report: Path | None, values: Path | None = None) -> None:
     """Raise an InputError if a target cannot be written, before any work is done."""
-    from napari_isr.export import check_label_target
+    from napari_isr.export import check_label_target, check_value_target
 
     check_label_target(output)
+    if values is not None:
+        check_value_target(values)
     if report is not None:
         check_target(report)
 

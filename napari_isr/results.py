@@ -19,6 +19,7 @@ from napari_isr.conflicts import Conflict
 from napari_isr.connectivity import Connections, PathBetween, connections_of, repair_mask
 from napari_isr.errors import InputError
 from napari_isr.frame import Frame
+from napari_isr.guidance import NextStroke, next_stroke, uncertainty
 from napari_isr.rendering import ShapeLogit, contours_of, contours_on_grid, mask_on_grid
 from napari_isr.shapes.base import Shape
 
@@ -63,6 +64,8 @@ class ObjectResult:
         Wall time of each stage: ``features, predictor, projection, render``.
     conflict : Conflict or None
         Strokes that no object of this shape can honour.
+    drawn : (m, d) array of int or None
+        Pixels with strokes.
     """
 
     label: int
@@ -73,6 +76,7 @@ class ObjectResult:
     objective: float | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     conflict: Conflict | None = None
+    drawn: npt.NDArray[np.int64] | None = None
 
     @cached_property
     def _logit(self) -> Callable[[Points], Points]:
@@ -229,6 +233,16 @@ class ObjectResult:
         return iou(self.mask, self.probability > 0.5)
 
     @property
+    def uncertainty(self) -> npt.NDArray[np.float32]:
+        """Binary entropy of :attr:`probability` in bits, from 0 to 1."""
+        return uncertainty(self.probability)
+
+    @cached_property
+    def next_stroke(self) -> NextStroke | None:
+        """Where one more stroke would tell most; None where all is clear."""
+        return next_stroke(self.label, self.probability, self.mask, self.drawn)
+
+    @property
     def area(self) -> float:
         """Area or volume of the mask in units of the spacing."""
         return float(np.count_nonzero(self.mask) * np.prod(self.frame.spacing))
@@ -244,6 +258,7 @@ class ObjectResult:
             "iou_predictor": self.iou_predictor,
             "certificate": self.certificate.to_dict(),
             "conflict": self.conflict.to_dict() if self.conflict is not None else None,
+            "next_stroke": self.next_stroke.to_dict() if self.next_stroke is not None else None,
         }
 
     @classmethod
@@ -283,6 +298,20 @@ class Result:
                 f"for example result.objects[{min(self.objects, default=2)}].{name}"
             )
         return getattr(next(iter(self.objects.values())), name)
+
+    @property
+    def uncertainty(self) -> npt.NDArray[np.float32]:
+        """Largest :attr:`ObjectResult.uncertainty` of all objects, from 0 to 1."""
+        maps = [item.uncertainty for item in self.objects.values()]
+        found: npt.NDArray[np.float32] = np.maximum.reduce(maps)
+        return found
+
+    @property
+    def next_stroke(self) -> NextStroke | None:
+        """Where one more stroke would tell most, of all objects; None where all is clear."""
+        found = [item.next_stroke for item in self.objects.values()]
+        places = [place for place in found if place is not None]
+        return max(places, key=lambda place: place.score, default=None)
 
     def labels(self, scale: float | Sequence[float] = 1) -> npt.NDArray[np.uint16]:
         """One label image of all objects; where they overlap, the higher label is on top.

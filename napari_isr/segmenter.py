@@ -2,46 +2,49 @@
 
 from __future__ import annotations
 
-import math
-import time
+import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from napari_isr.clock import Clock
 from napari_isr.conflicts import Conflict, find_conflict
 from napari_isr.device import resolve_device
 from napari_isr.errors import InputError, nearest
 from napari_isr.evidence import base_axes
-from napari_isr.features import Features, SourceImage, parse_features
+from napari_isr.features import FeatureCache, Features, SourceImage, parse_features
 from napari_isr.features.nearness import NEARNESS, Nearness
+from napari_isr.fitting.joint import (
+    TURNS,
+    coupling_points,
+    coupling_weight,
+    shape_targets,
+)
 from napari_isr.fitting.projection import project_shape
-from napari_isr.fitting.sampling import Samples
 from napari_isr.frame import Frame
 from napari_isr.predictors import Predictor, Scene, make_predictor, parse_predictor
+from napari_isr.predictors.given import Given, check_given
 from napari_isr.rendering import ShapeLogit, contours_of, contours_on_grid
 from napari_isr.results import ObjectResult, Result
 from napari_isr.shapes.base import Shape
 from napari_isr.shapes.registry import ShapeSpec
+from napari_isr.stroke_samples import dishonoured, stroke_samples
 from napari_isr.strokes import BACKGROUND, Strokes
 from napari_isr.unaries import Unaries
 
 __all__ = ["MODES", "Segmenter", "Update", "parse_mode", "shapes_by_label"]
 
-T = TypeVar("T")
-MODES = ("auto", "sequential")
+MODES = ("auto", "sequential", "joint")
+AUTO_MODE = "sequential"
 DEFAULT_SHAPE = "convex"
-STROKE_SAMPLE = 200  # stroke pixels of each class that a shape sees
 LIVE_CELLS = 72  # of the grid that finds an outline while the user draws
-QUICK_LOOK = 2000  # stroke pixels that are looked at first, to see whether any is not honoured
 LOUDER = 20.0  # times, if strokes that the shape could honour are not honoured
-STROKE_WEIGHT = 50.0  # pixels that one stroke pixel counts for
-_TRAINED, _PROJECTING = 0.4, 0.3  # shares of the progress: training, projection, the rest pixels
-_PROJECTED = _TRAINED + _PROJECTING
+# Ends of the stages on the progress of a run; what is left is for the pixels.
+STAGES = {"sequential": (0.4, 0.7, 0.7), "joint": (0.2, 0.4, 0.8)}
 Contours = list[npt.NDArray[np.float64]]
 
 
@@ -79,7 +82,7 @@ def parse_mode(mode: str) -> str:
     """
     if mode not in MODES:
         raise InputError(f"unknown mode '{mode}': {nearest(str(mode), MODES)}")
-    return "sequential" if mode == "auto" else mode
+    return AUTO_MODE if mode == "auto" else mode
 
 
 class Segmenter:
@@ -97,6 +100,15 @@ class Segmenter:
         What to use; ``"auto"`` is the default by measurement.
     seed : int, optional
         Two runs with one seed on one machine give the same result.
+    unaries : array, optional
+        Unaries from elsewhere instead of a predictor's; see
+        :func:`napari_isr.predictors.given.check_given`.
+    weights, dino : path, optional
+        Weights files of the semantic and the dino features. Default: the installed ones.
+    download : bool, optional
+        Fetch the weights of the dino features if there is no file; nothing else is ever fetched.
+    cache : FeatureCache, optional
+        Keeps features of this and other images. Default: those of this image, in memory.
 
     Raises
     ------
@@ -115,14 +127,21 @@ class Segmenter:
         mode: str = "auto",
         device: str = "auto",
         seed: int = 0,
+        unaries: Any = None,
+        weights: str | os.PathLike[str] | None = None,
+        dino: str | os.PathLike[str] | None = None,
+        download: bool = False,
+        cache: FeatureCache | None = None,
     ) -> None:
         self.source = SourceImage(image, ndim)
         self.frame = Frame(self.source.shape, tuple(spacing))
         self.mode = parse_mode(mode)
         self.predictor_name = parse_predictor(predictor)
         self.features_name = parse_features(features, ndim)
+        self.unaries = None if unaries is None else check_given(unaries, self.frame)
         self.device = resolve_device(device)
-        self.seed = int(seed)
+        self.seed, self.cache = int(seed), cache
+        self._weights: dict[str, Any] = {"weights": weights, "dino": dino, "download": download}
         self.result = Result({}, str(self.device), self.seed)
         self._scene: Scene | None = None
         self._nearness: Nearness | None = None
@@ -163,91 +182,174 @@ class Segmenter:
         strokes.check(self.frame.shape)
         specs = shapes_by_label(shapes, strokes.objects)
         self._clock = Clock()
+        trained, projected, refined = STAGES[self.mode]
         yield Update("features", 0.0)
-        unaries = yield from self._train(strokes)
-        for index, label in enumerate(specs, start=1):
-            outline = self._predictor_outline(unaries, index)
-            yield Update("predictor", _TRAINED, label, predictor_contours=outline)
-        objectives = yield from self._project(unaries, strokes, specs)
-        yield from self._render(unaries, specs, objectives)
+        unaries = yield from self._train(strokes, trained)
+        yield from self._predictor_outlines(unaries, specs, trained)
+        objectives = yield from self._project(unaries, strokes, specs, (trained, projected))
+        if self.mode == "joint" and objectives:
+            span = projected, refined
+            unaries = yield from self._refine(unaries, strokes, specs, objectives, span)
+        yield from self._render(unaries, strokes, specs, objectives)
 
-    def _train(self, strokes: Strokes) -> Generator[Update, None, Unaries]:
+    def _train(self, strokes: Strokes, end: float) -> Generator[Update, None, Unaries]:
         """Fit the predictor to the strokes."""
         classes = (BACKGROUND, *strokes.objects)
         with self._clock.measure("features"):
             scene, nearness = self._look()
-            points, labels = strokes.sample(self.seed)
+            points, targets = self._lessons(strokes)
         if self._predictor is None or self._predictor[0] != classes:
-            fresh = make_predictor(self.predictor_name, scene.width, len(classes), self.seed)
-            self._predictor = (classes, fresh.to(self.device))
-        predictor = self._predictor[1]
-        index = torch.from_numpy(np.searchsorted(classes, labels)).to(self.device)
-        targets = torch.nn.functional.one_hot(index, len(classes)).float()
-        training = predictor.fit(scene, points.astype(np.float64), targets, targets.sum(1))
+            self._predictor = (classes, self._fresh_predictor(scene, classes).to(self.device))
+        training = self._predictor[1].fit(scene, points, targets, targets.sum(1))
         for progress in self._clock.steps("predictor", training):
-            yield Update("predictor", _TRAINED * progress)
+            yield Update("predictor", end * progress)
         with self._clock.measure("predictor"):
             every = np.searchsorted(classes, strokes.labels)
             field = nearness.field(strokes.points, every, len(classes)) if nearness else None
-        return Unaries(scene, predictor, field)
+        return Unaries(scene, self._predictor[1], field)
+
+    def _fresh_predictor(self, scene: Scene, classes: tuple[int, ...]) -> Predictor:
+        if self.unaries is not None:
+            return Given.read(self.unaries, classes[1:], self.frame.ndim)
+        return make_predictor(self.predictor_name, scene.width, len(classes), self.seed)
 
     def _look(self) -> tuple[Scene, Nearness | None]:
         """What is seen of the image; made once."""
         if self._scene is None:
-            features = Features(self.source, self.frame, self.features_name, device=self.device)
+            features = Features(
+                self.source,
+                self.frame,
+                self.features_name if self.unaries is None else NEARNESS,  # of no blocks
+                cache=self.cache,
+                device=self.device,
+                **self._weights,
+            )
             self._scene = Scene(features, self.frame, self.device)
-            near = NEARNESS in self.features_name
+            near = self.unaries is None and NEARNESS in self.features_name
             self._nearness = Nearness(self.source, self.frame) if near else None
         return self._scene, self._nearness
 
-    def _predictor_outline(self, unaries: Unaries, index: int) -> Contours | None:
-        if self.frame.ndim != 2:
-            return None
-        with self._clock.measure("predictor"):
-            values = unaries.base[index].cpu().numpy() - 0.5
-            return contours_on_grid(values, base_axes(self.frame), self.frame)
+    def _lessons(self, strokes: Strokes) -> tuple[npt.NDArray[np.float64], torch.Tensor]:
+        """Stroke pixels (n, d) that the predictor is trained on, and their classes (n, classes)."""
+        points, labels = strokes.sample(self.seed)
+        index = np.searchsorted((BACKGROUND, *strokes.objects), labels)
+        classes = torch.from_numpy(index).to(self.device)
+        targets = torch.nn.functional.one_hot(classes, 1 + len(strokes.objects)).float()
+        return points.astype(np.float64), targets
+
+    def _predictor_outlines(
+        self, unaries: Unaries, specs: Mapping[int, ShapeSpec], progress: float
+    ) -> Iterator[Update]:
+        """Outlines of what the predictor says."""
+        for index, label in enumerate(specs, start=1):
+            outline = None
+            if self.frame.ndim == 2:
+                with self._clock.measure("predictor"):
+                    values = unaries.base[index].cpu().numpy() - 0.5
+                    outline = contours_on_grid(values, base_axes(self.frame), self.frame)
+            yield Update("predictor", progress, label, predictor_contours=outline)
+
+    def _refine(
+        self,
+        unaries: Unaries,
+        strokes: Strokes,
+        specs: Mapping[int, ShapeSpec],
+        objectives: dict[int, float],
+        span: tuple[float, float],
+    ) -> Generator[Update, None, Unaries]:
+        """Predictor and shapes in turns, each fitted to the other; the sequential answer stands."""
+        points, targets = self._lessons(strokes)
+        for turn in range(1, TURNS + 1):
+            start, end = (span[0] + (span[1] - span[0]) * t / TURNS for t in (turn - 1, turn))
+            with self._clock.measure("predictor"):
+                where = coupling_points(self.frame, self.seed, turn)
+                told = shape_targets(self._inside(where, specs), unaries.at(where))
+                drawn = torch.full_like(targets[:, 0], 1 / len(targets))
+                weight = torch.full_like(told[:, 0], coupling_weight(turn) / len(told))
+            training = unaries.predictor.fit(
+                unaries.scene,
+                np.concatenate([points, where]),
+                torch.cat([targets, told]),
+                torch.cat([drawn, weight]),
+            )
+            for progress in self._clock.steps("predictor", training):
+                yield Update("predictor", start + (end - start) * 0.5 * progress)
+            unaries = Unaries(unaries.scene, unaries.predictor, unaries.nearness)
+            middle = (start + end) / 2
+            yield from self._predictor_outlines(unaries, specs, middle)
+            span_of_turn = middle, end
+            objectives |= yield from self._project(unaries, strokes, specs, span_of_turn)
+        return unaries
+
+    def _inside(
+        self, points: npt.NDArray[np.float64], specs: Mapping[int, ShapeSpec]
+    ) -> list[torch.Tensor | None]:
+        """Probability that points (n, d) lie in each object, by its shape."""
+        where = torch.from_numpy(self.frame.to_shape(points)).float().to(self.device)
+        with torch.no_grad():
+            shapes = [self._shapes[label][1] for label in specs]
+            return [None if shape is None else torch.sigmoid(shape(where)) for shape in shapes]
 
     def _project(
-        self, unaries: Unaries, strokes: Strokes, specs: Mapping[int, ShapeSpec]
+        self,
+        unaries: Unaries,
+        strokes: Strokes,
+        specs: Mapping[int, ShapeSpec],
+        span: tuple[float, float],
     ) -> Generator[Update, None, dict[int, float]]:
         """Fit every object's shape to its unaries; return the objectives."""
         objectives = {}
         self._conflicts = {}
-        for index, (label, spec) in enumerate(specs.items(), start=1):
+        for index, (label, spec) in enumerate(specs.items()):
             shape, warm = self._shape_for(label, spec)
             if shape is None:
                 continue
-            samples = stroke_samples(strokes, label, self.frame).to(self.device)
-            states = project_shape(shape, unaries.evidence(index), strokes=samples, warm=warm)
-            for state in self._clock.steps(f"projection {label}", states):
-                objectives[label] = state.objective
-                share = (index - 1 + 0.9 * state.progress) / len(specs)
-                yield Update("projection", _TRAINED + _PROJECTING * share, label)
-            progress = _TRAINED + _PROJECTING * (index - 0.1) / len(specs)
-            wrong = dishonoured(shape, strokes, label, self.frame)
-            if wrong is not None:
-                parameters = shape.readable(self.frame)
-                self._conflicts[label] = find_conflict(strokes, label, shape.name, parameters)
-                if self._conflicts[label] is None:
-                    louder = (samples + wrong.to(self.device)).scaled(LOUDER)
-                    states = project_shape(
-                        shape, unaries.evidence(index), strokes=louder, warm=True
-                    )
-                    for _ in self._clock.steps(f"projection {label}", states):
-                        yield Update("projection", progress, label)
+            start, end = (span[0] + (span[1] - span[0]) * (index + x) / len(specs) for x in (0, 1))
+            fit = self._fit_shape(unaries, strokes, index + 1, label, shape, warm)
+            for objectives[label], progress in fit:
+                yield Update("projection", start + 0.9 * progress * (end - start), label)
             self._fitted.add(label)
             if self.frame.ndim == 2:
                 with self._clock.measure(f"projection {label}"):
                     outline = contours_of(ShapeLogit(shape, self.frame), self.frame, LIVE_CELLS)
-                yield Update("projection", progress, label, contours=outline)
+                yield Update("projection", end, label, contours=outline)
         return objectives
+
+    def _fit_shape(
+        self,
+        unaries: Unaries,
+        strokes: Strokes,
+        index: int,
+        label: int,
+        shape: Shape,
+        warm: bool,
+    ) -> Iterator[tuple[float, float]]:
+        """Objective and progress of one object's fit, and of another where strokes are missed."""
+        name, evidence = f"projection {label}", unaries.evidence(index)
+        samples = stroke_samples(strokes, label, self.frame).to(self.device)
+        objective = float("nan")
+        states = project_shape(shape, evidence, strokes=samples, warm=warm)
+        for state in self._clock.steps(name, states):
+            objective = state.objective
+            yield objective, state.progress
+        wrong = dishonoured(shape, strokes, label, self.frame)
+        if wrong is None:
+            return
+        known, held = shape.readable(self.frame), getattr(shape.options, "centre", None)
+        conflict = find_conflict(strokes, label, shape.name, known, centre=held)
+        self._conflicts[label] = conflict
+        if conflict is None:
+            louder = (samples + wrong.to(self.device)).scaled(LOUDER)
+            states = project_shape(shape, evidence, strokes=louder, warm=True)
+            for _ in self._clock.steps(name, states):
+                yield objective, 1.0
 
     def _probabilities(self, unaries: Unaries) -> Generator[Update, None, npt.NDArray[np.float32]]:
         """Probabilities of all classes at every pixel."""
         for values in self._clock.steps("predictor", unaries.everywhere()):
             if values is not None:
                 return values
-            yield Update("render", _PROJECTED)
+            yield Update("render", STAGES[self.mode][-1])
         raise AssertionError("the probabilities never came")
 
     def _shape_for(self, label: int, spec: ShapeSpec) -> tuple[Shape | None, bool]:
@@ -259,9 +361,14 @@ class Segmenter:
         return self._shapes[label][1], label in self._fitted
 
     def _render(
-        self, unaries: Unaries, specs: Mapping[int, ShapeSpec], objectives: Mapping[int, float]
+        self,
+        unaries: Unaries,
+        strokes: Strokes,
+        specs: Mapping[int, ShapeSpec],
+        objectives: Mapping[int, float],
     ) -> Iterator[Update]:
         """Make the pixels and replace :attr:`result`."""
+        start = STAGES[self.mode][-1]
         probabilities = yield from self._probabilities(unaries)
         objects = {}
         for index, (label, spec) in enumerate(specs.items(), start=1):
@@ -273,10 +380,11 @@ class Segmenter:
                 probability=probabilities[index],
                 objective=objectives.get(label),
                 conflict=self._conflicts.get(label),
+                drawn=strokes.points,
             )
             for _ in self._clock.steps(f"render {label}", item.rendering()):
                 share = (index - 1) / len(specs)
-                yield Update("render", _PROJECTED + 0.99 * (1 - _PROJECTED) * share, label)
+                yield Update("render", start + 0.99 * (1 - start) * share, label)
             with self._clock.measure(f"render {label}"):
                 _ = item.certificate
             item.seconds.update(self._clock.of(label))
@@ -316,80 +424,3 @@ def shapes_by_label(
             f"{', '.join(map(str, labels))}: draw a stroke with that label or leave it out"
         )
     return {label: ShapeSpec.parse(shapes.get(label, DEFAULT_SHAPE)) for label in labels}
-
-
-def dishonoured(shape: Shape, strokes: Strokes, label: int, frame: Frame) -> Samples | None:
-    """Stroke pixels that a shape puts on the wrong side, as samples; None if there are none."""
-    use = (strokes.labels == label) | (strokes.labels == BACKGROUND)
-    points, labels = strokes.points[use].astype(np.float64), strokes.labels[use]
-    logit = ShapeLogit(shape, frame)
-    step = -(-len(points) // QUICK_LOOK)
-    if step > 1 and ((logit(points[::step]) > 0) == (labels[::step] == label)).all():
-        return None
-    wrong = (logit(points) > 0) != (labels == label)
-    if not wrong.any():
-        return None
-    weight = np.full(np.count_nonzero(wrong), STROKE_WEIGHT / math.prod(frame.shape))
-    return _samples(points[wrong], labels[wrong] == label, weight, frame)
-
-
-def stroke_samples(strokes: Strokes, label: int, frame: Frame) -> Samples:
-    """What the user's strokes say of one object, many times louder than single pixels.
-
-    Strokes of other objects say nothing: objects may overlap.
-    """
-    points, labels = strokes.sample(0, STROKE_SAMPLE)
-    use = (labels == label) | (labels == BACKGROUND)
-    points, labels = points[use], labels[use]
-    weight = np.full(len(labels), STROKE_WEIGHT / math.prod(frame.shape))
-    for k in (label, BACKGROUND):
-        drawn = labels == k
-        weight[drawn] *= np.count_nonzero(strokes.labels == k) / np.count_nonzero(drawn)
-    return _samples(points.astype(np.float64), labels == label, weight, frame)
-
-
-def _samples(
-    points: npt.NDArray[np.float64],
-    inside: npt.NDArray[np.bool_],
-    weight: npt.NDArray[np.float64],
-    frame: Frame,
-) -> Samples:
-    """Stroke pixels as samples."""
-    return Samples(
-        torch.from_numpy(frame.to_shape(points)).float(),
-        torch.from_numpy(inside.astype(np.float32)),
-        torch.from_numpy(weight.astype(np.float32)),
-    )
-
-
-class Clock:
-    """Wall seconds of named parts of a run."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def measure(self, name: str) -> Iterator[None]:
-        """Add the time of a block."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
-
-    def steps(self, name: str, steps: Iterator[T]) -> Iterator[T]:
-        """Add the time of an iterator's own work, not of what its consumer does between."""
-        while True:
-            with self.measure(name):
-                try:
-                    step = next(steps)
-                except StopIteration:
-                    return
-            yield step
-
-    def of(self, label: int) -> dict[str, float]:
-        """Seconds of each stage, as far as they concern one object."""
-        return {
-            stage: self.seconds.get(stage, 0.0) + self.seconds.get(f"{stage} {label}", 0.0)
-            for stage in ("features", "predictor", "projection", "render")
-        }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -25,6 +28,15 @@ def disc(shape=(64, 80), centre=(30.0, 42.0), radius=18.0):
     """Mask of a disc."""
     row, column = np.mgrid[: shape[0], : shape[1]]
     return (row - centre[0]) ** 2 + (column - centre[1]) ** 2 <= radius**2
+
+
+def load_example(name):
+    """The module of an example, which is a program and no part of the package."""
+    path = Path(__file__).parents[1] / "examples" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"_example_{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture
@@ -51,3 +63,9 @@ def scene():
     scribbles[28:31, 15:35] = 2
     scribbles[31:34, 53:67] = 3
     return image, scribbles, {2: red, 3: blue}
+
+
+@pytest.fixture(autouse=True)
+def _no_files_in_the_users_cache(tmp_path, monkeypatch):
+    """What the command line keeps for the next time goes where the test can be forgotten."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -12,8 +12,15 @@ import numpy.typing as npt
 from napari_isr.atomic import check_target, written_beside
 from napari_isr.errors import InputError, nearest
 from napari_isr.export import npy, png, tiff
+from napari_isr.export.values import check_value_target, write_values
 
-__all__ = ["check_label_target", "label_endings", "write_labels"]
+__all__ = [
+    "check_label_target",
+    "check_value_target",
+    "label_endings",
+    "write_labels",
+    "write_values",
+]
 
 Labels = npt.NDArray[np.integer[Any]]
 

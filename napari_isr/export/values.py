@@ -1,0 +1,69 @@
+"""Maps of numbers, such as an uncertainty, as TIFF or NPY."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tifffile
+
+from napari_isr.atomic import check_target, written_beside
+from napari_isr.errors import InputError, nearest
+
+__all__ = ["check_value_target", "write_values"]
+
+ENDINGS = (".tif", ".tiff", ".npy")
+
+
+def check_value_target(path: str | Path) -> Path:
+    """Raise an InputError unless numbers can be written there; nothing is written.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to be; its ending picks the format.
+
+    Returns
+    -------
+    Path
+    """
+    target = Path(path)
+    ending = target.suffix.lower()
+    if ending not in ENDINGS:
+        hint = nearest(ending, ENDINGS) if ending else f"known: {', '.join(ENDINGS)}"
+        raise InputError(f"'{target}' has no known ending for a map of numbers: {hint}")
+    check_target(target)
+    return target
+
+
+def write_values(path: str | Path, values: npt.NDArray[np.floating[Any]]) -> Path:
+    """Write numbers as float32; the file is there whole or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+        A ``.tif`` or ``.npy`` file.
+    values : (n1, ..., nd) array
+        The numbers.
+
+    Returns
+    -------
+    Path
+        What was written.
+
+    Raises
+    ------
+    InputError
+        If the ending is unknown or the place cannot be written to.
+    """
+    target = check_value_target(path)
+    single = np.asarray(values, np.float32)
+    with written_beside(target) as temporary:
+        if target.suffix.lower() == ".npy":
+            with temporary.open("wb") as file:
+                np.save(file, single, allow_pickle=False)
+        else:
+            tifffile.imwrite(temporary, single, compression="zlib", photometric="minisblack")
+    return target
