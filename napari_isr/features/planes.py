@@ -17,7 +17,7 @@ from napari_isr.frame import Frame
 __all__ = ["Planes", "bilinear", "rescaled"]
 
 Array = npt.NDArray[np.float32]
-OVERSAMPLING = 4  # rows read per working row at most: a huge image is thinned out first
+OVERSAMPLING = 2  # rows read per working row at least: a huge image is thinned out first
 
 
 class Planes:

@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 __all__ = ["Superpixels", "affinities", "segment"]
 
-COMPACTNESS = 10.0  # of SLIC: Lab units that a superpixel's diameter counts for
+COMPACTNESS = 20.0  # of SLIC: Lab units that the diameter of a superpixel counts for
 ITERATIONS = 5
 CONTRAST = 3.0  # how much an edge of mean contrast parts two neighbours
 WEAKEST = 1e-4  # affinity of neighbours across the strongest edge
@@ -61,10 +61,11 @@ def segment(colours: Array, places: Array, count: int) -> Superpixels:
     # Of a few pixels each is its own: SLIC's superpixels have some.
     each = max(1, min(count // len(colours), labels[0].size // 4))
     for plane, found in zip(colours, labels, strict=True):
+        span = max(float(np.ptp(plane)), NOTICEABLE)  # SLIC brings the values to [0, 1] first
         numbers = slic(
             plane.astype(np.float32),
             n_segments=each,
-            compactness=COMPACTNESS,
+            compactness=COMPACTNESS / span,
             max_num_iter=ITERATIONS,
             convert2lab=False,
             start_label=0,
