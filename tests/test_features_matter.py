@@ -75,8 +75,7 @@ def accuracy(image, truth, names, shrunk=None):
     features = Features(source, frame, names)
     for block in features.blocks:
         if block.name == shrunk:
-            whole = block.at
-            block.at = lambda points: whole(points) / 300
+            block.at = lambda points, whole=block.at: whole(points) / 300
     rng = np.random.default_rng(0)
     chosen = [rng.permutation(np.argwhere(truth == k))[:100] for k in (False, True)]
     targets = torch.eye(2).repeat_interleave(100, 0)

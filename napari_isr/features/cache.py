@@ -44,7 +44,12 @@ class FeatureCache:
         # The dock computes in one thread and asks for progress from another.
         self._lock = threading.Lock()
 
-    def get(self, key: str, compute: Callable[[], Arrays]) -> Arrays:
+    def get(
+        self,
+        key: str,
+        compute: Callable[[], Arrays],
+        fits: Callable[[Arrays], bool] = lambda arrays: True,
+    ) -> Arrays:
         """Return what is kept under a key, or compute and keep it.
 
         Parameters
@@ -53,13 +58,16 @@ class FeatureCache:
             As :func:`content_key` makes it.
         compute : callable
             Makes the arrays, by their names.
+        fits : callable, optional
+            Whether arrays that a file holds are of the right names and shapes; a file of others
+            is written anew.
         """
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
         arrays = self._read(key)
-        if arrays is None:
+        if arrays is None or not fits(arrays):
             arrays = compute()
             self._write(key, arrays)
         with self._lock:

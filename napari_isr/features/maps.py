@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.features.cache import FeatureCache, content_key
+from napari_isr.features.cache import Arrays, FeatureCache, content_key
 from napari_isr.features.planes import Planes, bilinear, rescaled
 from napari_isr.features.reduction import Reduction
 from napari_isr.frame import grid_points
@@ -80,7 +80,12 @@ class MapBlock(ABC):
         def compute() -> dict[str, Array]:
             return {"map": self._reduced(plane)}
 
-        return np.asarray(self.cache.get(self._keys[plane], compute)["map"], np.float32)
+        shape = (*(n // self.strides[0] for n in self.planes.size), self.width)
+
+        def fits(arrays: Arrays) -> bool:
+            return "map" in arrays and arrays["map"].shape == shape
+
+        return np.asarray(self.cache.get(self._keys[plane], compute, fits)["map"], np.float32)
 
     @cached_property
     def _basis(self) -> tuple[Array, ...]:

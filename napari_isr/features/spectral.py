@@ -85,7 +85,18 @@ class Spectral:
             self._key = content_key(
                 "spectral", VERSION, self.grid, self.frame.spacing, self._pixels()
             )
-        return self.cache.get(self._key, self._compute)
+        return self.cache.get(self._key, self._compute, self._fits)
+
+    def _fits(self, arrays: Arrays) -> bool:
+        if set(arrays) != {"labels", "cuts"}:
+            return False
+        labels, cuts = np.asarray(arrays["labels"]), arrays["cuts"]
+        shape = (math.prod(self.grid), *self.planes.size)
+        return (
+            labels.shape == shape
+            and labels.dtype.kind in "iu"
+            and cuts.shape == (int(labels.max()) + 1, self.width)
+        )
 
     def _pixels(self) -> Array:
         return np.stack([self.planes.pixels(plane) for plane in product(*self.axes)])
