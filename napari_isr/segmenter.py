@@ -4,85 +4,33 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from napari_isr.clock import Clock
-from napari_isr.conflicts import Conflict, find_conflict
 from napari_isr.device import resolve_device
-from napari_isr.errors import InputError, nearest
 from napari_isr.evidence import base_axes
 from napari_isr.features import FeatureCache, Features, SourceImage, parse_features
 from napari_isr.features.nearness import NEARNESS, Nearness
-from napari_isr.fitting.joint import (
-    TURNS,
-    coupling_points,
-    coupling_weight,
-    shape_targets,
-)
-from napari_isr.fitting.projection import project_shape
+from napari_isr.fitting.joint import TURNS, coupling_points, coupling_weight, shape_targets
 from napari_isr.frame import Frame
 from napari_isr.predictors import Predictor, Scene, make_predictor, parse_predictor
 from napari_isr.predictors.given import Given, check_given
-from napari_isr.rendering import ShapeLogit, contours_of, contours_on_grid
+from napari_isr.rendering import contours_on_grid
 from napari_isr.results import ObjectResult, Result
-from napari_isr.shapes.base import Shape
+from napari_isr.shape_fits import ShapeFits
 from napari_isr.shapes.registry import ShapeSpec
-from napari_isr.stroke_samples import dishonoured, stroke_samples
 from napari_isr.strokes import BACKGROUND, Strokes
 from napari_isr.unaries import Unaries
+from napari_isr.updates import MODES, Update, parse_mode, shapes_by_label
 
 __all__ = ["MODES", "Segmenter", "Update", "parse_mode", "shapes_by_label"]
 
-MODES = ("auto", "sequential", "joint")
-AUTO_MODE = "sequential"
-DEFAULT_SHAPE = "convex"
-LIVE_CELLS = 72  # of the grid that finds an outline while the user draws
-LOUDER = 20.0  # times, if strokes that the shape could honour are not honoured
 # Ends of the stages on the progress of a run; what is left is for the pixels.
 STAGES = {"sequential": (0.4, 0.7, 0.7), "joint": (0.2, 0.4, 0.8)}
-Contours = list[npt.NDArray[np.float64]]
-
-
-@dataclass(frozen=True)
-class Update:
-    """News of a running segmentation.
-
-    Parameters
-    ----------
-    stage : {"features", "predictor", "projection", "render", "done"}
-        What is going on.
-    progress : float
-        Of the whole run, 0 to 1, never falling.
-    label : int, optional
-        The object that the update is about.
-    predictor_contours, contours : list of (n, 2) arrays, optional
-        The object's outline by the predictor and by its shape, whenever one is new: (row,
-        column), 2-dimensional images only.
-    """
-
-    stage: Literal["features", "predictor", "projection", "render", "done"]
-    progress: float
-    label: int | None = None
-    predictor_contours: Contours | None = None
-    contours: Contours | None = None
-
-
-def parse_mode(mode: str) -> str:
-    """Return how predictor and shape are optimised; ``"auto"`` is the best by measurement.
-
-    Raises
-    ------
-    InputError
-        If the mode is unknown.
-    """
-    if mode not in MODES:
-        raise InputError(f"unknown mode '{mode}': {nearest(str(mode), MODES)}")
-    return AUTO_MODE if mode == "auto" else mode
 
 
 class Segmenter:
@@ -146,9 +94,7 @@ class Segmenter:
         self._scene: Scene | None = None
         self._nearness: Nearness | None = None
         self._predictor: tuple[tuple[int, ...], Predictor] | None = None
-        self._shapes: dict[int, tuple[ShapeSpec, Shape | None]] = {}
-        self._fitted: set[int] = set()
-        self._conflicts: dict[int, Conflict | None] = {}
+        self._shapes = ShapeFits(self.frame, self.device)
         self._clock = Clock()
 
     def run(
@@ -186,7 +132,8 @@ class Segmenter:
         yield Update("features", 0.0)
         unaries = yield from self._train(strokes, trained)
         yield from self._predictor_outlines(unaries, specs, trained)
-        objectives = yield from self._project(unaries, strokes, specs, (trained, projected))
+        span = trained, projected
+        objectives = yield from self._shapes.run(unaries, strokes, specs, span, self._clock)
         if self.mode == "joint" and objectives:
             span = projected, refined
             unaries = yield from self._refine(unaries, strokes, specs, objectives, span)
@@ -263,7 +210,7 @@ class Segmenter:
             start, end = (span[0] + (span[1] - span[0]) * t / TURNS for t in (turn - 1, turn))
             with self._clock.measure("predictor"):
                 where = coupling_points(self.frame, self.seed, turn)
-                told = shape_targets(self._inside(where, specs), unaries.at(where))
+                told = shape_targets(self._shapes.inside(where, specs), unaries.at(where))
                 drawn = torch.full_like(targets[:, 0], 1 / len(targets))
                 weight = torch.full_like(told[:, 0], coupling_weight(turn) / len(told))
             training = unaries.predictor.fit(
@@ -277,72 +224,10 @@ class Segmenter:
             unaries = Unaries(unaries.scene, unaries.predictor, unaries.nearness)
             middle = (start + end) / 2
             yield from self._predictor_outlines(unaries, specs, middle)
-            span_of_turn = middle, end
-            objectives |= yield from self._project(unaries, strokes, specs, span_of_turn)
+            objectives |= yield from self._shapes.run(
+                unaries, strokes, specs, (middle, end), self._clock
+            )
         return unaries
-
-    def _inside(
-        self, points: npt.NDArray[np.float64], specs: Mapping[int, ShapeSpec]
-    ) -> list[torch.Tensor | None]:
-        """Probability that points (n, d) lie in each object, by its shape."""
-        where = torch.from_numpy(self.frame.to_shape(points)).float().to(self.device)
-        with torch.no_grad():
-            shapes = [self._shapes[label][1] for label in specs]
-            return [None if shape is None else torch.sigmoid(shape(where)) for shape in shapes]
-
-    def _project(
-        self,
-        unaries: Unaries,
-        strokes: Strokes,
-        specs: Mapping[int, ShapeSpec],
-        span: tuple[float, float],
-    ) -> Generator[Update, None, dict[int, float]]:
-        """Fit every object's shape to its unaries; return the objectives."""
-        objectives = {}
-        self._conflicts = {}
-        for index, (label, spec) in enumerate(specs.items()):
-            shape, warm = self._shape_for(label, spec)
-            if shape is None:
-                continue
-            start, end = (span[0] + (span[1] - span[0]) * (index + x) / len(specs) for x in (0, 1))
-            fit = self._fit_shape(unaries, strokes, index + 1, label, shape, warm)
-            for objectives[label], progress in fit:
-                yield Update("projection", start + 0.9 * progress * (end - start), label)
-            self._fitted.add(label)
-            if self.frame.ndim == 2:
-                with self._clock.measure(f"projection {label}"):
-                    outline = contours_of(ShapeLogit(shape, self.frame), self.frame, LIVE_CELLS)
-                yield Update("projection", end, label, contours=outline)
-        return objectives
-
-    def _fit_shape(
-        self,
-        unaries: Unaries,
-        strokes: Strokes,
-        index: int,
-        label: int,
-        shape: Shape,
-        warm: bool,
-    ) -> Iterator[tuple[float, float]]:
-        """Objective and progress of one object's fit, and of another where strokes are missed."""
-        name, evidence = f"projection {label}", unaries.evidence(index)
-        samples = stroke_samples(strokes, label, self.frame).to(self.device)
-        objective = float("nan")
-        states = project_shape(shape, evidence, strokes=samples, warm=warm)
-        for state in self._clock.steps(name, states):
-            objective = state.objective
-            yield objective, state.progress
-        wrong = dishonoured(shape, strokes, label, self.frame)
-        if wrong is None:
-            return
-        known, held = shape.readable(self.frame), getattr(shape.options, "centre", None)
-        conflict = find_conflict(strokes, label, shape.name, known, centre=held)
-        self._conflicts[label] = conflict
-        if conflict is None:
-            louder = (samples + wrong.to(self.device)).scaled(LOUDER)
-            states = project_shape(shape, evidence, strokes=louder, warm=True)
-            for _ in self._clock.steps(name, states):
-                yield objective, 1.0
 
     def _probabilities(self, unaries: Unaries) -> Generator[Update, None, npt.NDArray[np.float32]]:
         """Probabilities of all classes at every pixel."""
@@ -351,14 +236,6 @@ class Segmenter:
                 return values
             yield Update("render", STAGES[self.mode][-1])
         raise AssertionError("the probabilities never came")
-
-    def _shape_for(self, label: int, spec: ShapeSpec) -> tuple[Shape | None, bool]:
-        """The object's shape, and whether it has been fitted before."""
-        if label not in self._shapes or self._shapes[label][0] != spec:
-            shape = spec.build(self.frame.ndim, self.frame)
-            self._shapes[label] = (spec, shape.to(self.device) if shape is not None else None)
-            self._fitted.discard(label)
-        return self._shapes[label][1], label in self._fitted
 
     def _render(
         self,
@@ -373,13 +250,13 @@ class Segmenter:
         objects = {}
         for index, (label, spec) in enumerate(specs.items(), start=1):
             item = ObjectResult.freeze(
-                self._shapes[label][1],
+                self._shapes.shape(label),
                 label=label,
                 shape_name=str(spec),
                 frame=self.frame,
                 probability=probabilities[index],
                 objective=objectives.get(label),
-                conflict=self._conflicts.get(label),
+                conflict=self._shapes.conflicts.get(label),
                 drawn=strokes.points,
             )
             for _ in self._clock.steps(f"render {label}", item.rendering()):
@@ -391,36 +268,3 @@ class Segmenter:
             objects[label] = item
         self.result = Result(objects, str(self.device), self.seed)
         yield Update("done", 1.0)
-
-
-def shapes_by_label(
-    shapes: str | ShapeSpec | Mapping[int, str | ShapeSpec], labels: Sequence[int]
-) -> dict[int, ShapeSpec]:
-    """One parsed shape for each label.
-
-    Parameters
-    ----------
-    shapes : str, ShapeSpec or mapping
-        One for all, or by label; labels that a mapping leaves out get ``convex``.
-    labels : sequence of int
-        The objects that have strokes.
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    InputError
-        If a shape is unknown, or the mapping names a label that has no strokes.
-    """
-    if not isinstance(shapes, Mapping):
-        spec = ShapeSpec.parse(shapes)
-        return dict.fromkeys(labels, spec)
-    stray = sorted(set(shapes) - set(labels))
-    if stray:
-        raise InputError(
-            f"a shape is given for label {stray[0]}, but the strokes have only "
-            f"{', '.join(map(str, labels))}: draw a stroke with that label or leave it out"
-        )
-    return {label: ShapeSpec.parse(shapes.get(label, DEFAULT_SHAPE)) for label in labels}

@@ -1,0 +1,127 @@
+"""The shapes of all objects of an image, and their fits to the unaries and the strokes."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from napari_isr.clock import Clock
+from napari_isr.conflicts import Conflict, find_conflict
+from napari_isr.evidence import SampledEvidence
+from napari_isr.fitting.projection import project_shape
+from napari_isr.frame import Frame
+from napari_isr.rendering import ShapeLogit, contours_of
+from napari_isr.shapes.base import Shape
+from napari_isr.shapes.registry import ShapeSpec
+from napari_isr.stroke_samples import dishonoured, stroke_samples
+from napari_isr.strokes import Strokes
+from napari_isr.unaries import Unaries
+from napari_isr.updates import Update
+
+__all__ = ["ShapeFits"]
+
+LIVE_CELLS = 72  # of the grid that finds an outline while the user draws
+LOUDER = 20.0  # times, if strokes that the shape could honour are not honoured
+
+
+class ShapeFits:
+    """Keeps the objects' shapes, so that the next fit of each starts from the last one.
+
+    Parameters
+    ----------
+    frame : Frame
+        The image.
+    device : torch.device
+        Where the shapes live.
+    """
+
+    def __init__(self, frame: Frame, device: torch.device) -> None:
+        self.frame, self.device = frame, device
+        self.conflicts: dict[int, Conflict | None] = {}
+        self._shapes: dict[int, tuple[ShapeSpec, Shape | None]] = {}
+        self._fitted: set[int] = set()
+
+    def shape(self, label: int) -> Shape | None:
+        """The shape of an object of the last run; None if none was asked for."""
+        return self._shapes[label][1]
+
+    def inside(
+        self, points: npt.NDArray[np.float64], specs: Mapping[int, ShapeSpec]
+    ) -> list[torch.Tensor | None]:
+        """Probability (n,) that pixel coordinates (n, d) lie in each object, by its shape."""
+        where = torch.from_numpy(self.frame.to_shape(points)).float().to(self.device)
+        with torch.no_grad():
+            shapes = [self.shape(label) for label in specs]
+            return [None if shape is None else torch.sigmoid(shape(where)) for shape in shapes]
+
+    def run(
+        self,
+        unaries: Unaries,
+        strokes: Strokes,
+        specs: Mapping[int, ShapeSpec],
+        span: tuple[float, float],
+        clock: Clock,
+    ) -> Generator[Update, None, dict[int, float]]:
+        """Fit every object's shape; return the objectives.
+
+        Parameters
+        ----------
+        unaries : Unaries
+            Of all objects.
+        strokes : Strokes
+            All strokes.
+        specs : mapping of int to ShapeSpec
+            The shape of each object.
+        span : (float, float)
+            Where this lies on the progress of the whole run.
+        clock : Clock
+            Gets the times.
+        """
+        objectives = {}
+        self.conflicts = {}
+        for index, (label, spec) in enumerate(specs.items()):
+            shape, warm = self._shape_for(label, spec)
+            if shape is None:
+                continue
+            start, end = (span[0] + (span[1] - span[0]) * (index + x) / len(specs) for x in (0, 1))
+            name = f"projection {label}"
+            fit = self._fit(shape, warm, unaries.evidence(index + 1), strokes, label)
+            for objectives[label], progress in clock.steps(name, fit):
+                yield Update("projection", start + 0.9 * progress * (end - start), label)
+            self._fitted.add(label)
+            if self.frame.ndim == 2:
+                with clock.measure(name):
+                    outline = contours_of(ShapeLogit(shape, self.frame), self.frame, LIVE_CELLS)
+                yield Update("projection", end, label, contours=outline)
+        return objectives
+
+    def _fit(
+        self, shape: Shape, warm: bool, evidence: SampledEvidence, strokes: Strokes, label: int
+    ) -> Iterator[tuple[float, float]]:
+        """Objective and progress of one object's fit, and of another where strokes are missed."""
+        samples = stroke_samples(strokes, label, self.frame).to(self.device)
+        objective = float("nan")
+        for state in project_shape(shape, evidence, strokes=samples, warm=warm):
+            objective = state.objective
+            yield objective, state.progress
+        wrong = dishonoured(shape, strokes, label, self.frame)
+        if wrong is None:
+            return
+        known, held = shape.readable(self.frame), getattr(shape.options, "centre", None)
+        conflict = find_conflict(strokes, label, shape.name, known, centre=held)
+        self.conflicts[label] = conflict
+        if conflict is None:
+            louder = (samples + wrong.to(self.device)).scaled(LOUDER)
+            for _ in project_shape(shape, evidence, strokes=louder, warm=True):
+                yield objective, 1.0
+
+    def _shape_for(self, label: int, spec: ShapeSpec) -> tuple[Shape | None, bool]:
+        """The object's shape, and whether it has been fitted before."""
+        if label not in self._shapes or self._shapes[label][0] != spec:
+            shape = spec.build(self.frame.ndim, self.frame)
+            self._shapes[label] = (spec, shape.to(self.device) if shape is not None else None)
+            self._fitted.discard(label)
+        return self._shapes[label][1], label in self._fitted
