@@ -78,8 +78,9 @@ class Semantic(MapBlock):
 
     @cached_property
     def _network(self) -> Lite0:
+        weights = self.weights.read()
         try:
-            network = Lite0(self.weights.read())
+            network = Lite0(weights)
         except InputError as error:
             raise InputError(f"{error} (in '{self.weights.path}')") from error
         return network.to(self.device)

@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import os
 import pickle
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -129,7 +130,9 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     if path.suffix == ".safetensors":
         return _safetensors(path)
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a pickle's protocol: whatever it is, it is checked
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(
             f"the weights file '{path}' holds more than tensors, or is no PyTorch file: it was "
