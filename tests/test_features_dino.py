@@ -73,7 +73,7 @@ def state(timm):
     """The published keys and shapes, with random values."""
     torch.manual_seed(0)
     network = timm.create_model(module.MODEL, num_classes=0, dynamic_img_size=True)
-    # As trained, the layers' scales are not next to nothing, else nothing of the image comes through.
+    # As after training, the layers' scales are not next to nothing: the image comes through.
     return {k: torch.ones_like(v) if "gamma" in k else v for k, v in network.state_dict().items()}
 
 
@@ -101,7 +101,7 @@ def test_only_if_named():
 
 
 def test_without_a_file_it_is_told_how_to_get_one_and_under_which_licence():
-    with pytest.raises(InputError, match="DINOv2 ViT-S/14.*download=True") as caught:
+    with pytest.raises(InputError, match=r"DINOv2 ViT-S/14.*download=True") as caught:
         features()
     for words in (VARIABLE, LICENCE, "88 MB"):
         assert words in str(caught.value)
@@ -230,5 +230,5 @@ def test_a_download_that_fails_is_explained(timm, monkeypatch, tmp_path):
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    with pytest.raises(InputError, match="could not be downloaded.*name a file"):
+    with pytest.raises(InputError, match=r"could not be downloaded.*name a file"):
         features(download=True).at(POINTS)

