@@ -82,9 +82,9 @@ class Dino(MapBlock):
         super().__init__(Planes(image, frame, SIDE, ENLARGE, multiple=PATCH), cache)
         if weights is None and not download:
             raise InputError(
-                "the features 'dino' need a weights file of DINOv2 ViT-S/14: name one in the "
-                f"environment variable {VARIABLE}, or allow the download (88 MB, licence "
-                f"{LICENCE}) with download=True"
+                "the features 'dino' need a weights file of DINOv2 ViT-S/14: name one (dino=, "
+                f"--dino or the environment variable {VARIABLE}), or allow the download (88 MB, "
+                f"licence {LICENCE}) with download=True or --download"
             )
         self.weights, self.device = weights, torch.device(device)
 
@@ -155,7 +155,7 @@ def build(pretrained: bool) -> nn.Module:
             raise
         raise InputError(
             f"the weights of DINOv2 could not be downloaded ({type(error).__name__}): name a file "
-            f"in the environment variable {VARIABLE}"
+            f"(dino=, --dino or the environment variable {VARIABLE})"
         ) from error
     return network
 
