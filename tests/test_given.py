@@ -33,7 +33,7 @@ def test_probabilities_are_taken_as_they_are(scene):
     assert np.allclose(result.probability, given, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["labels", "maps", "masks"])
+@pytest.mark.parametrize("kind", ["labels", "maps", "masks", "0 and 255"])
 def test_several_objects(scene, kind):
     image, scribbles, truth = scene
     given = np.zeros(scribbles.shape, np.uint16)
@@ -42,6 +42,7 @@ def test_several_objects(scene, kind):
     if kind != "labels":
         given = np.stack(list(truth.values()))
         given = given * 0.9 if kind == "maps" else given
+        given = given * np.uint8(255) if kind == "0 and 255" else given
     result = isr.segment(image, scribbles, "convex", unaries=given)
     for label, mask in truth.items():
         assert iou(result.objects[label].mask, mask) > 0.95

@@ -12,7 +12,7 @@ from napari_isr.frame import Frame
 from napari_isr.predictors import Scene, make_predictor, parse_predictor
 from napari_isr.strokes import Strokes
 
-TRAINED = ["fcn", "linear"]
+TRAINED = ["linear", "fcn", "cnn", "unet"]
 CENTRES = np.array([[2.0, 3.0], [7.0, 1.0]])
 
 

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from napari_isr.errors import InputError, nearest
 from napari_isr.predictors.base import PointPredictor, Predictor
+from napari_isr.predictors.cnn import Cnn
 from napari_isr.predictors.fcn import Fcn
+from napari_isr.predictors.given import Given
 from napari_isr.predictors.linear import Linear
 from napari_isr.predictors.scene import Scene
+from napari_isr.predictors.unet import UNet
 
 __all__ = [
     "AUTO",
+    "Cnn",
     "Fcn",
+    "Given",
     "Linear",
     "PointPredictor",
     "Predictor",
     "Scene",
+    "UNet",
     "make_predictor",
     "parse_predictor",
     "predictor_names",
 ]
 
 AUTO = "linear"
-_PREDICTORS: dict[str, type[Predictor]] = {cls.name: cls for cls in (Fcn, Linear)}
+_PREDICTORS: dict[str, type[Predictor]] = {cls.name: cls for cls in (Linear, Fcn, Cnn, UNet)}
 
 
 def predictor_names() -> list[str]:

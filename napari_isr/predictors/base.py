@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from napari_isr.predictors.scene import Scene
 
-__all__ = ["PointPredictor", "Predictor"]
+__all__ = ["PointPredictor", "Predictor", "jitter", "vote"]
+
+JITTER, JITTER_RICH = 0.15, 0.7  # of colours and places, and of all other features
 
 
 class Predictor(nn.Module, ABC):
@@ -73,16 +75,37 @@ class PointPredictor(Predictor):
         """Log-probabilities (n, classes) of features (n, inputs)."""
 
     @abstractmethod
-    def train_on(self, features: Tensor, targets: Tensor, weight: Tensor) -> Iterator[float]:
-        """Train on features (n, inputs); see :meth:`Predictor.fit`."""
+    def train_on(
+        self, features: Tensor, targets: Tensor, weight: Tensor, jitter: Tensor
+    ) -> Iterator[float]:
+        """Train on features (n, inputs) jittered by (inputs,); see :meth:`Predictor.fit`."""
 
     def fit(
         self, scene: Scene, points: npt.NDArray[np.floating], targets: Tensor, weight: Tensor
     ) -> Iterator[float]:
         """Train on the features at the points; see :meth:`Predictor.fit`."""
-        yield from self.train_on(scene.at(points), targets, weight)
+        yield from self.train_on(scene.at(points), targets, weight, jitter(scene))
 
     @torch.no_grad()
     def log_probabilities(self, scene: Scene, points: npt.NDArray[np.floating]) -> Tensor:
         """Log-probabilities (n, classes); see :meth:`Predictor.log_probabilities`."""
         return self.logits(scene.at(points))
+
+
+def jitter(scene: Scene) -> Tensor:
+    """Standard deviations (inputs,) of the noise that features get in training.
+
+    Features have about unit variance. Colours and places are few. The others are so many that they
+    would tell every stroke's pixels from all others, were they believed as closely.
+    """
+    return torch.where(scene.smooth, JITTER, JITTER_RICH)
+
+
+def vote(logits: Tensor, dim: int) -> Tensor:
+    """Logarithm of the mean probability of several members: the first axis of the logits.
+
+    Where strokes say nothing the members disagree, and the vote stays near even. ``dim`` is the
+    axis of the classes in what is returned.
+    """
+    votes = torch.softmax(logits, dim=dim + 1).mean(dim=0)
+    return votes.clamp_min(torch.finfo(votes.dtype).tiny).log()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_isr.optim import Adam
-from napari_isr.predictors.base import PointPredictor
+from napari_isr.predictors.base import PointPredictor, vote
 
 __all__ = ["Fcn"]
 
@@ -19,7 +19,6 @@ WIDTH = 16
 COLD_STEPS, WARM_STEPS = 120, 20
 STEPS_PER_YIELD = 10
 BATCH = 96  # stroke pixels of each class in a step
-NOISE = 0.15  # of the features, which have unit variance
 RATE, DECAY = 0.03, 0.1
 SMOOTHING = 0.02  # how far the targets stay from 0 and 1
 
@@ -68,10 +67,11 @@ class Fcn(PointPredictor):
 
     def logits(self, features: Tensor) -> Tensor:
         """Logarithm of the members' mean probability; see :meth:`PointPredictor.logits`."""
-        votes = torch.softmax(self(features.T.contiguous()), dim=1).mean(dim=0)
-        return votes.clamp_min(torch.finfo(votes.dtype).tiny).log().T
+        return vote(self(features.T.contiguous()), dim=0).T
 
-    def train_on(self, features: Tensor, targets: Tensor, weight: Tensor) -> Iterator[float]:
+    def train_on(
+        self, features: Tensor, targets: Tensor, weight: Tensor, jitter: Tensor
+    ) -> Iterator[float]:
         """Train with Adam on balanced batches; see :meth:`PointPredictor.train_on`."""
         steps = WARM_STEPS if self.trained else COLD_STEPS
         optimiser = Adam(self.parameters(), RATE / (2 if self.trained else 1), steps, DECAY)
@@ -80,7 +80,7 @@ class Fcn(PointPredictor):
         for step in range(1, steps + 1):
             batch = columns[:, members.draw(draw)].movedim(1, 0)
             noise = torch.randn(batch.shape, generator=draw, device=batch.device, dtype=batch.dtype)
-            optimiser.step(self._loss(batch + NOISE * noise))
+            optimiser.step(self._loss(batch + jitter[:, None] * noise))
             if step % STEPS_PER_YIELD == 0 or step == steps:
                 self.trained = True
                 yield step / steps

@@ -77,8 +77,9 @@ def check_given(given: Any, frame: Frame) -> npt.NDArray[Any]:
     Parameters
     ----------
     given : array
-        Probabilities in [0, 1] or a bool mask of one object (n1, ..., nd), the same of several
-        (objects, n1, ..., nd), or a label image (n1, ..., nd) of whole numbers.
+        Probabilities in [0, 1] or a mask of one object (n1, ..., nd), the same of several
+        (objects, n1, ..., nd), or a label image (n1, ..., nd) of whole numbers. Masks may be bool,
+        or 0 and 255 as in image files.
     frame : Frame
         The image.
 
@@ -103,6 +104,8 @@ def check_given(given: Any, frame: Frame) -> npt.NDArray[Any]:
         raise InputError(
             "the unaries hold NaN or infinite values: replace them, for example with 0.5"
         )
+    if array.dtype == np.uint8 and np.isin(array, (0, 255)).all():
+        return array > 0
     labels = array.ndim == frame.ndim and array.dtype.kind in "ui"
     if array.min() < 0 or (array.max() > 1 and not labels):
         raise InputError(

@@ -45,7 +45,9 @@ class Linear(PointPredictor):
         return torch.log_softmax(features @ self.weights[:-1] + self.weights[-1], dim=1)
 
     @torch.no_grad()
-    def train_on(self, features: Tensor, targets: Tensor, weight: Tensor) -> Iterator[float]:
+    def train_on(
+        self, features: Tensor, targets: Tensor, weight: Tensor, jitter: Tensor
+    ) -> Iterator[float]:
         """Newton's method from the current weights; see :meth:`PointPredictor.train_on`."""
         extended = torch.cat([features, torch.ones_like(features[:, :1])], dim=1).double()
         mass = (weight[:, None] * targets).double()

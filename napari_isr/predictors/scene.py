@@ -98,6 +98,7 @@ class Scene:
         """Which features (width,) are colours and places: what a predictor may follow slowly."""
         blocks = self.features.blocks
         kinds = [block.name in SMOOTH for block in blocks for _ in range(block.width)]
+        kinds += [True] * (self.width - len(kinds))  # the 0 that stands for no features
         return torch.tensor(kinds, device=self.device)
 
     def gather(self, points: npt.NDArray[np.floating], values: Tensor) -> Tensor:
