@@ -30,6 +30,8 @@ class Configuration:
     def name(self) -> str:
         if self == Configuration():
             return "defaults"
+        if self == Configuration(mode="joint"):
+            return "defaults, joint"
         return f"{self.predictor} {'+'.join(self.features)} {self.mode}"
 
     def missing(self) -> str | None:
@@ -47,6 +49,7 @@ class Configuration:
 
 CONFIGURATIONS = (
     Configuration(),
+    Configuration(mode="joint"),
     *(
         Configuration(predictor, features, mode)
         for predictor, features, mode in product(

@@ -18,7 +18,7 @@ from napari_isr.predictors import Predictor, Scene
 __all__ = ["Unaries"]
 
 CHUNK = 16_384  # pixels between two yields: a few milliseconds
-TRUST = 2.5  # how much the predictor's log-odds count at most, beside the nearness to the strokes
+TRUST = 3.0  # how much the predictor's log-odds count at most, beside the nearness to the strokes
 AGREED = 0.5  # correlation of the two from which on the predictor is fully trusted
 
 

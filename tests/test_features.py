@@ -232,14 +232,27 @@ def test_of_a_huge_image_few_pixels_are_read(make, block):
 
 
 def test_names_are_told_and_unknown_ones_explained():
-    assert feature_names() == ["rgb", "spatial", "texture", "semantic", "dino", "nearness"]
+    names = ["rgb", "spatial", "texture", "semantic", "spectral", "dino", "nearness"]
+    assert feature_names() == names
     assert parse_features("Semantic, rgb") == ("rgb", "semantic")
-    assert parse_features("auto") == ("rgb", "semantic", "nearness")
+    assert parse_features("auto") == ("rgb", "semantic", "spectral", "nearness")
     assert "semantic" not in parse_features("auto", 3)
     with pytest.raises(InputError, match="did you mean 'texture'"):
         parse_features("rgb,textures")
     with pytest.raises(InputError, match="no features given"):
         parse_features(" , ")
+
+
+def test_spectral_features_are_not_there_twice(monkeypatch):
+    image, ndim = IMAGES["grey"]
+    source = SourceImage(image, ndim)
+    both = Features(source, Frame(source.shape), "semantic,spectral")
+    assert list(both.sources) == ["semantic", "spectral"]
+    assert both.width == 32
+    monkeypatch.setattr("napari_isr.features.find_weights", lambda given=None: None)
+    alone = Features(source, Frame(source.shape), "semantic,spectral")
+    assert list(alone.sources) == ["spectral"]
+    assert alone.width == 16
 
 
 def test_semantic_features_say_where_they_come_from(monkeypatch):

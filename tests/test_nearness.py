@@ -276,6 +276,15 @@ def test_a_class_that_is_outvoted_keeps_its_cell():
     assert far[0] > far[1]
 
 
+def test_two_clicks_in_one_cell_are_both_heard():
+    """One pixel each, so close in a large image that they share their only cell."""
+    strokes = np.zeros((2000, 2000), np.uint8)
+    strokes[1000, 1000], strokes[1000, 1001], strokes[20:30, 20:2000] = 2, 3, 1
+    field = field_of(np.full(strokes.shape, 90, np.uint8), strokes)
+    cells = field.values.argmax(-1)
+    assert set(np.unique(cells)) == {0, 1, 2}
+
+
 def test_beyond_all_strokes_the_background_gains():
     """The same distance from the object's stroke, inside of the drawing and outside of it."""
     strokes = np.zeros((80, 160), np.uint8)

@@ -35,9 +35,9 @@ __all__ = [
     "semantic_source",
 ]
 
-AUTO = ("rgb", "semantic", NEARNESS)
+AUTO = ("rgb", "semantic", "spectral", NEARNESS)
 AUTO_IN_SPACE = ("rgb", "spatial", NEARNESS)  # a network for each plane would take too long
-_NAMES = ("rgb", "spatial", "texture", "semantic", "dino", NEARNESS)
+_NAMES = ("rgb", "spatial", "texture", "semantic", "spectral", "dino", NEARNESS)
 
 
 class FeatureBlock(Protocol):
@@ -165,12 +165,15 @@ class Features:
                 return Texture(image, frame, cache)
             if name == "dino":
                 return Dino(image, frame, cache, dino_weights(dino), device, download)
-            found = find_weights(weights)
-            if found is None:
-                return Spectral(image, frame, cache)
+            if name == "spectral" or found is None:
+                return Spectral(image, frame, cache, name)
             return Semantic(image, frame, found, cache, device)
 
-        self.blocks = [make(name) for name in self.names if name != NEARNESS]
+        chosen = [name for name in self.names if name != NEARNESS]
+        found = find_weights(weights) if "semantic" in chosen else None
+        if found is None and "spectral" in chosen:  # which would be there twice
+            chosen = [name for name in chosen if name != "semantic"]
+        self.blocks = [make(name) for name in chosen]
 
     @property
     def sources(self) -> dict[str, str]:

@@ -151,8 +151,15 @@ class Nearness:
         np.add.at(votes, (flat, classes), 1)
         seeds = np.where(votes.any(1), votes.argmax(1), -1)
         for k in np.flatnonzero(~np.isin(np.arange(count), seeds)):
-            # A class that is outvoted everywhere keeps the cell where it is strongest.
-            seeds[(votes[:, k] / np.maximum(votes.sum(1), 1)).argmax()] = k
+            # A class that is outvoted everywhere keeps the cell where it is strongest; if that is
+            # all another class has, the nearest cell that has no stroke.
+            cell = (votes[:, k] / np.maximum(votes.sum(1), 1)).argmax()
+            if np.count_nonzero(seeds == seeds[cell]) == 1 and (seeds < 0).any():
+                free = np.flatnonzero(seeds < 0)
+                places = np.stack(np.unravel_index(free, self.sizes), axis=1)
+                here = np.array(np.unravel_index(cell, self.sizes))
+                cell = free[((places - here) ** 2).sum(1).argmin()]
+            seeds[cell] = k
         return seeds
 
 

@@ -31,7 +31,7 @@ STIFF = 1e-3  # eigenvalue below which a cut is as good as free
 class Spectral:
     """Normalised cuts of a graph of superpixels: 16 features that need no weights.
 
-    They stand in for the semantic features where there are no weights. Each feature parts the
+    They also stand in for the semantic features where there are no weights. Each feature parts the
     image softly in two, where it has strong edges and between what looks unlike; the first ones
     are the best cuts.
 
@@ -43,6 +43,8 @@ class Spectral:
         Its frame.
     cache : FeatureCache
         Keeps superpixels and cuts.
+    name : str, optional
+        What the block is called: ``"semantic"`` where it stands in.
 
     References
     ----------
@@ -51,12 +53,13 @@ class Spectral:
        IEEE TPAMI 2012.
     """
 
-    name = "semantic"
     source = "normalised cuts of superpixels"
     width = 16
 
-    def __init__(self, image: SourceImage, frame: Frame, cache: FeatureCache) -> None:
-        self.frame, self.cache = frame, cache
+    def __init__(
+        self, image: SourceImage, frame: Frame, cache: FeatureCache, name: str = "spectral"
+    ) -> None:
+        self.frame, self.cache, self.name = frame, cache, name
         # In a volume of time and depth as many steps along either axis.
         most = int(PLANES ** (1 / max(1, frame.ndim - 2)) + 1e-9)
         self.axes = [
