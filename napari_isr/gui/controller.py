@@ -12,14 +12,15 @@ from napari.layers import Image, Labels, Layer
 from psygnal import Signal
 
 from napari_isr.errors import InputError
+from napari_isr.gui.guides import look_at
 from napari_isr.gui.job import Done, Failed, Hint, Job, Names, News, Outline, Stage
 from napari_isr.gui.layers import image_shape, new_scribbles
 from napari_isr.gui.model import FIT_SETTINGS, Row, Settings, State
 from napari_isr.gui.views import Views, single_shot
 from napari_isr.gui.watch import StrokeWatch
-from napari_isr.gui.worker import Runner
+from napari_isr.gui.worker import Runner, in_thread
 
-__all__ = ["Controller"]
+__all__ = ["JUMP", "Controller"]
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ PAUSE_MS = 30  # changes nearer to each other than this are fitted as one
 NO_IMAGE = "Open an image to begin, or choose one above."
 NO_STROKES = "Click New to get a layer to draw strokes on."
 READY = "Draw a stroke on the object, then press S and draw one on the background."
+JUMP = "J"  # key on the stroke layer
 LOADING = "Loading PyTorch, once …"
 CANCELLED = "Cancelled; the next fit goes on from here."
 
@@ -61,6 +63,8 @@ class Controller:
         self._runner.ended.connect(self._on_ended)
         for name in (*FIT_SETTINGS, "live"):
             self.settings.events[name].connect(self._on_setting)
+        self.settings.events.uncertainty.connect(self._on_uncertainty)
+        self.settings.events.next_stroke.connect(self._show_next)
         viewer.layers.events.removed.connect(self._on_removed)
         self._runner.loaded.connect(self._on_loaded)
         self._runner.warm_up()
@@ -102,7 +106,9 @@ class Controller:
         if layer == self._scribbles:
             return
         self.cancel()
+        self._bind(None)
         self._scribbles = layer
+        self._bind(lambda _: self.look_at_next())
         self._watch.layer = layer
         self._guide()
         self.scribbles_changed.emit(layer)
@@ -140,6 +146,12 @@ class Controller:
         self._forget()
         self._guide()
 
+    def look_at_next(self) -> None:
+        """Bring the place where another stroke helps most to the middle of the canvas."""
+        stroke = self._next_stroke
+        if stroke is not None and self._image is not None:
+            look_at(self.viewer, self._image, stroke.point)
+
     def export(self, path: str | Path) -> None:
         """Write the mask to a file.
 
@@ -167,6 +179,7 @@ class Controller:
         self._runner.close()
         self._pause.stop()
         self._watch.layer = None
+        self._bind(None)
         if self._image is not None:
             self._image.events.data.disconnect(self._on_image_data)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
@@ -227,6 +240,7 @@ class Controller:
             spacing=tuple(abs(float(s)) or 1.0 for s in image.scale),
             scribbles=scribbles.data,
             live=self._live_job,
+            uncertainty=self.settings.uncertainty,
             started=self._asked,
             **chosen,
         )
@@ -269,6 +283,9 @@ class Controller:
     def _on_written(self, done: Done) -> None:
         self.result = done.result
         self.state.rows, self.state.can_export = done.rows, True
+        self._advise()
+        if done.uncertainty is None:
+            self._on_uncertainty()  # it was asked for while the fit ran
         conflicts = [o.conflict for o in done.result.objects.values() if o.conflict is not None]
         if conflicts:
             self._finish(
@@ -293,12 +310,50 @@ class Controller:
     def _forget(self, rows: tuple[Row, ...] = ()) -> None:
         """There is no result any more."""
         self.state.rows, self.state.can_export, self.result = rows, False, None
+        self._advise()
+
+    # ------------------------------------------------------------------------------ guides
+
+    @property
+    def _next_stroke(self) -> Any:
+        """Where another stroke helps most, if that is known; the worker has computed it."""
+        return self.result.next_stroke if self.result is not None else None
+
+    def _advise(self) -> None:
+        """Tell where another stroke helps most."""
+        stroke = self._next_stroke if self.settings.next_stroke else None
+        text = stroke.sentence if stroke is not None else ""
+        self.state.advice = f"{text[:1].upper()}{text[1:]}." if text else ""
+
+    def _show_next(self) -> None:
+        """Show or hide the mark."""
+        self._advise()
+        if self._views is not None:
+            self._views.show_next(self._next_stroke, self._scribbles)
+
+    def _on_uncertainty(self) -> None:
+        """Show the map, which takes a moment to compute, or hide it."""
+        result = self.result
+        if not self.settings.uncertainty:
+            if self._views is not None:
+                self._views.show_uncertainty(None)
+        elif result is not None:
+            in_thread(lambda: result.uncertainty, lambda found: self._on_map(result, found))
+
+    def _on_map(self, result: Any, values: Any) -> None:
+        if result is self.result and self._views is not None and not self._closed:
+            self._views.show_uncertainty(values)
+
+    def _bind(self, act: Any) -> None:
+        """Let a key on the stroke layer act, or no more."""
+        if self._scribbles is not None:
+            self._scribbles.bind_key(JUMP, act, overwrite=True)
 
     # ------------------------------------------------------------------------------- views
 
     def _view(self) -> Views:
         if self._views is None:
-            self._views = Views(self.viewer, self._image)
+            self._views = Views(self.viewer, self._image, self.settings)
             self._views.drawn.connect(self._on_drawn)
             self._views.written.connect(self._on_written)
             self._views.failed.connect(self._on_failed)

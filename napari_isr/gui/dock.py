@@ -17,13 +17,13 @@ from qtpy.QtWidgets import (
 )
 
 from napari_isr.gui.brush import BrushSwitch
-from napari_isr.gui.controller import Controller
+from napari_isr.gui.controller import JUMP, Controller
 from napari_isr.gui.job import Names
 from napari_isr.gui.layer_choice import LayerChoice
 from napari_isr.gui.layers import is_ours
 from napari_isr.gui.objects import ObjectTable
 from napari_isr.gui.shape_options import ShapeOptions
-from napari_isr.gui.widgets import Choice, Fold, Sentence, ThinBar, button, form, side_by_side
+from napari_isr.gui.widgets import Choice, Fold, Sentence, ThinBar, button, form, side_by_side, tick
 
 if TYPE_CHECKING:
     import napari
@@ -121,6 +121,24 @@ class ScribbleAndRefine(QWidget):
         self.controller.settings.live = bool(on)
 
     @property
+    def uncertainty(self) -> bool:
+        """Whether a layer shows where the predictor is not sure."""
+        return self.controller.settings.uncertainty
+
+    @uncertainty.setter
+    def uncertainty(self, on: bool) -> None:
+        self.controller.settings.uncertainty = bool(on)
+
+    @property
+    def next_stroke(self) -> bool:
+        """Whether a ring shows where another stroke helps most."""
+        return self.controller.settings.next_stroke
+
+    @next_stroke.setter
+    def next_stroke(self, on: bool) -> None:
+        self.controller.settings.next_stroke = bool(on)
+
+    @property
     def result(self) -> Any:
         """The last fit, a :class:`napari_isr.Result`; None before."""
         return self.controller.result
@@ -159,7 +177,10 @@ class ScribbleAndRefine(QWidget):
     def _make(self, viewer: Any) -> None:
         chosen = self.controller.settings
         self.images = LayerChoice(
-            "isr_image", viewer, lambda layer: isinstance(layer, Image), "open an image"
+            "isr_image",
+            viewer,
+            lambda layer: isinstance(layer, Image) and not is_ours(layer),
+            "open an image",
         )
         self.images.setToolTip("The image to segment")
         self.scribbles = LayerChoice(
@@ -179,10 +200,17 @@ class ScribbleAndRefine(QWidget):
         self.blocks = Choice("isr_features", [chosen.features], "What the predictor sees")
         self.modes = Choice("isr_mode", [chosen.mode], "How predictor and shape are fitted")
         self.objects = ObjectTable()
-        self.live_box = QCheckBox("Live")
-        self.live_box.setObjectName("isr_live")
-        self.live_box.setToolTip("Fit after every stroke, undo (Ctrl+Z) and redo (Ctrl+Shift+Z)")
-        self.live_box.setChecked(chosen.live)
+        self.live_box = tick(
+            "isr_live", "Live", "Fit after every stroke, undo (Ctrl+Z) and redo (Ctrl+Shift+Z)"
+        )
+        self.next_box = tick(
+            "isr_next",
+            "Next stroke",
+            f"Ring the place where another stroke helps most; {JUMP} brings it into view",
+        )
+        self.uncertainty_box = tick(
+            "isr_uncertainty", "Uncertainty", "Let glow what the predictor is not sure of"
+        )
         self.run_button = button("isr_run", "Run", "Fit now")
         self.cancel_button = button("isr_cancel", "Cancel", "Stop the fit; what is there stays")
         self.reset_button = button("isr_reset", "Reset", "Forget the fit; the strokes stay")
@@ -190,6 +218,7 @@ class ScribbleAndRefine(QWidget):
         self.bar = ThinBar()
         self.status = Sentence("isr_status")
         self.certificate = Sentence("isr_certificate")
+        self.advice = Sentence("isr_advice")
 
     def _arrange(self) -> None:
         column = QVBoxLayout(self)
@@ -209,6 +238,8 @@ class ScribbleAndRefine(QWidget):
         column.addWidget(self.bar)
         column.addWidget(self.status)
         column.addWidget(self.certificate)
+        column.addWidget(side_by_side(self.next_box, self.uncertainty_box, stretch=(1, 1)))
+        column.addWidget(self.advice)
         column.addWidget(side_by_side(self.reset_button, self.export_button, stretch=(0, 1)))
         more = QWidget()
         inner = form(more)
@@ -238,8 +269,14 @@ class ScribbleAndRefine(QWidget):
         ):
             box.chosen.connect(_setter(chosen, name))
             chosen.events[name].connect(_word_setter(box))
-        self.live_box.toggled.connect(_setter(chosen, "live"))
-        chosen.events.live.connect(self._show_live)
+        for box, name in (
+            (self.live_box, "live"),
+            (self.next_box, "next_stroke"),
+            (self.uncertainty_box, "uncertainty"),
+        ):
+            box.setChecked(getattr(chosen, name))
+            box.toggled.connect(_setter(chosen, name))
+            chosen.events[name].connect(_tick_setter(box))
         self.new.clicked.connect(control.new_scribbles)
         self.run_button.clicked.connect(self.run)
         self.cancel_button.clicked.connect(self.cancel)
@@ -249,6 +286,7 @@ class ScribbleAndRefine(QWidget):
         self.objects.reshaped.connect(self._reshape)
         for event in (state.events.message, state.events.kind):
             event.connect(self._show_message)
+        state.events.advice.connect(self._show_advice)
         state.events.busy.connect(self._show_busy)
         state.events.progress.connect(self._show_progress)
         state.events.rows.connect(self._show_rows)
@@ -263,6 +301,7 @@ class ScribbleAndRefine(QWidget):
         self._take_scribbles(self.scribbles.layer)
         self._show_shape(chosen.shape)
         self._show_message()
+        self._show_advice()
         self._show_busy()
         self.export_button.setEnabled(False)
 
@@ -328,6 +367,11 @@ class ScribbleAndRefine(QWidget):
         state = self.controller.state
         self.status.tell(state.message, COLOURS[state.kind])
 
+    def _show_advice(self) -> None:
+        advice = self.controller.state.advice
+        self.advice.tell(advice)
+        self.advice.setVisible(bool(advice))
+
     def _show_busy(self) -> None:
         busy = self.controller.state.busy
         self.cancel_button.setEnabled(busy)
@@ -336,9 +380,6 @@ class ScribbleAndRefine(QWidget):
 
     def _show_can_export(self, can: bool) -> None:
         self.export_button.setEnabled(can)
-
-    def _show_live(self, live: bool) -> None:
-        self.live_box.setChecked(live)
 
     def _show_progress(self, share: float) -> None:
         self.bar.show_share(share)
@@ -371,3 +412,7 @@ def _setter(target: Any, name: str) -> Any:
 
 def _word_setter(box: Choice) -> Any:
     return lambda word: setattr(box, "word", word)
+
+
+def _tick_setter(box: QCheckBox) -> Any:
+    return lambda on: box.setChecked(on)

@@ -20,6 +20,8 @@ from napari_isr.gui.model import Row
 from napari_isr.strokes import BACKGROUND, Strokes
 
 if TYPE_CHECKING:
+    from napari_isr.features import FeatureCache
+    from napari_isr.guidance import NextStroke
     from napari_isr.results import Result
     from napari_isr.segmenter import Segmenter, Update
 
@@ -45,6 +47,20 @@ STAGES = {
     "render": "Drawing the mask",
     "done": "Done",
 }
+REFINING = "Refining predictor and shape"
+# Of features, those that go well together and need no file; names that there are not, are left out.
+TOGETHER = (
+    "rgb,spatial",
+    "rgb,semantic",
+    "rgb,texture",
+    "rgb,nearness",
+    "rgb,spatial,semantic",
+    "rgb,spatial,nearness",
+    "rgb,texture,nearness",
+    "rgb,semantic,nearness",
+    "rgb,spatial,semantic,nearness",
+)
+NEED_A_FILE = ("dino",)
 DRAW_BOTH = "Draw a stroke on the object, then press S and draw one on the background."
 DRAW_BACKGROUND = "Now draw a stroke on the background: press S, or click Background."
 DRAW_OBJECT = "Now draw a stroke on the object: press S, or click Object."
@@ -64,6 +80,8 @@ class Job:
         The strokes.
     shape, own_shapes, predictor, features, mode
         See :class:`napari_isr.gui.model.Settings`.
+    uncertainty : bool
+        Whether the map of the uncertainty is wanted.
     live : bool
         Whether a stroke started it: then missing strokes are no error, but a hint.
     started : float
@@ -78,6 +96,7 @@ class Job:
     predictor: str = "auto"
     features: str = "auto"
     mode: str = "auto"
+    uncertainty: bool = False
     live: bool = True
     started: float = 0.0
 
@@ -117,13 +136,30 @@ class Failed:
 
 @dataclass(frozen=True)
 class Done:
-    """The fit ended well: masks with the objects' labels, and the rows of the table."""
+    """The fit ended well.
+
+    Parameters
+    ----------
+    raw, isr : (H, W) integer arrays
+        Masks of the predictor and of the shapes, with the objects' labels.
+    rows : tuple of Row
+        The rows of the table.
+    result : Result
+    seconds : float
+        From when it was asked for.
+    next_stroke : NextStroke or None
+        Where another stroke helps most.
+    uncertainty : (H, W) float32 array or None
+        In bits; None if it was not asked for.
+    """
 
     raw: npt.NDArray[np.integer]
     isr: npt.NDArray[np.integer]
     rows: tuple[Row, ...]
     result: Result
     seconds: float
+    next_stroke: NextStroke | None = None
+    uncertainty: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -144,8 +180,8 @@ class Names:
         from napari_isr.segmenter import MODES
         from napari_isr.shapes.registry import shape_names, shape_options
 
-        blocks = feature_names()
-        joined = [",".join(blocks[:n]) for n in range(2, len(blocks) + 1)]
+        blocks = [name for name in feature_names() if name not in NEED_A_FILE]
+        joined = [names for names in TOGETHER if set(names.split(",")) <= set(blocks)]
         return cls(
             tuple(shape_names()),
             ("auto", *predictor_names()),
@@ -165,16 +201,22 @@ class Segmenters:
     ----------
     keep : int, optional
         How many; the one that was not used for longest is dropped first.
+    cache : FeatureCache, optional
+        Keeps the features of all images. Default: in the user's folder, so that an image that was
+        open before is quick to begin with.
     """
 
-    def __init__(self, keep: int = 4) -> None:
-        self._keep = keep
+    def __init__(self, keep: int = 4, cache: FeatureCache | None = None) -> None:
+        self._keep, self._cache = keep, cache
         self._kept: list[tuple[Any, tuple[Any, ...], Segmenter]] = []
 
     def get(self, job: Job) -> Segmenter:
         """Find the job's segmenter or make it."""
+        from napari_isr.features import FeatureCache, default_folder
         from napari_isr.segmenter import Segmenter
 
+        if self._cache is None:
+            self._cache = FeatureCache(default_folder())
         settings = (job.spacing, job.predictor, job.features, job.mode)
         for index, (image, key, segmenter) in enumerate(self._kept):
             if image is job.image and key == settings:
@@ -187,6 +229,7 @@ class Segmenters:
             predictor=job.predictor,
             features=job.features,
             mode=job.mode,
+            cache=self._cache,
         )
         self._kept = [*self._kept, (job.image, settings, segmenter)][-self._keep :]
         return segmenter
@@ -231,17 +274,30 @@ def _fit(job: Job, segmenters: Segmenters) -> Iterator[News]:
     yield Stage(rows=tuple(rows.values()))
     segmenter = segmenters.get(job)
     shapes = {label: job.own_shapes.get(label, job.shape) for label in strokes.objects}
+    shaped = refining = False
     for update in segmenter.run(strokes, shapes or job.shape):
-        yield from _news(update)
-    result = segmenter.result
-    yield Done(
-        _predictor_labels(result), result.labels(), _rows(result, rows), result,
-        time.perf_counter() - job.started,
-    )  # fmt: skip
+        shaped |= update.stage == "projection"
+        refining |= shaped and update.stage == "predictor"
+        again = refining and update.stage in ("predictor", "projection")
+        yield from _news(update, REFINING if again else STAGES[update.stage])
+    yield _done(job, segmenter.result, rows)
 
 
-def _news(update: Update) -> Iterator[News]:
-    yield Stage(STAGES[update.stage], update.progress)
+def _done(job: Job, result: Result, rows: dict[int, Row]) -> Done:
+    """All that the dock will show, so that nothing is computed in the GUI thread."""
+    return Done(
+        _predictor_labels(result),
+        result.labels(),
+        _rows(result, rows),
+        result,
+        next_stroke=result.next_stroke,
+        uncertainty=result.uncertainty if job.uncertainty else None,
+        seconds=time.perf_counter() - job.started,
+    )
+
+
+def _news(update: Update, message: str) -> Iterator[News]:
+    yield Stage(message, update.progress)
     if update.label is not None:
         if update.predictor_contours is not None:
             yield Outline("predictor", update.label, update.predictor_contours)

@@ -11,10 +11,20 @@ from napari.layers import Image, Labels, Layer
 
 from napari_isr.gui.colours import copy_colormap, stroke_colormap
 
-__all__ = ["KEY", "ResultLayers", "insert_above", "is_ours", "new_scribbles", "pixel_size", "place"]
+__all__ = [
+    "KEY",
+    "ResultLayers",
+    "insert_above",
+    "is_ours",
+    "move",
+    "new_scribbles",
+    "pixel_size",
+    "place",
+]
 
 KEY = "napari-isr"  # in a layer's metadata: what it is to us
 GEOMETRY = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+RESULTS = ("raw", "isr", "outlines", "conflict", "uncertainty", "next")
 OPACITY = {"raw": 0.4, "isr": 0.15}  # the image stays visible
 
 
@@ -23,7 +33,7 @@ def place(layer: Layer) -> dict[str, Any]:
     return {name: getattr(layer, name) for name in GEOMETRY}
 
 
-def _move(layer: Layer, image: Layer) -> None:
+def move(layer: Layer, image: Layer) -> None:
     """Bring a layer to where the image now lies."""
     for name, value in place(image).items():
         if not np.array_equal(np.asarray(getattr(layer, name)), np.asarray(value)):
@@ -38,8 +48,8 @@ def pixel_size(layer: Layer) -> float:
 
 
 def is_ours(layer: Layer) -> bool:
-    """Whether a layer holds results, not strokes of the user."""
-    return layer.metadata.get(KEY) in ("raw", "isr", "outlines", "conflict")
+    """Whether a layer holds results, not an image or strokes of the user."""
+    return layer.metadata.get(KEY) in RESULTS
 
 
 def insert_above(viewer: Any, layer: Layer, below: Layer | None) -> None:
@@ -116,7 +126,7 @@ class ResultLayers:
                 self._add(kind, data, colours)
             else:
                 layer.data = data
-                _move(layer, self._image)
+                move(layer, self._image)
                 if colours != self._colours_of:
                     layer.colormap = copy_colormap(colours)
         self._colours_of = colours

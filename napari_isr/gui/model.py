@@ -27,6 +27,10 @@ class Settings:
         As :class:`napari_isr.Segmenter` takes them.
     live : bool
         Whether every finished stroke starts a fit.
+    uncertainty : bool
+        Whether the map of the uncertainty is shown.
+    next_stroke : bool
+        Whether it is shown where another stroke helps most.
     """
 
     shape: str = "convex"
@@ -35,6 +39,8 @@ class Settings:
     features: str = "auto"
     mode: str = "auto"
     live: bool = True
+    uncertainty: bool = False
+    next_stroke: bool = True
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
@@ -77,6 +83,8 @@ class State:
         What the message is.
     message : str
         One sentence.
+    advice : str
+        Where another stroke helps most, in one sentence; empty if there is nothing to tell.
     busy : bool
         Whether a fit runs.
     progress : float
@@ -89,6 +97,7 @@ class State:
 
     kind: Literal["hint", "busy", "done", "error"] = "hint"
     message: str = ""
+    advice: str = ""
     busy: bool = False
     progress: float = 0.0
     rows: tuple[Row, ...] = ()

@@ -10,8 +10,10 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_isr.gui.conflicts import ConflictMarks
+from napari_isr.gui.guides import NextMark, UncertaintyMap
 from napari_isr.gui.job import Done, Outline
 from napari_isr.gui.layers import ResultLayers
+from napari_isr.gui.model import Settings
 from napari_isr.gui.outlines import Outlines
 
 __all__ = ["Views", "single_shot"]
@@ -20,22 +22,27 @@ HOLD_MS = 260  # an outline waits so long for the others: each drawing holds the
 
 
 class Views:
-    """Outlines and masks of one image.
+    """Outlines, masks and guides of one image.
 
     Parameters
     ----------
     viewer : napari.Viewer
     image : Image
+    settings : Settings
+        Say which guides are shown.
     """
 
     drawn = Signal(object)  # a set of (kind, label)
     written = Signal(object)  # the Done whose masks are in the viewer
     failed = Signal(object)  # an exception
 
-    def __init__(self, viewer: Any, image: Image) -> None:
+    def __init__(self, viewer: Any, image: Image, settings: Settings) -> None:
+        self._settings = settings
         self._outlines, self._masks = Outlines(viewer, image), ResultLayers(viewer, image)
         self._marks = ConflictMarks(viewer, image)
+        self._map, self._next = UncertaintyMap(viewer, image), NextMark(viewer, image)
         self._fresh: dict[tuple[str, int], Any] = {}
+        self._expected: set[int] = set()
         self._awaited: set[int] = set()
         self._writing: tuple[Done, Iterator[None]] | None = None
         self._flush, self._write = single_shot(self._draw), single_shot(self._write_next)
@@ -47,15 +54,20 @@ class Views:
 
     def expect(self, labels: Iterable[int]) -> None:
         """A fit began that will give these objects an orange outline."""
-        self._awaited = set(labels)
+        self._expected = set(labels)
+        self._awaited = set(self._expected)
 
     def show(self, outline: Outline) -> None:
-        """Draw an outline soon: at once if it completes the fit's outlines."""
+        """Draw an outline soon: at once if it completes the fit's outlines.
+
+        A joint fit completes them several times.
+        """
         self._fresh[outline.kind, outline.label] = outline.contours
         if outline.kind == "shape":
             self._awaited.discard(outline.label)
         if not self._awaited:
             self._flush.start(0)
+            self._awaited = set(self._expected)
         elif not self._flush.isActive():
             self._flush.start(HOLD_MS)
 
@@ -67,8 +79,30 @@ class Views:
         keep |= {("shape", label) for label, item in fitted if item.shape is not None}
         self._outlines.keep(keep)
         self._marks.show(done.result)
-        self._writing = done, self._masks.write(done.raw, done.isr, scribbles)
+        self._writing = done, self._layers(done, scribbles)
         self._write.start(0)
+
+    def _layers(self, done: Done, scribbles: Labels) -> Iterator[None]:
+        """Write all layers; yields before each."""
+        yield from self._masks.write(done.raw, done.isr, scribbles)
+        yield
+        self.show_uncertainty(done.uncertainty)
+        yield
+        self.show_next(done.next_stroke, scribbles)
+
+    def show_uncertainty(self, values: Any) -> None:
+        """Show the map of the uncertainty, if it is wanted and there is one."""
+        if not self._settings.uncertainty:
+            self._map.remove()
+        elif values is not None:
+            self._map.show(values)
+
+    def show_next(self, stroke: Any, scribbles: Labels | None) -> None:
+        """Mark where the next stroke helps most, if that is wanted and there is such a place."""
+        if stroke is not None and scribbles is not None and self._settings.next_stroke:
+            self._next.show(stroke, scribbles)
+        else:
+            self._next.remove()
 
     def forget(self) -> None:
         """Leave undrawn what was not drawn yet."""
@@ -80,7 +114,7 @@ class Views:
         self.forget()
         self._writing = None
         self._outlines.keep(set())
-        self._marks.remove()
+        self._remove_guides()
         self._masks.blank()
 
     def close(self, *, outlines: bool = True, masks: bool = False) -> None:
@@ -89,10 +123,15 @@ class Views:
         self._write.stop()
         self._writing = None
         self._outlines.close(remove=outlines)
+        self._next.close()
         if outlines:
-            self._marks.remove()
+            self._remove_guides()
         if masks:
             self._masks.remove()
+
+    def _remove_guides(self) -> None:
+        for guide in (self._marks, self._map, self._next):
+            guide.remove()
 
     def _draw(self) -> None:
         """Draw the outlines that came since the last time."""

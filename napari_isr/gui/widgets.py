@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPixmap
 from qtpy.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QFormLayout,
     QHBoxLayout,
@@ -18,7 +19,17 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-__all__ = ["Choice", "Fold", "Sentence", "ThinBar", "button", "colour_icon", "form", "side_by_side"]
+__all__ = [
+    "Choice",
+    "Fold",
+    "Sentence",
+    "ThinBar",
+    "button",
+    "colour_icon",
+    "form",
+    "side_by_side",
+    "tick",
+]
 
 BAR = QColor(68, 138, 255)
 
@@ -150,6 +161,14 @@ class Choice(QComboBox):
 def button(name: str, text: str, tip: str) -> QPushButton:
     """Make a push button."""
     made = QPushButton(text)
+    made.setObjectName(name)
+    made.setToolTip(tip)
+    return made
+
+
+def tick(name: str, text: str, tip: str) -> QCheckBox:
+    """Make a box to tick."""
+    made = QCheckBox(text)
     made.setObjectName(name)
     made.setToolTip(tip)
     return made

@@ -6,7 +6,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from napari.qt.threading import create_worker
@@ -15,7 +15,7 @@ from psygnal import Signal
 from napari_isr.gui.job import Job, Names, News, Segmenters, Stage, fit
 from napari_isr.gui.warm import rehearse
 
-__all__ = ["Runner"]
+__all__ = ["Runner", "in_thread"]
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +111,13 @@ class Runner:
             self._launch()
         else:
             self.ended.emit()
+
+
+def in_thread(compute: Callable[[], Any], answer: Callable[[Any], None]) -> None:
+    """Compute in another thread, then give what was found to ``answer`` in this one."""
+    worker = create_worker(compute)
+    worker.returned.connect(answer)
+    worker.start()
 
 
 def _work(job: Job, segmenters: Segmenters, stop: threading.Event) -> Iterator[News]:

@@ -24,6 +24,8 @@ CONTROLS = {
     "isr_features": QComboBox,
     "isr_mode": QComboBox,
     "isr_live": QCheckBox,
+    "isr_next": QCheckBox,
+    "isr_uncertainty": QCheckBox,
     "isr_run": QPushButton,
     "isr_cancel": QPushButton,
     "isr_reset": QPushButton,
@@ -31,6 +33,7 @@ CONTROLS = {
     "isr_objects": QTableWidget,
     "isr_status": QLabel,
     "isr_certificate": QLabel,
+    "isr_advice": QLabel,
 }
 
 

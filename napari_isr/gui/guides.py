@@ -1,0 +1,155 @@
+"""Where to draw next: the map of what the predictor is not sure of, and a mark on one place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from napari.layers import Image, Labels, Layer, Points
+from napari.utils import Colormap
+from qtpy.QtCore import QTimer
+
+from napari_isr.gui.colours import CASING, swatch
+from napari_isr.gui.layers import KEY, insert_above, move, pixel_size, place
+
+__all__ = ["NextMark", "UncertaintyMap", "look_at"]
+
+# Bits: what is clear stays as it is in the image, what is not glows.
+GLOW = ("#00000000", "#b6377a4d", "#fc8961b3", "#fcfdbfe6")
+RING = 26  # pixels on the screen
+ZOOM_PAUSE_MS = 40
+
+
+class UncertaintyMap:
+    """The layer ``<image> [uncertainty]`` of one image, there only while it is asked for.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    image : Image
+    """
+
+    def __init__(self, viewer: Any, image: Image) -> None:
+        self._viewer, self._image = viewer, image
+        self._layer: Image | None = None
+
+    def show(self, values: npt.NDArray[np.float32]) -> None:
+        """Show a map of entropies in bits (H, W)."""
+        self._layer = _still_there(self._viewer, self._layer)
+        if self._layer is not None and self._layer.data.shape != values.shape:
+            self.remove()
+        if self._layer is None:
+            self._add(values)
+        else:
+            self._layer.data = values
+            move(self._layer, self._image)
+
+    def remove(self) -> None:
+        """Take the layer out of the viewer."""
+        if _still_there(self._viewer, self._layer) is not None:
+            self._viewer.layers.remove(self._layer)
+        self._layer = None
+
+    def _add(self, values: npt.NDArray[np.float32]) -> None:
+        self._layer = Image(
+            values,
+            name=f"{self._image.name} [uncertainty]",
+            metadata={KEY: "uncertainty"},
+            rgb=False,
+            colormap=Colormap(GLOW, name="glow"),
+            contrast_limits=(0, 1),
+            blending="translucent",
+            **place(self._image),
+        )
+        insert_above(self._viewer, self._layer, self._image)
+
+
+class NextMark:
+    """The layer ``<image> [next stroke]``: a ring where another stroke helps most.
+
+    The ring is as large at every zoom; napari's own limits on the size of points on the screen
+    (0.9) thicken the border until it fills the ring.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    image : Image
+    """
+
+    def __init__(self, viewer: Any, image: Image) -> None:
+        self._viewer, self._image = viewer, image
+        self._layer: Points | None = None
+        self._timer = QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(ZOOM_PAUSE_MS)
+        self._timer.timeout.connect(self._resize)
+        self._zoom = viewer.scene.camera.events.zoom
+        self._zoom.connect(self._on_zoom)
+
+    def show(self, stroke: Any, scribbles: Labels) -> None:
+        """Mark the place of a :class:`napari_isr.guidance.NextStroke` in its object's colour."""
+        self._layer = _still_there(self._viewer, self._layer)
+        where = np.array([stroke.point])
+        colour = np.array([*swatch(scribbles.colormap, stroke.label), 255]) / 255
+        if self._layer is None:
+            self._add(where, colour)
+            return
+        move(self._layer, self._image)
+        if not np.allclose(self._layer.face_color, colour):
+            self._layer.face_color = [colour]
+        if not np.array_equal(self._layer.data, where):
+            self._layer.data = where
+
+    def remove(self) -> None:
+        """Take the layer out of the viewer."""
+        if _still_there(self._viewer, self._layer) is not None:
+            self._viewer.layers.remove(self._layer)
+        self._layer = None
+
+    def close(self) -> None:
+        """Stop following the zoom."""
+        self._timer.stop()
+        self._zoom.disconnect(self._on_zoom)
+
+    def _add(self, where: npt.NDArray[np.float64], colour: npt.NDArray[np.float64]) -> None:
+        self._layer = Points(
+            where,
+            name=f"{self._image.name} [next stroke]",
+            metadata={KEY: "next"},
+            symbol="ring",
+            size=self._size(),
+            face_color=[colour],
+            border_color=[CASING],
+            border_width=0.06,
+            **place(self._image),
+        )
+        insert_above(self._viewer, self._layer, None)
+        self._layer.editable = False  # napari sets it as a layer comes in
+
+    def _size(self) -> float:
+        """Diameter in pixels of the image."""
+        return RING / (self._viewer.scene.camera.zoom * pixel_size(self._image))
+
+    def _on_zoom(self) -> None:
+        if self._layer is not None:
+            self._timer.start()
+
+    def _resize(self) -> None:
+        layer = _still_there(self._viewer, self._layer)
+        if layer is not None and not np.allclose(layer.size, self._size(), rtol=0.05):
+            layer.size = self._size()
+
+
+def look_at(viewer: Any, image: Image, point: tuple[float, ...]) -> None:
+    """Bring a pixel (row, column) of an image to the middle of the canvas."""
+    world = np.zeros(max(viewer.dims.ndim, image.ndim))
+    world[-image.ndim :] = image.data_to_world(point)
+    shown = world[list(viewer.dims.displayed)]
+    camera = viewer.scene.camera
+    camera.center = (*np.asarray(camera.center)[: -len(shown)], *shown)
+
+
+def _still_there(viewer: Any, layer: Layer | None) -> Any:
+    """Return the layer, or None if the user took it out."""
+    return layer if layer is not None and layer in viewer.layers else None
