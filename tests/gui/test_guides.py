@@ -145,13 +145,16 @@ def test_the_map_can_be_switched_during_a_fit(quick, strokes, qtbot, on):
 def test_nothing_of_it_is_computed_in_the_gui_thread(ready, strokes, qtbot, monkeypatch):
     viewer, dock = ready
     threads = {"uncertainty": set(), "next_stroke": set()}
-    for name, used in threads.items():
 
-        def noted(*arguments, work=getattr(results, name), used=used):
-            used.add(threading.current_thread() is threading.main_thread())
+    def watch(name, work):
+        def noted(*arguments):
+            threads[name].add(threading.current_thread() is threading.main_thread())
             return work(*arguments)
 
         monkeypatch.setattr(results, name, noted)
+
+    watch("uncertainty", results.uncertainty)
+    watch("next_stroke", results.next_stroke)
     refit(dock, qtbot, strokes)
     assert threads == {"uncertainty": set(), "next_stroke": {False}}
     dock.uncertainty = True
