@@ -24,6 +24,8 @@ app = typer.Typer(
 # Typer may carry a click of its own, so the class is found through what typer exports.
 _UsageError: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
+LABELS = 31  # whole numbers up to it are labels of objects, larger ones grey values
+
 Out = Annotated[Path, typer.Option("--output", "-o", help="Label image: .png, .tif or .npy")]
 Report = Annotated[Path | None, typer.Option(help="Write what was found as JSON")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps")]
@@ -54,10 +56,10 @@ def segment(
     mode: Annotated[str, typer.Option(help="auto, sequential or joint")] = "auto",
     predictor: Annotated[str, typer.Option(help="auto, linear, fcn, cnn or unet")] = "auto",
     features: Annotated[
-        str, typer.Option(help="auto, or of rgb,spatial,texture,semantic,dino,nearness")
+        str, typer.Option(help="auto, or of rgb,spatial,texture,semantic,spectral,dino,nearness")
     ] = "auto",
     unaries: Annotated[
-        Path | None, typer.Option(help="Probability or mask image, instead of a predictor")
+        Path | None, typer.Option(help="Probability, mask or label image, instead of a predictor")
     ] = None,
     weights: Annotated[
         Path | None, typer.Option(help="Weights file of the semantic features")
@@ -82,9 +84,8 @@ def segment(
     shapes, factors = parse_shapes(shape or []), parse_numbers("--scale", scale)
     use_some_cores()
     from napari_isr.api import segment as run
-    from napari_isr.features import FeatureCache
-    from napari_isr.features.cache import default_folder
-    from napari_isr.reading import read_array, read_probability, read_scribbles
+    from napari_isr.features import FeatureCache, default_folder, parse_features
+    from napari_isr.reading import read_array, read_scribbles
     from napari_isr.segmenter import shapes_by_label
     from napari_isr.shapes.registry import ShapeSpec
     from napari_isr.strokes import Strokes
@@ -94,6 +95,8 @@ def segment(
     chosen: dict[int, str | ShapeSpec] = dict.fromkeys(labels, shapes.get(None, "convex"))
     chosen.update({label: name for label, name in shapes.items() if label is not None})
     shapes_by_label(chosen, labels)
+    used = parse_features(features, strokes.ndim) if unaries is None else ()
+    check_files_are_used(used, weights=weights, dino=dino, download=download)
     result = run(
         read_array(image),
         strokes,
@@ -105,7 +108,7 @@ def segment(
         spacing=parse_numbers("--spacing", spacing),
         device=device,
         seed=seed,
-        unaries=None if unaries is None else read_probability(unaries),
+        unaries=None if unaries is None else read_unaries(unaries),
         weights=weights,
         dino=dino,
         download=download,
@@ -172,12 +175,16 @@ def info() -> None:
 
     from napari_isr.device import resolve_device
     from napari_isr.export import label_endings
-    from napari_isr.features import feature_names
+    from napari_isr.features import feature_names, semantic_source
     from napari_isr.predictors import predictor_names
     from napari_isr.results import versions
     from napari_isr.samples import SAMPLES
     from napari_isr.shapes.registry import shape_names
 
+    try:
+        source = semantic_source()
+    except InputError as error:  # the variable names a file that does not exist
+        source = str(error)
     for name, version in versions().items():
         typer.echo(f"{name}: {version}")
     typer.echo(f"device: {resolve_device('auto')} ({torch.get_num_threads()} threads)")
@@ -185,10 +192,33 @@ def info() -> None:
         ("shapes", shape_names()),
         ("predictors", predictor_names()),
         ("features", feature_names()),
+        ("semantic features", [source]),
         ("samples", list(SAMPLES)),
         ("writes", label_endings()),
     ):
         typer.echo(f"{title}: {', '.join(names)}")
+
+
+def check_files_are_used(features: tuple[str, ...], **options: Any) -> None:
+    """Raise an InputError if an option is given that is for features which are not used."""
+    for option, given in options.items():
+        block = "semantic" if option == "weights" else "dino"
+        if given and block not in features:
+            raise InputError(
+                f"--{option} is for the features '{block}', which are not used here: name them "
+                "in --features, or leave it out"
+            )
+
+
+def read_unaries(path: Path) -> Any:
+    """Read probabilities or a mask, or a label image: small whole numbers."""
+    from napari_isr.reading import read_array, read_probability
+
+    array = read_array(path)
+    # As probabilities in 256 steps, numbers that small would all mean background.
+    if array.dtype.kind in "ui" and 1 < array.max(initial=0) <= LABELS:
+        return array
+    return read_probability(path)
 
 
 def check_outputs(output: Path, report: Path | None, values: Path | None = None) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
+import re
+import socket
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -11,11 +14,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tifffile
+import torch
 from PIL import Image
 
+from napari_isr.api import segment as api_segment
 from napari_isr.certificates import convex_defect
 from napari_isr.cli import main
+from napari_isr.features import default_folder, feature_names, semantic_source
+from napari_isr.features.weights import VARIABLE, find_weights
+from napari_isr.guidance import uncertainty
+from napari_isr.predictors import predictor_names
 from napari_isr.results import iou
+from napari_isr.segmenter import MODES
 
 
 def cli(*arguments):
@@ -52,6 +62,174 @@ def test_segment_writes_labels_and_report(files, capsys):
     assert report["objects"]["3"]["shape"] == "none"
     assert report["seed"] == 0
     assert "convex" in capsys.readouterr().out
+
+
+def test_joint_mode_keeps_the_promise(files):
+    folder, truth = files
+    arguments = "--features", "rgb", "--uncertainty", folder / "u.npy", "--mode"
+    assert segment(folder, *arguments, "sequential") == 0
+    plain = np.load(folder / "u.npy")
+    assert segment(folder, *arguments, "joint", out="mask.tif") == 0
+    assert not np.array_equal(np.load(folder / "u.npy"), plain)  # it does something
+    for label, mask in truth.items():
+        found = tifffile.imread(folder / "mask.tif") == label
+        assert iou(found, mask) > 0.9
+        assert not convex_defect(found).any()
+
+
+def noisy(mask):
+    """Probabilities with something that is far from the object."""
+    values = np.where(mask, 0.9, 0.1).astype(np.float32)
+    values[50:60, 66:78] = 0.9
+    return values
+
+
+@pytest.mark.parametrize("kind", ["p.npy", "p.tif", "mask.png", "labels.png", "labels.tif"])
+def test_unaries_take_the_place_of_a_predictor(files, kind):
+    folder, truth = files
+    strokes = np.array(Image.open(folder / "strokes.png"))
+    path = folder / f"unaries-{kind}"
+    if kind.startswith("labels"):
+        labels = sum(label * mask.astype(np.uint8) for label, mask in truth.items())
+        labels[0, 0] = 9  # an object without strokes is none of ours
+        write = tifffile.imwrite if kind.endswith("tif") else save_grey
+        write(path, labels)
+        wanted = truth
+    else:
+        strokes[strokes == 3] = 0
+        wanted = {2: truth[2]}
+        if kind == "mask.png":
+            save_grey(path, np.where(noisy(truth[2]) > 0.5, 255, 0).astype(np.uint8))
+        else:
+            {"p.npy": np.save, "p.tif": tifffile.imwrite}[kind](path, noisy(truth[2]))
+    np.save(folder / "strokes.npy", strokes)
+    blank = folder / "blank.npy"  # there is nothing to be seen in the image itself
+    np.save(blank, np.zeros((64, 80), np.uint8))
+    out = folder / "out.tif"
+    given = ["--unaries", path, "--uncertainty", folder / "u.npy"]
+    assert cli("segment", blank, folder / "strokes.npy", "-o", out, *given) == 0
+    found = tifffile.imread(out)
+    assert set(np.unique(found)) == {0, *wanted}
+    for label, mask in wanted.items():
+        assert iou(found == label, mask) > 0.9
+    if kind.startswith("p"):
+        np.testing.assert_allclose(
+            np.load(folder / "u.npy"), uncertainty(noisy(truth[2])), atol=1e-4
+        )
+
+
+def save_grey(path, values):
+    Image.fromarray(values).save(path)
+
+
+@pytest.mark.parametrize("ending", [".tif", ".npy"])
+def test_uncertainty_is_written_in_bits(files, ending):
+    folder, _ = files
+    path = folder / f"uncertainty{ending}"
+    assert segment(folder, "--uncertainty", path, "--features", "rgb") == 0
+    values = {".npy": np.load, ".tif": tifffile.imread}[ending](path)
+    assert values.dtype == np.float32
+    assert values.shape == (64, 80)
+    assert 0 <= values.min() < values.max() <= 1
+    image, strokes = (np.array(Image.open(folder / f"{n}.png")) for n in ("image", "strokes"))
+    wanted = api_segment(image, strokes, features="rgb").uncertainty
+    np.testing.assert_allclose(values, wanted, atol=1e-4)
+
+
+def test_the_next_stroke_is_printed_and_reported(files, capsys):
+    folder, _ = files
+    report = folder / "report.json"
+    assert segment(folder, "--features", "rgb,semantic", "--report", report) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    found = re.fullmatch(r"the next stroke of object (\d) helps most at \((\d+), (\d+)\): .+", line)
+    objects = json.loads(report.read_text())["objects"]
+    place = objects[found[1]]["next_stroke"]
+    assert place["sentence"] == line
+    assert [round(x) for x in place["point"]] == [int(found[2]), int(found[3])]
+    scores = [item["next_stroke"] and item["next_stroke"]["score"] for item in objects.values()]
+    assert place["score"] == max(score for score in scores if score is not None)
+
+
+def test_without_doubt_there_is_no_next_stroke(files, capsys):
+    folder, truth = files
+    labels = sum(label * mask.astype(np.uint8) for label, mask in truth.items())
+    np.save(folder / "sure.npy", labels)
+    report = folder / "report.json"
+    arguments = ["--shape", "none", "--unaries", folder / "sure.npy", "--report", report]
+    assert segment(folder, *arguments) == 0
+    assert "next stroke" not in capsys.readouterr().out
+    objects = json.loads(report.read_text())["objects"]
+    assert [item["next_stroke"] for item in objects.values()] == [None, None]
+
+
+def kept():
+    """Files in the folder for features."""
+    folder = default_folder()
+    return sorted(folder.glob("*")) if folder.exists() else []
+
+
+def test_features_are_kept_for_the_next_time_unless_told_otherwise(files, monkeypatch):
+    folder, _ = files
+    assert segment(folder, "--no-cache") == 0
+    assert kept() == []
+    assert segment(folder, out="first.npy") == 0
+    assert kept()
+    before = kept()
+
+    def network(*_):
+        raise AssertionError("the network was asked again")
+
+    monkeypatch.setattr("napari_isr.features.semantic.Semantic.stages", network)
+    assert segment(folder, out="second.npy") == 0
+    assert kept() == before
+    np.testing.assert_array_equal(np.load(folder / "first.npy"), np.load(folder / "second.npy"))
+
+
+def test_no_network_is_tried(files, monkeypatch):
+    def refused(*_args, **_options):
+        raise AssertionError("the network was tried")
+
+    for name in ("connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(socket.socket, name, refused)
+    monkeypatch.setattr(socket, "getaddrinfo", refused)
+    folder, _ = files
+    assert segment(folder, "--no-cache") == 0
+    assert segment(folder, "--features", "dino") == 2
+
+
+class Bomb:
+    """Code in a pickle."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_code_in_a_weights_file_is_not_run(files, capsys):
+    folder, _ = files
+    ran = folder / "ran"
+    (folder / "bomb.pth").write_bytes(pickle.dumps({"weight": Bomb(ran)}))
+    torch.save({"weight": Bomb(ran)}, folder / "bomb2.pth")
+    for name in ("bomb.pth", "bomb2.pth"):
+        assert segment(folder, "--weights", folder / name) == 2
+        told = capsys.readouterr().err
+        assert "not run" in told or "no PyTorch file" in told
+        assert not ran.exists()
+    pickle.loads((folder / "bomb.pth").read_bytes())
+    assert ran.exists()  # it would have gone off
+
+
+def test_weights_of_the_users_are_used(files):
+    folder, _ = files
+    state = find_weights().read()
+    torch.save({k: v / 2 if v.ndim == 4 else v for k, v in state.items()}, folder / "mine.pth")
+    maps = [folder / "a.npy", folder / "b.npy"]
+    arguments = "--features", "rgb,semantic", "--uncertainty"
+    assert segment(folder, *arguments, maps[0]) == 0
+    assert segment(folder, *arguments, maps[1], "--weights", folder / "mine.pth") == 0
+    assert not np.array_equal(*map(np.load, maps))
 
 
 @pytest.mark.parametrize("ending", [".png", ".tif", ".tiff", ".npy"])
@@ -97,6 +275,15 @@ def broken(folder):
     np.save(folder / "object_only.npy", np.full((64, 80), 2, np.uint8))
     np.save(folder / "background_only.npy", np.full((64, 80), 1, np.uint8))
     start = ["segment", image, strokes, "-o", out]
+    np.save(folder / "p.npy", np.full((64, 80), 0.5))
+    np.save(folder / "loud.npy", np.full((64, 80), 3.5))
+    np.save(folder / "labels.npy", np.full((64, 80), 2, np.uint8))
+    (folder / "text.pth").write_text("no weights")
+    torch.save({"weight": torch.zeros(3)}, folder / "keys.pth")
+    (folder / "cut.pth").write_bytes((folder / "keys.pth").read_bytes()[:300])
+    (folder / "code.pth").write_bytes(pickle.dumps({"weight": Bomb(folder / "ran")}))
+    two = np.load(folder / "p.npy")
+    np.save(folder / "three.npy", np.stack([two, two, two]))
     return {
         "missing image": (["segment", folder / "no.png", strokes, "-o", out], "does not exist"),
         "a folder": (["segment", folder, strokes, "-o", out], "is a folder"),
@@ -130,6 +317,35 @@ def broken(folder):
         "no ending": (["segment", image, strokes, "-o", folder / "m"], "ending"),
         "output is a folder": (["segment", image, strokes, "-o", folder / "d.png"], "is a folder"),
         "report in no folder": ([*start, "--report", folder / "no" / "r.json"], "does not exist"),
+        "no unaries": ([*start, "--unaries", folder / "no.npy"], "does not exist"),
+        "unaries of another size": ([*start, "--unaries", folder / "small.npy"], "size"),
+        "NaN in unaries": ([*start, "--unaries", folder / "nan.npy"], "NaN"),
+        "loud unaries": ([*start, "--unaries", folder / "loud.npy"], "3.5"),
+        "one of two unaries": ([*start, "--unaries", folder / "p.npy"], "1 object"),
+        "unaries of three": ([*start, "--unaries", folder / "three.npy"], "3 objects"),
+        "no such label in unaries": ([*start, "--unaries", folder / "labels.npy"], "label 3"),
+        "unknown ending of values": ([*start, "--uncertainty", folder / "u.png"], ".tif"),
+        "no ending of values": ([*start, "--uncertainty", folder / "u"], ".npy"),
+        "values in no folder": (
+            [*start, "--uncertainty", folder / "no" / "u.tif"],
+            "does not exist",
+        ),
+        "no weights": ([*start, "--weights", folder / "no.pth"], "does not exist"),
+        "text as weights": ([*start, "--weights", folder / "text.pth"], "no PyTorch file"),
+        "cut weights": ([*start, "--weights", folder / "cut.pth"], "cut short"),
+        "code in weights": ([*start, "--weights", folder / "code.pth"], "not run"),
+        "other weights": ([*start, "--weights", folder / "keys.pth"], "EfficientNet-Lite0"),
+        "weights of no use": (
+            [*start, "--features", "rgb", "--weights", folder / "no.pth"],
+            "--weights is for",
+        ),
+        "no dino file": (
+            [*start, "--features", "dino", "--dino", folder / "no.pth"],
+            "does not exist",
+        ),
+        "dino without a file": ([*start, "--features", "dino"], "weights file"),
+        "dino of no use": ([*start, "--dino", folder / "no.pth"], "--dino is for"),
+        "download of no use": ([*start, "--download"], "--download is for"),
         "unknown sample": (["demo", "--sample", "friut"], "fruit"),
         "demo in no folder": (["demo", "--folder", folder / "no" / "d"], "cannot be made"),
     }
@@ -141,7 +357,12 @@ CASES = [
     "no object", "unknown shape", "unknown label", "bad label", "unknown shape option",
     "unknown option", "unknown features", "unknown predictor", "unknown mode", "unknown device",
     "bad scale", "negative scale", "bad seed", "no output", "unknown command", "no folder",
-    "unknown ending", "no ending", "output is a folder", "report in no folder", "unknown sample",
+    "unknown ending", "no ending", "output is a folder", "report in no folder", "no unaries",
+    "unaries of another size", "NaN in unaries", "loud unaries", "one of two unaries",
+    "unaries of three", "no such label in unaries", "unknown ending of values",
+    "no ending of values", "values in no folder", "no weights", "text as weights", "cut weights",
+    "code in weights", "other weights", "weights of no use", "no dino file",
+    "dino without a file", "dino of no use", "download of no use", "unknown sample",
     "demo in no folder",
 ]  # fmt: skip
 
@@ -194,11 +415,36 @@ def test_a_full_disk_leaves_the_old_file(files, capsys, monkeypatch):
     assert not list(folder.glob(".mask*"))
 
 
-def test_info_names_what_there_is(capsys):
+def test_info_names_what_there_is(capsys, monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
     assert cli("info") == 0
     told = capsys.readouterr().out
-    for word in ("torch:", "device:", "convex", "fcn", "rgb", "fruit", ".png"):
+    for word in ("torch:", "device:", "convex", "fruit", ".png"):
         assert word in told
+    lines = dict(line.split(": ", 1) for line in told.splitlines())
+    assert lines["features"].split(", ") == feature_names()
+    assert lines["predictors"].split(", ") == predictor_names()
+    assert lines["semantic features"] == semantic_source() == "EfficientNet-Lite0"
+    monkeypatch.setattr("napari_isr.features.find_weights", lambda *_: None)
+    assert cli("info") == 0
+    assert f"semantic features: {semantic_source()}" in capsys.readouterr().out
+    assert semantic_source() != "EfficientNet-Lite0"
+
+
+def test_info_tells_of_a_weights_file_that_is_not_there(capsys, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "no-such-file.pth")
+    assert cli("info") == 0
+    assert re.search(
+        "semantic features: .*no-such-file.pth.*does not exist", capsys.readouterr().out
+    )
+
+
+def test_help_names_all_that_can_be_chosen(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    assert cli("segment", "--help") == 0
+    told = capsys.readouterr().out
+    for name in (*MODES, *predictor_names(), *feature_names()):
+        assert re.search(rf"\b{name}\b", told), name
 
 
 def test_demo_writes_three_files(tmp_path, capsys):
