@@ -282,11 +282,14 @@ class Result:
         Where it was computed.
     seed : int
         Of the predictor.
+    sources : mapping of str to str
+        What the features come from, by their names.
     """
 
     objects: Mapping[int, ObjectResult]
     device: str = "cpu"
     seed: int = 0
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     def __getattr__(self, name: str) -> Any:
         """Attributes of the only object."""
@@ -340,6 +343,7 @@ class Result:
         """Plain values, as ``report.json`` holds them."""
         return {
             "objects": {str(label): item.to_dict() for label, item in self.objects.items()},
+            "features": dict(self.sources),
             "versions": versions(),
             "device": self.device,
             "seed": self.seed,

@@ -92,6 +92,7 @@ class Segmenter:
         self._weights: dict[str, Any] = {"weights": weights, "dino": dino, "download": download}
         self.result = Result({}, str(self.device), self.seed)
         self._scene: Scene | None = None
+        self._sources: dict[str, str] = {}
         self._nearness: Nearness | None = None
         self._predictor: tuple[tuple[int, ...], Predictor] | None = None
         self._shapes = ShapeFits(self.frame, self.device)
@@ -172,6 +173,7 @@ class Segmenter:
                 **self._weights,
             )
             self._scene = Scene(features, self.frame, self.device)
+            self._sources = features.sources
             near = self.unaries is None and NEARNESS in self.features_name
             self._nearness = Nearness(self.source, self.frame) if near else None
         return self._scene, self._nearness
@@ -266,5 +268,5 @@ class Segmenter:
                 _ = item.certificate
             item.seconds.update(self._clock.of(label))
             objects[label] = item
-        self.result = Result(objects, str(self.device), self.seed)
+        self.result = Result(objects, str(self.device), self.seed, self._sources)
         yield Update("done", 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Generator, Iterator, Mapping
 
 import numpy as np
@@ -12,6 +13,7 @@ from napari_isr.clock import Clock
 from napari_isr.conflicts import Conflict, find_conflict
 from napari_isr.evidence import SampledEvidence
 from napari_isr.fitting.projection import project_shape
+from napari_isr.fitting.sampling import Samples
 from napari_isr.frame import Frame
 from napari_isr.rendering import ShapeLogit, contours_of
 from napari_isr.shapes.base import Shape
@@ -114,9 +116,35 @@ class ShapeFits:
         conflict = find_conflict(strokes, label, shape.name, known, centre=held)
         self.conflicts[label] = conflict
         if conflict is None:
-            louder = (samples + wrong.to(self.device)).scaled(LOUDER)
-            for _ in project_shape(shape, evidence, strokes=louder, warm=True):
+            for _ in self._fit_louder(shape, evidence, strokes, label, samples, wrong):
                 yield objective, 1.0
+
+    def _fit_louder(
+        self,
+        shape: Shape,
+        evidence: SampledEvidence,
+        strokes: Strokes,
+        label: int,
+        samples: Samples,
+        wrong: Samples,
+    ) -> Iterator[None]:
+        """Fit with louder strokes until all are honoured: from here, then from nothing.
+
+        A shape may be caught where it is, with a part that only a stroke cuts off. Of the fits
+        that miss strokes, the one that misses fewest stays.
+        """
+        best, least = copy.deepcopy(shape.state_dict()), len(wrong.target)
+        for warm in (True, False):
+            louder = (samples + wrong.to(self.device)).scaled(LOUDER)
+            for _ in project_shape(shape, evidence, strokes=louder, warm=warm):
+                yield
+            missed = dishonoured(shape, strokes, label, self.frame)
+            if missed is None:
+                return
+            wrong = missed
+            if len(missed.target) < least:
+                best, least = copy.deepcopy(shape.state_dict()), len(missed.target)
+        shape.load_state_dict(best)
 
     def _shape_for(self, label: int, spec: ShapeSpec) -> tuple[Shape | None, bool]:
         """The object's shape, and whether it has been fitted before."""

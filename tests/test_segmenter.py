@@ -248,7 +248,8 @@ def test_attributes_of_the_only_object_are_refused_for_two(scene):
 def test_report_holds_what_the_contract_says(scene):
     image, scribbles, _ = scene
     report = isr.segment(image, scribbles).report()
-    assert set(report) == {"objects", "versions", "device", "seed"}
+    assert set(report) == {"objects", "features", "versions", "device", "seed"}
+    assert set(report["features"]) == {"rgb", "semantic", "spectral"}
     item = report["objects"]["2"]
     assert set(item["seconds"]) == {"features", "predictor", "projection", "render"}
     assert {"property", "holds", "by_construction", "checked"} <= set(item["certificate"])
