@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_isr.certificates import Certificate as Certificate
     from napari_isr.errors import InputError as InputError
     from napari_isr.frame import Frame as Frame
+    from napari_isr.regularizer import ShapeRegularizer as ShapeRegularizer
     from napari_isr.results import ObjectResult as ObjectResult
     from napari_isr.results import Result as Result
     from napari_isr.samples import load_sample as load_sample
@@ -33,6 +34,7 @@ _HOMES = {
     "ObjectResult": "results",
     "Result": "results",
     "Segmenter": "segmenter",
+    "ShapeRegularizer": "regularizer",
     "ShapeSpec": "shapes.registry",
     "Update": "segmenter",
     "load_sample": "samples",
@@ -48,6 +50,7 @@ __all__ = [
     "ObjectResult",
     "Result",
     "Segmenter",
+    "ShapeRegularizer",
     "ShapeSpec",
     "Update",
     "load_sample",
