@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.atomic import check_target, written_beside
-from napari_isr.errors import InputError, nearest
+from napari_isr.atomic import written_beside
 from napari_isr.export import npy, png, tiff
+from napari_isr.export.targets import check_ending
 from napari_isr.export.values import check_value_target, write_values
 
 __all__ = [
@@ -49,13 +49,7 @@ def check_label_target(path: str | Path) -> Path:
     -------
     Path
     """
-    target = Path(path)
-    ending = target.suffix.lower()
-    if ending not in _WRITERS:
-        hint = nearest(ending, _WRITERS) if ending else f"known: {', '.join(_WRITERS)}"
-        raise InputError(f"'{target}' has no known ending for a label image: {hint}")
-    check_target(target)
-    return target
+    return check_ending(path, _WRITERS, "a label image")
 
 
 def write_labels(path: str | Path, labels: Labels) -> Path:

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
-from napari_isr.atomic import check_target, written_beside
-from napari_isr.errors import InputError, nearest
+from napari_isr.atomic import written_beside
+from napari_isr.export.targets import check_ending
 
 __all__ = ["check_value_target", "write_values"]
 
@@ -29,13 +29,7 @@ def check_value_target(path: str | Path) -> Path:
     -------
     Path
     """
-    target = Path(path)
-    ending = target.suffix.lower()
-    if ending not in ENDINGS:
-        hint = nearest(ending, ENDINGS) if ending else f"known: {', '.join(ENDINGS)}"
-        raise InputError(f"'{target}' has no known ending for a map of numbers: {hint}")
-    check_target(target)
-    return target
+    return check_ending(path, ENDINGS, "a map of numbers")
 
 
 def write_values(path: str | Path, values: npt.NDArray[np.floating[Any]]) -> Path:

@@ -1,0 +1,36 @@
+"""Whether a file of some kind can be written somewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from napari_isr.atomic import check_target
+from napari_isr.errors import InputError, nearest
+
+__all__ = ["check_ending"]
+
+
+def check_ending(path: str | Path, endings: Collection[str], what: str) -> Path:
+    """Raise an InputError unless a file with a known ending can be written; nothing is written.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to be; its ending picks the format.
+    endings : collection of str
+        The known ones.
+    what : str
+        What is to be written, for the sentence.
+
+    Returns
+    -------
+    Path
+    """
+    target = Path(path)
+    ending = target.suffix.lower()
+    if ending not in endings:
+        hint = nearest(ending, list(endings)) if ending else f"known: {', '.join(endings)}"
+        raise InputError(f"'{target}' has no known ending for {what}: {hint}")
+    check_target(target)
+    return target
