@@ -148,7 +148,7 @@ def test_fit_is_deterministic(occluded):
 def test_warm_fit_takes_fewer_steps_and_follows_a_change(occluded):
     seen, truth = occluded
     shape, cold = fitted(seen, weight=2.5)
-    moved = np.roll(truth, 2, axis=1)  # farther, and a fresh start is better
+    moved = np.roll(truth, 4, axis=1)
     warm = list(project_shape(shape, grid_of(moved, 2.5), warm=True))
     assert len(warm) < len(cold)
     assert iou(mask_of(shape, moved.shape), moved) > 0.93

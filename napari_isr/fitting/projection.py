@@ -23,9 +23,10 @@ __all__ = ["ProjectionState", "project_shape"]
 IN_SPACE = 3  # times as many sample points: a boundary in space is a surface, not a curve
 STEEPEST = 8.0  # slope of the logit, per finest cell
 WARM_CELLS = 1024
+FEW_CELLS = 2  # that the radius of an object is long: then a start says little
 MOST_START_CELLS = 65_536  # where an object is smaller than the cells it is looked for in
 CLEARLY = 0.98  # of what the final shape explains: a start that explains less is worse
-STILL_FITS = 0.9  # of what it explained: then a warm fit looks for no other start
+STILL_FITS = 0.85  # of what it explained: then a warm fit looks for no other start
 UNFOLDING_CELLS = 16384
 UNFOLDING_STEPS, UNFOLDING_STEPS_WARM = 24, 5
 UNFOLDING_SHARE = 0.4  # of the progress
@@ -149,15 +150,17 @@ class _Fit:
         starts = [copy.deepcopy(self.shape.state_dict())] if warm else []
         score, best, fresh = self._best(starts, self.shape.start_cells)
         block = self.evidence.block_for(self.shape.start_cells)
-        while score <= 0 and block > 1:
-            # An object smaller than the cells: look more closely.
+        least = self.evidence.block_for(MOST_START_CELLS)
+        while block > least and (score <= 0 or self._few_cells(best, block)):
+            # An object not much larger than the cells: look more closely.
             block //= 2
             cells = math.prod(-(-n // block) for n in self.evidence.sizes)
-            if cells > MOST_START_CELLS:
-                break
             score, best, fresh = self._best(starts, cells)
         self.shape.load_state_dict(best)
         return fresh
+
+    def _few_cells(self, start: dict[str, Tensor], block: int) -> bool:
+        return bool(start["scale"] < FEW_CELLS * block * self.evidence.cell)
 
     def _best(
         self, known: Sequence[dict[str, Tensor]], cells: int

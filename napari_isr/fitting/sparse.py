@@ -17,7 +17,7 @@ __all__ = ["sparse_gauss_newton"]
 PRODUCTS = 12  # products with the Gauss-Newton matrix per step at most
 ACCURACY = 1e-2  # of the linear system: part of the residual (squared, scaled) that may remain
 FLOOR = 0.1  # of the damping, so that parameters that no sample feels stay where they are
-PRIOR = 1e-6  # pull of the parameters to 0, per unit of weight: a tie-breaker
+PRIOR = 1e-6  # pull of the parameters to rest, per unit of weight: a tie-breaker
 
 
 @torch.no_grad()
@@ -55,13 +55,13 @@ def sparse_gauss_newton(
     .. [2] Nocedal & Wright, "Numerical optimization", 2006, section 7.1 (inexact steps).
     """
     prior = PRIOR * float(samples.weight.sum())
-    vector, slow = shape.vector(), 0
-    objective, inside = _evaluate(shape, samples, vector, prior)
-    system = _System(shape, samples, inside, vector, prior)
+    vector, rest, slow = shape.vector(), shape.at_rest(), 0
+    objective, inside = _evaluate(shape, samples, vector, prior, rest)
+    system = _System(shape, samples, inside, vector - rest, prior)
     for iteration in range(1, iterations + 1):
         step, predicted = system.solve(damping)
         trial = vector + step
-        reached, trial_inside = _evaluate(shape, samples, trial, prior)
+        reached, trial_inside = _evaluate(shape, samples, trial, prior, rest)
         gain = (objective - reached) / max(predicted, 1e-300)
         if gain > 0 and math.isfinite(reached):
             slow = slow + 1 if objective - reached < tolerance * objective else 0
@@ -75,17 +75,17 @@ def sparse_gauss_newton(
         if converged:
             return
         if vector is trial and iteration < iterations:
-            system = _System(shape, samples, trial_inside, vector, prior)
+            system = _System(shape, samples, trial_inside, vector - rest, prior)
 
 
 def _evaluate(
-    shape: SparseShape, samples: Samples, vector: Tensor, prior: float
+    shape: SparseShape, samples: Samples, vector: Tensor, prior: float, rest: Tensor
 ) -> tuple[float, Tensor]:
     """Objective, and the sigmoid of the logit at the samples."""
     shape.load_vector(vector)
     inside = torch.sigmoid(shape(samples.points))
     error = samples.weight @ (inside - samples.target).square()
-    return float(error + prior * vector.square().sum()), inside
+    return float(error + prior * (vector - rest).square().sum()), inside
 
 
 class _System:
@@ -96,7 +96,7 @@ class _System:
         shape: SparseShape,
         samples: Samples,
         inside: Tensor,
-        vector: Tensor,
+        away: Tensor,
         prior: float,
     ) -> None:
         weight = samples.weight.sqrt()
@@ -106,7 +106,7 @@ class _System:
         _, rows = shape.sparse_jacobian(samples.points[live])
         self.rows: SparseRows = rows.scaled(slope[live])
         residual = (weight * (inside - samples.target))[live]
-        self.gradient = self.rows.transposed_times(residual) + prior * vector
+        self.gradient = self.rows.transposed_times(residual) + prior * away
         self.squares, self.prior = self.rows.squares(), prior
 
     def solve(self, damping: float) -> tuple[Tensor, float]:

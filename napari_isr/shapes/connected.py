@@ -143,6 +143,12 @@ class Connected(SparseShape):
         offset = local - self.middle[:, None]
         return self.sharpness * torch.addmm(-self.pieces[:, -1:], normals, offset / self.size)
 
+    def at_rest(self) -> Tensor:
+        """Not deformed, and the pieces as they are; see :class:`SparseShape`."""
+        rest = torch.zeros_like(self.vector())
+        rest[: self.pieces.numel()] = self.pieces.detach().flatten()
+        return rest
+
     @torch.no_grad()
     def sparse_jacobian(self, points: Tensor) -> tuple[Tensor, SparseRows]:
         """Closed form, for points in the image; see :class:`SparseShape`."""

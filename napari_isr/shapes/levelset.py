@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from napari_isr.evidence import EvidenceGrid
 from napari_isr.shapes.base import Shape, ShapeOptions, Stage
 from napari_isr.shapes.folded import STEEPEST_SUM, columns, ridge
-from napari_isr.shapes.search import coarse_enough
 
 __all__ = ["LevelSet"]
 
@@ -110,7 +109,6 @@ class LevelSet(Shape):
 
         ``changed`` is what the state shall hold beside the weights.
         """
-        grid = coarse_enough(grid, changed["scale"])
         state = {name: value.clone() for name, value in self.state_dict().items()}
         state.update(changed)
         state["sharpness"] = torch.full_like(self.sharpness, self.stages[0].sharpness)

@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 SEARCH_CELLS = 1024  # cells that candidate centres are judged on
+ENOUGH, FINE = 12, 24  # cells that a table's reach is long at least, and once they are split
 GRID = 5  # candidates along each axis
 ROUNDS = 2
 AXES = 36  # candidate angles of a mirror axis
@@ -62,6 +63,7 @@ def polar_table(
     -------
     (m, sectors, rings) tensor
     """
+    grid = close_up(grid, centres, reach)
     # One coordinate at a time, and a last ring for all that is beyond: that is quicker.
     offsets = [x - c[:, None] for x, c in zip(grid.points.T, centres.T, strict=True)]
     squares = [offset.square() for offset in offsets]
@@ -79,6 +81,23 @@ def polar_table(
     flat = values.new_zeros(len(centres) * sectors * (rings + 1))
     flat.index_add_(0, index.flatten(), values)
     return flat.view(len(centres), sectors, rings + 1)[..., :-1]
+
+
+def close_up(grid: EvidenceGrid, centres: Tensor, reach: Tensor) -> EvidenceGrid:
+    """The cells within reach, split: a cell is a square, not a point, to an object of few cells."""
+    cells = float(reach) / grid.cell
+    if cells >= ENOUGH:
+        return grid
+    parts = math.ceil(FINE / cells)
+    low, high = centres.amin(0) - reach - grid.cell, centres.amax(0) + reach + grid.cell
+    shifts = (torch.arange(parts).to(centres) + 0.5) / parts - 0.5
+    values, axes = grid.values, []
+    for dim, axis in enumerate(grid.axes):
+        index = ((axis >= low[dim]) & (axis <= high[dim])).nonzero()[:, 0]
+        values = values.index_select(dim, index).repeat_interleave(parts, dim) / parts
+        side = axis[1] - axis[0] if len(axis) > 1 else grid.cell
+        axes.append((axis[index, None] + side * shifts).flatten())
+    return EvidenceGrid(values, tuple(axes))
 
 
 def coarse_enough(grid: EvidenceGrid, size: Tensor) -> EvidenceGrid:

@@ -64,6 +64,10 @@ class SparseShape(Shape):
     """
 
     @abstractmethod
+    def at_rest(self) -> Tensor:
+        """Parameter vector (p,) that a fit keeps near to where no sample says otherwise."""
+
+    @abstractmethod
     def sparse_jacobian(self, points: Tensor) -> tuple[Tensor, SparseRows]:
         """Logit (n,) and its derivatives by the parameters, in the order of :meth:`vector`."""
 

@@ -37,7 +37,7 @@ SMOOTHING = 0.02  # of the first radii, for the fourth harmonic; grows with its 
 class StarOptions(CentreOptions):
     """Options of the star shape."""
 
-    harmonics: int = Field(16, ge=1, le=64, description="how finely the radius may vary")
+    harmonics: int = Field(40, ge=1, le=64, description="how finely the radius may vary")
 
 
 class Star(Shape):
@@ -83,8 +83,8 @@ class Star(Shape):
         if self.ndim == 2:
             self.register_buffer("orders", torch.arange(1.0, count + 1))
             size = 1 + 2 * count
-        else:  # about as many bumps as there are spherical harmonics up to half that degree
-            size = (count // 2 + 1) ** 2
+        else:  # bumps: as many as spherical harmonics up to a quarter of that degree
+            size = (count // 4 + 1) ** 2
             self.register_buffer("middles", directions(size, self.ndim, like=self.anchor))
         self.radius = nn.Parameter(torch.zeros(size))
 
