@@ -15,8 +15,8 @@ from napari_isr.gui.layers import KEY, insert_above, move, pixel_size, place
 
 __all__ = ["NextMark", "UncertaintyMap", "look_at"]
 
-# Bits: what is clear stays as it is in the image, what is not glows.
-GLOW = ("#00000000", "#b6377a4d", "#fc8961b3", "#fcfdbfe6")
+# What is clear stays as it is in the image; what is not glows in a hue that photographs lack.
+GLOW = ("#00000000", "#b400ff66", "#f050ffbf", "#fff0ffee")
 RING = 26  # pixels on the screen
 ZOOM_PAUSE_MS = 40
 
