@@ -3,7 +3,7 @@
 VENV := .venv
 VENV_QT6 := .venv-qt6
 BIN := $(VENV)/bin
-BENCHMARKS := projection convex_gain optimality shapes
+BENCHMARKS := projection convex_gain optimality shapes segment predictors
 
 # 3.11 is what constraints.txt was tested with. The interpreter is run, not only found: a version
 # manager's shim may be on PATH with nothing behind it.
@@ -21,7 +21,7 @@ export ISR_DATA ?= $(abspath ../shared/data)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo app test test-slow test-qt6 lint format bench wheel-check system-deps clean distclean
+.PHONY: help env demo app test test-slow test-qt6 lint format bench accuracy wheel-check system-deps clean distclean
 
 help: ## List the targets
 	@awk -F ':[^#]*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,13 @@ bench: system-deps $(VENV)/.stamp ## The benchmarks; ISR_DATA=FOLDER says where 
 	@set -e; for name in $(BENCHMARKS); do \
 	    echo "== benchmarks/$$name.py"; $(BIN)/python "benchmarks/$$name.py"; done
 	@echo "== benchmarks/latency.py"; $(subst xvfb-run -a,xvfb-run -a -s "-screen 0 1600x1000x24",$(XVFB)) $(BIN)/python benchmarks/latency.py
+
+accuracy: $(VENV)/.stamp ## Accuracy on real images beside other tools, about an hour; goes on where it was
+	$(BIN)/python -m pip install --disable-pip-version-check --no-input -q -c constraints.txt -e '.[bench]'
+	mkdir -p build
+	$(BIN)/python benchmarks/accuracy.py --sets grabcut50,medscribble56,convex \
+	    --people human1,human2,robot --jobs 2 --csv build/accuracy.csv \
+	    --markdown docs/accuracy.md --summary docs/accuracy.csv
 
 wheel-check: $(VENV)/.stamp ## Build wheel and sdist, install the wheel, ask npe2 for the plugin
 	$(BIN)/python tools/wheel_check.py
