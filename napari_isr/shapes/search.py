@@ -31,7 +31,8 @@ __all__ = [
 ]
 
 SEARCH_CELLS = 1024  # cells that candidate centres are judged on
-ENOUGH, FINE = 12, 24  # cells that a table's reach is long at least, and once they are split
+COARSE = 3  # rings that a cell may span
+FINE = 24  # cells that a table's reach is long, at least, once they are split
 GRID = 5  # candidates along each axis
 ROUNDS = 2
 AXES = 36  # candidate angles of a mirror axis
@@ -63,7 +64,7 @@ def polar_table(
     -------
     (m, sectors, rings) tensor
     """
-    grid = close_up(grid, centres, reach)
+    grid = close_up(grid, centres, reach, rings)
     # One coordinate at a time, and a last ring for all that is beyond: that is quicker.
     offsets = [x - c[:, None] for x, c in zip(grid.points.T, centres.T, strict=True)]
     squares = [offset.square() for offset in offsets]
@@ -83,10 +84,10 @@ def polar_table(
     return flat.view(len(centres), sectors, rings + 1)[..., :-1]
 
 
-def close_up(grid: EvidenceGrid, centres: Tensor, reach: Tensor) -> EvidenceGrid:
+def close_up(grid: EvidenceGrid, centres: Tensor, reach: Tensor, rings: int) -> EvidenceGrid:
     """The cells within reach, split: a cell is a square, not a point, to an object of few cells."""
     cells = float(reach) / grid.cell
-    if cells >= ENOUGH:
+    if COARSE * cells >= rings:
         return grid
     parts = math.ceil(FINE / cells)
     low, high = centres.amin(0) - reach - grid.cell, centres.amax(0) + reach + grid.cell
