@@ -25,10 +25,8 @@ Reduction = Literal["mean", "sum", "none"]
 STEEPEST = 2.0  # slope of the shape's logit, per pixel
 NEAR = 12.0  # logits beyond which the sigmoid is flat
 POLISH, TOLERANCE = 10, 1e-4  # steps at most with all pixels near the boundary, and when to stop
-ROUNDS, WORTHWHILE = (
-    4,
-    0.98,
-)  # of such steps after a projection; what a round must reach of the last
+ROUNDS = 4  # of such steps after a projection
+WORTHWHILE = 0.98  # of the distance that a round began with: what it must reach for another
 SUDDEN, UNSEEN = 1.25, 1e-3  # growth of the distance that a known shape follows without a new fit
 
 
@@ -41,11 +39,11 @@ class ShapeRegularizer(nn.Module):
     .. math::
 
         \mathrm{dist}^2(N, S) = \min_\nu \frac{1}{n} \sum_x
-            \big( \sigma(N(x)) - \sigma(G_\nu(x)) \big)^2
+            w(x) \big( \sigma(N(x)) - \sigma(G_\nu(x)) \big)^2
 
-    is the loss. No gradient runs through the fit: at its minimum the derivative by :math:`\nu` is
-    zero, so the derivative of the distance by ``N`` is that with :math:`\nu` held fixed (the
-    envelope theorem [2]_).
+    is the loss. The weight ``w`` is 1, or more in the foreground if so wanted. No gradient runs
+    through the fit: at its minimum the derivative by :math:`\nu` is zero, so the derivative of the
+    distance by ``N`` is that with :math:`\nu` held fixed (the envelope theorem [2]_).
 
     A prediction without foreground (no probability above 0.5) has the loss 0 and no gradient: the
     empty set lacks no shape, and to pull a network there that has not yet found the object would
@@ -61,6 +59,10 @@ class ShapeRegularizer(nn.Module):
         Number of the images' axes, 2 to 4.
     spacing : sequence of float, optional
         Distance of pixel centres along each axis. Default: 1 each.
+    foreground_weight : float, optional
+        Weight of pixels with a probability above 0.5. With 1, eq. 1 as it stands; more fills what
+        is hidden behind something: a part is kept as soon as more than
+        ``1 / (1 + foreground_weight)`` of it is seen.
     reduction : {"mean", "sum", "none"}, optional
         What is returned: the mean or the sum over the images of the batch, or each.
 
@@ -96,6 +98,7 @@ class ShapeRegularizer(nn.Module):
         *,
         ndim: int = 2,
         spacing: Sequence[float] = (),
+        foreground_weight: float = 1.0,
         reduction: Reduction = "mean",
     ) -> None:
         super().__init__()
@@ -106,6 +109,9 @@ class ShapeRegularizer(nn.Module):
             raise InputError(
                 f"unknown reduction '{reduction}': {nearest(str(reduction), get_args(Reduction))}"
             )
+        if not 0 < foreground_weight < math.inf:
+            raise InputError(f"foreground_weight must be positive, not {foreground_weight}")
+        self.foreground_weight = float(foreground_weight)
         self.ndim = Frame((1,) * ndim, tuple(spacing)).ndim
         self.spacing, self.reduction = tuple(spacing), reduction
         self._known: dict[Hashable, _Fit] = {}
@@ -146,7 +152,8 @@ class ShapeRegularizer(nn.Module):
         probability = torch.sigmoid(images)
         fixed = probability.detach()
         targets = [p if s is None else s for p, s in zip(fixed, shapes, strict=True)]
-        distance = (probability - torch.stack(targets)).square().flatten(1).mean(1) * factors
+        error = _weights(fixed, self.foreground_weight) * (probability - torch.stack(targets)) ** 2
+        distance = error.flatten(1).mean(1) * factors
         if self.reduction == "none":
             return distance.to(logits.dtype)
         total = distance.mean() if self.reduction == "mean" else distance.sum()
@@ -250,7 +257,7 @@ class ShapeRegularizer(nn.Module):
             return self._known[name]
         shape = self.spec.build(self.ndim, frame)
         assert shape is not None
-        fit = _Fit(shape, frame)
+        fit = _Fit(shape, frame, self.foreground_weight)
         if name is not None:
             self._known[name] = fit
         return fit
@@ -263,8 +270,8 @@ class ShapeRegularizer(nn.Module):
 class _Fit:
     """The shape of one image, and how far it was from the prediction at best."""
 
-    def __init__(self, shape: Shape, frame: Frame) -> None:
-        self.shape, self.frame = shape, frame
+    def __init__(self, shape: Shape, frame: Frame, foreground_weight: float) -> None:
+        self.shape, self.frame, self.foreground_weight = shape, frame, foreground_weight
         self.distance = math.inf
 
     def to(self, probability: Tensor) -> Tensor:
@@ -289,11 +296,11 @@ class _Fit:
         minimum is only close to that of the distance. A boundary that pixels can resolve makes the
         distance smooth in the parameters, as the envelope theorem has it.
         """
-        evidence = evidence_from_probability(probability, 1.0) / probability.numel()
-        grid = EvidenceGrid(evidence, self.frame.axes(probability))
+        evidence = evidence_from_probability(probability, self.foreground_weight)
+        grid = EvidenceGrid(evidence / evidence.numel(), self.frame.axes(probability))
         for _ in project_shape(self.shape, grid, warm=warm):
             pass
-        slope = _steepness(_compared(self.shape, self._points(probability), probability)[0])
+        slope = _steepness(self._compared(self._points(probability), probability)[0])
         if slope > STEEPEST:
             self.shape.sharpness.mul_(STEEPEST / slope)
         inside, distance = self._polished(probability)
@@ -312,26 +319,31 @@ class _Fit:
     def _polished(self, probability: Tensor) -> tuple[Tensor, float]:
         """Lower the distance itself; return the shape's probabilities and the distance."""
         shape, points = self.shape, self._points(probability)
-        logit, distance = _compared(shape, points, probability)
+        logit, distance = self._compared(points, probability)
         near = (logit.flatten().abs() < NEAR).nonzero()[:, 0]
         if len(near):
             before, target = shape.vector(), probability.flatten()[near]
-            weight = torch.full_like(target, 1 / probability.numel())
+            weight = _weights(target, self.foreground_weight) / probability.numel()
             samples = Samples(points[near], target, weight)
             for _ in minimise(shape, samples, iterations=POLISH, tolerance=TOLERANCE):
                 pass
-            polished, reached = _compared(shape, points, probability)
+            polished, reached = self._compared(points, probability)
             if reached <= distance:
                 return torch.sigmoid(polished), reached
             shape.load_vector(before)
         return torch.sigmoid(logit), distance
 
+    @torch.no_grad()
+    def _compared(self, points: Tensor, probability: Tensor) -> tuple[Tensor, float]:
+        """Logit of the shape at all pixels, and the distance."""
+        logit = self.shape(points).view_as(probability)
+        weight = _weights(probability, self.foreground_weight)
+        return logit, float((weight * (torch.sigmoid(logit) - probability) ** 2).mean())
 
-@torch.no_grad()
-def _compared(shape: Shape, points: Tensor, probability: Tensor) -> tuple[Tensor, float]:
-    """Logit of a shape at all pixels, and the mean squared difference of the probabilities."""
-    logit = shape(points).view_as(probability)
-    return logit, float((torch.sigmoid(logit) - probability).square().mean())
+
+def _weights(probability: Tensor, foreground_weight: float) -> Tensor:
+    """Weights of pixels, by what is predicted there."""
+    return torch.where(probability > 0.5, foreground_weight, 1.0).to(probability)
 
 
 def _steepness(logit: Tensor) -> float:

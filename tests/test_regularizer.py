@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import importlib
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -56,11 +59,13 @@ def test_objects_of_a_batch_do_not_see_each_other():
     )
 
 
+@pytest.mark.parametrize("weight", [1.0, 2.5])
 @pytest.mark.parametrize("shape", ["convex", "star", "rotational:order=3", "convex+mirror"])
-def test_the_gradient_is_that_of_the_distance_with_its_best_shape(shape):
+def test_the_gradient_is_that_of_the_distance_with_its_best_shape(shape, weight):
     """The envelope theorem, against differences of distances whose shapes are fitted anew."""
     logits = noisy(crescent().double())[None].requires_grad_()
-    known = ShapeRegularizer(shape)
+    logits.data[logits.abs() < 0.2] = 0.2  # no step crosses 0, where the weight jumps
+    known = ShapeRegularizer(shape, foreground_weight=weight)
     for _ in range(4):  # to the minimum
         loss = known(logits, index=[0])
     (gradient,) = torch.autograd.grad(loss, logits)
@@ -68,7 +73,7 @@ def test_the_gradient_is_that_of_the_distance_with_its_best_shape(shape):
     noise = torch.randn(logits.shape, generator=draw, dtype=logits.dtype)
     blurred = torch.nn.functional.avg_pool2d(noise, 7, 1, 3)
     for direction in (gradient / gradient.norm(), blurred / blurred.norm()):
-        step = 0.1 * direction
+        step = 0.1 * direction.clamp(-1, 1)
         ends = [copy.deepcopy(known)(logits.detach() + s, index=[0]) for s in (step, -step)]
         expected = float(ends[0] - ends[1]) / 0.2
         assert float((gradient * direction).sum()) == pytest.approx(expected, rel=0.05, abs=2e-5)
@@ -132,6 +137,20 @@ def test_spacing_is_what_turns_are_about():
         for s in ((2, 1), (1, 1))
     ]
     assert turned[0] < 0.2 * turned[1]
+
+
+def test_more_weight_of_the_foreground_fills_what_is_hidden():
+    truth = disc(15.0) > 0
+    seen = (5 * disc(15.0)).clamp(-5, 5)
+    seen[14:24, :] = seen[14:24, :].clamp(max=-5)
+    seen[28:31, :] = seen[28:31, :].clamp(max=-5)
+    found = []
+    for weight in (1.0, 4.0):
+        known = ShapeRegularizer("convex", foreground_weight=weight)
+        inside = known.project(seen[None])[0] > 0.5
+        found.append(float((inside & truth).sum() / (inside | truth).sum()))
+    assert found[0] < 0.75
+    assert found[1] > 0.93
 
 
 @pytest.fixture
@@ -222,6 +241,7 @@ def test_it_can_be_used_in_any_mode_and_leaves_the_rest_alone():
         (lambda: ShapeRegularizer("convexx"), "did you mean 'convex'"),
         (lambda: ShapeRegularizer("none"), "another one than 'none'"),
         (lambda: ShapeRegularizer(reduction="average"), "unknown reduction 'average'"),
+        (lambda: ShapeRegularizer(foreground_weight=0), "must be positive"),
         (lambda: ShapeRegularizer(ndim=1), "1 axes"),
         (lambda: ShapeRegularizer(spacing=(1, 2, 3)), "spacing has 3 numbers"),
         (lambda: ShapeRegularizer()(disc()), r"\(40, 48\)"),
@@ -238,3 +258,17 @@ def test_it_can_be_used_in_any_mode_and_leaves_the_rest_alone():
 def test_bad_input_is_explained(call, words):
     with pytest.raises(InputError, match=words):
         call()
+
+
+@pytest.mark.slow
+def test_the_example_trains_and_prints_its_table(tmp_path, capsys, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "examples"))
+    example = importlib.import_module("regularize_unet")
+    monkeypatch.delitem(sys.modules, "regularize_unet")
+    few = ["--images", "2", "--tests", "2", "--seeds", "1", "--steps", "10"]
+    for labels in ("strokes", "masks"):
+        example.main(["-o", str(tmp_path / labels), "--labels", labels, *few])
+        table = capsys.readouterr().out
+        assert f"| {labels} on 2 images | IoU" in table
+        assert "| with the shape | 0." in table
+        assert (tmp_path / labels / "regularize_unet.png").stat().st_size > 10_000
