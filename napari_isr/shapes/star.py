@@ -61,7 +61,7 @@ class Star(Shape):
     Options: ClassVar[type[ShapeOptions]] = StarOptions
     options: StarOptions
     stages = (Stage(12, 3), Stage(40, 4), Stage(100, 3))
-    warm_stages = (Stage(40, 3), Stage(100, 3))
+    warm_stages = (Stage(40, 2), Stage(100, 3))
     damping = 0.3  # with less, few loud strokes make spikes elsewhere
     budget = 4096
     start_cells = 8192
