@@ -171,7 +171,7 @@ def test_what_is_not_there_is_skipped_and_named(load, monkeypatch, capsys):
     monkeypatch.setattr(load("accuracy_ours"), "predictor_names", lambda: ["fcn"])
     monkeypatch.setitem(accuracy.PEERS, "GrabCut", lambda: load("no_such_library"))
     methods = accuracy.available_methods(["cnn", "GrabCut", "defaults"])
-    assert methods == ["defaults"]
+    assert methods == ["defaults", "defaults, joint"]
     told = capsys.readouterr().out
     assert "GrabCut: there is no no_such_library here" in told
     assert "cnn rgb+semantic joint: there is no predictor 'cnn' here" in told
