@@ -13,7 +13,7 @@ __all__ = ["Cnn"]
 
 WIDTH, LAYERS = 16, 4
 PENALTY = 0.01  # as in the source
-PENALISED = 4  # crops of a step; a second derivative of all would take as long as all the rest
+PENALISED = 3  # crops of a step; a second derivative of all would take as long as all the rest
 
 
 class Cnn(MapPredictor):
