@@ -212,13 +212,13 @@ def check_files_are_used(features: tuple[str, ...], **options: Any) -> None:
 
 def read_unaries(path: Path) -> Any:
     """Read probabilities or a mask, or a label image: small whole numbers."""
-    from napari_isr.reading import read_array, read_probability
+    from napari_isr.reading import read_array, to_probability
 
     array = read_array(path)
     # As probabilities in 256 steps, numbers that small would all mean background.
     if array.dtype.kind in "ui" and 1 < array.max(initial=0) <= LABELS:
         return array
-    return read_probability(path)
+    return to_probability(array, path)
 
 
 def check_outputs(output: Path, report: Path | None, values: Path | None = None) -> None:

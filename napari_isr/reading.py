@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from napari_isr.errors import InputError
 
-__all__ = ["read_array", "read_probability", "read_scribbles"]
+__all__ = ["read_array", "read_probability", "read_scribbles", "to_probability"]
 
 TIFF = (".tif", ".tiff")
 
@@ -106,7 +106,11 @@ def read_probability(path: Path) -> npt.NDArray[np.float32]:
     InputError
         As :func:`read_array`.
     """
-    array = read_array(path)
+    return to_probability(read_array(path), path)
+
+
+def to_probability(array: npt.NDArray[Any], path: Path) -> npt.NDArray[np.float32]:
+    """Scale what :func:`read_array` read from a file as :func:`read_probability` does."""
     if array.ndim == 3 and array.shape[-1] in (3, 4) and path.suffix.lower() not in (".npy", *TIFF):
         raise InputError(
             f"'{path}' is a colour picture: a grey probability or mask image is needed"

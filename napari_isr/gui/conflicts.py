@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from napari.layers import Image, Points
+from napari.layers import Points
 
-from napari_isr.gui.layers import KEY, insert_above, pixel_size, place
+from napari_isr.gui.layers import KEY, PassingLayer, insert_above, pixel_size, place
 
 __all__ = ["ConflictMarks"]
 
@@ -15,7 +15,7 @@ MOST = 400  # marks; more would hide what they mark
 RED = "#ff3b30"
 
 
-class ConflictMarks:
+class ConflictMarks(PassingLayer):
     """The layer ``<image> [conflict]`` of one image, there only while strokes are in conflict.
 
     Parameters
@@ -24,29 +24,18 @@ class ConflictMarks:
     image : Image
     """
 
-    def __init__(self, viewer: Any, image: Image) -> None:
-        self._viewer, self._image = viewer, image
-        self._layer: Points | None = None
-
     def show(self, result: Any) -> None:
         """Mark the pixels in conflict of all objects; without any, take the layer away."""
         found = [o.conflict.pixels for o in result.objects.values() if o.conflict is not None]
         pixels = np.concatenate(found) if found else np.zeros((0, 2))
         pixels = pixels[:: max(1, -(-len(pixels) // MOST))]
-        if self._layer is not None and self._layer not in self._viewer.layers:
-            self._layer = None
+        self.look()
         if not len(pixels):
             self.remove()
         elif self._layer is None:
             self._add(pixels)
         else:
             self._layer.data = pixels
-
-    def remove(self) -> None:
-        """Take the layer out of the viewer."""
-        if self._layer is not None and self._layer in self._viewer.layers:
-            self._viewer.layers.remove(self._layer)
-        self._layer = None
 
     def _add(self, pixels: Any) -> None:
         self._layer = Points(

@@ -16,8 +16,9 @@ from napari_isr.gui.guides import look_at
 from napari_isr.gui.job import Done, Failed, Hint, Job, Names, News, Outline, Stage
 from napari_isr.gui.layers import image_shape, new_scribbles
 from napari_isr.gui.model import FIT_SETTINGS, Row, Settings, State
-from napari_isr.gui.views import Views, single_shot
+from napari_isr.gui.views import Views
 from napari_isr.gui.watch import StrokeWatch
+from napari_isr.gui.widgets import single_shot
 from napari_isr.gui.worker import Runner, in_thread
 
 __all__ = ["JUMP", "Controller"]

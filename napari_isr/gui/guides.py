@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from napari.layers import Image, Labels, Layer, Points
+from napari.layers import Image, Labels, Points
 from napari.utils import Colormap
-from qtpy.QtCore import QTimer
 
 from napari_isr.gui.colours import CASING, swatch
-from napari_isr.gui.layers import KEY, insert_above, move, pixel_size, place
+from napari_isr.gui.layers import KEY, PassingLayer, insert_above, move, pixel_size, place
+from napari_isr.gui.widgets import single_shot
 
 __all__ = ["NextMark", "UncertaintyMap", "look_at"]
 
@@ -21,7 +21,7 @@ RING = 26  # pixels on the screen
 ZOOM_PAUSE_MS = 40
 
 
-class UncertaintyMap:
+class UncertaintyMap(PassingLayer):
     """The layer ``<image> [uncertainty]`` of one image, there only while it is asked for.
 
     Parameters
@@ -30,13 +30,9 @@ class UncertaintyMap:
     image : Image
     """
 
-    def __init__(self, viewer: Any, image: Image) -> None:
-        self._viewer, self._image = viewer, image
-        self._layer: Image | None = None
-
     def show(self, values: npt.NDArray[np.float32]) -> None:
         """Show a map of entropies in bits (H, W)."""
-        self._layer = _still_there(self._viewer, self._layer)
+        self.look()
         if self._layer is not None and self._layer.data.shape != values.shape:
             self.remove()
         if self._layer is None:
@@ -44,12 +40,6 @@ class UncertaintyMap:
         else:
             self._layer.data = values
             move(self._layer, self._image)
-
-    def remove(self) -> None:
-        """Take the layer out of the viewer."""
-        if _still_there(self._viewer, self._layer) is not None:
-            self._viewer.layers.remove(self._layer)
-        self._layer = None
 
     def _add(self, values: npt.NDArray[np.float32]) -> None:
         self._layer = Image(
@@ -65,7 +55,7 @@ class UncertaintyMap:
         insert_above(self._viewer, self._layer, self._image)
 
 
-class NextMark:
+class NextMark(PassingLayer):
     """The layer ``<image> [next stroke]``: a ring where another stroke helps most.
 
     The ring is as large at every zoom; napari's own limits on the size of points on the screen
@@ -78,18 +68,14 @@ class NextMark:
     """
 
     def __init__(self, viewer: Any, image: Image) -> None:
-        self._viewer, self._image = viewer, image
-        self._layer: Points | None = None
-        self._timer = QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(ZOOM_PAUSE_MS)
-        self._timer.timeout.connect(self._resize)
+        super().__init__(viewer, image)
+        self._timer = single_shot(self._resize, ZOOM_PAUSE_MS)
         self._zoom = viewer.scene.camera.events.zoom
         self._zoom.connect(self._on_zoom)
 
     def show(self, stroke: Any, scribbles: Labels) -> None:
         """Mark the place of a :class:`napari_isr.guidance.NextStroke` in its object's colour."""
-        self._layer = _still_there(self._viewer, self._layer)
+        self.look()
         where = np.array([stroke.point])
         colour = np.array([*swatch(scribbles.colormap, stroke.label), 255]) / 255
         if self._layer is None:
@@ -100,12 +86,6 @@ class NextMark:
             self._layer.face_color = [colour]
         if not np.array_equal(self._layer.data, where):
             self._layer.data = where
-
-    def remove(self) -> None:
-        """Take the layer out of the viewer."""
-        if _still_there(self._viewer, self._layer) is not None:
-            self._viewer.layers.remove(self._layer)
-        self._layer = None
 
     def close(self) -> None:
         """Stop following the zoom."""
@@ -136,9 +116,9 @@ class NextMark:
             self._timer.start()
 
     def _resize(self) -> None:
-        layer = _still_there(self._viewer, self._layer)
-        if layer is not None and not np.allclose(layer.size, self._size(), rtol=0.05):
-            layer.size = self._size()
+        self.look()
+        if self._layer is not None and not np.allclose(self._layer.size, self._size(), rtol=0.05):
+            self._layer.size = self._size()
 
 
 def look_at(viewer: Any, image: Image, point: tuple[float, ...]) -> None:
@@ -148,8 +128,3 @@ def look_at(viewer: Any, image: Image, point: tuple[float, ...]) -> None:
     shown = world[list(viewer.dims.displayed)]
     camera = viewer.scene.camera
     camera.center = (*np.asarray(camera.center)[: -len(shown)], *shown)
-
-
-def _still_there(viewer: Any, layer: Layer | None) -> Any:
-    """Return the layer, or None if the user took it out."""
-    return layer if layer is not None and layer in viewer.layers else None

@@ -13,6 +13,7 @@ from napari_isr.gui.colours import copy_colormap, stroke_colormap
 
 __all__ = [
     "KEY",
+    "PassingLayer",
     "ResultLayers",
     "insert_above",
     "is_ours",
@@ -85,6 +86,32 @@ def image_shape(image: Image) -> tuple[int, ...]:
     """Rows and columns (and what else there is), without channels."""
     data = image.data[0] if image.multiscale else image.data
     return tuple(data.shape[:-1] if image.rgb else data.shape)
+
+
+class PassingLayer:
+    """A layer over one image that is there only while it has something to show.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    image : Image
+    """
+
+    def __init__(self, viewer: Any, image: Image) -> None:
+        self._viewer, self._image = viewer, image
+        self._layer: Any = None
+
+    def look(self) -> None:
+        """Forget the layer if the user took it out."""
+        if self._layer is not None and self._layer not in self._viewer.layers:
+            self._layer = None
+
+    def remove(self) -> None:
+        """Take the layer out of the viewer."""
+        self.look()
+        if self._layer is not None:
+            self._viewer.layers.remove(self._layer)
+        self._layer = None
 
 
 class ResultLayers:

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from napari.layers import Image, Surface
 from napari.utils import Colormap
-from qtpy.QtCore import QTimer
 
 from napari_isr.gui.colours import CASING, PREDICTOR, SHAPE
 from napari_isr.gui.layers import KEY, insert_above, pixel_size, place
 from napari_isr.gui.ribbon import Mesh, ribbon
+from napari_isr.gui.widgets import single_shot
 
 __all__ = ["Outlines"]
 
@@ -42,10 +42,7 @@ class Outlines:
         self._layer: Surface | None = None
         self._contours: dict[tuple[str, int], Contours] = {}
         self._drawn_at = 0.0
-        self._timer = QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(ZOOM_PAUSE_MS)
-        self._timer.timeout.connect(self._redraw)
+        self._timer = single_shot(self._redraw, ZOOM_PAUSE_MS)
         self._zoom = viewer.scene.camera.events.zoom
         self._zoom.connect(self._on_zoom)
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from napari.layers import Image, Labels
 from psygnal import Signal
-from qtpy.QtCore import QTimer
 
 from napari_isr.gui.conflicts import ConflictMarks
 from napari_isr.gui.guides import NextMark, UncertaintyMap
@@ -15,8 +14,9 @@ from napari_isr.gui.job import Done, Outline
 from napari_isr.gui.layers import ResultLayers
 from napari_isr.gui.model import Settings
 from napari_isr.gui.outlines import Outlines
+from napari_isr.gui.widgets import single_shot
 
-__all__ = ["Views", "single_shot"]
+__all__ = ["Views"]
 
 HOLD_MS = 260  # an outline waits so long for the others: each drawing holds the fit up by a frame
 
@@ -157,11 +157,3 @@ class Views:
         else:
             self._writing = None
             self.written.emit(done)
-
-
-def single_shot(slot: Any) -> QTimer:
-    """Make a timer that calls once."""
-    timer = QTimer()
-    timer.setSingleShot(True)
-    timer.timeout.connect(slot)
-    return timer

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPixmap
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -28,6 +29,7 @@ __all__ = [
     "colour_icon",
     "form",
     "side_by_side",
+    "single_shot",
     "tick",
 ]
 
@@ -194,3 +196,12 @@ def side_by_side(*widgets: QWidget, stretch: tuple[int, ...] = (1,)) -> QWidget:
     for index, widget in enumerate(widgets):
         row.addWidget(widget, stretch[index] if index < len(stretch) else 0)
     return box
+
+
+def single_shot(slot: Any, pause: int = 0) -> QTimer:
+    """Make a timer that calls once, ``pause`` milliseconds after it is started."""
+    timer = QTimer()
+    timer.setSingleShot(True)
+    timer.setInterval(pause)
+    timer.timeout.connect(slot)
+    return timer
