@@ -8,6 +8,7 @@ from napari.layers import Labels
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
+from napari_isr.gui import keys
 from napari_isr.gui.colours import swatch
 from napari_isr.gui.widgets import colour_icon
 
@@ -47,15 +48,15 @@ class BrushSwitch(QWidget):
         if self._layer is not None:
             self._layer.events.selected_label.disconnect(self._show)
             self._layer.events.colormap.disconnect(self._show)
-            for key in ("S", "N"):
+            for key in (keys.SWITCH, keys.NEW):
                 self._layer.bind_key(key, None)
         self._layer = layer
         self.setEnabled(layer is not None)
         if layer is not None:
             layer.events.selected_label.connect(self._show)
             layer.events.colormap.connect(self._show)
-            layer.bind_key("S", lambda _: self.switch(), overwrite=True)
-            layer.bind_key("N", lambda _: self.add(), overwrite=True)
+            layer.bind_key(keys.SWITCH, lambda _: self.switch(), overwrite=True)
+            layer.bind_key(keys.NEW, lambda _: self.add(), overwrite=True)
         self._show()
 
     def pick(self, label: int) -> None:

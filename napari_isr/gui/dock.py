@@ -16,8 +16,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_isr.gui import keys
 from napari_isr.gui.brush import BrushSwitch
-from napari_isr.gui.controller import JUMP, Controller
+from napari_isr.gui.controller import Controller
 from napari_isr.gui.job import Names
 from napari_isr.gui.layer_choice import LayerChoice
 from napari_isr.gui.layers import is_ours
@@ -206,13 +207,15 @@ class ScribbleAndRefine(QWidget):
         self.next_box = tick(
             "isr_next",
             "Next stroke",
-            f"Ring the place where another stroke helps most; {JUMP} brings it into view",
+            f"Ring the place where another stroke helps most; {keys.JUMP} brings it into view",
         )
         self.uncertainty_box = tick(
             "isr_uncertainty", "Uncertainty", "Let glow what the predictor is not sure of"
         )
-        self.run_button = button("isr_run", "Run", "Fit now")
-        self.cancel_button = button("isr_cancel", "Cancel", "Stop the fit; what is there stays")
+        self.run_button = button("isr_run", "Run", f"Fit now ({keys.RUN})")
+        self.cancel_button = button(
+            "isr_cancel", "Cancel", f"Stop the fit; what is there stays ({keys.CANCEL})"
+        )
         self.reset_button = button("isr_reset", "Reset", "Forget the fit; the strokes stay")
         self.export_button = button("isr_export", "Export mask…", "Save as PNG, TIFF or NumPy")
         self.bar = ThinBar()

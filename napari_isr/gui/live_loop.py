@@ -1,0 +1,70 @@
+"""The live loop: when to fit, what to fit; of changes that come together, the latest wins."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from psygnal import Signal
+
+from napari_isr.gui.job import Job
+from napari_isr.gui.widgets import single_shot
+from napari_isr.gui.worker import Runner
+
+__all__ = ["LiveLoop"]
+
+PAUSE_MS = 30  # changes nearer to each other than this are fitted as one
+
+
+class LiveLoop:
+    """Starts a fit when changes pause.
+
+    Parameters
+    ----------
+    job : callable
+        ``job(live, asked)`` makes the job of what is drawn and chosen just then, or says to the
+        user why there is none and gives None. ``live``: whether a stroke asked for it;
+        ``asked``: when, by ``time.perf_counter``.
+    """
+
+    started = Signal(bool)  # a job was handed over; whether it waits for the library to load
+
+    def __init__(self, job: Callable[[bool, float], Job | None]) -> None:
+        self.runner = Runner()
+        self._job = job
+        self._asked, self._live, self._closed = 0.0, True, False
+        self._pause = single_shot(self._start)
+
+    def request(self, *, live: bool) -> None:
+        """Fit soon: at once if all was quiet, else as soon as changes pause."""
+        if self._closed:
+            return
+        now = time.perf_counter()
+        quiet = now - self._asked > 3 * PAUSE_MS / 1000
+        self._asked, self._live = now, live
+        self._pause.start(0 if quiet or not live else PAUSE_MS)
+
+    def cancel(self) -> None:
+        """Stop the fit at its next step, and drop what was asked for."""
+        self._pause.stop()
+        self.runner.cancel()
+
+    def forget(self, image: Any = None) -> None:
+        """Let the next fit start from scratch."""
+        if image is None:
+            self.runner.forget()
+        else:
+            self.runner.segmenters.clear(image)
+
+    def close(self) -> None:
+        """Cancel for good."""
+        self._closed = True
+        self._pause.stop()
+        self.runner.close()
+
+    def _start(self) -> None:
+        job = self._job(self._live, self._asked)
+        if job is not None:
+            self.started.emit(self.runner.warming)
+            self.runner.start(job)

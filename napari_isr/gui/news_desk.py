@@ -1,0 +1,178 @@
+"""What comes of a fit: its news to the state and to the viewer."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+from napari.layers import Image, Labels
+from psygnal import Signal
+
+from napari_isr.gui.job import Done, Failed, Hint, News, Outline, Stage
+from napari_isr.gui.model import Row, Settings, State
+from napari_isr.gui.views import Views
+from napari_isr.gui.worker import in_thread
+
+__all__ = ["NewsDesk"]
+
+log = logging.getLogger(__name__)
+
+
+class NewsDesk:
+    """Keeps the result of one viewer, and shows it.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    settings : Settings
+    state : State
+        Is told what is going on.
+    """
+
+    updated = Signal(object)  # outlines were drawn: a set of (kind, label)
+    settled = Signal()  # the fit is finished and its layers are written
+
+    def __init__(self, viewer: Any, settings: Settings, state: State) -> None:
+        self.viewer, self.settings, self.state = viewer, settings, state
+        self.image: Image | None = None
+        self.scribbles: Labels | None = None
+        self.result: Any = None
+        self.views: Views | None = None
+        self._closed = False
+        settings.events.uncertainty.connect(self.show_uncertainty)
+        settings.events.next_stroke.connect(self.show_next)
+
+    # -------------------------------------------------------------------------------- news
+
+    def take(self, news: News) -> None:
+        """Show news of the running fit."""
+        try:
+            self._take(news)
+        except Exception as error:
+            self._on_failed(error)
+
+    def _take(self, news: News) -> None:
+        match news:
+            case Stage():
+                if news.rows is None:
+                    self.state.progress = news.progress
+                    self.state.say("busy", f"{news.message} …")
+                else:
+                    self.state.rows = _merged(news.rows, self.state.rows)
+                    self.view().expect(r.label for r in news.rows if self._shaped(r.label))
+            case Outline():
+                self.view().show(news)
+            case Hint():
+                if self.views is not None:
+                    self.views.blank()
+                self.forget(news.rows)
+                self.finish("hint", news.message)
+            case Failed():
+                self.finish("error", news.message)
+            case Done():
+                if self.scribbles is not None:
+                    self.view().settle(news, self.scribbles)
+
+    def _shaped(self, label: int) -> bool:
+        """Whether an object has a shape, and so an orange outline."""
+        return self.settings.own_shapes.get(label, self.settings.shape) != "none"
+
+    def _on_drawn(self, kinds: set[tuple[str, int]]) -> None:
+        self.updated.emit(kinds)
+
+    def _on_written(self, done: Done) -> None:
+        self.result = done.result
+        self.state.rows, self.state.can_export = done.rows, True
+        self.advise()
+        if done.uncertainty is None:
+            self.show_uncertainty()  # it was asked for while the fit ran
+        conflicts = [o.conflict for o in done.result.objects.values() if o.conflict is not None]
+        if conflicts:
+            sentence = conflicts[0].sentence
+            self.finish("error", f"{sentence[:1].upper()}{sentence[1:]}.")
+        else:
+            self.finish("done", f"Fitted in {1000 * done.seconds:.0f} ms.")
+        self.settled.emit()
+
+    def _on_failed(self, error: Exception) -> None:
+        """Turn what should not happen into one sentence and a note in the log."""
+        log.error("The fit could not be shown", exc_info=error)
+        self.finish("error", f"The fit could not be shown ({type(error).__name__}).")
+
+    def on_ended(self) -> None:
+        """No fit runs or waits; masks may still be being written."""
+        self.state.busy = self.views is not None and self.views.busy
+
+    def finish(self, kind: Any, message: str) -> None:
+        """Say how it ended."""
+        self.state.busy, self.state.progress = False, 0.0
+        self.state.say(kind, message)
+
+    def forget(self, rows: tuple[Row, ...] = ()) -> None:
+        """There is no result any more."""
+        self.state.rows, self.state.can_export, self.result = rows, False, None
+        self.advise()
+
+    # ------------------------------------------------------------------------------ guides
+
+    @property
+    def next_stroke(self) -> Any:
+        """Where another stroke helps most, if that is known; the worker has computed it."""
+        return self.result.next_stroke if self.result is not None else None
+
+    def advise(self) -> None:
+        """Tell where another stroke helps most."""
+        stroke = self.next_stroke if self.settings.next_stroke else None
+        text = stroke.sentence if stroke is not None else ""
+        self.state.advice = f"{text[:1].upper()}{text[1:]}." if text else ""
+
+    def show_next(self) -> None:
+        """Show or hide the mark."""
+        self.advise()
+        if self.views is not None:
+            self.views.show_next(self.next_stroke, self.scribbles)
+
+    def show_uncertainty(self) -> None:
+        """Show the map, which takes a moment to compute, or hide it."""
+        result = self.result
+        if not self.settings.uncertainty:
+            if self.views is not None:
+                self.views.show_uncertainty(None)
+        elif result is not None:
+            in_thread(lambda: result.uncertainty, lambda found: self._on_map(result, found))
+
+    def _on_map(self, result: Any, values: Any) -> None:
+        if result is self.result and self.views is not None and not self._closed:
+            self.views.show_uncertainty(values)
+
+    # ------------------------------------------------------------------------------- views
+
+    def view(self) -> Views:
+        """What is shown of the image; made when it is first needed."""
+        if self.views is None:
+            self.views = Views(self.viewer, self.image, self.settings)
+            self.views.drawn.connect(self._on_drawn)
+            self.views.written.connect(self._on_written)
+            self.views.failed.connect(self._on_failed)
+        return self.views
+
+    def drop_views(self, *, outlines: bool = True, masks: bool = False) -> None:
+        """Take what is shown out of the viewer, as far as it is said."""
+        if self.views is not None:
+            self.views.close(outlines=outlines, masks=masks)
+            self.views = None
+
+    def close(self) -> None:
+        """Let go of the viewer; masks and outlines stay."""
+        self._closed = True
+        self.drop_views(outlines=False)
+
+
+def _merged(rows: tuple[Row, ...], before: tuple[Row, ...]) -> tuple[Row, ...]:
+    """New stroke counts with what is known of the same objects from the fit before."""
+    known = {row.label: row for row in before}
+    return tuple(
+        replace(old, strokes=r.strokes) if (old := known.get(r.label)) is not None else r
+        for r in rows
+    )
