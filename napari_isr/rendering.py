@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -37,12 +38,17 @@ class ShapeLogit:
         A copy is taken: later changes of the shape do not show.
     frame : Frame
         The image.
+    keep : bool, optional
+        False: no copy is taken, and the shape must not change while this is in use.
     """
 
-    def __init__(self, shape: Shape, frame: Frame) -> None:
+    def __init__(self, shape: Shape, frame: Frame, *, keep: bool = True) -> None:
         self.frame = frame
-        self.shape = copy.deepcopy(shape).requires_grad_(False)
-        self._double = copy.deepcopy(self.shape).cpu().double()
+        self.shape = copy.deepcopy(shape).requires_grad_(False) if keep else shape
+
+    @cached_property
+    def _double(self) -> Shape:
+        return copy.deepcopy(self.shape).requires_grad_(False).cpu().double()
 
     @torch.no_grad()
     def __call__(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -50,7 +56,8 @@ class ShapeLogit:
         exact = torch.from_numpy(self.frame.to_shape(np.asarray(points, dtype=np.float64)))
         logit = self.shape(exact.to(self.shape.anchor)).cpu().double()
         doubt = logit.abs() < DOUBT
-        logit[doubt] = self._double(exact[doubt])
+        if bool(doubt.any()):
+            logit[doubt] = self._double(exact[doubt])
         values: npt.NDArray[np.float64] = logit.numpy()
         return values
 

@@ -270,3 +270,5 @@ class Segmenter:
             objects[label] = item
         self.result = Result(objects, str(self.device), self.seed, self._sources)
         yield Update("done", 1.0)
+        if self._nearness is not None:
+            self._nearness.prepare()  # now that nobody waits

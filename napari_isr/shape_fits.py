@@ -96,7 +96,9 @@ class ShapeFits:
             self._fitted.add(label)
             if self.frame.ndim == 2:
                 with clock.measure(name):
-                    outline = contours_of(ShapeLogit(shape, self.frame), self.frame, LIVE_CELLS)
+                    outline = contours_of(
+                        ShapeLogit(shape, self.frame, keep=False), self.frame, LIVE_CELLS
+                    )
                 yield Update("projection", end, label, contours=outline)
         return objectives
 

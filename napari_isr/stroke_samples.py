@@ -40,7 +40,7 @@ def dishonoured(shape: Shape, strokes: Strokes, label: int, frame: Frame) -> Sam
     """Stroke pixels that a shape puts on the wrong side, as samples; None if there are none."""
     use = (strokes.labels == label) | (strokes.labels == BACKGROUND)
     points, labels = strokes.points[use].astype(np.float64), strokes.labels[use]
-    logit = ShapeLogit(shape, frame)
+    logit = ShapeLogit(shape, frame, keep=False)
     step = -(-len(points) // QUICK_LOOK)
     if step > 1 and ((logit(points[::step]) > 0) == (labels[::step] == label)).all():
         return None

@@ -74,7 +74,7 @@ class Unaries:
 
     @cached_property
     def _at_base(self) -> tuple[Tensor, Tensor | None]:
-        return self._parts(grid_points(base_axes(self.frame)))
+        return self._parts(self.scene.base_points)
 
     @cached_property
     def base(self) -> Tensor:

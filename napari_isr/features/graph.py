@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_matrix, csr_matrix, diags
 from scipy.sparse.csgraph import dijkstra
-from scipy.sparse.linalg import splu
+
+from napari_isr.features.walker import Walker
 
 __all__ = ["CellGraph"]
 
@@ -16,6 +17,7 @@ CONTRAST = 3.0  # how much an edge of mean contrast holds a walker up
 LEAK = 1e-6  # conductance of the strongest edge
 STRIDE = 0.1  # length of a step across no contrast, in steps of mean contrast
 FAR = 1e9  # distance where there is no way
+DISSECTED = 16  # cells of a grid that is not split further
 
 
 class CellGraph:
@@ -47,10 +49,13 @@ class CellGraph:
         conductance = np.exp(-CONTRAST * square) / length + LEAK
         graph = self._matrix(conductance, first, second)
         graph = graph + graph.T
-        self._laplacian = (diags(np.asarray(graph.sum(1)).ravel() + 1e-9) - graph).tocsr()
+        laplacian = (diags(np.asarray(graph.sum(1)).ravel() + 1e-9) - graph).tocsr()
+        plane = len(self.sizes) == 2
+        self._walker = Walker(laplacian, _dissection(*self.sizes) if plane else None)
         steps = np.sqrt(square) * length
         steps /= steps.mean() + 1e-12 if len(steps) else 1.0
         self._distances = self._matrix(STRIDE * length + steps, first, second)
+        self._lengths: dict[bytes, npt.NDArray[np.float64]] = {}
 
     def _matrix(
         self,
@@ -75,23 +80,11 @@ class CellGraph:
         (n, classes) array
             Rows add up to 1.
         """
-        fixed = seeds >= 0
-        reached = np.zeros((self.count, classes))
-        reached[np.flatnonzero(fixed), seeds[fixed]] = 1
-        free = np.flatnonzero(~fixed)
-        if len(free):
-            rows = self._laplacian[free]
-            # Symmetric and positive definite: no pivoting, and an ordering that keeps it sparse.
-            factor = splu(
-                rows[:, free].tocsc(),
-                permc_spec="MMD_AT_PLUS_A",
-                diag_pivot_thresh=0,
-                options={"SymmetricMode": True},
-            )
-            reached[free] = factor.solve(-(rows[:, fixed] @ reached[fixed]))
-        reached = np.clip(reached, 0, 1)
-        total = reached.sum(1, keepdims=True)
-        return np.where(total > 0, reached / np.maximum(total, 1e-300), 1 / classes)
+        return self._walker.reach(seeds, classes)
+
+    def prepare(self, seeds: npt.NDArray[np.int64], classes: int) -> None:
+        """Make ready for a few more seeds: see :meth:`Walker.prepare`."""
+        self._walker.prepare(seeds, classes)
 
     def geodesic(self, seeds: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.float64]:
         """Length of the shortest way to a seed of each class, along and across contrasts.
@@ -105,16 +98,39 @@ class CellGraph:
         -------
         (n, classes) array
         """
-        columns = []
+        columns, known = [], self._lengths
+        self._lengths = {}  # of the last call: a stroke changes the seeds of one class
         for k in range(classes):
-            found = dijkstra(
-                self._distances,
-                directed=False,
-                indices=np.flatnonzero(seeds == k),
-                min_only=True,
-            )
+            of_class = np.flatnonzero(seeds == k)
+            key = of_class.tobytes()
+            found = known.get(key)
+            if found is None:
+                found = dijkstra(self._distances, directed=False, indices=of_class, min_only=True)
+            self._lengths[key] = found
             columns.append(np.minimum(found, FAR))
         return np.stack(columns, axis=1)
+
+
+def _dissection(height: int, width: int) -> npt.NDArray[np.int64]:
+    """Order the cells of a grid so that eliminating them one by one keeps the factors sparse.
+
+    Nested dissection: both halves of the grid, then the line of cells between them.
+    """
+    cells = np.arange(height * width).reshape(height, width)
+    parts: list[npt.NDArray[np.int64]] = []
+
+    def split(part: npt.NDArray[np.int64]) -> None:
+        longer = part.T if part.shape[0] < part.shape[1] else part
+        if part.size <= DISSECTED:
+            parts.append(part.ravel())
+            return
+        middle = len(longer) // 2
+        split(longer[:middle])
+        split(longer[middle + 1 :])
+        parts.append(longer[middle])
+
+    split(cells)
+    return np.concatenate(parts)
 
 
 def _neighbours(

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from napari_isr.evidence import base_axes
 from napari_isr.frame import Frame, grid_points
 
 __all__ = ["Scene"]
@@ -74,7 +75,18 @@ class Scene:
 
     def at(self, points: npt.NDArray[np.floating]) -> Tensor:
         """Features (n, width) at pixel coordinates (n, d)."""
+        if points is self.__dict__.get("base_points"):
+            return self._at_base
         return torch.from_numpy(self.features.at(points)).to(self.device)
+
+    @cached_property
+    def base_points(self) -> npt.NDArray[np.float64]:
+        """Pixel coordinates (n, d) all over the image, whose features are read once and kept."""
+        return grid_points(base_axes(self.frame))
+
+    @cached_property
+    def _at_base(self) -> Tensor:
+        return torch.from_numpy(self.features.at(self.base_points)).to(self.device)
 
     @cached_property
     def map_sizes(self) -> tuple[int, ...]:
