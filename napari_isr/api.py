@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from napari_isr.segmenter import Segmenter
 from napari_isr.shapes.registry import ShapeSpec
 from napari_isr.strokes import FIRST_OBJECT, Strokes
 
-__all__ = ["project", "segment"]
+__all__ = ["project", "projecting", "segment"]
 
 
 def project(
@@ -73,6 +73,36 @@ def project(
     >>> bool(isr.project(disc).mask[22, 30])
     True
     """
+    *_, result = projecting(
+        unaries,
+        shape,
+        axes=axes,
+        spacing=spacing,
+        foreground_weight=foreground_weight,
+        device=device,
+        seed=seed,
+    )
+    assert result is not None
+    return result
+
+
+def projecting(
+    unaries: npt.ArrayLike,
+    shape: str | ShapeSpec = "convex",
+    *,
+    axes: str | None = None,
+    spacing: Sequence[float] = (),
+    foreground_weight: float = FOREGROUND_WEIGHT,
+    device: str = "auto",
+    seed: int = 0,
+) -> Iterator[Result | None]:
+    """Do what :func:`project` does in steps, between which it can be stopped.
+
+    Yields
+    ------
+    Result or None
+        None after each step, at last the result.
+    """
     probability = read_unaries(unaries)
     check_axes(axes, probability.ndim)
     frame = Frame(probability.shape, tuple(spacing))
@@ -89,6 +119,7 @@ def project(
         grid = EvidenceGrid(evidence, frame.axes(values))
         for state in project_shape(module, grid):
             objective = state.objective
+            yield None
     fitted = time.perf_counter()
     item = ObjectResult.freeze(
         module,
@@ -98,9 +129,11 @@ def project(
         probability=probability,
         objective=objective,
     )
+    for _ in item.rendering():
+        yield None
     _ = item.certificate
     item.seconds = {"projection": fitted - start, "render": time.perf_counter() - fitted}
-    return Result({FIRST_OBJECT: item}, str(where), seed)
+    yield Result({FIRST_OBJECT: item}, str(where), seed)
 
 
 def segment(

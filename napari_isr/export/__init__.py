@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.atomic import written_beside
+from napari_isr.errors import InputError
 from napari_isr.export import npy, png, tiff
 from napari_isr.export.targets import check_ending
 from napari_isr.export.values import check_value_target, write_values
@@ -74,6 +75,9 @@ def write_labels(path: str | Path, labels: Labels) -> Path:
         written to.
     """
     target = check_label_target(path)
+    array = np.asarray(labels)
+    if array.min(initial=0) < 0:
+        raise InputError("labels below 0 cannot be written: they are no objects")
     with written_beside(target) as temporary:
-        _WRITERS[target.suffix.lower()](temporary, np.asarray(labels))
+        _WRITERS[target.suffix.lower()](temporary, array)
     return target

@@ -20,5 +20,7 @@ def write(path: Path, labels: npt.NDArray[np.integer[Any]]) -> None:
         raise InputError(
             f"a PNG file holds 2 axes, but the labels have {labels.ndim}: write .tif or .npy"
         )
+    if labels.max(initial=0) > 65_535:
+        raise InputError("a PNG file holds labels up to 65535: write .tif or .npy")
     dtype = np.uint8 if labels.max(initial=0) < 256 else np.uint16
     Image.fromarray(labels.astype(dtype)).save(path, format="PNG")

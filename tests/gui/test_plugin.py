@@ -1,12 +1,17 @@
 """What napari finds of the plugin."""
 
+from importlib.resources import files
+
 import pytest
 from npe2 import PluginManager, PluginManifest
 
+from napari_isr.export import label_endings
 from napari_isr.gui.launch import open_sample
 from napari_isr.samples import SAMPLES
+from napari_isr.shapes import shape_names
 
 WAIT = 30_000
+SHAPES = "napari-isr/shape"
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +47,15 @@ def test_a_sample_opens_with_its_dock_and_fits(viewer, qtbot):
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         dock.run()
     assert dock.objects.rowCount() == 3
+
+
+def test_the_manifest_offers_commands_a_writer_and_an_icon(manifest):
+    package, _, name = manifest.icon.partition(":")
+    assert "<svg" in (files(package) / name).read_text(encoding="utf-8")
+    (writer,) = manifest.contributions.writers
+    assert writer.filename_extensions == label_endings()
+    names = {item.command.rpartition(".")[2] for item in manifest.contributions.menus[SHAPES]}
+    assert names == {name.replace("+", "_") for name in shape_names()} - {"none"}
+    for place in ("segment", "annotate"):
+        items = manifest.contributions.menus[f"napari/layers/{place}"]
+        assert SHAPES in {getattr(item, "submenu", "") for item in items}

@@ -1,0 +1,38 @@
+"""Writers for napari's Save: Labels layers as PNG, TIFF or NPY."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from napari.utils.notifications import show_error
+
+from napari_isr.errors import InputError
+from napari_isr.export import write_labels
+
+__all__ = ["write_layer"]
+
+
+def write_layer(path: str, data: Any, about: dict[str, Any]) -> list[str]:
+    """Write a Labels layer; the file is there whole or not at all.
+
+    Parameters
+    ----------
+    path : str
+        Its ending picks the format: ``.png``, ``.tif`` or ``.npy``.
+    data : integer array
+        The labels; of several resolutions the finest.
+    about : dict
+        What else napari knows of the layer.
+
+    Returns
+    -------
+    list of str
+        What was written; nothing if it could not be, which the user is told in one sentence.
+    """
+    labels = data[0] if isinstance(data, list | tuple) or about.get("multiscale") else data
+    try:
+        return [str(write_labels(path, np.asarray(labels)))]
+    except InputError as error:
+        show_error(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        return []
