@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 from napari_isr.gui import keys
 from napari_isr.gui.brush import BrushSwitch
 from napari_isr.gui.controller import Controller
+from napari_isr.gui.copies import CopyButtons
 from napari_isr.gui.job import Names
 from napari_isr.gui.layer_choice import LayerChoice
 from napari_isr.gui.layers import is_ours
@@ -249,6 +250,7 @@ class ScribbleAndRefine(QWidget):
         inner.addRow("Predictor", self.predictors)
         inner.addRow("Features", self.blocks)
         inner.addRow("Mode", self.modes)
+        inner.addRow("Copy as", CopyButtons(self.controller))
         self.more = Fold("isr_settings", "Settings", more)
         column.addWidget(self.more)
         column.addStretch(1)

@@ -1,0 +1,98 @@
+"""Buttons that copy the dock's settings as a program, or as a line for the shell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.layers import Layer
+from qtpy.QtWidgets import QApplication, QHBoxLayout, QWidget
+
+from napari_isr.gui.controller import NO_IMAGE, NO_STROKES, Controller
+from napari_isr.gui.widgets import button
+from napari_isr.recipe import Recipe
+
+__all__ = ["CopyButtons", "recipe_of"]
+
+
+def recipe_of(control: Controller) -> tuple[Recipe, list[str]]:
+    """Write down what the dock would fit.
+
+    Parameters
+    ----------
+    control : Controller
+        With an image and strokes.
+
+    Returns
+    -------
+    recipe : Recipe
+        With the layers' files; a layer that comes from no file gets a name to save it under.
+    missing : list of str
+        The names of the files that are still to be saved.
+    """
+    image, strokes, chosen = control.image_layer, control.scribble_layer, control.settings
+    assert image is not None
+    assert strokes is not None
+    files: list[str] = []
+    missing: list[str] = []
+    notes: list[str] = []
+    for layer, ending in ((image, ".tif"), (strokes, ".png")):
+        path = _path(layer)
+        if not path:
+            path = f"{layer.name}{ending}"
+            missing.append(path)
+            notes.append(f"First save the layer '{layer.name}' as '{path}' (File > Save).")
+        files.append(path)
+    drawn = {row.label for row in control.state.rows}
+    recipe = Recipe(
+        image=files[0],
+        strokes=files[1],
+        shape=chosen.shape,
+        own_shapes={k: v for k, v in chosen.own_shapes.items() if k in drawn},
+        predictor=chosen.predictor,
+        features=chosen.features,
+        mode=chosen.mode,
+        spacing=tuple(abs(float(s)) or 1.0 for s in image.scale),
+        output=f"{image.name}-mask.png",
+        notes=notes,
+    )
+    return recipe, missing
+
+
+class CopyButtons(QWidget):
+    """Copy the settings as Python, and as a line for the command line.
+
+    Parameters
+    ----------
+    control : Controller
+        Whose settings are copied, and whose status line tells what is still to be saved.
+    """
+
+    def __init__(self, control: Controller) -> None:
+        super().__init__()
+        self._control = control
+        self.code = button("isr_copy_code", "Python", "Copy a Python program that fits the same")
+        self.line = button("isr_copy_cli", "Command line", "Copy a line for the shell")
+        self.code.clicked.connect(lambda: self._copy("program", Recipe.python))
+        self.line.clicked.connect(lambda: self._copy("command line", Recipe.command))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        row.addWidget(self.code, 1)
+        row.addWidget(self.line, 1)
+
+    def _copy(self, what: str, write: Any) -> None:
+        control = self._control
+        if control.image_layer is None or control.scribble_layer is None:
+            problem = NO_IMAGE if control.image_layer is None else NO_STROKES
+            control.state.say("error", problem)
+            return
+        recipe, missing = recipe_of(control)
+        QApplication.clipboard().setText(write(recipe))
+        names = " and ".join(f"'{name}'" for name in missing)
+        rest = f"; save the layers as {names} to run it" if missing else ""
+        control.state.say("done", f"Copied the {what}{rest}.")
+
+
+def _path(layer: Layer) -> str:
+    """The file that a layer comes from; empty if it comes from none."""
+    return str(layer.source.path or "")

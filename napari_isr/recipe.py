@@ -1,0 +1,141 @@
+"""Settings as code: the same fit as a Python program and as a line for the shell."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+
+__all__ = ["Recipe"]
+
+DEFAULT = "auto"
+REST = "convex"  # what objects get that a mapping of shapes leaves out
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What makes a fit, ready to be written down.
+
+    Parameters
+    ----------
+    image, strokes : str
+        Files.
+    shape : str
+        Of all objects that have none of their own.
+    own_shapes : mapping of int to str
+        Shapes of single objects, by label.
+    predictor, features, mode : str
+        As :func:`napari_isr.segment` takes them.
+    spacing : sequence of float
+        Distance of pixel centres along each axis; 1 each is left out.
+    output : str
+        Where the mask goes; default: beside the program, named after the image.
+    notes : sequence of str
+        Comments at the top of the Python program.
+    """
+
+    image: str
+    strokes: str
+    shape: str = "convex"
+    own_shapes: Mapping[int, str] = field(default_factory=dict)
+    predictor: str = DEFAULT
+    features: str = DEFAULT
+    mode: str = DEFAULT
+    spacing: Sequence[float] = ()
+    output: str = ""
+    notes: Sequence[str] = ()
+
+    @property
+    def target(self) -> str:
+        """Where the mask goes."""
+        return self.output or f"{PurePath(self.image).stem}-mask.png"
+
+    def python(self) -> str:
+        """Write a program that fits and saves the mask.
+
+        Returns
+        -------
+        str
+            Lines of Python, with a line break at the end.
+
+        Examples
+        --------
+        >>> print(Recipe("cup.png", "strokes.png", "star").python())  # doctest: +ELLIPSIS
+        from pathlib import Path
+        <BLANKLINE>
+        import napari_isr as isr
+        ...
+        """
+        lines = [f"# {note}" for note in self.notes]
+        lines += [
+            "from pathlib import Path",
+            "",
+            "import napari_isr as isr",
+            "from napari_isr.export import write_labels",
+            "from napari_isr.reading import read_array, read_scribbles",
+            "",
+            f"image = read_array(Path({self.image!r}))",
+            f"strokes = read_scribbles(Path({self.strokes!r}))",
+            *self._call(),
+            "for label, item in result.objects.items():",
+            "    print(label, item.certificate.sentence)",
+            f"write_labels({self.target!r}, result.labels())",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def command(self) -> str:
+        """Write a line for the shell that does the same, quoted as it needs to be.
+
+        Examples
+        --------
+        >>> Recipe("my cup.png", "s.png", own_shapes={3: "star"}).command()
+        "napari-isr segment 'my cup.png' s.png -o 'my cup-mask.png' --shape convex --shape 3=star"
+        """
+        words = ["napari-isr", "segment", _file(self.image), _file(self.strokes)]
+        words += ["-o", self.target, "--shape", self.shape]
+        for label, shape in sorted(self.own_shapes.items()):
+            words += ["--shape", f"{label}={shape}"]
+        for name, value in self._chosen().items():
+            words += [f"--{name}", value]
+        if self._stretched:
+            words += ["--spacing", ",".join(repr(float(s)) for s in self.spacing)]
+        return shlex.join(words)
+
+    def _call(self) -> list[str]:
+        """The call of ``segment``, on one line or on several."""
+        before, shape = self._shapes()
+        arguments = ["image", "strokes", shape]
+        arguments += [f"{name}={value!r}" for name, value in self._chosen().items()]
+        if self._stretched:
+            arguments.append(f"spacing={tuple(float(s) for s in self.spacing)!r}")
+        line = f"result = isr.segment({', '.join(arguments)})"
+        if len(line) > 88:
+            return [*before, "result = isr.segment(", *(f"    {a}," for a in arguments), ")"]
+        return [*before, line]
+
+    def _shapes(self) -> tuple[list[str], str]:
+        """Lines before the call, and its third argument."""
+        if not self.own_shapes:
+            return [], repr(self.shape)
+        own = repr(dict(sorted(self.own_shapes.items())))
+        if self.shape == REST:
+            return [], own
+        return [
+            f"shapes = {{label: {self.shape!r} for label in strokes[strokes > 1].tolist()}}",
+            f"shapes |= {own}",
+        ], "shapes"
+
+    def _chosen(self) -> dict[str, str]:
+        """What differs from the defaults."""
+        asked = {"mode": self.mode, "predictor": self.predictor, "features": self.features}
+        return {name: value for name, value in asked.items() if value != DEFAULT}
+
+    @property
+    def _stretched(self) -> bool:
+        return any(float(s) != 1 for s in self.spacing)
+
+
+def _file(name: str) -> str:
+    """A file name that is not taken for an option."""
+    return f"./{name}" if name.startswith("-") else name

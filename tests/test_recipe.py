@@ -1,0 +1,55 @@
+"""Settings as code and as a line for the shell."""
+
+import shlex
+
+import numpy as np
+import pytest
+
+from napari_isr.cli import main
+from napari_isr.export import write_labels
+from napari_isr.reading import read_array
+from napari_isr.recipe import Recipe
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"shape": "star:harmonics=6", "spacing": (1.0, 1.0)},
+        {"own_shapes": {3: "mirror"}, "predictor": "fcn", "features": "rgb,nearness"},
+        {"shape": "none", "own_shapes": {2: "convex:pieces=24"}, "mode": "joint"},
+        {"spacing": (0.5, 0.25), "shape": "rotational:order=2"},
+    ],
+)
+def test_program_and_line_give_the_same_mask(settings, scene, tmp_path, monkeypatch):
+    image, scribbles, _ = scene
+    monkeypatch.chdir(tmp_path)
+    write_labels(tmp_path / "it's; my strokes.png", scribbles)
+    np.save(tmp_path / "a picture.npy", image)
+    files = ("a picture.npy", "it's; my strokes.png")
+    program = Recipe(*files, **settings, output="code.png", notes=["A note."]).python()
+    exec(compile(program, "program", "exec"), {})
+    words = shlex.split(Recipe(*files, **settings, output="$line `x`.png").command())
+    assert words[0] == "napari-isr"
+    with pytest.raises(SystemExit) as ended:
+        main(words[1:])
+    assert ended.value.code == 0
+    code, line = read_array(tmp_path / "code.png"), read_array(tmp_path / "$line `x`.png")
+    assert set(np.unique(code)) == {0, 2, 3}
+    assert np.array_equal(code, line)
+
+
+def test_what_is_default_is_left_out():
+    line = Recipe("a.png", "-b.png", spacing=(1, 1)).command()
+    assert line == "napari-isr segment a.png ./-b.png -o a-mask.png --shape convex"
+    program = Recipe("a.png", "b.png").python()
+    assert "result = isr.segment(image, strokes, 'convex')" in program
+    assert not {"mode", "predictor", "features", "spacing"} & set(program.replace("=", " ").split())
+
+
+def test_a_program_is_well_formed_where_it_is_long():
+    program = Recipe(
+        "a", "b", "star+mirror:axis=1/2/3", {2: "none"}, features="rgb,spatial,semantic,nearness"
+    ).python()
+    assert max(map(len, program.splitlines())) < 100
+    compile(program, "program", "exec")
