@@ -20,6 +20,7 @@ from napari_isr.gui import keys
 from napari_isr.gui.brush import BrushSwitch
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.copies import CopyButtons
+from napari_isr.gui.hint import FirstHint
 from napari_isr.gui.job import Names
 from napari_isr.gui.layer_choice import LayerChoice
 from napari_isr.gui.layers import is_ours
@@ -234,6 +235,7 @@ class ScribbleAndRefine(QWidget):
         fields.addRow(self.brush)
         fields.addRow("Shape", self.shapes)
         fields.addRow(self.options)
+        column.addWidget(FirstHint(self.controller))
         column.addLayout(fields)
         column.addWidget(self.objects)
         column.addWidget(

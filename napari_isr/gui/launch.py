@@ -7,7 +7,7 @@ from typing import Any
 import napari
 
 from napari_isr.gui.dock import ScribbleAndRefine
-from napari_isr.gui.samples import sample_layers
+from napari_isr.gui.samples import add_sample, sample_layers
 
 __all__ = ["launch_demo", "open_sample"]
 
@@ -27,15 +27,11 @@ def open_sample(viewer: Any, name: str = "fruit") -> ScribbleAndRefine:
     -------
     ScribbleAndRefine
     """
-    (image, about, _), (strokes, drawn, _) = sample_layers(name)
-    viewer.add_image(image, **about)
-    layer = viewer.add_labels(strokes, **drawn)
+    _, layer = add_sample(viewer, sample_layers(name))
     dock = ScribbleAndRefine(viewer)
     viewer.window.add_dock_widget(dock, name=TITLE, area="right")
-    viewer.layers.selection.active = layer
     dock.scribble_layer = layer
     dock.brush.pick(2)
-    layer.brush_size = 6
     return dock
 
 

@@ -9,7 +9,7 @@ from napari_isr.gui.colours import stroke_colormap
 from napari_isr.gui.layers import KEY
 from napari_isr.samples import load_sample
 
-__all__ = ["cat", "cell", "coffee", "coins", "fruit", "sample_layers"]
+__all__ = ["add_sample", "cat", "cell", "coffee", "coins", "fruit", "sample_layers"]
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -38,6 +38,23 @@ def sample_layers(name: str) -> list[LayerData]:
         (sample.image, {"name": sample.name}, "image"),
         (sample.scribbles, strokes, "labels"),
     ]
+
+
+def add_sample(viewer: Any, layers: list[LayerData]) -> tuple[Any, Any]:
+    """Show what :func:`sample_layers` loaded, the brush armed for the first object.
+
+    Returns
+    -------
+    (Image, Labels)
+    """
+    (picture, about, _), (strokes, drawn, _) = layers
+    image = viewer.add_image(picture, **about)
+    layer = viewer.add_labels(strokes, **drawn)
+    viewer.layers.selection.active = layer
+    layer.brush_size = 6
+    layer.selected_label = 2
+    layer.mode = "paint"
+    return image, layer
 
 
 fruit = partial(sample_layers, "fruit")

@@ -1,0 +1,40 @@
+"""The first thing that a user reads."""
+
+import numpy as np
+from qtpy.QtWidgets import QFrame, QPushButton
+
+from tests.gui.conftest import PATIENCE
+
+
+def test_the_hint_leads_to_a_fitted_sample_and_goes(viewer, open_dock, qtbot):
+    dock = open_dock(viewer)
+    hint = dock.findChild(QFrame, "isr_hint")
+    assert not hint.isHidden()
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        dock.findChild(QPushButton, "isr_try_sample").click()
+    assert hint.isHidden()
+    assert dock.image_layer == viewer.layers["fruit"]
+    assert viewer.layers.selection.active == dock.scribble_layer
+    assert dock.scribble_layer.mode == "paint"
+    assert np.count_nonzero(viewer.layers["fruit [isr]"].data) > 1000
+
+
+def test_the_hint_is_there_only_without_an_image(viewer, disc, open_dock):
+    viewer.add_image(disc)
+    dock = open_dock(viewer)
+    hint = dock.findChild(QFrame, "isr_hint")
+    assert hint.isHidden()
+    viewer.layers.clear()
+    assert not hint.isHidden()
+    viewer.add_image(disc)
+    assert hint.isHidden()
+
+
+def test_an_image_that_came_first_stays(viewer, disc, open_dock, qtbot):
+    dock = open_dock(viewer)
+    button = dock.findChild(QPushButton, "isr_try_sample")
+    button.click()
+    assert not button.isEnabled()
+    layer = viewer.add_image(disc)
+    qtbot.waitUntil(button.isEnabled, timeout=PATIENCE)
+    assert list(viewer.layers) == [layer]
