@@ -15,7 +15,7 @@ from napari_isr.frame import Frame
 from napari_isr.shapes.base import Shape, ShapeOptions, Stage
 from napari_isr.shapes.folded import ridge
 from napari_isr.shapes.lattice import find_lattice, rectified, spectral_contrast
-from napari_isr.shapes.places import in_double, readable_spacing
+from napari_isr.shapes.places import Place, given_lattice, in_double, readable_spacing
 from napari_isr.shapes.search import in_plane
 
 __all__ = ["Periodic", "PeriodicOptions"]
@@ -38,6 +38,11 @@ class PeriodicOptions(ShapeOptions):
     harmonics: int = Field(4, ge=1, le=10, description="how fine the pattern in one cell may be")
     perspective: bool = Field(
         False, description="the pattern lies on a plane that is seen at an angle"
+    )
+    lattice: Place | None = Field(
+        None,
+        description="row/column/row/column of both steps after which the pattern repeats, in "
+        "pixels, to hold them fixed",
     )
 
 
@@ -67,6 +72,7 @@ class Periodic(Shape):
     damping = 0.1
     start_cells = 256**2
     orders: Tensor
+    frequency: Tensor
     horizon: Tensor
 
     def __init__(self, ndim: int, options: ShapeOptions | None = None) -> None:
@@ -75,12 +81,23 @@ class Periodic(Shape):
         orders = torch.cartesian_prod(reach, reach)
         half = (orders[:, 0] > 0) | ((orders[:, 0] == 0) & (orders[:, 1] > 0))
         self.register_buffer("orders", orders[half].float())
-        self.frequency = nn.Parameter(torch.eye(2))
+        if self.options.lattice is None:
+            self.frequency = nn.Parameter(torch.eye(2))
+        else:  # held fixed, in units of the scale
+            self.register_buffer("frequency", torch.eye(2))
         if self.options.perspective:
             self.horizon = nn.Parameter(torch.zeros(2))
         else:
             self.register_buffer("horizon", torch.zeros(2))
         self.weights = nn.Parameter(torch.zeros(1 + 2 * int(half.sum())))
+
+    def place(self, frame: Frame) -> None:
+        """Take the lattice that the user gave; see :meth:`Shape.place`."""
+        if self.options.lattice is not None:
+            vectors = given_lattice(self.options.lattice, frame)
+            scale = torch.linalg.det(vectors).abs().sqrt()
+            self.scale.copy_(scale)
+            self.frequency.copy_(torch.linalg.inv(vectors / scale).T)
 
     def _horizon(self) -> Tensor:
         """Per unit of shape coordinates; shorter than STEEPEST whatever the parameter."""
@@ -121,8 +138,9 @@ class Periodic(Shape):
             )
             turns = 2 * torch.pi * self.sharpness * torch.cat([self.orders, self.orders])
             by_phase = waves @ turns
-            by_frequency = (by_phase[:, :, None] * place[:, None, :]).flatten(1)
-            columns = [by_frequency]
+            columns = []
+            if "frequency" in self._parameters:
+                columns.append((by_phase[:, :, None] * place[:, None, :]).flatten(1))
             if self.options.perspective:
                 by_place = by_phase @ self.frequency
                 offset = points[:, -2:] - self.anchor[-2:]
@@ -214,26 +232,31 @@ class Periodic(Shape):
         """Start from the lattice in the autocorrelation, and the evidence folded into its cell."""
         plane = in_plane(grid)
         horizon = self._start_horizon(plane)
-        values, cell = plane.values, plane.cell
+        state = {name: value.clone() for name, value in self.state_dict().items()}
+        state.update(
+            anchor=torch.zeros_like(self.anchor),
+            sharpness=torch.full_like(self.sharpness, self.stages[0].sharpness),
+        )
+        if self.options.lattice is None:
+            state.update(self._found_lattice(plane, horizon))
+        if horizon is not None:
+            bent = horizon / STEEPEST
+            state["horizon"] = bent / (1 - bent.square().sum()).sqrt()
+        return [self._with_pattern(state, plane)]
+
+    @staticmethod
+    def _found_lattice(plane: EvidenceGrid, horizon: Tensor | None) -> dict[str, Tensor]:
+        """Scale and frequency of the lattice that the evidence repeats on."""
+        values = plane.values
         lattice = find_lattice(values if horizon is None else rectified(values, horizon))
         if lattice is None:
             raise InputError(
                 "nothing repeats in the unaries, so no periodic shape fits: choose another shape, "
                 "or perspective=true if the pattern lies on a plane that is seen at an angle"
             )
-        vectors = lattice * cell
+        vectors = lattice * plane.cell
         scale = torch.linalg.det(vectors).abs().sqrt()
-        state = {name: value.clone() for name, value in self.state_dict().items()}
-        state.update(
-            anchor=torch.zeros_like(self.anchor),
-            scale=scale,
-            sharpness=torch.full_like(self.sharpness, self.stages[0].sharpness),
-            frequency=torch.linalg.inv(vectors / scale).T.contiguous(),
-        )
-        if horizon is not None:
-            bent = horizon / STEEPEST
-            state["horizon"] = bent / (1 - bent.square().sum()).sqrt()
-        return [self._with_pattern(state, plane)]
+        return {"scale": scale, "frequency": torch.linalg.inv(vectors / scale).T.contiguous()}
 
     def _with_pattern(self, state: dict[str, Tensor], plane: EvidenceGrid) -> dict[str, Tensor]:
         """The state with the smoothed evidence of one cell as the level set."""

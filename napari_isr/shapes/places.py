@@ -19,6 +19,7 @@ __all__ = [
     "OrderOptions",
     "Place",
     "given_axis",
+    "given_lattice",
     "in_double",
     "in_shape_coordinates",
     "readable_axis",
@@ -28,6 +29,10 @@ __all__ = [
 ]
 
 
+SHORTEST = 2.0  # pixels: what repeats faster cannot be seen
+PARALLEL = 0.05  # sine of the angle between two steps of a lattice
+
+LEAST_ORDER, MOST_ORDER = 2, 64
 S = TypeVar("S", bound=torch.nn.Module)
 
 
@@ -64,14 +69,16 @@ class OrderOptions(CentreOptions):
     """Options of shapes with a rotational symmetry."""
 
     order: int | Literal["auto"] = Field(
-        "auto", description="how often it repeats in a full turn; auto chooses from 2 to 8"
+        "auto",
+        description="how often it repeats in a full turn; auto chooses from 2 to 8",
+        json_schema_extra={"minimum": LEAST_ORDER, "maximum": MOST_ORDER},
     )
 
     @field_validator("order")
     @classmethod
     def _in_range(cls, order: int | str) -> int | str:
-        if isinstance(order, int) and not 2 <= order <= 64:
-            raise ValueError("write auto or a number from 2 to 64")
+        if isinstance(order, int) and not LEAST_ORDER <= order <= MOST_ORDER:
+            raise ValueError(f"write auto or a number from {LEAST_ORDER} to {MOST_ORDER}")
         return order
 
 
@@ -125,6 +132,31 @@ def given_axis(axis: tuple[float, ...], frame: Frame) -> tuple[torch.Tensor, flo
     step = torch.tensor([[math.sin(turn), math.cos(turn)]], dtype=torch.float64)
     row, column = frame.vectors_to_shape(step)[0].tolist()
     return point, math.atan2(row, column)
+
+
+def given_lattice(lattice: tuple[float, ...], frame: Frame) -> torch.Tensor:
+    """Lattice vectors (2, 2), one a row, of a lattice given in pixels, along the last two axes.
+
+    Raises
+    ------
+    InputError
+        If there are not four numbers, a step is shorter than 2 pixels, or both have nearly the
+        same direction.
+    """
+    if len(lattice) != 4:
+        raise InputError(
+            "lattice takes row/column/row/column, both steps after which the pattern repeats; "
+            f"here {len(lattice)} numbers were given"
+        )
+    steps = torch.tensor(lattice, dtype=torch.float64).view(2, 2)
+    if float(steps.norm(dim=1).min()) < SHORTEST:
+        raise InputError(f"each step of a lattice must be at least {SHORTEST:g} pixels long")
+    lead = torch.zeros(2, frame.ndim - 2, dtype=torch.float64)
+    vectors = frame.vectors_to_shape(torch.cat([lead, steps], dim=1))[:, -2:]
+    sine = torch.linalg.det(torch.nn.functional.normalize(vectors, dim=1)).abs()
+    if float(sine) < PARALLEL:
+        raise InputError("both steps of the lattice have nearly the same direction: turn one")
+    return vectors
 
 
 def in_double(shape: S) -> S:

@@ -13,6 +13,7 @@ from napari_isr.shapes.base import Shape, ShapeOptions
 from napari_isr.shapes.connected import Connected
 from napari_isr.shapes.convex import Convex
 from napari_isr.shapes.mirror import Mirror
+from napari_isr.shapes.option_info import OptionInfo, options_of
 from napari_isr.shapes.periodic import Periodic
 from napari_isr.shapes.rotational import Rotational
 from napari_isr.shapes.star import Star
@@ -44,12 +45,9 @@ def shape_names() -> list[str]:
     return [NONE, *_FAMILIES]
 
 
-def shape_options(name: str) -> dict[str, str]:
-    """Options of a shape by name: what each is for."""
-    if name == NONE:
-        return {}
-    fields = _FAMILIES[name].Options.model_fields
-    return {key: field.description or "" for key, field in fields.items()}
+def shape_options(name: str) -> tuple[OptionInfo, ...]:
+    """Options of a shape: names, kinds, limits and what each is for."""
+    return () if name == NONE else options_of(_FAMILIES[name].Options)
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,11 @@ HELD = [
     "convex+mirror:axis=30/41/20",
     "convex+rotational:centre=30/41,order=4",
 ]
-SPECS = [*PLANE.values(), *HELD]
+HELD_LATTICES = [
+    "periodic:lattice=0/24/20.5/3",
+    "periodic:perspective=true,lattice=0/24/20.5/3",
+]
+SPECS = [*PLANE.values(), *HELD, *HELD_LATTICES]
 IN_SPACE = list(PLANE.values())
 SPACINGS = [(1.0, 1.0), (2.0, 0.5)]
 
@@ -282,6 +286,31 @@ def test_what_the_user_gives_is_held(spec):
         )
 
 
+@pytest.mark.parametrize("spec", HELD_LATTICES)
+def test_a_lattice_that_the_user_gives_is_held(spec):
+    frame = Frame((90, 120), (1.5, 1.0))
+    row, column = np.mgrid[:90, :120].astype(float)
+    place = np.stack([row, column], -1) @ np.linalg.inv([[0, 24], [20.5, 3]])
+    truth = np.abs(place % 1 - 0.5).max(-1) < 0.3
+    values = torch.from_numpy(truth).float()
+    grid = EvidenceGrid(evidence_from_probability(values), frame.axes(values))
+    shape = ShapeSpec.parse(spec).build(2, frame)
+    for _ in project_shape(shape, grid):
+        pass
+    np.testing.assert_allclose(shape.readable(frame)["lattice"], [[0, 24], [20.5, 3]], atol=1e-4)
+    mask = (shape(frame.to_shape(torch.cartesian_prod(*map(torch.arange, (90, 120))).float())) > 0)
+    mask = mask.view(90, 120).numpy()
+    assert (mask & truth).sum() / (mask | truth).sum() > 0.9
+
+
+def test_a_held_lattice_needs_nothing_that_repeats():
+    frame, blank = Frame((60, 80)), torch.full((60, 80), 0.4)
+    grid = EvidenceGrid(evidence_from_probability(blank), frame.axes(blank))
+    with pytest.raises(InputError, match="nothing repeats"):
+        ShapeSpec.parse("periodic").build(2, frame).starts(grid)
+    assert len(ShapeSpec.parse(HELD_LATTICES[0]).build(2, frame).starts(grid)) == 1
+
+
 @pytest.mark.parametrize("order", [3, 4, 5, 7])
 @pytest.mark.parametrize("name", ["rotational", "star+rotational"])
 def test_the_order_is_found(name, order):
@@ -333,6 +362,9 @@ def test_bases():
         ("mirror:axis=3/4", 2, "three"),
         ("mirror:axis=3/4/5", 3, "2 axes"),
         ("star+mirror:axis=3/4/5,centre=3/4", 2, "either"),
+        ("periodic:lattice=3/4", 2, "both steps"),
+        ("periodic:lattice=3/4/1/1", 2, "2 pixels"),
+        ("periodic:lattice=3/4/6/8", 2, "same direction"),
         ("rotational:order=1", 2, "64"),
         ("rotational:order=x", 2, "order"),
         ("rotational:order=3", 4, "2 or 3"),
