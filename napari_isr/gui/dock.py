@@ -25,6 +25,7 @@ from napari_isr.gui.job import Names
 from napari_isr.gui.layer_choice import LayerChoice
 from napari_isr.gui.layers import is_ours
 from napari_isr.gui.objects import ObjectTable
+from napari_isr.gui.picker import ShapePicker
 from napari_isr.gui.shape_options import ShapeOptions
 from napari_isr.gui.widgets import Choice, Fold, Sentence, ThinBar, button, form, side_by_side, tick
 
@@ -195,7 +196,7 @@ class ScribbleAndRefine(QWidget):
         self.scribbles.setToolTip("The strokes: label 1 background, 2, 3, … objects")
         self.new = button("isr_new_scribbles", "New", "Add a layer for strokes and take the brush")
         self.brush = BrushSwitch()
-        self.shapes = Choice("isr_shape", [chosen.shape], "What every object's mask shall be")
+        self.shapes = ShapePicker(viewer, chosen.shape)
         self.options = ShapeOptions()
         self.predictors = Choice(
             "isr_predictor", [chosen.predictor], "Learns from the strokes what is object"
@@ -233,7 +234,7 @@ class ScribbleAndRefine(QWidget):
         fields.addRow("Image", self.images)
         fields.addRow("Strokes", side_by_side(self.scribbles, self.new))
         fields.addRow(self.brush)
-        fields.addRow("Shape", self.shapes)
+        fields.addRow(self.shapes)
         fields.addRow(self.options)
         column.addWidget(FirstHint(self.controller))
         column.addLayout(fields)
@@ -268,6 +269,7 @@ class ScribbleAndRefine(QWidget):
         control.scribbles_changed.connect(self._show_scribbles)
         self.shapes.chosen.connect(_setter(chosen, "shape"))
         self.options.chosen.connect(_setter(chosen, "shape"))
+        self.options.problem.connect(lambda text: state.say("error", text))
         chosen.events.shape.connect(self._show_shape)
         for box, name in (
             (self.predictors, "predictor"),
@@ -326,6 +328,7 @@ class ScribbleAndRefine(QWidget):
     def _shut(self) -> None:
         self.controller.close()
         self.brush.watch(None)
+        self.shapes.close_down()
         self.images.close_down()
         self.scribbles.close_down()
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from napari_isr.guidance import NextStroke
     from napari_isr.results import Result
     from napari_isr.segmenter import Segmenter, Update
+    from napari_isr.shapes.option_info import OptionInfo
 
 __all__ = [
     "Done",
@@ -170,7 +171,7 @@ class Names:
     predictors: tuple[str, ...]
     features: tuple[str, ...]
     modes: tuple[str, ...]
-    options: dict[str, dict[str, str]] = field(default_factory=dict)  # of each shape
+    options: dict[str, tuple[OptionInfo, ...]] = field(default_factory=dict)  # of each shape
 
     @classmethod
     def load(cls) -> Names:

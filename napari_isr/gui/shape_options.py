@@ -1,58 +1,126 @@
-"""The line for the options of the chosen shape, hidden where there are none."""
+"""The options of the chosen shape, each with its control, and what is held fixed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_isr.gui.option_controls import option_control
+from napari_isr.gui.shape_text import join, same_shape, split
+from napari_isr.gui.widgets import button, side_by_side
+
+if TYPE_CHECKING:
+    from napari_isr.shapes.option_info import OptionInfo
 
 __all__ = ["ShapeOptions"]
 
+HALF, WHOLE = 1, 3  # columns of the grid that a control takes
+
 
 class ShapeOptions(QWidget):
-    """Options as they are written after the colon: ``order=5,centre=120/88``."""
+    """Controls made from what the library tells of the shape's options."""
 
     chosen = Signal(str)  # the shape with its options
+    problem = Signal(str)  # a sentence: what cannot be
+    released = Signal()  # the fit shall find again what was held
 
     def __init__(self) -> None:
         super().__init__()
-        self._known: Mapping[str, Mapping[str, str]] = {}
+        self.setObjectName("isr_shape_options")
+        self._known: Mapping[str, tuple[OptionInfo, ...]] = {}
         self._name = ""
-        self.line = QLineEdit()
-        self.line.setObjectName("isr_shape_options")
-        self.line.editingFinished.connect(self._choose)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(8)
-        row.addWidget(QLabel("Options"))
-        row.addWidget(self.line, 1)
-        self._explain()
+        self._rest: dict[str, str] = {}  # options without a control
+        self._controls: dict[str, Any] = {}
+        self._grid_of = QWidget()
+        self._held = QLabel()
+        self._held.setObjectName("isr_held")
+        self.release_button = button(
+            "isr_release", "Release", "Let the fit find it again (or double-click the handle)"
+        )
+        self.release_button.clicked.connect(self.released)
+        self._held_row = side_by_side(self._held, self.release_button)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(4)
+        self._column.addWidget(self._grid_of)
+        self._column.addWidget(self._held_row)
+        self.show_held(0, [])
 
     @property
     def shape(self) -> str:
         """The shape with its options."""
-        tail = self.line.text().strip()
-        return f"{self._name}:{tail}" if tail else self._name
+        own = {name: control.value_text for name, control in self._controls.items()}
+        return join(self._name, {k: v for k, v in {**self._rest, **own}.items() if v})
 
     @shape.setter
     def shape(self, text: str) -> None:
-        self._name, _, tail = text.partition(":")
-        if self.line.text().strip() != tail:
-            self.line.setText(tail)
-        self._explain()
+        name, options = split(text)
+        if not same_shape(name, self._name):
+            self._name = name
+            self._build()
+        self._name = name
+        self._rest = {k: v for k, v in options.items() if k not in self._controls}
+        for key, control in self._controls.items():
+            control.value_text = options.get(key, "")
 
-    def offer(self, options: Mapping[str, Mapping[str, str]]) -> None:
-        """Tell which options each shape has, and what each is for."""
+    def offer(self, options: Mapping[str, tuple[OptionInfo, ...]]) -> None:
+        """Tell which options each shape has."""
+        text = self.shape
         self._known = options
-        self._explain()
+        self._build()
+        self.shape = text
+
+    def show_held(self, label: int, names: list[str]) -> None:
+        """Say what of an object is held fixed, if anything."""
+        self._held.setText(f"Object {label}: {' and '.join(names)} held")
+        self.release_button.setText(f"Release {names[0]}" if len(names) == 1 else "Release")
+        self._held_row.setVisible(bool(names))
+        self._show()
+
+    def _show(self) -> None:
+        self.setVisible(bool(self._controls) or self._held_row.isVisibleTo(self))
+
+    def _build(self) -> None:
+        """Make the controls of the shape; those of another one go."""
+        self._column.removeWidget(self._grid_of)
+        self._grid_of.setParent(None)
+        self._grid_of.deleteLater()
+        known = (opts for name, opts in self._known.items() if same_shape(name, self._name))
+        infos: tuple[OptionInfo, ...] = next(known, ())
+        self._controls = {info.name: option_control(info) for info in infos}
+        self._grid_of = QWidget()
+        grid = QGridLayout(self._grid_of)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(6)
+        grid.setVerticalSpacing(3)
+        places = [k for k, c in self._controls.items() if c.info.kind in ("place", "text")]
+        small = [k for k in self._controls if k not in places]
+        for index, name in enumerate(small):
+            self._add(grid, name, index // 2, 2 * (index % 2), HALF)
+        for index, name in enumerate(places):
+            self._add(grid, name, (len(small) + 1) // 2 + index, 0, WHOLE)
+        grid.setColumnStretch(1, 1)
+        grid.setColumnStretch(3, 1)
+        self._grid_of.setVisible(bool(self._controls))
+        self._column.insertWidget(0, self._grid_of)
+        self._show()
+
+    def _add(self, grid: QGridLayout, name: str, row: int, column: int, width: int) -> None:
+        control = self._controls[name]
+        control.edited.connect(self._choose)
+        if hasattr(control, "problem"):
+            control.problem.connect(self.problem)
+        if control.info.kind == "bool":  # has its name beside the tick
+            grid.addWidget(control, row, column, 1, 1 + width)
+            return
+        label = QLabel(name)
+        label.setToolTip(control.toolTip())
+        label.setBuddy(control)
+        grid.addWidget(label, row, column)
+        grid.addWidget(control, row, column + 1, 1, width)
 
     def _choose(self) -> None:
         self.chosen.emit(self.shape)
-
-    def _explain(self) -> None:
-        known = self._known.get(self._name, {})
-        self.line.setPlaceholderText(", ".join(f"{key}=…" for key in known))
-        told = "\n".join(f"{key}: {what}" for key, what in known.items())
-        self.line.setToolTip(f"Options of this shape, separated by commas:\n{told}")
-        self.setVisible(bool(known) or bool(self.line.text()))

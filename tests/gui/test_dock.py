@@ -9,9 +9,9 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
     QLabel,
-    QLineEdit,
     QPushButton,
     QTableWidget,
+    QWidget,
 )
 
 WAIT = 30_000
@@ -19,7 +19,7 @@ CONTROLS = {
     "isr_image": QComboBox,
     "isr_scribbles": QComboBox,
     "isr_new_scribbles": QPushButton,
-    "isr_shape": QComboBox,
+    "isr_shape": QWidget,
     "isr_predictor": QComboBox,
     "isr_features": QComboBox,
     "isr_mode": QComboBox,
@@ -56,15 +56,12 @@ def test_every_control_has_its_name_a_tooltip_and_room(ready):
 def test_properties_and_controls_agree(ready):
     _, dock = ready
     assert (dock.shape, dock.predictor, dock.features, dock.mode) == ("convex", *["auto"] * 3)
-    for name, value in (("shape", "none"), ("predictor", "fcn"), ("features", "rgb")):
+    for name, value in (("predictor", "fcn"), ("features", "rgb")):
         setattr(dock, name, value)
         box = dock.findChild(QComboBox, f"isr_{name}")
         assert box.currentText() == value
-        box.setCurrentIndex(box.findText("auto") if name != "shape" else box.findText("convex"))
+        box.setCurrentIndex(box.findText("auto"))
         assert getattr(dock, name) == box.currentText() != value
-    dock.shape = "convex:pieces=24"
-    assert dock.findChild(QComboBox, "isr_shape").currentText() == "convex"
-    assert dock.findChild(QLineEdit, "isr_shape_options").text() == "pieces=24"
     dock.live = False
     assert not dock.findChild(QCheckBox, "isr_live").isChecked()
     dock.findChild(QCheckBox, "isr_live").setChecked(True)

@@ -1,24 +1,6 @@
 """Shapes with options, and strokes that contradict them."""
 
 import numpy as np
-from qtpy.QtWidgets import QLineEdit
-
-
-def test_options_go_with_the_shape(ready):
-    _, ready = ready
-    line = ready.findChild(QLineEdit, "isr_shape_options")
-    ready.shape = "rotational:order=5"
-    assert ready.shapes.word == "rotational"
-    assert line.text() == "order=5"
-    assert line.isVisibleTo(ready)
-    assert "order=" in line.placeholderText()
-    assert "centre:" in line.toolTip()
-    line.setText("order=3")
-    line.editingFinished.emit()
-    assert ready.shape == "rotational:order=3"
-    ready.shapes.word = "none"
-    assert ready.shape == "none"
-    assert not line.isVisibleTo(ready)
 
 
 def test_every_shape_fits_in_the_dock(fitted, qtbot):

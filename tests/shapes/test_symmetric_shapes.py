@@ -298,7 +298,7 @@ def test_a_lattice_that_the_user_gives_is_held(spec):
     for _ in project_shape(shape, grid):
         pass
     np.testing.assert_allclose(shape.readable(frame)["lattice"], [[0, 24], [20.5, 3]], atol=1e-4)
-    mask = (shape(frame.to_shape(torch.cartesian_prod(*map(torch.arange, (90, 120))).float())) > 0)
+    mask = shape(frame.to_shape(torch.cartesian_prod(*map(torch.arange, (90, 120))).float())) > 0
     mask = mask.view(90, 120).numpy()
     assert (mask & truth).sum() / (mask | truth).sum() > 0.9
 
