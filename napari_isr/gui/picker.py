@@ -33,14 +33,12 @@ TILES = {
     "star": Card("star", "Star: seen whole from one point inside. Starfish, leaves, hands."),
     "connected": Card("connected", "Connected: one piece without holes. Animals, roads, vessels."),
     "mirror": Card("mirror", "Mirror: two equal halves. Butterflies, faces, vases."),
-    "convex+mirror": Card(
-        "+ mirror", "Convex + mirror: no dents, two equal halves. Eggs, shields."
-    ),
+    "convex+mirror": Card("+ mirror", "Convex + mirror: no dents, two equal halves. Eggs, nuts."),
     "star+mirror": Card("+ mirror", "Star + mirror: a star of two equal halves. Leaves, beetles."),
     "periodic": Card("periodic", "Periodic: it repeats on a lattice. Windows, tiles, crystals."),
     "rotational": Card("rotational", "Rotational: repeats in a turn. Flowers, wheels, propellers."),
     "convex+rotational": Card(
-        "+ rotation", "Convex + rotational: no dents, repeats in a turn. Nuts, signs, coins."
+        "+ rotation", "Convex + rotational: no dents, repeats in a turn. Coins, signs."
     ),
     "star+rotational": Card(
         "+ rotation", "Star + rotational: a star that repeats in a turn. Starfish, gears."

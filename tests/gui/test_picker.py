@@ -65,7 +65,7 @@ def test_an_icon_is_drawn_in_its_colour_and_sharp(qapp):
 
 
 def test_a_click_on_each_tile_chooses_its_shape(ready, qtbot):
-    viewer, dock = ready
+    _, dock = ready
     picker = dock.findChild(QWidget, "isr_shape")
     assert picker is dock.shapes
     assert checked(dock) == ["convex"]
