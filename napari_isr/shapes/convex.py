@@ -68,8 +68,8 @@ class Convex(Shape):
     stages = (
         Stage(12, 3, simple=True),
         Stage(25, 4, simple=True),
-        Stage(25, 4),
-        Stage(50, 5),
+        Stage(25, 5),
+        Stage(50, 6),
         Stage(100, 4),
         Stage(160, 4),
     )
