@@ -17,6 +17,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from napari_isr.frame import Frame
+from napari_isr.stopping import aside, breathe
 
 __all__ = ["Connections", "PathBetween", "connections_of", "repair_mask"]
 
@@ -76,7 +77,8 @@ def repair_mask(
     labels, count = ndimage.label(mask[box])
     if count > 1:
         corner = np.array([side.start for side in box])
-        for start, stop in _ends(labels, count, corner):
+        for start, stop in aside(lambda: _ends(labels, count, corner)):
+            breathe()
             mask = grid.drawn(mask, _way(grid, start, stop, path_between))
         box = ndimage.find_objects(mask.astype(np.int8))[0]
     result = mask.copy()

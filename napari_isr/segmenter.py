@@ -140,6 +140,17 @@ class Segmenter:
             unaries = yield from self._refine(unaries, strokes, specs, objectives, span)
         yield from self._render(unaries, strokes, specs, objectives)
 
+    def restore(self, result: Result) -> None:
+        """Let the next run start from the shapes of an earlier result of this image.
+
+        Parameters
+        ----------
+        result : Result
+            Its shapes are copied.
+        """
+        for label, item in result.objects.items():
+            self._shapes.take(label, ShapeSpec.parse(item.shape_name), item.shape)
+
     def _train(self, strokes: Strokes, end: float) -> Generator[Update, None, Unaries]:
         """Fit the predictor to the strokes."""
         classes = (BACKGROUND, *strokes.objects)

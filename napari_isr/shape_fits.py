@@ -50,6 +50,12 @@ class ShapeFits:
         """The shape of an object of the last run; None if none was asked for."""
         return self._shapes[label][1]
 
+    def take(self, label: int, spec: ShapeSpec, shape: Shape | None) -> None:
+        """Start the object's next fit from a copy of a fitted shape."""
+        fitted = copy.deepcopy(shape).to(self.device) if shape is not None else None
+        self._shapes[label] = spec, fitted
+        self._fitted.add(label)
+
     def inside(
         self, points: npt.NDArray[np.float64], specs: Mapping[int, ShapeSpec]
     ) -> list[torch.Tensor | None]:

@@ -18,6 +18,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_isr.certificates.record import Check, Logit, Mask
+from napari_isr.stopping import aside, breathe
 
 __all__ = ["check_connected", "euler_number", "hole_count", "piece_count"]
 
@@ -42,7 +43,7 @@ def check_connected(
         Empty masks, pieces beyond the first, holes (in space: cavities) and, in space, tunnels;
         with a logit, pixels of the set that are missing from the mask, among some thousand.
     """
-    pieces, holes = piece_count(mask), hole_count(mask)
+    pieces, holes = aside(lambda: piece_count(mask)), aside(lambda: hole_count(mask))
     checks = [
         Check(name="empty masks", value=float(pieces == 0)),
         Check(name="pieces beyond the first", value=float(max(pieces - 1, 0))),
@@ -51,6 +52,7 @@ def check_connected(
     if mask.ndim == 3:
         tunnels = pieces + holes - euler_number(mask)
         checks.append(Check(name="tunnels", value=float(tunnels)))
+    breathe()
     if logit is not None and mask.size:
         checks.append(Check(name="pixels missing", value=float(_missing(mask, logit))))
     return checks

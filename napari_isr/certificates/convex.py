@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy.spatial import ConvexHull, QhullError
 
 from napari_isr.certificates.record import TOLERANCE, Check, Logit, Mask
+from napari_isr.stopping import breathe
 
 __all__ = ["check_convex", "convex_defect", "function_convexity_gap", "in_hull_in_space"]
 
@@ -36,6 +37,7 @@ def check_convex(mask: Mask, logit: Logit | None, parameters: Mapping[str, Any])
         Check(name="empty masks", value=float(not mask.any())),
         Check(name="pixels missing from the hull", value=float(convex_defect(mask).sum())),
     ]
+    breathe()
     if logit is not None and mask.any():
         gap = function_convexity_gap(logit, mask)
         checks.append(
@@ -68,6 +70,7 @@ def function_convexity_gap(logit: Logit, mask: Mask, seed: int = 0) -> float:
     rng = np.random.default_rng(seed)
     first, second = pixels[rng.integers(len(pixels), size=(2, PAIRS))]
     between = first + rng.random((PAIRS, 1)) * (second - first)
+    breathe()
     at_first, at_second, at_between = logit(first), logit(second), logit(between)
     dip = np.minimum(at_first, at_second) - at_between
     size = np.maximum(1.0, np.abs(at_first) + np.abs(at_second))

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from scipy.ndimage import binary_dilation, binary_erosion
 
 from napari_isr.certificates.record import TOLERANCE, Check, Logit, Mask
+from napari_isr.stopping import breathe
 
 __all__ = [
     "check_mirror",
@@ -65,7 +66,9 @@ def check_star(mask: Mask, logit: Logit | None, parameters: Mapping[str, Any]) -
     checks = [_mismatch(mask, logit)]
     seen = np.ones(len(pixels), dtype=bool)
     for t in along:
+        breathe()
         seen &= logit(centre + t * (pixels - centre)) > 0
+    breathe()
     checks.append(Check(name="mask pixels hidden from the centre", value=float((~seen).sum())))
     returns = int((np.diff((_along_rays(mask, logit, centre) > 0).astype(int)) > 0).sum())
     checks.append(Check(name="rays from the centre that re-enter", value=float(returns)))
@@ -223,6 +226,7 @@ def _check_maps(mask: Mask, logit: Logit | None, maps: Sequence[Map]) -> list[Ch
 def _function_gap(mask: Mask, logit: Logit, move: Map) -> float:
     """Largest relative change of the logit under a map, at pixels whose image is in the image."""
     points = _telling_pixels(mask, SAMPLES // 2)
+    breathe()
     images = move(points)
     within = _within(images, mask)
     if not within.any():
@@ -249,9 +253,13 @@ def _pixel_gaps(
     by 0.01 if that is more.
     """
     cube = np.ones((3,) * mask.ndim, dtype=bool)
-    wide, narrow = binary_dilation(mask, cube), binary_erosion(mask, cube, border_value=1)
+    wide = binary_dilation(mask, cube)
+    breathe()
+    narrow = binary_erosion(mask, cube, border_value=1)
+    breathe()
     pixels = _sampled(np.argwhere(mask), PIXELS)
     for move in maps:
+        breathe()
         images = move(pixels)
         within = _within(images, mask)
         index = tuple(np.rint(images[within]).astype(int).T)
@@ -275,6 +283,7 @@ def _within(points: Points, mask: Mask) -> Mask:
 def _mismatch(mask: Mask, logit: Logit) -> Check:
     """Pixels at which the mask is not what the function says."""
     points = _telling_pixels(mask, EDGE)
+    breathe()
     inside = mask[tuple(points.astype(int).T)]
     wrong = int((inside != (logit(points) > 0)).sum())
     return Check(name="pixels at which mask and function differ", value=float(wrong))
@@ -283,7 +292,10 @@ def _mismatch(mask: Mask, logit: Logit) -> Check:
 def _telling_pixels(mask: Mask, count: int) -> Points:
     """Pixels on both sides of the mask's boundary, and others from all over the image."""
     cube = np.ones((3,) * mask.ndim, dtype=bool)
-    edge = np.asarray(binary_dilation(mask, cube) & ~binary_erosion(mask, cube, border_value=1))
+    wide = binary_dilation(mask, cube)
+    breathe()
+    edge = np.asarray(wide & ~binary_erosion(mask, cube, border_value=1))
+    breathe()
     return np.concatenate(
         [_sampled(np.argwhere(edge), count), _sampled(np.argwhere(~edge), SAMPLES // 2)]
     )

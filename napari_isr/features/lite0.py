@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_isr.errors import InputError
+from napari_isr.stopping import breathe
 
 __all__ = ["STRIDES", "Lite0"]
 
@@ -41,6 +42,7 @@ class Conv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, inputs, h, w) to (n, outputs, h / stride, w / stride)."""
+        breathe()
         return super().forward(x if self.around is None else F.pad(x, self.around))
 
 

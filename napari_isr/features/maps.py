@@ -13,6 +13,7 @@ from napari_isr.features.cache import Arrays, FeatureCache, content_key
 from napari_isr.features.planes import Planes, bilinear, rescaled
 from napari_isr.features.reduction import Reduction
 from napari_isr.frame import grid_points
+from napari_isr.stopping import breathe
 
 __all__ = ["MapBlock"]
 
@@ -96,10 +97,12 @@ class MapBlock(ABC):
 
     def _reduced(self, plane: tuple[int, ...]) -> Array:
         channels, widths = self._joined(self.pixels(plane))
+        breathe()
         if self._reduction is None:
             samples = [self._joined(pixels)[0] for pixels in self._basis] or [channels]
             sample = np.concatenate([s.reshape(-1, s.shape[2]) for s in samples])
             self._reduction = Reduction(sample, self.width, widths)
+            breathe()
         return self._reduction(channels)
 
     def _joined(self, pixels: Array) -> tuple[Array, list[int]]:
@@ -107,9 +110,9 @@ class MapBlock(ABC):
         stages = self.stages(pixels)
         height, width = stages[0].shape[:2]
         cells = grid_points([np.arange(float(height)), np.arange(float(width))])
-        fine = [
-            bilinear(stage, rescaled(cells, self.strides[0] / stride))
-            for stage, stride in zip(stages[1:], self.strides[1:], strict=True)
-        ]
+        fine = []
+        for stage, stride in zip(stages[1:], self.strides[1:], strict=True):
+            breathe()
+            fine.append(bilinear(stage, rescaled(cells, self.strides[0] / stride)))
         joined = np.concatenate([stages[0].reshape(height * width, -1), *fine], axis=1)
         return joined.reshape(height, width, -1), [stage.shape[2] for stage in stages]

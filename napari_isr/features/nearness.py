@@ -12,6 +12,7 @@ from napari_isr.features.graph import CellGraph
 from napari_isr.features.image import SourceImage
 from napari_isr.features.rgb import Rgb
 from napari_isr.frame import Frame, grid_points
+from napari_isr.stopping import breathe
 
 __all__ = ["NEARNESS", "Nearness", "NearnessField"]
 
@@ -100,6 +101,7 @@ class Nearness:
         for dim, cells in enumerate(self.sizes):
             shape = colours.shape
             colours = colours.reshape(*shape[:dim], cells, -1, *shape[dim + 1 :]).mean(dim + 1)
+        breathe()
         return CellGraph(colours, diagonal=self.frame.ndim == 2)
 
     def field(
@@ -122,8 +124,10 @@ class Nearness:
         """
         seeds = self._seeds(points, classes, count)
         self._last = seeds, count
+        breathe()
         values = _by_distance(self.graph.geodesic(seeds, count))
         if self.frame.ndim == 2:
+            breathe()
             walk = np.maximum(self.graph.random_walk(seeds, count), WALK_FLOOR)
             values = values + np.log(walk)
         values[:, 0] += self._beyond(points)

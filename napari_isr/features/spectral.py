@@ -16,6 +16,7 @@ from napari_isr.features.image import SourceImage
 from napari_isr.features.planes import Planes
 from napari_isr.features.superpixels import affinities, segment
 from napari_isr.frame import Frame
+from napari_isr.stopping import aside, breathe
 
 __all__ = ["Spectral", "normalised_cuts"]
 
@@ -107,6 +108,7 @@ class Spectral:
     def _compute(self) -> Arrays:
         colours = to_perceived(self._pixels())
         cells = segment(colours, self._places(), SUPERPIXELS)
+        breathe()
         cuts = normalised_cuts(affinities(cells, self.grid), cells.size, self.width)
         return {"labels": cells.labels, "cuts": cuts.astype(np.float32)}
 
@@ -154,7 +156,7 @@ def normalised_cuts(
         values, found = np.linalg.eigh(laplacian.toarray())
     else:
         start = 1.5 + np.cos(np.arange(nodes))  # any that is the same each time
-        values, found = eigsh(laplacian.tocsc(), wanted, sigma=-SHIFT, v0=start)
+        values, found = aside(lambda: eigsh(laplacian.tocsc(), wanted, sigma=-SHIFT, v0=start))
     order = np.argsort(values)[1:wanted]
     found = found[:, order] / np.sqrt(degree)[:, None]
     share = size / size.sum()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.spatial import cKDTree
+
+from napari_isr.stopping import aside, breathe
 
 __all__ = ["Superpixels", "affinities", "segment"]
 
@@ -61,20 +64,25 @@ def segment(colours: Array, places: Array, count: int) -> Superpixels:
     # Of a few pixels each is its own: SLIC's superpixels have some.
     each = max(1, min(count // len(colours), labels[0].size // 4))
     for plane, found in zip(colours, labels, strict=True):
+        breathe()
         span = max(float(np.ptp(plane)), NOTICEABLE)  # SLIC brings the values to [0, 1] first
-        numbers = slic(
-            plane.astype(np.float32),
-            n_segments=each,
-            compactness=COMPACTNESS / span,
-            max_num_iter=ITERATIONS,
-            convert2lab=False,
-            start_label=0,
-            channel_axis=-1,
+        numbers = aside(
+            partial(
+                slic,
+                plane.astype(np.float32),
+                n_segments=each,
+                compactness=COMPACTNESS / span,
+                max_num_iter=ITERATIONS,
+                convert2lab=False,
+                start_label=0,
+                channel_axis=-1,
+            )
         )
         known, numbers = np.unique(numbers, return_inverse=True)
         found[...] = total + numbers.reshape(found.shape)
         total += len(known)
     flat = labels.ravel()
+    breathe()
     size = np.bincount(flat, minlength=total).astype(np.float64)
 
     def means(values: Array) -> Array:

@@ -12,6 +12,7 @@ from napari_isr.features.maps import MapBlock
 from napari_isr.features.planes import Planes
 from napari_isr.features.reduction import Reduction
 from napari_isr.frame import Frame
+from napari_isr.stopping import breathe
 
 __all__ = ["Texture"]
 
@@ -88,6 +89,7 @@ def filtered(colours: Array) -> Array:
 
     answers: list[Array] = []
     for values in np.moveaxis(colours, 2, 0):
+        breathe()
         tensor = structure_tensor(values, AROUND, mode="nearest", order="rc")
         hessian = hessian_matrix(
             values, NEAR, mode="nearest", order="rc", use_gaussian_derivatives=False

@@ -17,6 +17,7 @@ from napari_isr.fitting.solver import minimise
 from napari_isr.fitting.unfolding import unfold
 from napari_isr.shapes.base import Shape, Stage
 from napari_isr.shapes.sparse import SparseShape
+from napari_isr.stopping import breathe
 
 __all__ = ["ProjectionState", "project_shape"]
 
@@ -192,6 +193,7 @@ class _Fit:
         return reached, [self._score(state, samples) for state in reached]
 
     def _score(self, start: dict[str, Tensor], samples: Samples) -> float:
+        breathe()
         self.shape.load_state_dict(start)
         with torch.no_grad():
             return samples.evidence_inside(self.shape(samples.points))

@@ -50,7 +50,13 @@ class Controller:
         self.loop = LiveLoop(self._job)
         self._watch, self._closed = StrokeWatch(), False
         self._keys = keys.LayerKeys(
-            {keys.JUMP: self.look_at_next, keys.RUN: self.run, keys.CANCEL: self.cancel}
+            {
+                keys.JUMP: self.look_at_next,
+                keys.RUN: self.run,
+                keys.CANCEL: self.cancel,
+                keys.UNDO: self.undo_fit,
+                keys.REDO: self.redo_fit,
+            }
         )
         self._watch.changed.connect(self._on_strokes)
         self.desk.updated.connect(self.updated.emit)
@@ -88,7 +94,7 @@ class Controller:
         if before is not None:
             before.events.data.disconnect(self._on_image_data)
             self.desk.drop_views()
-            self.desk.forget()
+            self.desk.forget_all()
         self.desk.image = layer
         if layer is not None:
             layer.events.data.connect(self._on_image_data)
@@ -142,8 +148,18 @@ class Controller:
         self.cancel()
         self.loop.forget()
         self.desk.drop_views(masks=True)
-        self.desk.forget()
+        self.desk.forget_all()
         self._guide()
+
+    def undo_fit(self) -> None:
+        """Go back to the fit before; the strokes stay as they are."""
+        self.cancel()
+        self.desk.restore(self.desk.history.back())
+
+    def redo_fit(self) -> None:
+        """Go forward to the fit after."""
+        self.cancel()
+        self.desk.restore(self.desk.history.forward())
 
     def look_at_next(self) -> None:
         """Bring the place where another stroke helps most to the middle of the canvas."""
@@ -196,6 +212,7 @@ class Controller:
     def _on_image_data(self) -> None:
         if self.image_layer is not None:
             self.loop.forget(self.image_layer.data)
+            self.desk.history.clear()
         self._on_setting()
 
     def _on_removed(self, event: Any) -> None:
@@ -233,6 +250,7 @@ class Controller:
             live=live,
             uncertainty=self.settings.uncertainty,
             started=asked,
+            start=self.desk.start,
             **chosen,
         )
 

@@ -220,6 +220,14 @@ class ScribbleAndRefine(QWidget):
             "isr_cancel", "Cancel", f"Stop the fit; what is there stays ({keys.CANCEL})"
         )
         self.reset_button = button("isr_reset", "Reset", "Forget the fit; the strokes stay")
+        self.undo_button = button(
+            "isr_undo_fit", "↶", f"Back to the fit before ({keys.UNDO}); the strokes stay"
+        )
+        self.redo_button = button(
+            "isr_redo_fit", "↷", f"Forward to the fit after ({keys.shown(keys.REDO)})"
+        )
+        for small in (self.undo_button, self.redo_button):
+            small.setFixedWidth(30)
         self.export_button = button("isr_export", "Export mask…", "Save as PNG, TIFF or NumPy")
         self.bar = ThinBar()
         self.status = Sentence("isr_status")
@@ -247,7 +255,15 @@ class ScribbleAndRefine(QWidget):
         column.addWidget(self.certificate)
         column.addWidget(side_by_side(self.next_box, self.uncertainty_box, stretch=(1, 1)))
         column.addWidget(self.advice)
-        column.addWidget(side_by_side(self.reset_button, self.export_button, stretch=(0, 1)))
+        column.addWidget(
+            side_by_side(
+                self.undo_button,
+                self.redo_button,
+                self.reset_button,
+                self.export_button,
+                stretch=(0, 0, 0, 1),
+            )
+        )
         more = QWidget()
         inner = form(more)
         inner.addRow("Predictor", self.predictors)
@@ -290,6 +306,10 @@ class ScribbleAndRefine(QWidget):
         self.run_button.clicked.connect(self.run)
         self.cancel_button.clicked.connect(self.cancel)
         self.reset_button.clicked.connect(self.reset)
+        self.undo_button.clicked.connect(control.undo_fit)
+        self.redo_button.clicked.connect(control.redo_fit)
+        control.desk.history.changed.connect(self._show_history)
+        self._show_history()
         self.export_button.clicked.connect(lambda: self.export())
         self.objects.picked.connect(self._pick)
         self.objects.reshaped.connect(self._reshape)
@@ -387,6 +407,11 @@ class ScribbleAndRefine(QWidget):
         self.cancel_button.setEnabled(busy)
         if not busy:
             self.bar.show_share(0.0)
+
+    def _show_history(self) -> None:
+        history = self.controller.desk.history
+        self.undo_button.setEnabled(history.can_undo)
+        self.redo_button.setEnabled(history.can_redo)
 
     def _show_can_export(self, can: bool) -> None:
         self.export_button.setEnabled(can)

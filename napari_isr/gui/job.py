@@ -87,6 +87,8 @@ class Job:
         Whether a stroke started it: then missing strokes are no error, but a hint.
     started : float
         When it was asked for, by ``time.perf_counter``.
+    start : Result or None
+        Whose shapes to start from; None: from those of the last fit.
     """
 
     image: Any
@@ -100,6 +102,7 @@ class Job:
     uncertainty: bool = False
     live: bool = True
     started: float = 0.0
+    start: Result | None = None
 
 
 @dataclass(frozen=True)
@@ -274,6 +277,8 @@ def _fit(job: Job, segmenters: Segmenters) -> Iterator[News]:
         return
     yield Stage(rows=tuple(rows.values()))
     segmenter = segmenters.get(job)
+    if job.start is not None:
+        segmenter.restore(job.start)
     shapes = {label: job.own_shapes.get(label, job.shape) for label in strokes.objects}
     shaped = refining = False
     for update in segmenter.run(strokes, shapes or job.shape):

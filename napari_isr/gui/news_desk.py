@@ -9,6 +9,7 @@ from typing import Any
 from napari.layers import Image, Labels
 from psygnal import Signal
 
+from napari_isr.gui.history import FitHistory, PastFit
 from napari_isr.gui.job import Done, Failed, Hint, News, Outline, Stage
 from napari_isr.gui.model import Row, Settings, State
 from napari_isr.gui.views import Views
@@ -38,6 +39,9 @@ class NewsDesk:
         self.image: Image | None = None
         self.scribbles: Labels | None = None
         self.result: Any = None
+        self.history = FitHistory()
+        self._settling: PastFit | None = None
+        self._restored = False  # an earlier fit is shown: the next one starts from there
         self.views: Views | None = None
         self._closed = False
         settings.events.uncertainty.connect(self.show_uncertainty)
@@ -72,7 +76,9 @@ class NewsDesk:
                 self.finish("error", news.message)
             case Done():
                 if self.scribbles is not None:
-                    self.view().settle(news, self.scribbles)
+                    view = self.view()
+                    view.settle(news, self.scribbles)
+                    self._settling = PastFit(news, view.outlines)
 
     def _shaped(self, label: int) -> bool:
         """Whether an object has a shape, and so an orange outline."""
@@ -83,6 +89,9 @@ class NewsDesk:
 
     def _on_written(self, done: Done) -> None:
         self.result = done.result
+        if self._settling is not None and self._settling.done is done:
+            self.history.push(self._settling)
+            self._restored = False
         self.state.rows, self.state.can_export = done.rows, True
         self.advise()
         if done.uncertainty is None:
@@ -91,6 +100,8 @@ class NewsDesk:
         if conflicts:
             sentence = conflicts[0].sentence
             self.finish("error", f"{sentence[:1].upper()}{sentence[1:]}.")
+        elif self._restored:
+            self.finish("done", f"This is {self.history.place}; the next one starts from it.")
         else:
             self.finish("done", f"Fitted in {1000 * done.seconds:.0f} ms.")
         self.settled.emit()
@@ -112,7 +123,33 @@ class NewsDesk:
     def forget(self, rows: tuple[Row, ...] = ()) -> None:
         """There is no result any more."""
         self.state.rows, self.state.can_export, self.result = rows, False, None
+        self.history.leave()
         self.advise()
+
+    # ----------------------------------------------------------------------------- history
+
+    @property
+    def start(self) -> Any:
+        """The result that the next fit starts from; None: from where the last one ended."""
+        return self.result if self._restored else None
+
+    def restore(self, fit: PastFit | None) -> None:
+        """Show an earlier fit, or a later one again."""
+        if fit is None or self.scribbles is None:
+            return
+        self._restored, self._settling = True, None
+        try:
+            self.view().restore(fit, self.scribbles)
+        except Exception as error:
+            self._on_failed(error)
+        else:
+            self.updated.emit(set(fit.outlines))
+
+    def forget_all(self) -> None:
+        """There is no result any more, and none to go back to."""
+        self._restored, self._settling = False, None
+        self.forget()
+        self.history.clear()
 
     # ------------------------------------------------------------------------------ guides
 

@@ -57,6 +57,16 @@ class Outlines:
         self._contours.update(contours)
         self.draw()
 
+    @property
+    def contours(self) -> dict[tuple[str, int], Contours]:
+        """What is drawn, by kind and label; a copy."""
+        return dict(self._contours)
+
+    def replace(self, contours: dict[tuple[str, int], Contours]) -> None:
+        """Draw these outlines and no others."""
+        self._contours = dict(contours)
+        self.draw()
+
     def keep(self, keys: set[tuple[str, int]]) -> None:
         """Drop the outlines of everything else."""
         if not keys.issuperset(self._contours):

@@ -10,6 +10,7 @@ from psygnal import Signal
 
 from napari_isr.gui.conflicts import ConflictMarks
 from napari_isr.gui.guides import NextMark, UncertaintyMap
+from napari_isr.gui.history import PastFit
 from napari_isr.gui.job import Done, Outline
 from napari_isr.gui.layers import ResultLayers
 from napari_isr.gui.model import Settings
@@ -81,6 +82,17 @@ class Views:
         self._marks.show(done.result)
         self._writing = done, self._layers(done, scribbles)
         self._write.start(0)
+
+    @property
+    def outlines(self) -> dict[tuple[str, int], Any]:
+        """The outlines that are drawn, by kind and label."""
+        return self._outlines.contours
+
+    def restore(self, fit: PastFit, scribbles: Labels) -> None:
+        """Show an earlier fit."""
+        self.forget()
+        self._outlines.replace(fit.outlines)
+        self.settle(fit.done, scribbles)
 
     def _layers(self, done: Done, scribbles: Labels) -> Iterator[None]:
         """Write all layers; yields before each."""

@@ -14,6 +14,7 @@ from psygnal import Signal
 
 from napari_isr.gui.job import Job, Names, News, Segmenters, Stage, fit
 from napari_isr.gui.warm import rehearse
+from napari_isr.stopping import Stopped, stoppable
 
 __all__ = ["Runner", "in_thread"]
 
@@ -125,7 +126,7 @@ def _work(job: Job, segmenters: Segmenters, stop: threading.Event) -> Iterator[N
     told = time.perf_counter()
     steps = fit(job, segmenters)
     try:
-        for news in steps:
+        for news in _stoppable(steps, stop):
             if stop.is_set():
                 return
             if isinstance(news, Stage) and news.rows is None:
@@ -135,6 +136,17 @@ def _work(job: Job, segmenters: Segmenters, stop: threading.Event) -> Iterator[N
             yield news
     finally:
         steps.close()  # type: ignore[attr-defined]
+
+
+def _stoppable(steps: Iterator[News], stop: threading.Event) -> Iterator[News]:
+    """The same news, until it is told to stop: between two, or in the middle of what takes long."""
+    while True:
+        try:
+            with stoppable(stop.is_set):
+                news = next(steps)
+        except (Stopped, StopIteration):
+            return
+        yield news
 
 
 def _load() -> Names | str:

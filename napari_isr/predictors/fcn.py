@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from napari_isr.optim import Adam
 from napari_isr.predictors.base import PointPredictor, vote
+from napari_isr.stopping import breathe
 
 __all__ = ["Fcn"]
 
@@ -78,6 +79,7 @@ class Fcn(PointPredictor):
         draw = torch.Generator(features.device).manual_seed(self.seed)
         columns, members = features.T.contiguous(), _Members(targets * weight[:, None])
         for step in range(1, steps + 1):
+            breathe()
             batch = columns[:, members.draw(draw)].movedim(1, 0)
             noise = torch.randn(batch.shape, generator=draw, device=batch.device, dtype=batch.dtype)
             optimiser.step(self._loss(batch + jitter[:, None] * noise))

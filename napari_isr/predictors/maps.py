@@ -18,6 +18,7 @@ from napari_isr.optim import Adam
 from napari_isr.predictors.base import Predictor, jitter, vote
 from napari_isr.predictors.crops import Crops, reflected
 from napari_isr.predictors.scene import Scene
+from napari_isr.stopping import breathe
 
 __all__ = ["Convolutions", "MapPredictor"]
 
@@ -110,6 +111,7 @@ class MapPredictor(Predictor):
         optimiser = Adam(self.parameters(), RATE / (2 if self.trained else 1), steps, DECAY)
         draw = torch.Generator().manual_seed(self.seed)
         for step, (planes, wanted) in enumerate(crops.draw(steps, draw), start=1):
+            breathe()
             jittered = _jittered(planes, jitter(scene), draw)
             loss = self._loss(self(jittered), wanted) + self.penalty(jittered, scene.smooth, draw)
             optimiser.step(loss)
@@ -117,6 +119,7 @@ class MapPredictor(Predictor):
             self.trained = True
             if step % STEPS_PER_YIELD == 0:
                 yield TRAINED * step / steps
+        breathe()
         self._logs(scene)
         yield 1.0
 

@@ -1,0 +1,99 @@
+"""To stop long work from outside: it breathes now and then, and stops there if it was asked to.
+
+Generators are closed at their yields; this is for what lies deeper, in functions that are called
+for an answer: a network's layers, checks of a certificate.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypeVar
+
+__all__ = ["Stopped", "aside", "breathe", "stoppable"]
+
+T = TypeVar("T")
+LOOK = 0.02  # seconds between two looks at what is done aside
+
+
+class Stopped(BaseException):
+    """Work was stopped on request.
+
+    Like ``asyncio.CancelledError`` it is no ``Exception``: what handles errors lets it pass.
+    """
+
+
+_asked: ContextVar[Callable[[], bool] | None] = ContextVar("napari_isr_asked", default=None)
+
+
+@contextmanager
+def stoppable(asked: Callable[[], bool]) -> Iterator[None]:
+    """Let what is called in this block stop at its next breath once ``asked()`` is true.
+
+    Parameters
+    ----------
+    asked : callable
+        Quick; called in the thread that works.
+    """
+    token = _asked.set(asked)
+    try:
+        yield
+    finally:
+        _asked.reset(token)
+
+
+def breathe() -> None:
+    """Stop here if it was asked for; where nobody can ask, nothing happens.
+
+    Long work calls this every few tens of milliseconds, at places where it may be left for good.
+
+    Raises
+    ------
+    Stopped
+        If it was asked for.
+    """
+    asked = _asked.get()
+    if asked is not None and asked():
+        raise Stopped
+
+
+def aside(compute: Callable[[], T]) -> T:
+    """Let a function of another library, which cannot breathe, compute in a thread of its own.
+
+    When it is asked to stop, the thread is left to itself: it ends with what it computes.
+
+    Parameters
+    ----------
+    compute : callable
+        Touches nothing that others use; takes a second at most.
+
+    Returns
+    -------
+    What ``compute()`` returns.
+
+    Raises
+    ------
+    Stopped
+        If it was asked for.
+    """
+    if _asked.get() is None:
+        return compute()
+    found: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            found.set_result(compute())
+        except BaseException as error:
+            found.set_exception(error)
+
+    threading.Thread(target=work, name="napari-isr aside", daemon=True).start()
+    while True:
+        try:
+            return found.result(LOOK)
+        except TimeoutError:
+            if found.done():  # it was the function's own
+                raise
+            breathe()
