@@ -1,0 +1,21 @@
+"""What is kept of the work on an image: strokes, settings, given masks, fitted shapes; no torch."""
+
+from __future__ import annotations
+
+from napari_isr.session.files import load, save
+from napari_isr.session.identity import image_key
+from napari_isr.session.schema import ImageReference
+from napari_isr.session.snapshot import KeptShape, Snapshot
+from napari_isr.session.store import Kept, Store, default_folder
+
+__all__ = [
+    "ImageReference",
+    "Kept",
+    "KeptShape",
+    "Snapshot",
+    "Store",
+    "default_folder",
+    "image_key",
+    "load",
+    "save",
+]

@@ -1,0 +1,66 @@
+"""By what an image, or any array, is known again: a hash of its content."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_isr.reading import read_array
+
+__all__ = ["DIGEST", "digest_of", "image_key"]
+
+DIGEST = r"[0-9a-f]{32}"
+WHOLE = 64 * 2**20  # bytes: of larger images, rows spread over the whole are looked at
+ROWS = 256
+
+
+def image_key(image: Any) -> str:
+    """Key of an image: the same for the same pixels, whatever its name and place.
+
+    Parameters
+    ----------
+    image : array or path
+        Pixels, or a file of an image. Of arrays over 64 MB, of which a dask or zarr array need
+        not be in memory, 256 rows spread over the image are looked at.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read as an image.
+    """
+    array = read_array(Path(image)) if isinstance(image, str | Path) else image
+    if not hasattr(array, "shape") or not hasattr(array, "dtype"):
+        array = np.asarray(array)
+    size = int(np.prod(array.shape)) * array.dtype.itemsize
+    if size <= WHOLE or not array.shape:
+        return digest_of(np.asarray(array))
+    while array.shape[0] == 1 and len(array.shape) > 1:
+        array = array[0]
+    rows = np.unique(np.linspace(0, array.shape[0] - 1, ROWS).astype(int))
+    share = max(1, size // array.shape[0] * len(rows) // WHOLE)
+    seen = [np.asarray(array[int(row)]).reshape(-1)[::share] for row in rows]
+    return digest_of(np.stack(seen), about=str(tuple(array.shape)))
+
+
+def digest_of(array: npt.NDArray[Any], about: str = "") -> str:
+    """Hash of an array's type, size and content.
+
+    Parameters
+    ----------
+    array : array
+    about : str, optional
+        What else makes it differ.
+    """
+    plain = np.ascontiguousarray(array)
+    known = hashlib.blake2b(f"{plain.dtype.str} {plain.shape} {about}".encode(), digest_size=16)
+    known.update(plain.reshape(-1).view(np.uint8).data)
+    return known.hexdigest()

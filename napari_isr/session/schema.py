@@ -1,0 +1,139 @@
+"""The schema of a snapshot's JSON file."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
+from pydantic import PositiveInt as Positive
+
+from napari_isr.session.identity import DIGEST
+
+__all__ = ["Block", "ImageReference", "PictureRecord", "Record", "ShapeRecord"]
+
+MOST_PIXELS = 2**32
+MOST_OBJECTS = 65_536
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Size = Annotated[tuple[Positive, ...], Field(min_length=1, max_length=5)]
+File = Annotated[str, Field(pattern=rf"^{DIGEST}\.(png|safetensors)$")]
+Label = Annotated[int, Field(ge=0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ImageReference(_Part):
+    """Which image it was, without its pixels.
+
+    Parameters
+    ----------
+    key : str
+        See :func:`napari_isr.session.image_key`.
+    name : str
+        What the user calls it.
+    path : str, optional
+        The file that it came from.
+    reader : str, optional
+        The plugin of napari that read it.
+    shape : tuple of int
+        Size without channels.
+    dtype : str
+    scale, translate : tuple of float
+        One for each axis.
+    units : tuple of str
+    """
+
+    key: str = Field(pattern=rf"^{DIGEST}$")
+    name: str = ""
+    path: str | None = None
+    reader: str | None = None
+    shape: Size
+    dtype: str = ""
+    scale: tuple[Finite, ...] = ()
+    translate: tuple[Finite, ...] = ()
+    units: tuple[str, ...] = ()
+
+
+class Block(_Part):
+    """A rectangle of a picture that is not empty; its file holds whole numbers as a PNG."""
+
+    file: File
+    offset: Annotated[tuple[NonNegativeInt, ...], Field(max_length=5)]
+    size: tuple[Positive, Positive]
+
+
+class PictureRecord(_Part):
+    """An array of labels, or a mask, that is zero outside its blocks; or an array as a tensor."""
+
+    shape: Size
+    dtype: str = Field(pattern="^(bool|[ui][1248]|f[248])$")
+    blocks: tuple[Block, ...] = ()
+    tensor: File | None = None  # for fractions
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        pixels = 1
+        for count in self.shape:
+            pixels *= count
+        if pixels > MOST_PIXELS:
+            raise ValueError("a picture is too large")
+        for block in self.blocks:
+            end = (*(1 for _ in self.shape[:-2]), *block.size)
+            if len(block.offset) != len(self.shape) or len(self.shape) < 2:
+                raise ValueError("a block has other axes than its picture")
+            if any(o + s > n for o, s, n in zip(block.offset, end, self.shape, strict=True)):
+                raise ValueError("a block sticks out of its picture")
+        return self
+
+
+class ShapeRecord(_Part):
+    """A fitted shape; its weights are tensors ``<label>/<name>`` of the record's shapes file."""
+
+    spec: str
+    explained: Finite | None = None
+
+
+class Record(_Part):
+    """The JSON file of a snapshot."""
+
+    version: Literal[1] = 1
+    saved: AwareDatetime
+    image: ImageReference
+    strokes: PictureRecord | None = None
+    strokes_name: str = ""
+    settings: dict[str, Any] = {}
+    given: Annotated[dict[Label, PictureRecord], Field(max_length=MOST_OBJECTS)] = {}
+    shapes: Annotated[dict[Label, ShapeRecord], Field(max_length=MOST_OBJECTS)] = {}
+    shapes_file: File | None = None
+
+    @model_validator(mode="after")
+    def _belongs(self) -> Self:
+        if self.strokes is not None and self.strokes.shape != self.image.shape:
+            raise ValueError("the strokes have another size than their image")
+        if any(
+            given.shape[-len(self.image.shape) :] != self.image.shape
+            for given in self.given.values()
+        ):
+            raise ValueError("a given mask has another size than its image")
+        return self
+
+    @property
+    def files(self) -> set[str]:
+        """Names of all files that belong to it."""
+        pictures = [*self.given.values(), *([self.strokes] if self.strokes else [])]
+        names = {block.file for picture in pictures for block in picture.blocks}
+        names |= {picture.tensor for picture in pictures if picture.tensor}
+        return names | ({self.shapes_file} if self.shapes_file else set())
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is neither a stroke nor a given mask in it."""
+        return not self.given and not (self.strokes and self.strokes.blocks)
+
+    @property
+    def when(self) -> datetime:
+        """When it was saved, in the user's time zone."""
+        return self.saved.astimezone()
