@@ -141,6 +141,7 @@ def segment(
     scribbles: Any,
     shape: str | ShapeSpec | Mapping[int, str | ShapeSpec] = "convex",
     *,
+    given: Mapping[int, npt.ArrayLike] | None = None,
     mode: str = "auto",
     predictor: str = "auto",
     features: str | Sequence[str] = "auto",
@@ -157,9 +158,13 @@ def segment(
     image : (n1, ..., nd) or (n1, ..., nd, c) array
         Grey, or with channels last.
     scribbles : (n1, ..., nd) integer array
-        0 unlabelled, 1 background, 2, 3, ... objects.
+        0 unlabelled, 1 background, 2, 3, ... objects. May be None if all objects are given.
     shape : str, ShapeSpec or mapping, optional
         One shape for all objects, or by label, ``{2: "convex", 3: "none"}``.
+    given : mapping of int to array, optional
+        Objects from elsewhere, another network or a mask: by label probabilities in [0, 1] or a
+        bool mask of the image's size. They need no strokes; strokes on them are honoured. Objects
+        may overlap.
     mode, predictor, features, device : str, optional
         ``"auto"`` is the default by measurement.
     axes : str, optional
@@ -180,6 +185,8 @@ def segment(
     InputError
         If an argument does not fit; the sentence says how to mend it.
     """
+    if scribbles is None and given:
+        scribbles = np.zeros(np.shape(next(iter(given.values()))), np.uint8)
     strokes = Strokes.read(scribbles)
     check_axes(axes, len(strokes.shape))
     segmenter = Segmenter(
@@ -193,7 +200,7 @@ def segment(
         seed=seed,
         **options,
     )
-    for _ in segmenter.run(strokes, shape):
+    for _ in segmenter.run(strokes, shape, given):
         pass
     return segmenter.result
 

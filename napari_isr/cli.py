@@ -61,6 +61,10 @@ def segment(
     unaries: Annotated[
         Path | None, typer.Option(help="Probability, mask or label image, instead of a predictor")
     ] = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option(help="Mask or probabilities of one object: 3=mask.png. May be given again"),
+    ] = None,
     weights: Annotated[
         Path | None, typer.Option(help="Weights file of the semantic features")
     ] = None,
@@ -90,8 +94,8 @@ def segment(
     from napari_isr.shapes.registry import ShapeSpec
     from napari_isr.strokes import Strokes
 
-    strokes = read_scribbles(scribbles)
-    labels = Strokes.read(strokes).objects
+    strokes, objects = read_scribbles(scribbles), read_given(given or [])
+    labels = sorted({*Strokes.read(strokes).objects, *objects})
     chosen: dict[int, str | ShapeSpec] = dict.fromkeys(labels, shapes.get(None, "convex"))
     chosen.update({label: name for label, name in shapes.items() if label is not None})
     shapes_by_label(chosen, labels)
@@ -101,6 +105,7 @@ def segment(
         read_array(image),
         strokes,
         chosen,
+        given=objects,
         mode=mode,
         predictor=predictor,
         features=features,
@@ -219,6 +224,31 @@ def read_unaries(path: Path) -> Any:
     if array.dtype.kind in "ui" and 1 < array.max(initial=0) <= LABELS:
         return array
     return to_probability(array, path)
+
+
+def read_given(texts: list[str]) -> dict[int, Any]:
+    """Read ``--given 3=mask.png``: masks or probabilities of single objects, by label.
+
+    Raises
+    ------
+    InputError
+        If a label is no object's or given twice, or a file cannot be used.
+    """
+    from napari_isr.reading import read_probability
+    from napari_isr.strokes import FIRST_OBJECT
+
+    found: dict[int, Any] = {}
+    for text in texts:
+        label, equals, path = text.partition("=")
+        if not equals or not label.strip().isdecimal() or int(label) < FIRST_OBJECT:
+            raise InputError(
+                f"--given {text}: write the object's label, 2 or more, and a file, "
+                "for example 3=mask.png"
+            )
+        if int(label) in found:
+            raise InputError(f"--given {text}: object {int(label)} is given twice")
+        found[int(label)] = read_probability(Path(path))
+    return found
 
 
 def check_outputs(output: Path, report: Path | None, values: Path | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from napari_isr.features import FeatureCache, Features, SourceImage, parse_featu
 from napari_isr.features.nearness import NEARNESS, Nearness
 from napari_isr.fitting.joint import TURNS, coupling_points, coupling_weight, shape_targets
 from napari_isr.frame import Frame
+from napari_isr.given_maps import GivenMap, read_given
+from napari_isr.object_unaries import ObjectUnaries
 from napari_isr.predictors import Predictor, Scene, make_predictor, parse_predictor
 from napari_isr.predictors.given import Given, check_given
 from napari_isr.rendering import contours_on_grid
@@ -95,6 +98,7 @@ class Segmenter:
         self._sources: dict[str, str] = {}
         self._nearness: Nearness | None = None
         self._predictor: tuple[tuple[int, ...], Predictor] | None = None
+        self._given: dict[int, GivenMap] = {}
         self._shapes = ShapeFits(self.frame, self.device)
         self._clock = Clock()
 
@@ -102,6 +106,7 @@ class Segmenter:
         self,
         scribbles: npt.NDArray[np.integer] | Strokes,
         shapes: str | ShapeSpec | Mapping[int, str | ShapeSpec] = "convex",
+        given: Mapping[int, Any] | None = None,
     ) -> Iterator[Update]:
         """Fit predictor and shapes to the strokes; the last update means :attr:`result` is new.
 
@@ -115,6 +120,10 @@ class Segmenter:
         shapes : str, ShapeSpec or mapping
             One shape for all objects, or one for each label; labels that a mapping leaves out
             get ``convex``.
+        given : mapping of int to array, optional
+            Objects whose unaries are from elsewhere: by label probabilities in [0, 1] or a mask,
+            each as large as the image. They need no strokes; those that they have are honoured.
+            If no other object has strokes, no predictor is trained and no stroke is needed.
 
         Yields
         ------
@@ -123,19 +132,21 @@ class Segmenter:
         Raises
         ------
         InputError
-            If strokes or shapes do not fit.
+            If strokes, shapes or what is given do not fit.
         """
         strokes = scribbles if isinstance(scribbles, Strokes) else Strokes.read(scribbles)
-        strokes.check(self.frame.shape)
-        specs = shapes_by_label(shapes, strokes.objects)
+        self._given = read_given(given, self.frame, self._given)
+        strokes.check(self.frame.shape, self._given)
+        specs = shapes_by_label(shapes, sorted({*strokes.objects, *self._given}))
         self._clock = Clock()
         trained, projected, refined = STAGES[self.mode]
         yield Update("features", 0.0)
         unaries = yield from self._train(strokes, trained)
         yield from self._predictor_outlines(unaries, specs, trained)
         span = trained, projected
+        self._shapes.conflicts.clear()
         objectives = yield from self._shapes.run(unaries, strokes, specs, span, self._clock)
-        if self.mode == "joint" and objectives:
+        if self.mode == "joint" and objectives and unaries.learned is not None:
             span = projected, refined
             unaries = yield from self._refine(unaries, strokes, specs, objectives, span)
         yield from self._render(unaries, strokes, specs, objectives)
@@ -151,8 +162,12 @@ class Segmenter:
         for label, item in result.objects.items():
             self._shapes.take(label, ShapeSpec.parse(item.shape_name), item.shape)
 
-    def _train(self, strokes: Strokes, end: float) -> Generator[Update, None, Unaries]:
-        """Fit the predictor to the strokes."""
+    def _train(self, strokes: Strokes, end: float) -> Generator[Update, None, ObjectUnaries]:
+        """Fit the predictor to the strokes, if there is an object that needs it."""
+        if self._given.keys() >= set(strokes.objects):
+            return ObjectUnaries(None, (), self._given, self.device)
+        if self.unaries is not None:  # which say nothing of objects that are given by themselves
+            strokes = strokes.without(self._given)
         classes = (BACKGROUND, *strokes.objects)
         with self._clock.measure("features"):
             scene, nearness = self._look()
@@ -165,7 +180,8 @@ class Segmenter:
         with self._clock.measure("predictor"):
             every = np.searchsorted(classes, strokes.labels)
             field = nearness.field(strokes.points, every, len(classes)) if nearness else None
-        return Unaries(scene, self._predictor[1], field)
+        learned = Unaries(scene, self._predictor[1], field)
+        return ObjectUnaries(learned, classes, self._given, self.device)
 
     def _fresh_predictor(self, scene: Scene, classes: tuple[int, ...]) -> Predictor:
         if self.unaries is not None:
@@ -198,52 +214,62 @@ class Segmenter:
         return points.astype(np.float64), targets
 
     def _predictor_outlines(
-        self, unaries: Unaries, specs: Mapping[int, ShapeSpec], progress: float
+        self, unaries: ObjectUnaries, specs: Mapping[int, ShapeSpec], progress: float
     ) -> Iterator[Update]:
         """Outlines of what the predictor says."""
-        for index, label in enumerate(specs, start=1):
+        for label in specs:
             outline = None
             if self.frame.ndim == 2:
                 with self._clock.measure("predictor"):
-                    values = unaries.base[index].cpu().numpy() - 0.5
+                    values = unaries.base(label).cpu().numpy() - 0.5
                     outline = contours_on_grid(values, base_axes(self.frame), self.frame)
             yield Update("predictor", progress, label, predictor_contours=outline)
 
     def _refine(
         self,
-        unaries: Unaries,
+        unaries: ObjectUnaries,
         strokes: Strokes,
         specs: Mapping[int, ShapeSpec],
         objectives: dict[int, float],
         span: tuple[float, float],
-    ) -> Generator[Update, None, Unaries]:
-        """Predictor and shapes in turns, each fitted to the other; the sequential answer stands."""
-        points, targets = self._lessons(strokes)
+    ) -> Generator[Update, None, ObjectUnaries]:
+        """Predictor and shapes in turns, each fitted to the other; the sequential answer stands.
+
+        Given objects learn nothing and keep the shapes that they have.
+        """
+        learned = unaries.learned
+        assert learned is not None
+        known = {label: specs[label] for label in unaries.classes[1:]}
+        taught = {label: spec for label, spec in specs.items() if label not in self._given}
+        points, targets = self._lessons(strokes.only((BACKGROUND, *known)))
         for turn in range(1, TURNS + 1):
             start, end = (span[0] + (span[1] - span[0]) * t / TURNS for t in (turn - 1, turn))
             with self._clock.measure("predictor"):
                 where = coupling_points(self.frame, self.seed, turn)
-                told = shape_targets(self._shapes.inside(where, specs), unaries.at(where))
+                told = shape_targets(self._shapes.inside(where, known), learned.at(where))
                 drawn = torch.full_like(targets[:, 0], 1 / len(targets))
                 weight = torch.full_like(told[:, 0], coupling_weight(turn) / len(told))
-            training = unaries.predictor.fit(
-                unaries.scene,
+            training = learned.predictor.fit(
+                learned.scene,
                 np.concatenate([points, where]),
                 torch.cat([targets, told]),
                 torch.cat([drawn, weight]),
             )
             for progress in self._clock.steps("predictor", training):
                 yield Update("predictor", start + (end - start) * 0.5 * progress)
-            unaries = Unaries(unaries.scene, unaries.predictor, unaries.nearness)
+            learned = Unaries(learned.scene, learned.predictor, learned.nearness)
+            unaries = replace(unaries, learned=learned)
             middle = (start + end) / 2
-            yield from self._predictor_outlines(unaries, specs, middle)
+            yield from self._predictor_outlines(unaries, taught, middle)
             objectives |= yield from self._shapes.run(
-                unaries, strokes, specs, (middle, end), self._clock
+                unaries, strokes, taught, (middle, end), self._clock
             )
         return unaries
 
-    def _probabilities(self, unaries: Unaries) -> Generator[Update, None, npt.NDArray[np.float32]]:
-        """Probabilities of all classes at every pixel."""
+    def _probabilities(
+        self, unaries: ObjectUnaries
+    ) -> Generator[Update, None, dict[int, npt.NDArray[np.float32]]]:
+        """Probabilities of all objects at every pixel."""
         for values in self._clock.steps("predictor", unaries.everywhere()):
             if values is not None:
                 return values
@@ -252,7 +278,7 @@ class Segmenter:
 
     def _render(
         self,
-        unaries: Unaries,
+        unaries: ObjectUnaries,
         strokes: Strokes,
         specs: Mapping[int, ShapeSpec],
         objectives: Mapping[int, float],
@@ -261,19 +287,19 @@ class Segmenter:
         start = STAGES[self.mode][-1]
         probabilities = yield from self._probabilities(unaries)
         objects = {}
-        for index, (label, spec) in enumerate(specs.items(), start=1):
+        for index, (label, spec) in enumerate(specs.items()):
             item = ObjectResult.freeze(
                 self._shapes.shape(label),
                 label=label,
                 shape_name=str(spec),
                 frame=self.frame,
-                probability=probabilities[index],
+                probability=probabilities[label],
                 objective=objectives.get(label),
                 conflict=self._shapes.conflicts.get(label),
                 drawn=strokes.points,
             )
             for _ in self._clock.steps(f"render {label}", item.rendering()):
-                share = (index - 1) / len(specs)
+                share = index / len(specs)
                 yield Update("render", start + 0.99 * (1 - start) * share, label)
             with self._clock.measure(f"render {label}"):
                 _ = item.certificate

@@ -15,12 +15,12 @@ from napari_isr.evidence import SampledEvidence
 from napari_isr.fitting.projection import project_shape
 from napari_isr.fitting.sampling import Samples
 from napari_isr.frame import Frame
+from napari_isr.object_unaries import ObjectUnaries
 from napari_isr.rendering import ShapeLogit, contours_of
 from napari_isr.shapes.base import Shape
 from napari_isr.shapes.registry import ShapeSpec
 from napari_isr.stroke_samples import dishonoured, stroke_samples
 from napari_isr.strokes import Strokes
-from napari_isr.unaries import Unaries
 from napari_isr.updates import Update
 
 __all__ = ["ShapeFits"]
@@ -67,7 +67,7 @@ class ShapeFits:
 
     def run(
         self,
-        unaries: Unaries,
+        unaries: ObjectUnaries,
         strokes: Strokes,
         specs: Mapping[int, ShapeSpec],
         span: tuple[float, float],
@@ -89,14 +89,15 @@ class ShapeFits:
             Gets the times.
         """
         objectives = {}
-        self.conflicts = {}
+        for label in specs:
+            self.conflicts.pop(label, None)
         for index, (label, spec) in enumerate(specs.items()):
             shape, warm = self._shape_for(label, spec)
             if shape is None:
                 continue
             start, end = (span[0] + (span[1] - span[0]) * (index + x) / len(specs) for x in (0, 1))
             name = f"projection {label}"
-            fit = self._fit(shape, warm, unaries.evidence(index + 1), strokes, label)
+            fit = self._fit(shape, warm, unaries.evidence(label), strokes, label)
             for objectives[label], progress in clock.steps(name, fit):
                 yield Update("projection", start + 0.9 * progress * (end - start), label)
             self._fitted.add(label)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -69,13 +70,18 @@ class Strokes:
         """Labels of the objects that have strokes, rising."""
         return tuple(int(k) for k in np.unique(self.labels) if k >= FIRST_OBJECT)
 
-    def check(self, shape: tuple[int, ...]) -> None:
-        """Raise an InputError unless the strokes fit an image of this size and can be used."""
+    def check(self, shape: tuple[int, ...], given: Container[int] = ()) -> None:
+        """Raise an InputError unless the strokes fit an image of this size and can be used.
+
+        Objects that are ``given`` need no strokes, neither of their own nor of the background.
+        """
         if self.shape != shape:
             raise InputError(
                 f"the strokes have the size {self.shape}, but the image has {shape}: "
                 "draw them on this image"
             )
+        if given and all(label in given for label in self.objects):
+            return
         has_background = bool((self.labels == BACKGROUND).any())
         if not has_background and not self.objects:
             raise InputError("there are no strokes: draw label 1 on background, 2 on the object")
@@ -85,6 +91,15 @@ class Strokes:
             raise InputError(
                 "there is no object stroke: draw one with label 2 (3, 4, ... for more)"
             )
+
+    def only(self, labels: Container[int]) -> Strokes:
+        """The strokes of some labels."""
+        use = np.isin(self.labels, [k for k in (BACKGROUND, *self.objects) if k in labels])
+        return Strokes(self.shape, self.points[use], self.labels[use])
+
+    def without(self, labels: Container[int]) -> Strokes:
+        """The strokes of all other labels."""
+        return self.only([k for k in (BACKGROUND, *self.objects) if k not in labels])
 
     def of(self, label: int) -> npt.NDArray[np.int64]:
         """Pixel coordinates (n, d) of one label."""

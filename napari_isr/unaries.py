@@ -19,6 +19,7 @@ __all__ = ["Unaries"]
 
 CHUNK = 16_384  # pixels between two yields: a few milliseconds
 TRUST = 3.0  # how much the predictor's log-odds count at most, beside the nearness to the strokes
+OTHERS = 0.25  # of what background counts: where another object is seen; 1 cuts overlaps away
 AGREED = 0.5  # correlation of the two from which on the predictor is fully trusted
 
 
@@ -84,12 +85,12 @@ class Unaries:
         return values
 
     def evidence(self, index: int) -> SampledEvidence:
-        """Evidence for and against one class."""
+        """Evidence for and against one object, which may reach behind the others."""
 
         def probability(points: Tensor) -> Tensor:
-            return self.at(points.cpu().numpy())[:, index]
+            return _whole(self.at(points.cpu().numpy()), index)
 
-        return SampledEvidence(probability, self.frame, self.base[index])
+        return SampledEvidence(probability, self.frame, _whole(self.base.movedim(0, -1), index))
 
     def everywhere(self) -> Iterator[npt.NDArray[np.float32] | None]:
         """Probabilities (classes, n1, ..., nd) of every pixel; yields None after each chunk."""
@@ -102,6 +103,17 @@ class Unaries:
             values[:, start : start + rows] = part.cpu().numpy().T.reshape(classes, -1, *sizes[1:])
             yield None
         yield values
+
+
+def _whole(classes: Tensor, index: int) -> Tensor:
+    """Probability (...) of an object from that of all classes (..., classes).
+
+    Where another object is seen, this one may be behind it: that counts little against it.
+    """
+    object_, background = classes[..., index], classes[..., 0]
+    others = (1 - object_ - background).clamp_min(0)
+    hidden = (object_ + (1 - OTHERS) / 2 * others).clamp_max(0.5)
+    return torch.where(object_ < 0.5, hidden, object_)
 
 
 def correlation(first: Tensor, second: Tensor) -> float:

@@ -67,7 +67,7 @@ def shapes_by_label(
     shapes : str, ShapeSpec or mapping
         One for all, or by label; labels that a mapping leaves out get ``convex``.
     labels : sequence of int
-        The objects that have strokes.
+        The objects.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def shapes_by_label(
     Raises
     ------
     InputError
-        If a shape is unknown, or the mapping names a label that has no strokes.
+        If a shape is unknown, or the mapping names a label that is no object's.
     """
     if not isinstance(shapes, Mapping):
         spec = ShapeSpec.parse(shapes)
@@ -84,7 +84,7 @@ def shapes_by_label(
     stray = sorted(set(shapes) - set(labels))
     if stray:
         raise InputError(
-            f"a shape is given for label {stray[0]}, but the strokes have only "
+            f"a shape is given for label {stray[0]}, but there are only the objects "
             f"{', '.join(map(str, labels))}: draw a stroke with that label or leave it out"
         )
     return {label: ShapeSpec.parse(shapes.get(label, DEFAULT_SHAPE)) for label in labels}

@@ -84,6 +84,21 @@ def noisy(mask):
     return values
 
 
+def test_single_objects_are_given(files, capsys):
+    folder, truth = files
+    save_grey(folder / "blob.png", np.where(noisy(truth[2]) > 0.5, 255, 0).astype(np.uint8))
+    strokes = np.array(Image.open(folder / "strokes.png"))
+    np.save(folder / "blank.npy", np.zeros_like(strokes))
+    blob, out = f"2={folder / 'blob.png'}", folder / "mask.npy"
+    assert segment(folder, "--given", blob, "--shape", "3=none", out="mask.npy") == 0
+    for label, mask in truth.items():
+        assert iou(np.load(out) == label, mask) > 0.9
+    more = ["--given", f"7={folder / 'blob.png'}", "--given", blob, "-o", out]
+    assert cli("segment", folder / "image.png", folder / "blank.npy", *more) == 0
+    assert iou(np.load(out) == 7, truth[2]) > 0.9  # the higher label is on top
+    assert "object 2: " in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("kind", ["p.npy", "p.tif", "mask.png", "labels.png", "labels.tif"])
 def test_unaries_take_the_place_of_a_predictor(files, kind):
     folder, truth = files
@@ -324,6 +339,12 @@ def broken(folder):
         "one of two unaries": ([*start, "--unaries", folder / "p.npy"], "1 object"),
         "unaries of three": ([*start, "--unaries", folder / "three.npy"], "3 objects"),
         "no such label in unaries": ([*start, "--unaries", folder / "labels.npy"], "label 3"),
+        "given without a label": ([*start, "--given", folder / "p.npy"], "3=mask.png"),
+        "given background": ([*start, "--given", f"1={folder / 'p.npy'}"], "2 or more"),
+        "given twice": ([*start, *2 * ["--given", f"2={folder / 'p.npy'}"]], "given twice"),
+        "no given file": ([*start, "--given", f"2={folder / 'no.npy'}"], "does not exist"),
+        "given of another size": ([*start, "--given", f"2={folder / 'small.npy'}"], "size"),
+        "given colours": ([*start, "--given", f"2={image}"], "colour picture"),
         "unknown ending of values": ([*start, "--uncertainty", folder / "u.png"], ".tif"),
         "no ending of values": ([*start, "--uncertainty", folder / "u"], ".npy"),
         "values in no folder": (
@@ -359,7 +380,9 @@ CASES = [
     "bad scale", "negative scale", "bad seed", "no output", "unknown command", "no folder",
     "unknown ending", "no ending", "output is a folder", "report in no folder", "no unaries",
     "unaries of another size", "NaN in unaries", "loud unaries", "one of two unaries",
-    "unaries of three", "no such label in unaries", "unknown ending of values",
+    "unaries of three", "no such label in unaries", "given without a label", "given background",
+    "given twice", "no given file", "given of another size", "given colours",
+    "unknown ending of values",
     "no ending of values", "values in no folder", "no weights", "text as weights", "cut weights",
     "code in weights", "other weights", "weights of no use", "no dino file",
     "dino without a file", "dino of no use", "download of no use", "unknown sample",
