@@ -44,7 +44,8 @@ class GivenMap:
     def base(self) -> Tensor:
         """Probabilities (n1, ..., nd) at few points all over the image."""
         axes = base_axes(self.frame)
-        return self.at(grid_points(axes)).unflatten(0, [len(axis) for axis in axes])
+        values: Tensor = self.at(grid_points(axes)).unflatten(0, [len(axis) for axis in axes])
+        return values
 
     def evidence(self, device: torch.device) -> SampledEvidence:
         """Evidence for and against the object."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Collection, Container
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -70,7 +70,7 @@ class Strokes:
         """Labels of the objects that have strokes, rising."""
         return tuple(int(k) for k in np.unique(self.labels) if k >= FIRST_OBJECT)
 
-    def check(self, shape: tuple[int, ...], given: Container[int] = ()) -> None:
+    def check(self, shape: tuple[int, ...], given: Collection[int] = ()) -> None:
         """Raise an InputError unless the strokes fit an image of this size and can be used.
 
         Objects that are ``given`` need no strokes, neither of their own nor of the background.
