@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari_isr.segmenter import Update as Update
     from napari_isr.shapes.registry import ShapeSpec as ShapeSpec
     from napari_isr.shapes.registry import shape_names as shape_names
+    from napari_isr.trained import Trained as Trained
 
 # Torch takes a second to load, and napari imports every plugin's package: load on first use.
 _HOMES = {
@@ -36,6 +37,7 @@ _HOMES = {
     "Segmenter": "segmenter",
     "ShapeRegularizer": "regularizer",
     "ShapeSpec": "shapes.registry",
+    "Trained": "trained",
     "Update": "segmenter",
     "load_sample": "samples",
     "project": "api",
@@ -52,6 +54,7 @@ __all__ = [
     "Segmenter",
     "ShapeRegularizer",
     "ShapeSpec",
+    "Trained",
     "Update",
     "load_sample",
     "project",

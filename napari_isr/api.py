@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from napari_isr.results import ObjectResult, Result
 from napari_isr.segmenter import Segmenter
 from napari_isr.shapes.registry import ShapeSpec
 from napari_isr.strokes import FIRST_OBJECT, Strokes
+from napari_isr.trained import Trained
 
 __all__ = ["project", "projecting", "segment"]
 
@@ -138,7 +139,7 @@ def projecting(
 
 def segment(
     image: Any,
-    scribbles: Any,
+    scribbles: Any = None,
     shape: str | ShapeSpec | Mapping[int, str | ShapeSpec] = "convex",
     *,
     given: Mapping[int, npt.ArrayLike] | None = None,
@@ -149,6 +150,7 @@ def segment(
     spacing: Sequence[float] = (),
     device: str = "auto",
     seed: int = 0,
+    trained: Trained | None = None,
     **options: Any,
 ) -> Result:
     """Segment objects from a few strokes.
@@ -157,8 +159,9 @@ def segment(
     ----------
     image : (n1, ..., nd) or (n1, ..., nd, c) array
         Grey, or with channels last.
-    scribbles : (n1, ..., nd) integer array
-        0 unlabelled, 1 background, 2, 3, ... objects. May be None if all objects are given.
+    scribbles : (n1, ..., nd) integer array, optional
+        0 unlabelled, 1 background, 2, 3, ... objects. May be left out if all objects are given, or
+        with ``trained``.
     shape : str, ShapeSpec or mapping, optional
         One shape for all objects, or by label, ``{2: "convex", 3: "none"}``.
     given : mapping of int to array, optional
@@ -173,6 +176,8 @@ def segment(
         Distance of pixel centres along each axis. Default: 1 each.
     seed : int, optional
         Two calls with one seed on one machine give the same result.
+    trained : Trained, optional
+        What :meth:`Segmenter.trained` learned from other images.
     **options
         ``unaries``, ``weights``, ``dino``, ``download`` and ``cache`` of :class:`Segmenter`.
 
@@ -187,20 +192,24 @@ def segment(
     """
     if scribbles is None and given:
         scribbles = np.zeros(np.shape(next(iter(given.values()))), np.uint8)
-    strokes = Strokes.read(scribbles)
-    check_axes(axes, len(strokes.shape))
+    if scribbles is None and trained is None:
+        raise InputError("there are no strokes: give scribbles, or a trained predictor")
+    strokes = None if scribbles is None else Strokes.read(scribbles)
+    ndim = len(strokes.shape) if strokes is not None else cast("Trained", trained).ndim
+    check_axes(axes, ndim)
     segmenter = Segmenter(
         image,
-        ndim=len(strokes.shape),
+        ndim=ndim,
         spacing=spacing,
         predictor=predictor,
         features=features,
         mode=mode,
         device=device,
         seed=seed,
+        trained=trained,
         **options,
     )
-    for _ in segmenter.run(strokes, shape, given):
+    for _ in segmenter.run(strokes or Strokes.none(segmenter.frame.shape), shape, given):
         pass
     return segmenter.result
 

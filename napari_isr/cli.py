@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -45,10 +45,14 @@ def root(context: typer.Context) -> None:
 @app.command()
 def segment(
     image: Annotated[Path, typer.Argument(help="Image file", show_default=False)],
-    scribbles: Annotated[
-        Path, typer.Argument(help="Label image: 0 unlabelled, 1 background, 2, 3, ... objects")
-    ],
     output: Out,
+    scribbles: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Label image: 0 unlabelled, 1 background, 2, 3, ... objects; "
+            "may be left out with --trained"
+        ),
+    ] = None,
     shape: Annotated[
         list[str] | None,
         typer.Option(help="Shape of all objects, or of one: 3=none. May be given again"),
@@ -64,6 +68,12 @@ def segment(
     given: Annotated[
         list[str] | None,
         typer.Option(help="Mask or probabilities of one object: 3=mask.png. May be given again"),
+    ] = None,
+    trained: Annotated[
+        Path | None, typer.Option(help="Go on from what --save-trained wrote for another image")
+    ] = None,
+    save_trained: Annotated[
+        Path | None, typer.Option(help="Write what was learned, for other images: .safetensors")
     ] = None,
     weights: Annotated[
         Path | None, typer.Option(help="Weights file of the semantic features")
@@ -85,31 +95,43 @@ def segment(
 ) -> None:
     """Segment objects from a few strokes."""
     check_outputs(output, report, uncertainty)
+    if save_trained is not None:
+        check_target(save_trained)
+    if scribbles is None and trained is None:
+        raise InputError("there are no strokes: name SCRIBBLES after IMAGE, or --trained FILE")
     shapes, factors = parse_shapes(shape or []), parse_numbers("--scale", scale)
     use_some_cores()
-    from napari_isr.api import segment as run
+    from napari_isr.api import check_axes
     from napari_isr.features import FeatureCache, default_folder, parse_features
     from napari_isr.reading import read_array, read_scribbles
-    from napari_isr.segmenter import shapes_by_label
+    from napari_isr.segmenter import Segmenter, shapes_by_label
     from napari_isr.shapes.registry import ShapeSpec
     from napari_isr.strokes import Strokes
+    from napari_isr.trained import Trained
 
-    strokes, objects = read_scribbles(scribbles), read_given(given or [])
-    labels = sorted({*Strokes.read(strokes).objects, *objects})
+    learned, objects = None if trained is None else Trained.load(trained), read_given(given or [])
+    strokes = None if scribbles is None else Strokes.read(read_scribbles(scribbles))
+    ndim = len(strokes.shape) if strokes is not None else cast("Trained", learned).ndim
+    check_axes(axes, ndim)
+    labels = sorted(
+        {
+            *(strokes.objects if strokes else ()),
+            *(learned.objects if learned else ()),
+            *objects,
+        }
+    )
     chosen: dict[int, str | ShapeSpec] = dict.fromkeys(labels, shapes.get(None, "convex"))
     chosen.update({label: name for label, name in shapes.items() if label is not None})
     shapes_by_label(chosen, labels)
-    used = parse_features(features, strokes.ndim) if unaries is None else ()
+    used = parse_features(features, ndim) if unaries is None else ()
+    used = learned.features if learned is not None else used
     check_files_are_used(used, weights=weights, dino=dino, download=download)
-    result = run(
+    segmenter = Segmenter(
         read_array(image),
-        strokes,
-        chosen,
-        given=objects,
+        ndim=ndim,
         mode=mode,
         predictor=predictor,
         features=features,
-        axes=axes,
         spacing=parse_numbers("--spacing", spacing),
         device=device,
         seed=seed,
@@ -118,7 +140,14 @@ def segment(
         dino=dino,
         download=download,
         cache=FeatureCache(default_folder() if cache else None),
+        trained=learned,
     )
+    for _ in segmenter.run(strokes or Strokes.none(segmenter.frame.shape), chosen, objects):
+        pass
+    result = segmenter.result
+    kept = None if save_trained is None else segmenter.trained()
+    if save_trained is not None and kept is not None:
+        kept.save(save_trained)
     write_result(result, output, factors, report)
     if uncertainty is not None:
         from napari_isr.export import write_values

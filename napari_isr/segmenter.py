@@ -11,8 +11,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from napari_isr.carrying import (
+    carried_names,
+    check_carried,
+    check_features,
+    learn,
+    one_hot,
+    take_up,
+)
 from napari_isr.clock import Clock
 from napari_isr.device import resolve_device
+from napari_isr.errors import InputError
 from napari_isr.evidence import base_axes
 from napari_isr.features import FeatureCache, Features, SourceImage, parse_features
 from napari_isr.features.nearness import NEARNESS, Nearness
@@ -27,6 +36,7 @@ from napari_isr.results import ObjectResult, Result
 from napari_isr.shape_fits import ShapeFits
 from napari_isr.shapes.registry import ShapeSpec
 from napari_isr.strokes import BACKGROUND, Strokes
+from napari_isr.trained import Trained
 from napari_isr.unaries import Unaries
 from napari_isr.updates import MODES, Update, parse_mode, shapes_by_label
 
@@ -60,6 +70,9 @@ class Segmenter:
         Fetch the weights of the dino features if there is no file; nothing else is ever fetched.
     cache : FeatureCache, optional
         Keeps features of this and other images. Default: those of this image, in memory.
+    trained : Trained, optional
+        What was learned from other images, see :meth:`trained`. Its predictor and its features are
+        used; strokes are not needed any more, and what they say is learned beside the old.
 
     Raises
     ------
@@ -83,6 +96,7 @@ class Segmenter:
         dino: str | os.PathLike[str] | None = None,
         download: bool = False,
         cache: FeatureCache | None = None,
+        trained: Trained | None = None,
     ) -> None:
         self.source = SourceImage(image, ndim)
         self.frame = Frame(self.source.shape, tuple(spacing))
@@ -90,17 +104,68 @@ class Segmenter:
         self.predictor_name = parse_predictor(predictor)
         self.features_name = parse_features(features, ndim)
         self.unaries = None if unaries is None else check_given(unaries, self.frame)
+        self.carried = trained
+        if trained is not None:
+            self._carry(trained, predictor, features)
         self.device = resolve_device(device)
         self.seed, self.cache = int(seed), cache
         self._weights: dict[str, Any] = {"weights": weights, "dino": dino, "download": download}
         self.result = Result({}, str(self.device), self.seed)
-        self._scene: Scene | None = None
+        self._features: Features | None = None
+        self._scenes: dict[bool, Scene] = {}
         self._sources: dict[str, str] = {}
         self._nearness: Nearness | None = None
-        self._predictor: tuple[tuple[int, ...], Predictor] | None = None
+        self._strokes: Strokes | None = None
+        self._predictor: tuple[tuple[tuple[int, ...], Scene], Predictor] | None = None
         self._given: dict[int, GivenMap] = {}
         self._shapes = ShapeFits(self.frame, self.device)
         self._clock = Clock()
+
+    def _carry(self, trained: Trained, predictor: str, features: str | Sequence[str]) -> None:
+        """Look at the image as at those that the predictor was trained on."""
+        if self.unaries is not None:
+            raise InputError("unaries and a trained predictor are both given: choose one of them")
+        check_carried(trained, self.source, self.frame.ndim, predictor, features)
+        self.predictor_name = trained.predictor
+        self.features_name = carried_names(trained)
+        if trained.dtype == self.source.data.dtype.str:
+            self.source.span = trained.span
+
+    def objects(self, strokes: Strokes) -> tuple[int, ...]:
+        """Labels of the objects that a run with these strokes finds, rising."""
+        known = self.carried.objects if self.carried is not None else ()
+        return tuple(sorted({*known, *strokes.objects}))
+
+    def trained(self) -> Trained:
+        """What was learned from the strokes of the last run, to be carried to other images.
+
+        Normalised cuts and nearness are left out: they belong to their image. All else is trained
+        on the same strokes, and on those of the images before if it was carried here.
+
+        Raises
+        ------
+        InputError
+            If nothing was learned, or nothing that means something in another image.
+        """
+        if self.unaries is not None:
+            raise InputError("unaries from elsewhere teach nothing that could be carried")
+        strokes = self._strokes
+        if self.carried is not None and (strokes is None or not len(strokes.labels)):
+            return self.carried
+        if strokes is None:
+            raise InputError("nothing was learned yet that could be carried: run on strokes first")
+        features, _ = self._look()
+        return learn(
+            features,
+            self.frame,
+            self.source,
+            self.predictor_name,
+            (BACKGROUND, *self.objects(strokes)),
+            strokes.sample(self.seed),
+            self.carried,
+            self.seed,
+            self.device,
+        )
 
     def run(
         self,
@@ -136,12 +201,14 @@ class Segmenter:
         """
         strokes = scribbles if isinstance(scribbles, Strokes) else Strokes.read(scribbles)
         self._given = read_given(given, self.frame, self._given)
-        strokes.check(self.frame.shape, self._given)
-        specs = shapes_by_label(shapes, sorted({*strokes.objects, *self._given}))
+        strokes.check(self.frame.shape, self._given, complete=self.carried is None)
+        specs = shapes_by_label(shapes, sorted({*self.objects(strokes), *self._given}))
         self._clock = Clock()
         trained, projected, refined = STAGES[self.mode]
         yield Update("features", 0.0)
         unaries = yield from self._train(strokes, trained)
+        if self.carried is not None:
+            specs = self._seen(specs, unaries, strokes)
         yield from self._predictor_outlines(unaries, specs, trained)
         span = trained, projected
         self._shapes.conflicts.clear()
@@ -164,53 +231,87 @@ class Segmenter:
 
     def _train(self, strokes: Strokes, end: float) -> Generator[Update, None, ObjectUnaries]:
         """Fit the predictor to the strokes, if there is an object that needs it."""
-        if self._given.keys() >= set(strokes.objects):
+        if self._given.keys() >= set(self.objects(strokes)):
             return ObjectUnaries(None, (), self._given, self.device)
         if self.unaries is not None:  # which say nothing of objects that are given by themselves
             strokes = strokes.without(self._given)
-        classes = (BACKGROUND, *strokes.objects)
+        classes = (BACKGROUND, *self.objects(strokes))
         with self._clock.measure("features"):
-            scene, nearness = self._look()
+            features, nearness = self._look()
+            scene = self._see(features, strokes)
             points, targets = self._lessons(strokes)
-        if self._predictor is None or self._predictor[0] != classes:
-            self._predictor = (classes, self._fresh_predictor(scene, classes).to(self.device))
-        training = self._predictor[1].fit(scene, points, targets, targets.sum(1))
-        for progress in self._clock.steps("predictor", training):
-            yield Update("predictor", end * progress)
+        task = classes, scene
+        if self._predictor is None or self._predictor[0] != task:
+            self._predictor = (task, self._fresh_predictor(scene, classes).to(self.device))
+        if len(points):  # else a carried predictor is used as it is
+            training = self._predictor[1].fit(scene, points, targets, targets.sum(1))
+            for progress in self._clock.steps("predictor", training):
+                yield Update("predictor", end * progress)
+        self._strokes = strokes
         with self._clock.measure("predictor"):
             every = np.searchsorted(classes, strokes.labels)
-            field = nearness.field(strokes.points, every, len(classes)) if nearness else None
+            complete = len(np.unique(every)) == len(classes)
+            near = nearness if complete else None
+            field = near.field(strokes.points, every, len(classes)) if near else None
         learned = Unaries(scene, self._predictor[1], field)
         return ObjectUnaries(learned, classes, self._given, self.device)
+
+    def _seen(
+        self, specs: dict[int, ShapeSpec], unaries: ObjectUnaries, strokes: Strokes
+    ) -> dict[int, ShapeSpec]:
+        """Objects that are drawn, given, or found by a carried predictor; others are not here."""
+        found = {
+            label: spec
+            for label, spec in specs.items()
+            if label in strokes.objects
+            or label in self._given
+            or bool((unaries.base(label) > 0.5).any())
+        }
+        if not found:
+            raise InputError(
+                "nothing in this image looks like an object that was learned: draw a stroke on it"
+            )
+        return found
 
     def _fresh_predictor(self, scene: Scene, classes: tuple[int, ...]) -> Predictor:
         if self.unaries is not None:
             return Given.read(self.unaries, classes[1:], self.frame.ndim)
+        if self.carried is not None:
+            return take_up(self.carried, classes, scene, self.seed)
         return make_predictor(self.predictor_name, scene.width, len(classes), self.seed)
 
-    def _look(self) -> tuple[Scene, Nearness | None]:
-        """What is seen of the image; made once."""
-        if self._scene is None:
+    def _see(self, features: Features, strokes: Strokes) -> Scene:
+        """What the predictor sees; without strokes, only features that were carried here."""
+        bare = self.carried is not None and not len(strokes.labels)
+        if bare not in self._scenes:
+            seen = features.carried if bare else features
+            self._scenes[bare] = Scene(seen, self.frame, self.device)
+        return self._scenes[bare]
+
+    def _look(self) -> tuple[Features, Nearness | None]:
+        """What there is to be seen of the image; made once."""
+        if self._features is None:
             features = Features(
                 self.source,
                 self.frame,
                 self.features_name if self.unaries is None else NEARNESS,  # of no blocks
                 cache=self.cache,
                 device=self.device,
+                bases=self.carried.bases if self.carried is not None else None,
                 **self._weights,
             )
-            self._scene = Scene(features, self.frame, self.device)
+            if self.carried is not None:
+                check_features(self.carried, features)
+            self._features = features
             self._sources = features.sources
             near = self.unaries is None and NEARNESS in self.features_name
             self._nearness = Nearness(self.source, self.frame) if near else None
-        return self._scene, self._nearness
+        return self._features, self._nearness
 
     def _lessons(self, strokes: Strokes) -> tuple[npt.NDArray[np.float64], torch.Tensor]:
         """Stroke pixels (n, d) that the predictor is trained on, and their classes (n, classes)."""
         points, labels = strokes.sample(self.seed)
-        index = np.searchsorted((BACKGROUND, *strokes.objects), labels)
-        classes = torch.from_numpy(index).to(self.device)
-        targets = torch.nn.functional.one_hot(classes, 1 + len(strokes.objects)).float()
+        targets = one_hot(labels, (BACKGROUND, *self.objects(strokes))).to(self.device)
         return points.astype(np.float64), targets
 
     def _predictor_outlines(
@@ -247,7 +348,7 @@ class Segmenter:
             with self._clock.measure("predictor"):
                 where = coupling_points(self.frame, self.seed, turn)
                 told = shape_targets(self._shapes.inside(where, known), learned.at(where))
-                drawn = torch.full_like(targets[:, 0], 1 / len(targets))
+                drawn = torch.full_like(targets[:, 0], 1 / max(1, len(targets)))
                 weight = torch.full_like(told[:, 0], coupling_weight(turn) / len(told))
             training = learned.predictor.fit(
                 learned.scene,

@@ -32,7 +32,7 @@ def stroke_samples(strokes: Strokes, label: int, frame: Frame) -> Samples:
     weight = np.full(len(labels), STROKE_WEIGHT / math.prod(frame.shape))
     for k in (label, BACKGROUND):
         drawn = labels == k
-        if drawn.any():  # a given object may have none
+        if drawn.any():  # objects that are given, or found by a carried predictor, may have none
             weight[drawn] *= np.count_nonzero(strokes.labels == k) / np.count_nonzero(drawn)
     return _samples(points.astype(np.float64), labels == label, weight, frame)
 

@@ -70,17 +70,25 @@ class Strokes:
         """Labels of the objects that have strokes, rising."""
         return tuple(int(k) for k in np.unique(self.labels) if k >= FIRST_OBJECT)
 
-    def check(self, shape: tuple[int, ...], given: Collection[int] = ()) -> None:
+    @classmethod
+    def none(cls, shape: tuple[int, ...]) -> Strokes:
+        """No strokes on an image of this size."""
+        return cls(shape, np.zeros((0, len(shape)), np.int64), np.zeros(0, np.int64))
+
+    def check(
+        self, shape: tuple[int, ...], given: Collection[int] = (), *, complete: bool = True
+    ) -> None:
         """Raise an InputError unless the strokes fit an image of this size and can be used.
 
-        Objects that are ``given`` need no strokes, neither of their own nor of the background.
+        Objects that are ``given`` need no strokes, neither of their own nor of the background;
+        unless ``complete``, nothing does.
         """
         if self.shape != shape:
             raise InputError(
                 f"the strokes have the size {self.shape}, but the image has {shape}: "
                 "draw them on this image"
             )
-        if given and all(label in given for label in self.objects):
+        if not complete or (given and all(label in given for label in self.objects)):
             return
         has_background = bool((self.labels == BACKGROUND).any())
         if not has_background and not self.objects:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +15,7 @@ from napari_isr.errors import InputError, nearest
 from napari_isr.features.cache import FeatureCache, default_folder
 from napari_isr.features.dino import Dino, dino_weights
 from napari_isr.features.image import SourceImage
+from napari_isr.features.maps import MapBlock
 from napari_isr.features.nearness import NEARNESS
 from napari_isr.features.rgb import Rgb
 from napari_isr.features.semantic import Semantic
@@ -25,6 +27,8 @@ from napari_isr.frame import Frame
 
 __all__ = [
     "AUTO",
+    "Bases",
+    "Blocks",
     "FeatureBlock",
     "FeatureCache",
     "Features",
@@ -38,6 +42,10 @@ __all__ = [
 AUTO = ("rgb", "semantic", "spectral", NEARNESS)
 AUTO_IN_SPACE = ("rgb", "spatial", NEARNESS)  # a network for each plane would take too long
 _NAMES = ("rgb", "spatial", "texture", "semantic", "spectral", "dino", NEARNESS)
+
+
+Bases = Mapping[str, Mapping[str, npt.NDArray[np.float32]]]
+"""What each block standardises and reduces by, by the block's name and the array's."""
 
 
 class FeatureBlock(Protocol):
@@ -106,7 +114,36 @@ def parse_features(text: str | Sequence[str], ndim: int = 2) -> tuple[str, ...]:
     return tuple(name for name in _NAMES if name in names)
 
 
-class Features:
+class Blocks:
+    """Blocks side by side; without any there is one feature, 0.
+
+    Parameters
+    ----------
+    blocks : sequence of FeatureBlock
+        In their order.
+    """
+
+    def __init__(self, blocks: Sequence[FeatureBlock]) -> None:
+        self.blocks = list(blocks)
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """What each block comes from, by its name, for reports."""
+        return {block.name: block.source for block in self.blocks}
+
+    @property
+    def width(self) -> int:
+        """Number of features of one pixel."""
+        return sum(block.width for block in self.blocks) if self.blocks else 1
+
+    def at(self, points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+        """Features (n, width) at pixel coordinates (n, d)."""
+        if not self.blocks:
+            return np.zeros((len(points), 1), np.float32)
+        return np.concatenate([block.at(points) for block in self.blocks], axis=1)
+
+
+class Features(Blocks):
     """All chosen blocks side by side.
 
     Nearness is no block, for it depends on the strokes: :class:`napari_isr.unaries.Unaries` adds
@@ -134,6 +171,8 @@ class Features:
     download : bool, optional
         Let the weights of ``dino`` be downloaded (licence Apache-2.0) if no file is named. Nothing
         else is ever downloaded.
+    bases : mapping, optional
+        Those of another image, so that its features and these mean the same; see :attr:`bases`.
 
     Raises
     ------
@@ -152,41 +191,51 @@ class Features:
         device: torch.device | str = "cpu",
         dino: str | os.PathLike[str] | None = None,
         download: bool = False,
+        bases: Bases | None = None,
     ) -> None:
         self.names = parse_features(names, frame.ndim)
         cache = FeatureCache() if cache is None else cache
+        given = {} if bases is None else bases
 
         def make(name: str) -> FeatureBlock:
+            basis = given.get(name)
             if name == "rgb":
-                return Rgb(image, frame)
+                return Rgb(image, frame, basis)
             if name == "spatial":
                 return Spatial(image, frame)
             if name == "texture":
-                return Texture(image, frame, cache)
+                return Texture(image, frame, cache, basis)
             if name == "dino":
-                return Dino(image, frame, cache, dino_weights(dino), device, download)
+                return Dino(image, frame, cache, dino_weights(dino), device, download, basis)
             if name == "spectral" or found is None:
                 return Spectral(image, frame, cache, name)
-            return Semantic(image, frame, found, cache, device)
+            return Semantic(image, frame, found, cache, device, basis=basis)
 
         chosen = [name for name in self.names if name != NEARNESS]
         found = find_weights(weights) if "semantic" in chosen else None
         if found is None and "spectral" in chosen:  # which would be there twice
             chosen = [name for name in chosen if name != "semantic"]
-        self.blocks = [make(name) for name in chosen]
+        super().__init__([make(name) for name in chosen])
 
     @property
-    def sources(self) -> dict[str, str]:
-        """What each block comes from, by its name, for reports."""
-        return {block.name: block.source for block in self.blocks}
+    def _lasting(self) -> list[Rgb | Spatial | MapBlock]:
+        """Blocks that mean something in another image, too."""
+        return [b for b in self.blocks if isinstance(b, (Rgb, Spatial, MapBlock))]
+
+    @cached_property
+    def carried(self) -> Blocks:
+        """Those of the blocks that mean something in another image, too.
+
+        Normalised cuts do not: the cuts of another image are others.
+        """
+        return Blocks(self._lasting)
 
     @property
-    def width(self) -> int:
-        """Number of features of one pixel."""
-        return sum(block.width for block in self.blocks) if self.blocks else 1
+    def bases(self) -> dict[str, dict[str, npt.NDArray[np.float32]]]:
+        """What the :attr:`carried` blocks standardise and reduce by: another image needs it."""
+        return {block.name: block.basis for block in self._lasting}
 
-    def at(self, points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-        """Features (n, width) at pixel coordinates (n, d)."""
-        if not self.blocks:
-            return np.zeros((len(points), 1), np.float32)
-        return np.concatenate([block.at(points) for block in self.blocks], axis=1)
+    @property
+    def versions(self) -> dict[str, str]:
+        """What the :attr:`carried` blocks depend on beside the pixels, such as a network."""
+        return {b.name: repr(b.version) for b in self._lasting if isinstance(b, MapBlock)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
@@ -53,6 +54,8 @@ class Dino(MapBlock):
     download : bool, optional
         Without a file, let timm fetch the published weights (88 MB, licence Apache-2.0), or take
         them from its folder if it did so before.
+    basis : mapping, optional
+        See :class:`MapBlock`.
 
     Raises
     ------
@@ -78,8 +81,9 @@ class Dino(MapBlock):
         weights: Weights | None = None,
         device: torch.device | str = "cpu",
         download: bool = False,
+        basis: Mapping[str, Array] | None = None,
     ) -> None:
-        super().__init__(Planes(image, frame, SIDE, ENLARGE, multiple=PATCH), cache)
+        super().__init__(Planes(image, frame, SIDE, ENLARGE, multiple=PATCH), cache, basis)
         if weights is None and not download:
             raise InputError(
                 "the features 'dino' need a weights file of DINOv2 ViT-S/14: name one (dino=, "

@@ -22,6 +22,8 @@ class SourceImage:
     8-bit values are divided by 255. Other integers and floats outside [0, 1] are scaled per
     channel from their 0.5 to their 99.5 percentile, so that a 12-bit camera image in 16 bits, or
     a few hot pixels, do not leave everything black. Transparency of an RGBA image is dropped.
+    ``span`` holds the values (c,), (c,) of the channels that become 0 and 1; it may be set to that
+    of another image.
 
     Parameters
     ----------
@@ -51,7 +53,7 @@ class SourceImage:
         self.channels = int(self.data.shape[-1]) if self.has_channels else 1
         if self.channels == 0 or 0 in self.shape:
             raise InputError(f"the image is empty (its size is {array.shape})")
-        self._low, self._high = self._range()
+        self.span = self._range()
 
     def _range(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         sample = self._sample()
@@ -106,7 +108,7 @@ class SourceImage:
         return self._scaled(values.reshape(*values.shape[:2], self.channels))
 
     def _scaled(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        span = np.maximum(self._high - self._low, 1e-12)
-        scaled: npt.NDArray[np.float32] = values - self._low
-        scaled /= span
+        low, high = self.span
+        scaled: npt.NDArray[np.float32] = values - low
+        scaled /= np.maximum(high - low, 1e-12)
         return scaled

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_isr.errors import InputError
 from napari_isr.features.cache import Arrays, FeatureCache, content_key
 from napari_isr.features.planes import Planes, bilinear, rescaled
 from napari_isr.features.reduction import Reduction
@@ -33,6 +35,8 @@ class MapBlock(ABC):
         The image at working size; both sides are multiples of the largest stride.
     cache : FeatureCache
         Keeps the maps.
+    basis : mapping, optional
+        Components of another image instead of its own; see :attr:`basis`.
     """
 
     name: ClassVar[str]
@@ -41,10 +45,14 @@ class MapBlock(ABC):
     strides: tuple[int, ...]
     """Pixels of the working size per cell of each stage, the finest first."""
 
-    def __init__(self, planes: Planes, cache: FeatureCache) -> None:
-        self.planes, self.cache = planes, cache
+    def __init__(
+        self, planes: Planes, cache: FeatureCache, basis: Mapping[str, Array] | None = None
+    ) -> None:
+        self.planes, self.cache, self.given = planes, cache, basis
         self._keys: dict[tuple[int, ...], str] = {}
         self._reduction: Reduction | None = None
+        if basis is not None:
+            self._reduction = Reduction.carried(basis["mean"], basis["matrix"])
 
     @property
     @abstractmethod
@@ -71,22 +79,40 @@ class MapBlock(ABC):
             features[chosen] = bilinear(self.map(plane), rescaled(where, 1 / self.strides[0]))
         return features
 
+    @property
+    def basis(self) -> dict[str, Array]:
+        """The components, by which another image's channels become the same features."""
+        kept = self._kept(self.planes.spread(1)[0])
+        return {name: np.asarray(kept[name], np.float32) for name in ("mean", "matrix")}
+
     def map(self, plane: tuple[int, ...] = ()) -> Array:
         """Features (h, w, width) of a plane at the finest stride of the working size."""
+        return np.asarray(self._kept(plane)["map"], np.float32)
+
+    def _kept(self, plane: tuple[int, ...]) -> Arrays:
+        """The map of a plane, and the components that it is made of."""
         # The key is kept, for to read the plane and to hash it takes longer than to read points.
         if plane not in self._keys:
-            parts = (*self.version, self.width, *self._basis, self.pixels(plane))
+            basis = self._basis if self.given is None else tuple(self.given.values())
+            parts = (*self.version, self.width, *basis, self.pixels(plane))
             self._keys[plane] = content_key(self.name, *parts)
 
         def compute() -> dict[str, Array]:
-            return {"map": self._reduced(plane)}
+            reduced, reduction = self._reduced(plane)
+            return {"map": reduced, **reduction.arrays}
 
         shape = (*(n // self.strides[0] for n in self.planes.size), self.width)
 
         def fits(arrays: Arrays) -> bool:
-            return "map" in arrays and arrays["map"].shape == shape
+            if set(arrays) != {"map", "mean", "matrix"}:
+                return False
+            channels = arrays["mean"].shape
+            return arrays["map"].shape == shape and arrays["matrix"].shape == (
+                *channels,
+                self.width,
+            )
 
-        return np.asarray(self.cache.get(self._keys[plane], compute, fits)["map"], np.float32)
+        return self.cache.get(self._keys[plane], compute, fits)
 
     @cached_property
     def _basis(self) -> tuple[Array, ...]:
@@ -95,7 +121,7 @@ class MapBlock(ABC):
             return ()
         return tuple(self.pixels(plane) for plane in self.planes.spread(BASIS_PLANES))
 
-    def _reduced(self, plane: tuple[int, ...]) -> Array:
+    def _reduced(self, plane: tuple[int, ...]) -> tuple[Array, Reduction]:
         channels, widths = self._joined(self.pixels(plane))
         breathe()
         if self._reduction is None:
@@ -103,7 +129,12 @@ class MapBlock(ABC):
             sample = np.concatenate([s.reshape(-1, s.shape[2]) for s in samples])
             self._reduction = Reduction(sample, self.width, widths)
             breathe()
-        return self._reduction(channels)
+        if channels.shape[2] != len(self._reduction.mean):
+            raise InputError(
+                f"the features '{self.name}' were carried from an image of other channels: this "
+                "one needs a predictor of its own"
+            )
+        return self._reduction(channels), self._reduction
 
     def _joined(self, pixels: Array) -> tuple[Array, list[int]]:
         """All channels (h, w, c) on the grid of the finest stage, and how many each stage has."""

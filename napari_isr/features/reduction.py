@@ -57,6 +57,18 @@ class Reduction:
             matrix[:, : len(values)] = vectors * scale[:, None] / np.sqrt(level)
         self.matrix = matrix
 
+    @classmethod
+    def carried(cls, mean: Array, matrix: Array) -> Reduction:
+        """Make the reduction that another image gave; see :attr:`arrays`."""
+        made = cls.__new__(cls)
+        made.mean, made.matrix = mean, matrix
+        return made
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """What :meth:`carried` takes, by name."""
+        return {"mean": self.mean, "matrix": self.matrix}
+
     def __call__(self, maps: Array) -> Array:
         """Map (..., c) channels to (..., width) components."""
         flat = torch.from_numpy((maps - self.mean).reshape(-1, len(self.mean)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,6 +17,7 @@ __all__ = ["Rgb"]
 # noticeable difference is about 2.3 in L*a*b*.
 LAB_FLOOR = 3.0
 CHANNEL_FLOOR = 0.01
+Array = npt.NDArray[np.float32]
 
 
 class Rgb:
@@ -29,17 +32,29 @@ class Rgb:
         The image.
     frame : Frame
         Its frame.
+    basis : mapping, optional
+        Mean and deviation of another image instead; see :attr:`basis`.
     """
 
     name = "rgb"
 
-    def __init__(self, image: SourceImage, frame: Frame) -> None:
+    def __init__(
+        self, image: SourceImage, frame: Frame, basis: Mapping[str, Array] | None = None
+    ) -> None:
         self.image = image
         self._coloured = image.channels == 3
+        if basis is not None:
+            self._mean, self._deviation = basis["mean"], basis["deviation"]
+            return
         sample = self._values(grid_points([np.linspace(0, n - 1, min(n, 64)) for n in frame.shape]))
         self._mean = sample.mean(axis=0)
         floor = LAB_FLOOR if self._coloured else CHANNEL_FLOOR
         self._deviation = np.maximum(sample.std(axis=0), floor)
+
+    @property
+    def basis(self) -> dict[str, Array]:
+        """What the values are standardised by."""
+        return {"mean": self._mean, "deviation": self._deviation}
 
     @property
     def source(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
@@ -47,6 +48,8 @@ class Semantic(MapBlock):
     side : int, optional
         Side of the square that has as many pixels as the network sees; its time grows with the
         square.
+    basis : mapping, optional
+        See :class:`MapBlock`.
 
     Raises
     ------
@@ -67,8 +70,9 @@ class Semantic(MapBlock):
         cache: FeatureCache,
         device: torch.device | str = "cpu",
         side: int = SIDE,
+        basis: Mapping[str, Array] | None = None,
     ) -> None:
-        super().__init__(Planes(image, frame, side, ENLARGE, multiple=STRIDES[-1]), cache)
+        super().__init__(Planes(image, frame, side, ENLARGE, multiple=STRIDES[-1]), cache, basis)
         self.weights, self.device = weights, torch.device(device)
 
     @property

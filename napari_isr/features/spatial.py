@@ -29,6 +29,11 @@ class Spatial:
         self.frame = frame
 
     @property
+    def basis(self) -> dict[str, npt.NDArray[np.float32]]:
+        """Nothing: places mean the same in every image."""
+        return {}
+
+    @property
     def width(self) -> int:
         """Number of features of one pixel."""
         return self.frame.ndim

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
@@ -41,6 +43,8 @@ class Texture(MapBlock):
         Its frame.
     cache : FeatureCache
         Keeps the maps.
+    basis : mapping, optional
+        See :class:`MapBlock`.
     """
 
     name = "texture"
@@ -49,9 +53,29 @@ class Texture(MapBlock):
     version = (VERSION,)
     strides = tuple(2**level for level in range(1, LEVELS + 1))
 
-    def __init__(self, image: SourceImage, frame: Frame, cache: FeatureCache) -> None:
-        super().__init__(Planes(image, frame, SIDE, enlarge=2, multiple=self.strides[-1]), cache)
+    def __init__(
+        self,
+        image: SourceImage,
+        frame: Frame,
+        cache: FeatureCache,
+        basis: Mapping[str, Array] | None = None,
+    ) -> None:
+        planes = Planes(image, frame, SIDE, enlarge=2, multiple=self.strides[-1])
+        super().__init__(planes, cache, basis)
         self._channels: Reduction | None = None
+        if basis is not None and "channels_mean" in basis:
+            self._channels = Reduction.carried(basis["channels_mean"], basis["channels_matrix"])
+
+    @property
+    def basis(self) -> dict[str, Array]:
+        """The components of the filters' answers, and of the channels if they are many."""
+        arrays = super().basis
+        if self.planes.image.channels > COLOURS:
+            if self._channels is None:  # the maps were kept from another time
+                self._colours(self.pixels(self.planes.spread(1)[0]))
+            assert self._channels is not None
+            arrays |= {f"channels_{k}": v for k, v in self._channels.arrays.items()}
+        return arrays
 
     def pixels(self, plane: tuple[int, ...]) -> Array:
         """All channels; see :meth:`MapBlock.pixels`."""

@@ -36,6 +36,11 @@ class Predictor(nn.Module, ABC):
     def __init__(self, inputs: int, classes: int, seed: int = 0) -> None:
         super().__init__()
         self.inputs, self.classes, self.seed = inputs, classes, seed
+        self.trained = False
+
+    def go_on(self) -> None:
+        """Take the present weights for trained ones: the next training starts from them."""
+        self.trained = True
 
     @abstractmethod
     def fit(
@@ -70,6 +75,8 @@ class Predictor(nn.Module, ABC):
 class PointPredictor(Predictor):
     """A predictor that looks at the features of one pixel at a time."""
 
+    _memory: tuple[Tensor, Tensor, float] | None = None
+
     @abstractmethod
     def logits(self, features: Tensor) -> Tensor:
         """Log-probabilities (n, classes) of features (n, inputs)."""
@@ -80,11 +87,39 @@ class PointPredictor(Predictor):
     ) -> Iterator[float]:
         """Train on features (n, inputs) jittered by (inputs,); see :meth:`Predictor.fit`."""
 
+    def remember(self, features: Tensor, targets: Tensor, share: float) -> None:
+        """Train from now on with samples of other images, too.
+
+        Parameters
+        ----------
+        features : (n, inputs) tensor
+            Of the samples.
+        targets : (n, classes) tensor
+            Their classes; one 1 in each row.
+        share : float
+            What the samples of a class weigh, if those that are trained on weigh 1; a class that
+            has no others is learned from them alone.
+        """
+        self._memory = features, targets, share
+
     def fit(
         self, scene: Scene, points: npt.NDArray[np.floating], targets: Tensor, weight: Tensor
     ) -> Iterator[float]:
         """Train on the features at the points; see :meth:`Predictor.fit`."""
-        yield from self.train_on(scene.at(points), targets, weight, jitter(scene))
+        features = scene.at(points)
+        if self._memory is not None:
+            old, classes, _ = self._memory
+            weight = self._joined(targets, weight)
+            features, targets = torch.cat([features, old]), torch.cat([targets, classes])
+        yield from self.train_on(features, targets, weight, jitter(scene))
+
+    def _joined(self, targets: Tensor, weight: Tensor) -> Tensor:
+        """Weights (n + m,) of the points and of the samples that are remembered."""
+        assert self._memory is not None
+        _, classes, share = self._memory
+        drawn = (targets * weight[:, None]).sum(0)
+        wanted = torch.where(drawn > 0, share * drawn, drawn.max().clamp_min(1.0))
+        return torch.cat([weight, classes @ (wanted / classes.sum(0).clamp_min(1.0))])
 
     @torch.no_grad()
     def log_probabilities(self, scene: Scene, points: npt.NDArray[np.floating]) -> Tensor:

@@ -45,7 +45,6 @@ class Fcn(PointPredictor):
 
     def __init__(self, inputs: int, classes: int, seed: int = 0) -> None:
         super().__init__(inputs, classes, seed)
-        self.trained = False
         draw = torch.Generator().manual_seed(seed)
         sizes = [inputs, WIDTH, WIDTH, classes]
         self.weights = nn.ParameterList(

@@ -80,7 +80,6 @@ class MapPredictor(Predictor):
 
     def __init__(self, inputs: int, classes: int, seed: int = 0) -> None:
         super().__init__(inputs, classes, seed)
-        self.trained = False
         self._seen: tuple[weakref.ref[Scene], Tensor] | None = None
 
     @abstractmethod
