@@ -25,7 +25,7 @@ from napari_isr.trained import Trained
 
 __all__ = ["carried_names", "check_carried", "check_features", "learn", "one_hot", "take_up"]
 
-SHARE = 0.5  # weight of the samples of other images, where those of this one weigh 1
+SHARE = 0.3  # weight of a sample of other images, where one of this image weighs 1
 KEEP = 2400  # samples of each class that are carried on; they are those of some four images
 
 

@@ -15,6 +15,7 @@ from napari_isr.predictors.scene import Scene
 
 __all__ = ["PointPredictor", "Predictor", "jitter", "vote"]
 
+ONE_IMAGE = 600  # samples of a class
 JITTER, JITTER_RICH = 0.15, 0.7  # of colours and places, and of all other features
 
 
@@ -97,8 +98,9 @@ class PointPredictor(Predictor):
         targets : (n, classes) tensor
             Their classes; one 1 in each row.
         share : float
-            What the samples of a class weigh, if those that are trained on weigh 1; a class that
-            has no others is learned from them alone.
+            What a sample weighs, if a point that is trained on weighs 1; but those of a class
+            together no more than those of one image. A class that has no others is learned from
+            them alone.
         """
         self._memory = features, targets, share
 
@@ -118,7 +120,8 @@ class PointPredictor(Predictor):
         assert self._memory is not None
         _, classes, share = self._memory
         drawn = (targets * weight[:, None]).sum(0)
-        wanted = torch.where(drawn > 0, share * drawn, drawn.max().clamp_min(1.0))
+        many = classes.sum(0).clamp_max(ONE_IMAGE) / targets.sum(0).clamp_min(1.0)
+        wanted = torch.where(drawn > 0, share * many * drawn, drawn.max().clamp_min(1e-6))
         return torch.cat([weight, classes @ (wanted / classes.sum(0).clamp_min(1.0))])
 
     @torch.no_grad()
