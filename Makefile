@@ -13,6 +13,9 @@ PYTHON ?= $(shell for p in python3.11 python3.13 python3.12 python3; do \
 # A display for the tests of the dock; elsewhere than on Linux there is one, or none is needed.
 XVFB ?= $(if $(filter Linux,$(shell uname -s)),xvfb-run -a)
 
+# The same with room for a whole window.
+WINDOW = $(subst xvfb-run -a,xvfb-run -a -s "-screen 0 1600x1000x24",$(XVFB))
+
 # More arguments for pytest: make test PYTEST_ARGS="-k convex -x"
 PYTEST_ARGS ?=
 
@@ -21,7 +24,7 @@ export ISR_DATA ?= $(abspath ../shared/data)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo app test test-slow test-qt6 lint format bench accuracy wheel-check system-deps clean distclean
+.PHONY: help env demo app test test-slow test-qt6 lint format bench accuracy wheel-check docs pictures system-deps clean distclean
 
 help: ## List the targets
 	@awk -F ':[^#]*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,7 +59,7 @@ format: $(VENV)/.stamp ## Put the code in form and mend what ruff can mend
 bench: system-deps $(VENV)/.stamp ## The benchmarks; ISR_DATA=FOLDER says where the images are
 	@set -e; for name in $(BENCHMARKS); do \
 	    echo "== benchmarks/$$name.py"; $(BIN)/python "benchmarks/$$name.py"; done
-	@echo "== benchmarks/latency.py"; $(subst xvfb-run -a,xvfb-run -a -s "-screen 0 1600x1000x24",$(XVFB)) $(BIN)/python benchmarks/latency.py
+	@echo "== benchmarks/latency.py"; $(WINDOW) $(BIN)/python benchmarks/latency.py
 
 accuracy: $(VENV)/.stamp ## Accuracy on real images beside other tools, about an hour; goes on where it was
 	$(BIN)/python -m pip install --disable-pip-version-check --no-input -q -c constraints.txt -e '.[bench]'
@@ -67,6 +70,16 @@ accuracy: $(VENV)/.stamp ## Accuracy on real images beside other tools, about an
 
 wheel-check: $(VENV)/.stamp ## Build wheel and sdist, install the wheel, ask npe2 for the plugin
 	$(BIN)/python tools/wheel_check.py
+
+docs: $(VENV)/.stamp ## Build the documentation strictly, into build/site
+	$(BIN)/python tools/docs_tables.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
+pictures: system-deps $(VENV)/.stamp ## The pictures of the documentation, from the real window
+	$(BIN)/python tools/shape_pictures.py
+	$(WINDOW) $(BIN)/python tools/screenshot.py
+	$(WINDOW) $(BIN)/python tools/session.py
 
 system-deps:
 	@tools/system-deps.sh

@@ -29,7 +29,7 @@ def options_page() -> str:
         "# Options of the shapes",
         "",
         MADE,
-        "Options follow the name after a colon, separated by commas: `star:centre=120/88,harmonics=12`.",
+        "Options follow the name after a colon, with commas: `star:centre=120/88,harmonics=12`.",
         "In the dock they are the fields under the chosen shape. What is not given is found by the",
         "fit. A name or value that is not known is one sentence that names the nearest.",
     ]

@@ -1,81 +1,120 @@
 """Take the pictures of docs/images from the real window.
 
-Needs a display: `xvfb-run -a -s "-screen 0 1600x1000x24" python tools/screenshot.py`.
+    python tools/screenshot.py [NAME ...] [--out FOLDER]
+
+Needs a display: `xvfb-run -a -s "-screen 0 1600x1000x24" python tools/screenshot.py`; `make
+pictures` does that.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import napari
-from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QMainWindow
+import numpy as np
+from shape_scenes import SCENES
+from stage import IMAGES, on_stage
 
-from napari_isr.gui.launch import open_sample
-from napari_isr.gui.robot import Robot
+from napari_isr import results
 
-IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
-SIZE = 1440, 900
-PATIENCE = 60.0
-LAST_STROKE = {"fruit": ((188.0, 338.0), (190.0, 350.0))}  # on the tomato, above the leaves
+LAST_STROKE = ((188.0, 338.0), (190.0, 350.0))  # on the tomato, above the leaves
 
 
-def wait_until(done: Callable[[], bool]) -> None:
-    """Let Qt work until something is true."""
-    stop = time.monotonic() + PATIENCE
-    while not done():
-        if time.monotonic() > stop:
-            raise SystemExit("screenshot: the dock does not answer")
-        QTest.qWait(10)
+def dock(path: Path, theme: str = "dark") -> None:
+    """What a user sees who has been drawing."""
+    with on_stage("fruit", theme=theme) as stage:
+        stage.fit()
+        stage.viewer.reset_view()
+        stage.fit(lambda: stage.stroke(2, *LAST_STROKE))
+        stage.save(path)
 
 
-def picture(viewer: Any, path: Path) -> None:
-    """Save the whole window."""
-    QTest.qWait(500)
-    viewer.screenshot(path, canvas_only=False, flash=False)
-    print(path)
+def light(path: Path) -> None:
+    """The same in the light theme."""
+    dock(path, theme="light")
 
 
-def dock_picture(folder: Path, sample: str) -> None:
-    """Draw what is left to be drawn, fit, and save the window."""
-    viewer = napari.Viewer(title="napari-isr")
-    window = next(w for w in QApplication.topLevelWidgets() if isinstance(w, QMainWindow))
-    window.resize(*SIZE)
-    dock = open_sample(viewer, sample)
-    settled: list[bool] = []
-    dock.settled.connect(lambda: settled.append(True))
-    wait_until(lambda: dock.shapes.count() > 1)
-    dock.run()
-    wait_until(lambda: len(settled) == 1)
-    viewer.reset_view()
-    # One more stroke by mouse, so that the picture shows what a user sees who has been drawing.
-    if sample in LAST_STROKE:
-        QTest.qWait(300)
-        dock.brush.pick(2)
-        Robot(viewer, dock).draw(*LAST_STROKE[sample])
-    else:
-        dock.run()
-    wait_until(lambda: len(settled) == 2)
-    for note in window.findChildren(object):
-        if type(note).__name__ == "NapariQtNotification":
-            note.close()
-    picture(viewer, folder / ("dock.png" if sample == "fruit" else f"dock-{sample}.png"))
-    viewer.close()
+def hint(path: Path) -> None:
+    """The empty dock."""
+    with on_stage(size=(1100, 760)) as stage:
+        stage.save(path)
+
+
+def narrow(path: Path) -> None:
+    """The dock alone, 300 pixels wide, with two objects."""
+    with on_stage("coins") as stage:
+        data = np.array(stage.dock.scribble_layer.data)
+        data[data > 3] = 0
+        stage.dock.scribble_layer.data = data
+        stage.narrow(300)
+        stage.fit()
+        stage.save(path, only_dock=True)
+
+
+def objects(path: Path) -> None:
+    """Several objects, one of them with a shape of its own."""
+    with on_stage("coins") as stage:
+        stage.fit()
+        stage.fit(lambda: stage.dock._reshape(3, "star"))
+        stage.save(path)
+
+
+def conflict(path: Path) -> None:
+    """A background stroke where a convex object must be."""
+    with on_stage("fruit") as stage:
+        stage.fit()
+        rows, columns = np.nonzero(stage.dock.scribble_layer.data == 2)
+        middle = float(np.mean(rows)), float(np.mean(columns))
+        stage.fit(lambda: stage.stroke(1, (middle[0], middle[1] - 9), (middle[0], middle[1] + 9)))
+        stage.save(path)
+
+
+def certificate(path: Path) -> None:
+    """A check that fails: a hole is punched into the mask before it is looked at."""
+    honest = results.certify
+
+    def damaged(name: str, promise: Any, mask: Any, *rest: Any) -> Any:
+        mask = mask.copy()
+        middle = np.argwhere(mask).mean(axis=0).astype(int)
+        mask[tuple(slice(m - 4, m + 4) for m in middle)] = False
+        return honest(name, promise, mask, *rest)
+
+    results.certify = damaged
+    try:
+        with on_stage("fruit") as stage:
+            stage.fit()
+            stage.save(path)
+    finally:
+        results.certify = honest
+
+
+def handles(path: Path) -> None:
+    """The axis of a mirror shape on the canvas."""
+    scene = SCENES["mirror"]()
+    with on_stage() as stage:
+        stage.add(scene.image, "butterfly")
+        stage.dock.shape = "mirror"
+        stage.fit(lambda: setattr(stage.dock.scribble_layer, "data", np.array(scene.scribbles)))
+        stage.save(path)
+
+
+PICTURES: dict[str, Callable[[Path], None]] = {
+    made.__name__: made
+    for made in (dock, light, hint, narrow, objects, conflict, certificate, handles)
+}
 
 
 def main() -> None:
     """Take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("samples", nargs="*", default=["fruit"], help="samples to show")
+    parser.add_argument("names", nargs="*", default=list(PICTURES), help="which pictures")
     parser.add_argument("--out", type=Path, default=IMAGES, help="folder for the pictures")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
-    for sample in chosen.samples:
-        dock_picture(chosen.out, sample)
+    for name in chosen.names:
+        PICTURES[name](chosen.out / f"{name}.webp")
 
 
 if __name__ == "__main__":

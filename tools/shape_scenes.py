@@ -138,8 +138,16 @@ def butterfly() -> Scene:
     for side in (-1, 1):
         for centre, long, wide, lean in (((46, -24), 50, 30, -0.5), ((36, 30), 36, 24, 0.6)):
             angle = np.linspace(0, 2 * np.pi, 120)
-            x = centre[0] + long * np.cos(angle) * np.cos(lean) - wide * np.sin(angle) * np.sin(lean)
-            y = centre[1] + long * np.cos(angle) * np.sin(lean) + wide * np.sin(angle) * np.cos(lean)
+            x = (
+                centre[0]
+                + long * np.cos(angle) * np.cos(lean)
+                - wide * np.sin(angle) * np.sin(lean)
+            )
+            y = (
+                centre[1]
+                + long * np.cos(angle) * np.sin(lean)
+                + wide * np.sin(angle) * np.cos(lean)
+            )
             easel.area(np.column_stack([side * x, y]) @ rotate.T + axis, "#e08a2e")
     body = np.array([[0, -42], [0, 46]]) @ rotate.T + axis
     easel.line(body, "#c9761f", 10)
@@ -213,7 +221,9 @@ def snake() -> Scene:
 def beetle() -> Scene:
     """Convex and the same on both sides, a third of it under a leaf."""
     easel = Easel("#cdb894")
-    easel.area(polar((160, 120), lambda a: 58 + 18 * np.cos(2 * a) + 3 * np.cos(3 * a), 0.5), "#2e5c8a")
+    easel.area(
+        polar((160, 120), lambda a: 58 + 18 * np.cos(2 * a) + 3 * np.cos(3 * a), 0.5), "#2e5c8a"
+    )
     easel.line([(108, 92), (212, 149)], "#1d3c5c", 4)
     easel.area(polar((214, 92), lambda a: 46 + 12 * np.cos(2 * a - 0.5)), "#6f9b4f")
     easel.stroke(OBJECT, (118, 112), (150, 140), (180, 154))

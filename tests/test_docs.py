@@ -1,0 +1,122 @@
+"""The documentation builds strictly and without the network, and says what the code does."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import napari_isr as isr
+from napari_isr.shapes import shape_names
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The site as `make docs` builds it."""
+    pytest.importorskip("material", reason="the documentation is built with the extra 'docs'")
+    out = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", out],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return out
+
+
+def test_the_site_is_built_strictly_with_every_page(site):
+    for page in PAGES:
+        path = page.relative_to(DOCS).with_suffix("")
+        assert (site / path / "index.html").exists() or (site / f"{path}.html").exists()
+
+
+def test_the_site_loads_nothing_from_elsewhere(site):
+    for page in site.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        loaded = re.findall(r'<(?:script|img|iframe)[^>]+src="([^"]+)"', text)
+        loaded += re.findall(
+            r'<link[^>]+rel="(?:stylesheet|icon|preconnect)"[^>]*href="([^"]+)"', text
+        )
+        loaded += re.findall(r'<link[^>]+href="([^"]+)"[^>]*rel="(?:stylesheet|icon)"', text)
+        assert loaded
+        assert [u for u in loaded if "//" in u] == [], page
+
+
+def test_pages_made_from_the_code_are_not_stale():
+    path = ROOT / "tools" / "docs_tables.py"
+    spec = importlib.util.spec_from_file_location("_docs_tables", path)
+    tables = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tables)
+    for name, make in tables.PAGES.items():
+        assert (DOCS / name).read_text(encoding="utf-8") == make(), f"{name}: run make docs"
+
+
+def test_every_shape_has_its_page_and_picture():
+    pages = {page.stem: page.read_text(encoding="utf-8") for page in (DOCS / "shapes").glob("*.md")}
+    choice = (DOCS / "which-shape.md").read_text(encoding="utf-8")
+    for name in shape_names():
+        stem = "sums" if "+" in name else name
+        assert f"`{name}`" in pages[stem] or f"# {name}:" in pages[stem]
+        assert f"images/shapes/{stem}.webp" in pages[stem]
+        assert f"shapes/{stem}.md" in choice
+    for path in (DOCS / "images" / "shapes").glob("*.webp"):
+        with Image.open(path) as picture:
+            assert picture.size == (972, 360)
+
+
+def test_links_of_the_readme_lead_somewhere():
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
+        text = page.read_text(encoding="utf-8")
+        links = [t.partition("#")[0] for t in re.findall(r"\]\(([^)\s]+)\)", text)]
+        near = [link for link in links if link and "://" not in link]
+        assert [link for link in near if not (ROOT / link).exists()] == []
+
+
+def test_pictures_are_shown_somewhere_and_not_too_large():
+    shown = "".join(p.read_text(encoding="utf-8") for p in (*PAGES, ROOT / "README.md"))
+    pictures = [p for p in (DOCS / "images").rglob("*") if p.is_file() and p.suffix != ".svg"]
+    assert [
+        p.name for p in pictures if p.relative_to(DOCS / "images").as_posix() not in shown
+    ] == []
+    assert sum(p.stat().st_size for p in pictures) < 6_000_000
+    assert (DOCS / "images" / "icon.svg").read_bytes() == (
+        ROOT / "napari_isr/icon.svg"
+    ).read_bytes()
+
+
+def test_the_animated_picture_moves():
+    with Image.open(DOCS / "images" / "session.webp") as picture:
+        assert picture.n_frames > 30
+    assert (DOCS / "images" / "session.webp").stat().st_size <= 1_500_000
+
+
+@pytest.mark.parametrize("page", ["python.md", "export.md", "quickstart.md"])
+def test_the_python_of_the_pages_runs(page, scene):
+    image, scribbles, _ = scene
+    scribbles = np.where(scribbles == 3, 0, scribbles)
+    result = isr.segment(image, scribbles, "convex")
+    names = {"image": image, "scribbles": scribbles, "result": result, "isr": isr}
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.S)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, page, "exec"), names)
+
+
+def test_the_keys_of_the_page_are_those_of_the_code():
+    pytest.importorskip("napari", reason="the keys are the dock's")
+    from napari_isr.gui import keys
+
+    page = (DOCS / "keys.md").read_text(encoding="utf-8")
+    for key in keys.TAKEN:
+        assert f"`{keys.shown(key)}`" in page, key
