@@ -34,6 +34,7 @@ from napari_isr.predictors.given import Given, check_given
 from napari_isr.rendering import contours_on_grid
 from napari_isr.results import ObjectResult, Result
 from napari_isr.shape_fits import ShapeFits
+from napari_isr.shapes.base import Shape
 from napari_isr.shapes.registry import ShapeSpec
 from napari_isr.strokes import BACKGROUND, Strokes
 from napari_isr.trained import Trained
@@ -227,7 +228,19 @@ class Segmenter:
             Its shapes are copied.
         """
         for label, item in result.objects.items():
-            self._shapes.take(label, ShapeSpec.parse(item.shape_name), item.shape)
+            self.start_from(label, ShapeSpec.parse(item.shape_name), item.shape)
+
+    def start_from(self, label: int, spec: ShapeSpec, shape: Shape | None) -> None:
+        """Let an object's next fit start from a copy of a fitted shape.
+
+        Parameters
+        ----------
+        label : int
+        spec : ShapeSpec
+            What the shape was built from.
+        shape : Shape, optional
+        """
+        self._shapes.take(label, spec, shape)
 
     def _train(self, strokes: Strokes, end: float) -> Generator[Update, None, ObjectUnaries]:
         """Fit the predictor to the strokes, if there is an object that needs it."""

@@ -66,6 +66,7 @@ def scene():
 
 
 @pytest.fixture(autouse=True)
-def _no_files_in_the_users_cache(tmp_path, monkeypatch):
-    """What the command line keeps for the next time goes where the test can be forgotten."""
+def _no_files_in_the_users_folders(tmp_path, monkeypatch):
+    """What is kept for the next time goes where the test can be forgotten."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("NAPARI_ISR_DATA", str(tmp_path / "data"))

@@ -18,6 +18,7 @@ from napari_isr.gui.live_loop import LiveLoop
 from napari_isr.gui.model import FIT_SETTINGS, Settings, State
 from napari_isr.gui.news_desk import NewsDesk
 from napari_isr.gui.watch import StrokeWatch
+from napari_isr.session import KeptShape
 
 __all__ = ["Controller"]
 
@@ -42,10 +43,13 @@ class Controller:
     image_changed = Signal(object)
     scribbles_changed = Signal(object)
     names_known = Signal(object)
+    closing = Signal()  # layers and result are still there
 
     def __init__(self, viewer: Any) -> None:
         self.viewer = viewer
         self.settings, self.state = Settings(), State()
+        self._device = "auto"
+        self.kept_shapes: dict[int, KeptShape] = {}  # of an earlier session, to start from
         self.desk = NewsDesk(viewer, self.settings, self.state)
         self.loop = LiveLoop(self._job)
         self._watch, self._closed = StrokeWatch(), False
@@ -76,6 +80,17 @@ class Controller:
         """The last fit, a :class:`napari_isr.Result`; None before."""
         return self.desk.result
 
+    @property
+    def device(self) -> str:
+        """Where fits run; another one means to fit again."""
+        return self._device
+
+    @device.setter
+    def device(self, name: str) -> None:
+        if name != self._device:
+            self._device = name
+            self._on_setting()
+
     # ------------------------------------------------------------------------------ layers
 
     @property
@@ -95,7 +110,7 @@ class Controller:
             before.events.data.disconnect(self._on_image_data)
             self.desk.drop_views()
             self.desk.forget_all()
-        self.desk.image = layer
+        self.desk.image, self.kept_shapes = layer, {}
         if layer is not None:
             layer.events.data.connect(self._on_image_data)
         self._guide()
@@ -149,6 +164,7 @@ class Controller:
         self.loop.forget()
         self.desk.drop_views(masks=True)
         self.desk.forget_all()
+        self.kept_shapes = {}
         self._guide()
 
     def undo_fit(self) -> None:
@@ -191,6 +207,7 @@ class Controller:
         if self._closed:
             return
         self._closed = True
+        self.closing.emit()
         self.loop.close()
         self._watch.layer = None
         self._keys.move_to(None)
@@ -251,6 +268,8 @@ class Controller:
             uncertainty=self.settings.uncertainty,
             started=asked,
             start=self.desk.start,
+            device=self.device,
+            kept=self.kept_shapes,
             **chosen,
         )
 

@@ -22,10 +22,12 @@ from napari_isr.gui.controller import Controller
 from napari_isr.gui.copies import CopyButtons
 from napari_isr.gui.hint import FirstHint
 from napari_isr.gui.job import Names
+from napari_isr.gui.keeper import Keeper, RestoreBar
 from napari_isr.gui.layer_choice import LayerChoice
 from napari_isr.gui.layers import is_ours
 from napari_isr.gui.objects import ObjectTable
 from napari_isr.gui.picker import ShapePicker
+from napari_isr.gui.preferences import Preferences
 from napari_isr.gui.shape_options import ShapeOptions
 from napari_isr.gui.widgets import Choice, Fold, Sentence, ThinBar, button, form, side_by_side, tick
 
@@ -55,6 +57,7 @@ class ScribbleAndRefine(QWidget):
         super().__init__()
         self.setObjectName("isr_dock")
         self.controller = Controller(napari_viewer)
+        self.keeper = Keeper(self.controller, Preferences.of_napari())
         self._make(napari_viewer)
         self._arrange()
         self._connect()
@@ -244,6 +247,7 @@ class ScribbleAndRefine(QWidget):
         fields.addRow(self.brush)
         fields.addRow(self.shapes)
         fields.addRow(self.options)
+        column.addWidget(RestoreBar(self.keeper.rescue))
         column.addWidget(FirstHint(self.controller))
         column.addLayout(fields)
         column.addWidget(self.objects)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from napari_isr.errors import InputError
 from napari_isr.gui.model import Row
+from napari_isr.session import KeptShape, hand_over
 from napari_isr.strokes import BACKGROUND, Strokes
 
 if TYPE_CHECKING:
@@ -89,6 +90,10 @@ class Job:
         When it was asked for, by ``time.perf_counter``.
     start : Result or None
         Whose shapes to start from; None: from those of the last fit.
+    device : str
+        As :class:`napari_isr.Segmenter` takes it.
+    kept : mapping of int to KeptShape
+        Shapes to start from where none was fitted yet.
     """
 
     image: Any
@@ -103,6 +108,8 @@ class Job:
     live: bool = True
     started: float = 0.0
     start: Result | None = None
+    device: str = "auto"
+    kept: Mapping[int, KeptShape] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -221,7 +228,7 @@ class Segmenters:
 
         if self._cache is None:
             self._cache = FeatureCache(default_folder())
-        settings = (job.spacing, job.predictor, job.features, job.mode)
+        settings = (job.spacing, job.predictor, job.features, job.mode, job.device)
         for index, (image, key, segmenter) in enumerate(self._kept):
             if image is job.image and key == settings:
                 self._kept.append(self._kept.pop(index))
@@ -233,8 +240,10 @@ class Segmenters:
             predictor=job.predictor,
             features=job.features,
             mode=job.mode,
+            device=job.device,
             cache=self._cache,
         )
+        hand_over(job.kept, segmenter)
         self._kept = [*self._kept, (job.image, settings, segmenter)][-self._keep :]
         return segmenter
 

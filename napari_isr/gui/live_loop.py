@@ -14,7 +14,7 @@ from napari_isr.gui.worker import Runner
 
 __all__ = ["LiveLoop"]
 
-PAUSE_MS = 30  # changes nearer to each other than this are fitted as one
+PAUSE_MS = 30
 
 
 class LiveLoop:
@@ -26,12 +26,17 @@ class LiveLoop:
         ``job(live, asked)`` makes the job of what is drawn and chosen just then, or says to the
         user why there is none and gives None. ``live``: whether a stroke asked for it;
         ``asked``: when, by ``time.perf_counter``.
+
+    Attributes
+    ----------
+    pause_ms : int
+        Changes nearer to each other than this are fitted as one.
     """
 
     started = Signal(bool)  # a job was handed over; whether it waits for the library to load
 
     def __init__(self, job: Callable[[bool, float], Job | None]) -> None:
-        self.runner = Runner()
+        self.runner, self.pause_ms = Runner(), PAUSE_MS
         self._job = job
         self._asked, self._live, self._closed = 0.0, True, False
         self._pause = single_shot(self._start)
@@ -41,9 +46,9 @@ class LiveLoop:
         if self._closed:
             return
         now = time.perf_counter()
-        quiet = now - self._asked > 3 * PAUSE_MS / 1000
+        quiet = now - self._asked > 3 * self.pause_ms / 1000
         self._asked, self._live = now, live
-        self._pause.start(0 if quiet or not live else PAUSE_MS)
+        self._pause.start(0 if quiet or not live else self.pause_ms)
 
     def cancel(self) -> None:
         """Stop the fit at its next step, and drop what was asked for."""

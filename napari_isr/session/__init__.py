@@ -7,6 +7,7 @@ from napari_isr.session.identity import image_key
 from napari_isr.session.schema import ImageReference
 from napari_isr.session.snapshot import KeptShape, Snapshot
 from napari_isr.session.store import Kept, Store, default_folder
+from napari_isr.session.weights import hand_over, keep_shapes
 
 __all__ = [
     "ImageReference",
@@ -15,7 +16,9 @@ __all__ = [
     "Snapshot",
     "Store",
     "default_folder",
+    "hand_over",
     "image_key",
+    "keep_shapes",
     "load",
     "save",
 ]

@@ -1,8 +1,8 @@
 """The user's own folder of snapshots: several of each image and process, old ones cleaned away.
 
-``images/<key of the image>/<process>/<number>.json`` with the files that belong to them, and
-``running/<process>.lock``, which a process holds for as long as it lives: a lock that is there and
-that nobody holds is all that is left of one that crashed.
+``images/<key of the image>/<process>.<layer>/<number>.json`` with the files that belong to them,
+and ``running/<process>.lock``, which a process holds for as long as it lives: a lock that is there
+and that nobody holds is all that is left of one that crashed.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def default_folder() -> Path:
 
 @dataclass(frozen=True)
 class Kept:
-    """The snapshots of one image by one process.
+    """The snapshots of one image, or of one of its stroke layers, by one process.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Kept:
     @property
     def process(self) -> str:
         """Which process saved them; later ones sort later."""
-        return self.folder.name
+        return self.folder.name.partition(".")[0]
 
     @property
     def settled(self) -> bool:
@@ -113,8 +113,14 @@ class Store:
 
     # ------------------------------------------------------------------------------ saving
 
-    def save(self, snapshot: Snapshot) -> Path:
+    def save(self, snapshot: Snapshot, layer: int = 0) -> Path:
         """Keep a snapshot, beside the last ones of this process and image.
+
+        Parameters
+        ----------
+        snapshot : Snapshot
+        layer : int, optional
+            Tells stroke layers of one image apart, each of which has snapshots of its own.
 
         Raises
         ------
@@ -122,7 +128,7 @@ class Store:
             If the folder cannot be written to.
         """
         with self._lock:
-            folder = self.folder / "images" / snapshot.image.key / self.process
+            folder = self.folder / "images" / snapshot.image.key / f"{self.process}.{layer}"
             self._live()
             number = self._numbers.get(folder, 0) + 1
             path = save(snapshot, folder, f"{number:08d}.json")
@@ -159,7 +165,7 @@ class Store:
     def crashed(self) -> list[Kept]:
         """What processes left that did not end in good order, what was saved last first."""
         dead = {path.stem for path in (self.folder / "running").glob("*.lock") if self._dead(path)}
-        places = [p for name in dead for p in (self.folder / "images").glob(f"*/{name}")]
+        places = [p for name in dead for p in (self.folder / "images").glob(f"*/{name}.*")]
         kept = [Kept(place) for place in sorted(places, key=_saved_at, reverse=True)]
         return [one for one in kept if not one.settled]
 
@@ -184,7 +190,7 @@ class Store:
             ):
                 shutil.rmtree(place, ignore_errors=True)
         for path in (self.folder / "running").glob("*.lock"):
-            if self._dead(path) and not any((self.folder / "images").glob(f"*/{path.stem}")):
+            if self._dead(path) and not any((self.folder / "images").glob(f"*/{path.stem}.*")):
                 path.unlink(missing_ok=True)
         for place in (self.folder / "images").glob("*"):
             if not any(place.iterdir()):
