@@ -106,6 +106,19 @@ class Frame:
         """Shortest side of a pixel in shape coordinates."""
         return min(self._scale)
 
+    def within(self, pixels: int | None) -> Frame:
+        """Make a frame of the same area with at most about so many pixels; itself if that fits.
+
+        Shape coordinates mean the same in both.
+        """
+        total = math.prod(self.shape)
+        if pixels is None or total <= pixels:
+            return self
+        step = (total / pixels) ** (1 / self.ndim)
+        shape = tuple(max(1, round(n / step)) for n in self.shape)
+        sizes = zip(self.shape, shape, self.spacing, strict=True)
+        return Frame(shape, tuple(n * s / m for n, m, s in sizes))
+
     def to_shape(self, pixels: Array) -> Array:
         """Map pixel coordinates to shape coordinates.
 

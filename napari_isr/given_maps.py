@@ -55,9 +55,11 @@ class GivenMap:
 
         return SampledEvidence(probability, self.frame, self.base.to(device))
 
-    def everywhere(self) -> npt.NDArray[np.float32]:
-        """Probabilities (n1, ..., nd) of all pixels."""
-        return self.values.astype(np.float32)
+    def everywhere(self, raster: Frame) -> npt.NDArray[np.float32]:
+        """Probabilities (n1, ..., nd) of all pixels of a raster that covers the image."""
+        sizes = zip(raster.shape, self.frame.shape, strict=True)
+        nearest = [((2 * np.arange(n) + 1) * size) // (2 * n) for n, size in sizes]
+        return self.values[np.ix_(*nearest)].astype(np.float32)
 
 
 def read_given(

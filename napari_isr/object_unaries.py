@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from napari_isr.evidence import SampledEvidence
+from napari_isr.frame import Frame
 from napari_isr.given_maps import GivenMap
 from napari_isr.unaries import Unaries
 
@@ -52,18 +53,24 @@ class ObjectUnaries:
             return self.given[label].evidence(self.device)
         return self._predictor.evidence(self.classes.index(label))
 
-    def everywhere(self) -> Iterator[dict[int, npt.NDArray[np.float32]] | None]:
-        """Probabilities of every object at every pixel; yields None after each chunk."""
+    def everywhere(self, raster: Frame) -> Iterator[dict[int, npt.NDArray[np.float32]] | float]:
+        """Probabilities of every object at every pixel; before, how much is done.
+
+        Parameters
+        ----------
+        raster : Frame
+            Whose pixels; it covers the area of the image.
+        """
         found = {}
         if self.learned is not None:
-            for values in self.learned.everywhere():
-                if values is None:
-                    yield None
+            for values in self.learned.everywhere(raster):
+                if isinstance(values, float):
+                    yield values
                 else:
                     found = dict(zip(self.classes[1:], values[1:], strict=True))
         for label, item in self.given.items():
-            found[label] = item.everywhere()
-            yield None
+            found[label] = item.everywhere(raster)
+            yield 1.0
         yield found
 
     @property

@@ -6,7 +6,7 @@ import copy
 import importlib.metadata
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -66,6 +66,8 @@ class ObjectResult:
         Strokes that no object of this shape can honour.
     drawn : (m, d) array of int or None
         Pixels with strokes.
+    image_frame : Frame or None
+        The image's frame, where ``frame`` is that of a coarser raster.
     """
 
     label: int
@@ -77,6 +79,7 @@ class ObjectResult:
     seconds: dict[str, float] = field(default_factory=dict)
     conflict: Conflict | None = None
     drawn: npt.NDArray[np.int64] | None = None
+    image_frame: Frame | None = None
 
     @cached_property
     def _logit(self) -> Callable[[Points], Points]:
@@ -217,15 +220,18 @@ class ObjectResult:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Centre, axis, order or lattice of the shape, in pixels."""
-        return self.shape.readable(self.frame) if self.shape is not None else {}
+        """Centre, axis, order or lattice of the shape, in pixels of the image."""
+        return self._readable(self.image_frame or self.frame)
+
+    def _readable(self, frame: Frame) -> dict[str, Any]:
+        return self.shape.readable(frame) if self.shape is not None else {}
 
     @cached_property
     def certificate(self) -> Certificate:
         """What was proved and what was checked on :attr:`mask`."""
         family = self.shape.name if self.shape is not None else "none"
         promise = self.shape.promise if self.shape is not None else None
-        return certify(family, promise, self.mask, self._logit, self.parameters)
+        return certify(family, promise, self.mask, self._logit, self._readable(self.frame))
 
     @cached_property
     def iou_predictor(self) -> float:
@@ -284,12 +290,15 @@ class Result:
         Of the predictor.
     sources : mapping of str to str
         What the features come from, by their names.
+    image_shape : tuple of int
+        Size of the image, which may have more pixels than the results; empty: they are the same.
     """
 
     objects: Mapping[int, ObjectResult]
     device: str = "cpu"
     seed: int = 0
     sources: Mapping[str, str] = field(default_factory=dict)
+    image_shape: tuple[int, ...] = ()
 
     def __getattr__(self, name: str) -> Any:
         """Attributes of the only object."""
@@ -311,28 +320,45 @@ class Result:
 
     @property
     def next_stroke(self) -> NextStroke | None:
-        """Where one more stroke would tell most, of all objects; None where all is clear."""
+        """Where one more stroke would tell most, of all objects; None where all is clear.
+
+        In pixels of the image.
+        """
         found = [item.next_stroke for item in self.objects.values()]
         places = [place for place in found if place is not None]
-        return max(places, key=lambda place: place.score, default=None)
+        best = max(places, key=lambda place: place.score, default=None)
+        if best is None or not self.image_shape:
+            return best
+        frame = self.objects[best.label].frame
+        sizes = zip(best.point, frame.shape, self.image_shape, strict=True)
+        point = tuple((x + 0.5) * image / n - 0.5 for x, n, image in sizes)
+        return replace(best, point=point)
 
-    def labels(self, scale: float | Sequence[float] = 1) -> npt.NDArray[np.uint16]:
+    def labels(
+        self, scale: float | Sequence[float] = 1, *, shape: Sequence[int] | None = None
+    ) -> npt.NDArray[np.uint16]:
         """One label image of all objects; where they overlap, the higher label is on top.
 
         Parameters
         ----------
         scale : float or sequence of float, optional
             Output pixels per input pixel.
+        shape : sequence of int, optional
+            Size of the output in pixels, instead of ``scale``.
 
         Returns
         -------
         (n1, ..., nd) uint8 or uint16 array
             0 and the objects' labels.
         """
-        layers = {
-            label: item.mask if np.all(np.asarray(scale) == 1) else item.render(scale)
-            for label, item in sorted(self.objects.items())
-        }
+
+        def drawn(item: ObjectResult) -> Mask:
+            size = item.frame.shape if shape is None else tuple(shape)
+            if size == item.frame.shape and np.all(np.asarray(scale) == 1):
+                return item.mask
+            return item.render(scale, shape=shape)
+
+        layers = {label: drawn(item) for label, item in sorted(self.objects.items())}
         dtype = np.uint8 if max(layers) < 256 else np.uint16
         image = np.zeros(next(iter(layers.values())).shape, dtype=dtype)
         for label, mask in layers.items():

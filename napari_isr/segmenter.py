@@ -45,6 +45,9 @@ __all__ = ["MODES", "Segmenter", "Update", "parse_mode", "shapes_by_label"]
 
 # Ends of the stages on the progress of a run; what is left is for the pixels.
 STAGES = {"sequential": (0.4, 0.7, 0.7), "joint": (0.2, 0.4, 0.8)}
+FEATURES = 0.5  # of the progress of the first stage, where they are not known yet
+RENDER_STEPS = 12  # after which the mask of an object is half done, as far as the bar knows
+PROBABILITIES = 0.4  # of what is left for the pixels
 
 
 class Segmenter:
@@ -74,6 +77,9 @@ class Segmenter:
     trained : Trained, optional
         What was learned from other images, see :meth:`trained`. Its predictor and its features are
         used; strokes are not needed any more, and what they say is learned beside the old.
+    most_pixels : int, optional
+        A larger image gets results on a coarser raster of the same area, with about so many
+        pixels. Default: results have the image's pixels.
 
     Raises
     ------
@@ -98,9 +104,11 @@ class Segmenter:
         download: bool = False,
         cache: FeatureCache | None = None,
         trained: Trained | None = None,
+        most_pixels: int | None = None,
     ) -> None:
         self.source = SourceImage(image, ndim)
         self.frame = Frame(self.source.shape, tuple(spacing))
+        self.raster = self.frame.within(most_pixels)
         self.mode = parse_mode(mode)
         self.predictor_name = parse_predictor(predictor)
         self.features_name = parse_features(features, ndim)
@@ -249,9 +257,16 @@ class Segmenter:
         if self.unaries is not None:  # which say nothing of objects that are given by themselves
             strokes = strokes.without(self._given)
         classes = (BACKGROUND, *self.objects(strokes))
+        known, start = len(self._scenes), 0.0
         with self._clock.measure("features"):
             features, nearness = self._look()
             scene = self._see(features, strokes)
+        if len(self._scenes) > known:
+            first = np.zeros((1, self.frame.ndim))
+            for progress in self._clock.steps("features", scene.features.prepare(first)):
+                start = FEATURES * end * progress
+                yield Update("features", start)
+        with self._clock.measure("features"):
             points, targets = self._lessons(strokes)
         task = classes, scene
         if self._predictor is None or self._predictor[0] != task:
@@ -259,7 +274,7 @@ class Segmenter:
         if len(points):  # else a carried predictor is used as it is
             training = self._predictor[1].fit(scene, points, targets, targets.sum(1))
             for progress in self._clock.steps("predictor", training):
-                yield Update("predictor", end * progress)
+                yield Update("predictor", start + (end - start) * progress)
         self._strokes = strokes
         with self._clock.measure("predictor"):
             every = np.searchsorted(classes, strokes.labels)
@@ -384,10 +399,11 @@ class Segmenter:
         self, unaries: ObjectUnaries
     ) -> Generator[Update, None, dict[int, npt.NDArray[np.float32]]]:
         """Probabilities of all objects at every pixel."""
-        for values in self._clock.steps("predictor", unaries.everywhere()):
-            if values is not None:
-                return values
-            yield Update("render", STAGES[self.mode][-1])
+        start = STAGES[self.mode][-1]
+        for found in self._clock.steps("predictor", unaries.everywhere(self.raster)):
+            if not isinstance(found, float):
+                return found
+            yield Update("render", start + PROBABILITIES * (1 - start) * found)
         raise AssertionError("the probabilities never came")
 
     def _render(
@@ -400,26 +416,32 @@ class Segmenter:
         """Make the pixels and replace :attr:`result`."""
         start = STAGES[self.mode][-1]
         probabilities = yield from self._probabilities(unaries)
+        start += PROBABILITIES * (1 - start)
+        drawn = self.raster.to_pixels(self.frame.to_shape(strokes.points.astype(np.float64)))
+        last = np.array(self.raster.shape) - 1
+        drawn = np.clip(np.rint(drawn), 0, last).astype(np.int64)
         objects = {}
         for index, (label, spec) in enumerate(specs.items()):
             item = ObjectResult.freeze(
                 self._shapes.shape(label),
                 label=label,
                 shape_name=str(spec),
-                frame=self.frame,
+                frame=self.raster,
+                image_frame=self.frame,
                 probability=probabilities[label],
                 objective=objectives.get(label),
                 conflict=self._shapes.conflicts.get(label),
-                drawn=strokes.points,
+                drawn=drawn,
             )
-            for _ in self._clock.steps(f"render {label}", item.rendering()):
-                share = index / len(specs)
+            for step, _ in enumerate(self._clock.steps(f"render {label}", item.rendering())):
+                # How many steps there are depends on the shape; the bar never stands still.
+                share = (index + 1 - 1 / (1 + step / RENDER_STEPS)) / len(specs)
                 yield Update("render", start + 0.99 * (1 - start) * share, label)
             with self._clock.measure(f"render {label}"):
                 _ = item.certificate
             item.seconds.update(self._clock.of(label))
             objects[label] = item
-        self.result = Result(objects, str(self.device), self.seed, self._sources)
+        self.result = Result(objects, str(self.device), self.seed, self._sources, self.frame.shape)
         yield Update("done", 1.0)
         if self._nearness is not None:
             self._nearness.prepare()  # now that nobody waits

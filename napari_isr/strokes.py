@@ -16,6 +16,7 @@ __all__ = ["BACKGROUND", "FIRST_OBJECT", "Strokes"]
 
 BACKGROUND, FIRST_OBJECT = 1, 2
 SAMPLE = 600  # stroke pixels of each class that are looked at
+STRIP = 2**20  # pixels that are looked through at once
 
 
 @dataclass(frozen=True)
@@ -56,14 +57,13 @@ class Strokes:
                 f"the strokes hold {array.dtype} values: whole numbers are needed, 0 unlabelled, "
                 "1 background, 2 and up objects"
             )
-        where = np.nonzero(array)
-        labels = array[where].astype(np.int64)
+        points, labels = _labelled(array)
         if labels.size and labels.min() < 0:
             raise InputError(
                 f"the strokes hold the label {labels.min()}: labels are 0 unlabelled, "
                 "1 background, 2 and up objects"
             )
-        return cls(tuple(array.shape), np.stack(where, axis=1), labels)
+        return cls(tuple(array.shape), points, labels)
 
     @cached_property
     def objects(self) -> tuple[int, ...]:
@@ -125,3 +125,25 @@ class Strokes:
             chosen.append(rng.choice(index, count, replace=False) if len(index) > count else index)
         every = np.concatenate(chosen)
         return self.points[every], self.labels[every]
+
+
+def _labelled(
+    array: npt.NDArray[np.integer],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Coordinates (n, d) and labels (n,) of the pixels that are not 0.
+
+    Most of a large picture holds no stroke, which its maximum tells ten times as fast as a search
+    does. What is searched is a copy: somebody may be drawing.
+    """
+    points, labels = [np.zeros((0, array.ndim), np.int64)], [np.zeros(0, np.int64)]
+    rows = max(1, STRIP // max(1, array[:1].size))
+    for start in range(0, len(array), rows):
+        strip = array[start : start + rows]
+        if strip.size == 0 or not (strip.max() if array.dtype.kind == "u" else strip.any()):
+            continue
+        strip = strip.copy()
+        where = np.nonzero(strip)
+        labels.append(strip[where].astype(np.int64))
+        points.append(np.stack(where, axis=1))
+        points[-1][:, 0] += start
+    return np.concatenate(points), np.concatenate(labels)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from napari_isr.evidence import SampledEvidence, base_axes
 from napari_isr.features.nearness import NearnessField
-from napari_isr.frame import grid_points
+from napari_isr.frame import Frame, grid_points
 from napari_isr.predictors import Predictor, Scene
 
 __all__ = ["Unaries"]
@@ -92,16 +92,26 @@ class Unaries:
 
         return SampledEvidence(probability, self.frame, _whole(self.base.movedim(0, -1), index))
 
-    def everywhere(self) -> Iterator[npt.NDArray[np.float32] | None]:
-        """Probabilities (classes, n1, ..., nd) of every pixel; yields None after each chunk."""
-        axes = self.frame.axis_positions()
-        classes, sizes = self.predictor.classes, self.frame.shape
+    def everywhere(self, raster: Frame | None = None) -> Iterator[npt.NDArray[np.float32] | float]:
+        """Probabilities (classes, n1, ..., nd) of every pixel; before, how much is done.
+
+        Parameters
+        ----------
+        raster : Frame, optional
+            Of the same area, with other pixels. Default: those of the image.
+        """
+        sizes = self.frame.shape if raster is None else raster.shape
+        axes = [
+            (np.arange(n) + 0.5) * (size / n) - 0.5
+            for n, size in zip(sizes, self.frame.shape, strict=True)
+        ]
+        classes = self.predictor.classes
         values = np.empty((classes, *sizes), dtype=np.float32)
         rows = max(1, CHUNK // max(1, values[0, 0].size))
         for start in range(0, sizes[0], rows):
             part = self.at(grid_points([axes[0][start : start + rows], *axes[1:]]))
             values[:, start : start + rows] = part.cpu().numpy().T.reshape(classes, -1, *sizes[1:])
-            yield None
+            yield min(1.0, (start + rows) / sizes[0])
         yield values
 
 

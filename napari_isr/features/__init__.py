@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Protocol
 
@@ -135,6 +135,23 @@ class Blocks:
     def width(self) -> int:
         """Number of features of one pixel."""
         return sum(block.width for block in self.blocks) if self.blocks else 1
+
+    def prepare(self, first: npt.NDArray[np.floating]) -> Iterator[float]:
+        """Make the maps that features are read from, block by block.
+
+        Parameters
+        ----------
+        first : (n, d) array
+            Pixel coordinates; a few will do.
+
+        Yields
+        ------
+        float
+            Progress from 0 to 1.
+        """
+        for done, block in enumerate(self.blocks, start=1):
+            block.at(first)
+            yield done / len(self.blocks)
 
     def at(self, points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
         """Features (n, width) at pixel coordinates (n, d)."""

@@ -196,7 +196,7 @@ class Controller:
         try:
             if self.result is None:
                 raise InputError("There is no mask to export yet: draw strokes first.")
-            target = write_labels(path, self.result.labels())
+            target = write_labels(path, self.result.labels(shape=self.result.image_shape or None))
         except (InputError, OSError) as error:
             self.state.say("error", str(error))
         else:
@@ -282,7 +282,7 @@ class Controller:
         elif self.scribble_layer is None:
             self.state.say("hint", NO_STROKES)
         else:
-            drawn = bool(np.any(self.scribble_layer.data))
+            drawn = bool(np.asarray(self.scribble_layer.data).max(initial=0))
             self.state.say("hint", "Draw another stroke, or press Run." if drawn else READY)
 
 

@@ -29,6 +29,7 @@ from napari_isr.gui.objects import ObjectTable
 from napari_isr.gui.picker import ShapePicker
 from napari_isr.gui.preferences import Preferences
 from napari_isr.gui.shape_options import ShapeOptions
+from napari_isr.gui.trust import TrustPanel
 from napari_isr.gui.widgets import Choice, Fold, Sentence, ThinBar, button, form, side_by_side, tick
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ __all__ = ["ScribbleAndRefine"]
 
 FILES = "PNG (*.png);;TIFF (*.tif *.tiff);;NumPy (*.npy)"
 COLOURS = {"hint": "", "busy": "", "done": "", "error": "#e05d52"}
-PROVEN, BROKEN = "#35a56a", "#e05d52"
 
 
 class ScribbleAndRefine(QWidget):
@@ -234,7 +234,8 @@ class ScribbleAndRefine(QWidget):
         self.export_button = button("isr_export", "Export mask…", "Save as PNG, TIFF or NumPy")
         self.bar = ThinBar()
         self.status = Sentence("isr_status")
-        self.certificate = Sentence("isr_certificate")
+        self.trust = TrustPanel(self.controller)
+        self.certificate = self.trust.line
         self.advice = Sentence("isr_advice")
 
     def _arrange(self) -> None:
@@ -256,7 +257,7 @@ class ScribbleAndRefine(QWidget):
         )
         column.addWidget(self.bar)
         column.addWidget(self.status)
-        column.addWidget(self.certificate)
+        column.addWidget(self.trust)
         column.addWidget(side_by_side(self.next_box, self.uncertainty_box, stretch=(1, 1)))
         column.addWidget(self.advice)
         column.addWidget(
@@ -427,10 +428,6 @@ class ScribbleAndRefine(QWidget):
         layer, state = self.scribble_layer, self.controller.state
         if layer is not None:
             self.objects.show_rows(state.rows, self.controller.settings.own_shapes, layer.colormap)
-        holds, sentence = state.certificate
-        mark, colour = {True: ("✓ ", PROVEN), False: ("✗ ", BROKEN), None: ("", "")}[holds]
-        self.certificate.setToolTip(state.proofs)
-        self.certificate.tell(f"{mark}{sentence[:1].upper()}{sentence[1:]}", colour)
 
     def _emit_updated(self) -> None:
         self.updated.emit()

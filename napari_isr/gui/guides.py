@@ -50,7 +50,7 @@ class UncertaintyMap(PassingLayer):
             colormap=Colormap(GLOW, name="glow"),
             contrast_limits=(0, 1),
             blending="translucent",
-            **place(self._image),
+            **place(self._image, values.shape),
         )
         insert_above(self._viewer, self._layer, self._image)
 

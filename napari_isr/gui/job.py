@@ -63,6 +63,8 @@ TOGETHER = (
     "rgb,spatial,semantic,nearness",
 )
 NEED_A_FILE = ("dino",)
+# Of a large image the outlines are exact, the masks that are shown are coarser; files are not.
+LARGE, MOST_PIXELS = 2048**2, 1024**2
 DRAW_BOTH = "Draw a stroke on the object, then press S and draw one on the background."
 DRAW_BACKGROUND = "Now draw a stroke on the background: press S, or click Background."
 DRAW_OBJECT = "Now draw a stroke on the object: press S, or click Object."
@@ -242,6 +244,7 @@ class Segmenters:
             mode=job.mode,
             device=job.device,
             cache=self._cache,
+            most_pixels=MOST_PIXELS if np.prod(job.scribbles.shape) > LARGE else None,
         )
         hand_over(job.kept, segmenter)
         self._kept = [*self._kept, (job.image, settings, segmenter)][-self._keep :]
@@ -345,6 +348,7 @@ def _rows(result: Result, drawn: dict[int, Row]) -> tuple[Row, ...]:
     rows = []
     for label, item in sorted(result.objects.items()):
         proof = item.certificate
+        _ = item.iou_predictor  # kept, for the panel that tells it
         promised = proof.by_construction is not None
         strokes = drawn[label].strokes
         holds = proof.holds if promised else None

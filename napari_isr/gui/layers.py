@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from napari.layers import Image, Labels, Layer
+from napari.utils.transforms import Affine
 
 from napari_isr.gui.colours import copy_colormap, stroke_colormap
 
@@ -29,14 +30,30 @@ RESULTS = ("raw", "isr", "outlines", "conflict", "uncertainty", "next")
 OPACITY = {"raw": 0.4, "isr": 0.15}  # the image stays visible
 
 
-def place(layer: Layer) -> dict[str, Any]:
-    """Say where a layer lies, as keyword arguments of another one."""
-    return {name: getattr(layer, name) for name in GEOMETRY}
+def place(layer: Layer, size: Sequence[int] | None = None) -> dict[str, Any]:
+    """Say where a layer lies, as keyword arguments of another one.
+
+    Parameters
+    ----------
+    layer : Layer
+        Of the image.
+    size : sequence of int, optional
+        Pixels of the other one, which covers the same area. Default: those of the image.
+    """
+    where = {name: getattr(layer, name) for name in GEOMETRY}
+    if size is not None and tuple(size) != image_shape(layer):
+        factor = np.array(image_shape(layer)) / np.array(size)
+        linear = Affine(scale=layer.scale, rotate=layer.rotate, shear=layer.shear).linear_matrix
+        where["scale"] = np.asarray(layer.scale) * factor
+        # Corners coincide, so the centres of the first pixels do not.
+        where["translate"] = np.asarray(layer.translate) + linear @ ((factor - 1) / 2)
+    return where
 
 
 def move(layer: Layer, image: Layer) -> None:
-    """Bring a layer to where the image now lies."""
-    for name, value in place(image).items():
+    """Bring a layer that covers the image to where the image now lies."""
+    size = layer.data.shape if isinstance(layer, Labels | Image) else None
+    for name, value in place(image, size).items():
         if not np.array_equal(np.asarray(getattr(layer, name)), np.asarray(value)):
             setattr(layer, name, value)
 
@@ -184,7 +201,7 @@ class ResultLayers:
             opacity=OPACITY[kind],
             # The predictor's mask is one click away; shown at once, both would be a muddle.
             visible=kind == "isr",
-            **place(self._image),
+            **place(self._image, data.shape),
         )
         below = self._layers.get("raw") or self._image
         insert_above(self._viewer, layer, below)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from napari.layers import Labels
 from psygnal import Signal
 
+from napari_isr.gui.worker import in_thread
+
 __all__ = ["StrokeWatch", "digest"]
 
+Digest = tuple[tuple[int, ...], int]
+LARGE = 2**22  # bytes
 
-def digest(data: Any) -> tuple[tuple[int, ...], int]:
+
+def digest(data: Any) -> Digest:
     """Size and checksum of an array: a millisecond for a megapixel."""
     array = np.ascontiguousarray(data)
     flat: Any = array.reshape(-1).view(np.uint8)
@@ -23,14 +30,16 @@ class StrokeWatch:
     """Tells when the strokes of a Labels layer changed.
 
     A stroke, a fill and a polygon emit ``paint``, new data emit ``data``. Undo and redo emit only
-    ``set_data``, and so do a change of slice or of visibility: there a checksum decides.
+    ``set_data``, and so do a change of slice or of visibility: there a checksum decides. That of a
+    large layer takes tens of milliseconds, so it is made in another thread.
     """
 
     changed = Signal()
 
     def __init__(self) -> None:
         self._layer: Labels | None = None
-        self._seen: tuple[tuple[int, ...], int] | None = None
+        self._seen: Digest | None = None  # None: not known yet
+        self._changes = 0
 
     @property
     def layer(self) -> Labels | None:
@@ -45,18 +54,42 @@ class StrokeWatch:
             events.data.disconnect(self._on_painted)
             events.set_data.disconnect(self._on_shown)
         self._layer = layer
+        self._note()
         if layer is not None:
-            self._seen = digest(layer.data)
             layer.events.paint.connect(self._on_painted)
             layer.events.data.connect(self._on_painted)
             layer.events.set_data.connect(self._on_shown)
 
     def _on_painted(self) -> None:
+        self._note()
         if self._layer is not None:
-            self._seen = digest(self._layer.data)
             self.changed.emit()
 
-    def _on_shown(self) -> None:
-        if self._layer is not None and (now := digest(self._layer.data)) != self._seen:
+    def _note(self) -> None:
+        """Remember what is drawn now."""
+        self._changes += 1
+        self._seen = None
+        if self._layer is not None:
+            self._with_digest(partial(self._keep, self._changes))
+
+    def _keep(self, number: int, now: Digest) -> None:
+        if number == self._changes:  # nothing was drawn meanwhile
             self._seen = now
-            self.changed.emit()
+
+    def _on_shown(self) -> None:
+        if self._layer is not None:
+            self._with_digest(partial(self._compare, self._changes))
+
+    def _compare(self, number: int, now: Digest) -> None:
+        if number != self._changes or now == self._seen:
+            return
+        self._changes += 1
+        self._seen = now
+        self.changed.emit()
+
+    def _with_digest(self, use: Callable[[Digest], None]) -> None:
+        data = self._layer.data if self._layer is not None else None
+        if getattr(data, "nbytes", LARGE) < LARGE:
+            use(digest(data))
+        else:
+            in_thread(lambda: digest(data), use)

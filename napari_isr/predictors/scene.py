@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Protocol
 
@@ -45,6 +45,9 @@ class FeatureSource(Protocol):
     @property
     def width(self) -> int:
         """Number of features of one pixel."""
+
+    def prepare(self, first: npt.NDArray[np.floating]) -> Iterator[float]:
+        """Make what takes long, once; progress from 0 to 1."""
 
     def at(self, points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
         """Features (n, width) at pixel coordinates (n, d)."""

@@ -1,0 +1,158 @@
+"""Why a result can be trusted, at a glance: one line, and what is behind it."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from napari_isr.gui.guides import look_at
+from napari_isr.gui.widgets import Sentence
+
+if TYPE_CHECKING:
+    from napari_isr.gui.controller import Controller
+
+__all__ = ["TrustPanel", "account"]
+
+PROVEN, BROKEN, DOUBTFUL = "#35a56a", "#e05d52", "#d98e04"
+TICK, CROSS = "✓", "✗"
+ALARM = (
+    "QLabel { background: #b3261e; color: white; font-weight: bold;"
+    " padding: 4px 6px; border-radius: 3px; }"
+)
+CONFLICT = "conflict"  # begins the links to strokes in conflict
+
+
+class TrustPanel(QWidget):
+    """The certificates of all objects: one line, red where one fails; the rest on a click.
+
+    Parameters
+    ----------
+    controller : Controller
+    """
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        self._controller = controller
+        self.line = Sentence("isr_certificate")
+        self.more = QToolButton()
+        self.more.setObjectName("isr_trust")
+        self.more.setToolTip("What was proved and what was checked, object by object")
+        self.more.setCheckable(True)
+        self.more.setAutoRaise(True)
+        self.more.setStyleSheet("QToolButton { border: none; background: transparent; }")
+        self.account = QLabel()
+        self.account.setObjectName("isr_trust_account")
+        self.account.setToolTip("Click a conflict to bring its strokes into view")
+        self.account.setWordWrap(True)
+        self.account.setTextFormat(Qt.TextFormat.RichText)
+        self.account.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+            | Qt.TextInteractionFlag.LinksAccessibleByMouse
+        )
+        self.account.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self._arrange()
+        self._alarmed = False
+        self.more.toggled.connect(self._unfold)
+        self.account.linkActivated.connect(self._follow)
+        controller.state.events.rows.connect(self._tell)
+        controller.settled.connect(self._tell)
+        self._unfold(False)
+        self._tell()
+
+    def _arrange(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        head = QHBoxLayout()
+        head.setSpacing(2)
+        head.addWidget(self.more, 0, Qt.AlignmentFlag.AlignTop)
+        head.addWidget(self.line, 1)
+        column.addLayout(head)
+        column.addWidget(self.account)
+
+    def _unfold(self, on: bool) -> None:
+        self.more.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
+        self.account.setVisible(on)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Bring line and account up to date."""
+        state, result = self._controller.state, self._controller.result
+        holds, sentence = state.certificate
+        mark, colour = {True: (f"{TICK} ", PROVEN), False: (f"{CROSS} ", ""), None: ("", "")}[holds]
+        if self._alarmed != (holds is False):
+            self._alarmed = holds is False
+            self.line.tell("", "none")  # so that the next colour is set anew
+            self.line.setStyleSheet(ALARM)
+        if self._alarmed:
+            self.line.setText(f"{mark}{sentence[:1].upper()}{sentence[1:]}")
+        else:
+            self.line.tell(f"{mark}{sentence[:1].upper()}{sentence[1:]}", colour)
+        self.line.setToolTip(state.proofs)
+        self.more.setVisible(bool(sentence))
+        if self.account.isHidden():
+            return
+        known = sentence and result is not None
+        self.account.setText("".join(map(account, result.objects.values())) if known else "")
+
+    def _follow(self, link: str) -> None:
+        """Bring the strokes in conflict of an object into view."""
+        result, image = self._controller.result, self._controller.image_layer
+        kind, _, label = link.partition(":")
+        if kind != CONFLICT or result is None or image is None:
+            return
+        conflict = result.objects[int(label)].conflict
+        if conflict is not None:
+            look_at(self._controller.viewer, image, nearest_to_middle(conflict.pixels))
+
+
+def nearest_to_middle(pixels: Any) -> tuple[float, ...]:
+    """Of pixels (n, d), the one that lies most in the middle of them."""
+    points = np.asarray(pixels, np.float64)
+    middle = points.mean(0)
+    best = points[((points - middle) ** 2).sum(1).argmin()]
+    return tuple(float(x) for x in best)
+
+
+def account(item: Any) -> str:
+    """What is known of one object, as rich text: a line for each thing that was looked at.
+
+    Parameters
+    ----------
+    item : ObjectResult
+    """
+    proof = item.certificate
+    lines = []
+    if proof.by_construction is not None:
+        lines.append(_line(True, f"proved: {proof.by_construction}"))
+        lines += [_line(check.holds, _finding(check)) for check in proof.checked]
+        lines.append(f"&nbsp;&nbsp;shape and predictor agree by {100 * item.iou_predictor:.0f} %")
+    else:
+        lines.append("&nbsp;&nbsp;no shape was asked for, so nothing is promised")
+    if item.conflict is not None:
+        count = len(item.conflict.pixels)
+        reason = escape(item.conflict.sentence)
+        link = f'<a href="{CONFLICT}:{item.label}" style="color: {DOUBTFUL};">show them</a>'
+        lines.append(
+            f'<span style="color: {DOUBTFUL};">⚠ {count} stroke pixels in conflict:</span> '
+            f"{reason} ({link})"
+        )
+    name = escape(item.shape_name.partition(":")[0])
+    title = f"<b>Object {item.label}</b>" + (f" · {name}" if name != "none" else "")
+    return f'<p style="margin: 4px 0 0 0;">{title}<br>{"<br>".join(lines)}</p>'
+
+
+def _line(holds: bool, text: str) -> str:
+    mark, colour = (TICK, PROVEN) if holds else (CROSS, BROKEN)
+    return f'<span style="color: {colour};">{mark}</span> {escape(text)}'
+
+
+def _finding(check: Any) -> str:
+    """One check in a few words: ``0 holes``, ``change of the logit 2e-07, at most 1e-05``."""
+    if check.limit:
+        return f"{check.name}: {check.value:.2g}, at most {check.limit:.2g}"
+    return f"{'no' if check.value == 0 else f'{check.value:g}'} {check.name}"
