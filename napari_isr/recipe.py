@@ -25,8 +25,12 @@ class Recipe:
         Of all objects that have none of their own.
     own_shapes : mapping of int to str
         Shapes of single objects, by label.
-    predictor, features, mode : str
+    predictor, features, mode, device : str
         As :func:`napari_isr.segment` takes them.
+    given : mapping of int to str
+        Files with the masks or probabilities of objects that are not from strokes, by label.
+    trained : str
+        File of what a predictor has learned elsewhere; empty if nothing.
     spacing : sequence of float
         Distance of pixel centres along each axis; 1 each is left out.
     output : str
@@ -42,6 +46,9 @@ class Recipe:
     predictor: str = DEFAULT
     features: str = DEFAULT
     mode: str = DEFAULT
+    device: str = DEFAULT
+    given: Mapping[int, str] = field(default_factory=dict)
+    trained: str = ""
     spacing: Sequence[float] = ()
     output: str = ""
     notes: Sequence[str] = ()
@@ -73,7 +80,7 @@ class Recipe:
             "",
             "import napari_isr as isr",
             "from napari_isr.export import write_labels",
-            "from napari_isr.reading import read_array, read_scribbles",
+            f"from napari_isr.reading import {', '.join(self._readers)}",
             "",
             f"image = read_array(Path({self.image!r}))",
             f"strokes = read_scribbles(Path({self.strokes!r}))",
@@ -96,8 +103,12 @@ class Recipe:
         words += ["-o", self.target, "--shape", self.shape]
         for label, shape in sorted(self.own_shapes.items()):
             words += ["--shape", f"{label}={shape}"]
+        for label, file in sorted(self.given.items()):
+            words += ["--given", f"{label}={file}"]
         for name, value in self._chosen().items():
             words += [f"--{name}", value]
+        if self.trained:
+            words += ["--trained", self.trained]
         if self._stretched:
             words += ["--spacing", ",".join(repr(float(s)) for s in self.spacing)]
         return shlex.join(words)
@@ -107,6 +118,11 @@ class Recipe:
         before, shape = self._shapes()
         arguments = ["image", "strokes", shape]
         arguments += [f"{name}={value!r}" for name, value in self._chosen().items()]
+        if self.trained:
+            arguments.append(f"trained=isr.Trained.load({self.trained!r})")
+        if self.given:
+            before = [*self._given(), *before]
+            arguments.append("given=given")
         if self._stretched:
             arguments.append(f"spacing={tuple(float(s) for s in self.spacing)!r}")
         line = f"result = isr.segment({', '.join(arguments)})"
@@ -121,14 +137,27 @@ class Recipe:
         own = repr(dict(sorted(self.own_shapes.items())))
         if self.shape == REST:
             return [], own
+        labels = "strokes[strokes > 1].tolist()"
+        every = f"[*{labels}, *given]" if self.given else labels
         return [
-            f"shapes = {{label: {self.shape!r} for label in strokes[strokes > 1].tolist()}}",
+            f"shapes = {{label: {self.shape!r} for label in {every}}}",
             f"shapes |= {own}",
         ], "shapes"
+
+    def _given(self) -> list[str]:
+        """Lines that read the objects which are not from strokes."""
+        files = sorted(self.given.items())
+        lines = [f"    {label}: read_probability(Path({file!r}))," for label, file in files]
+        return ["given = {", *lines, "}"]
+
+    @property
+    def _readers(self) -> list[str]:
+        return ["read_array", *(["read_probability"] if self.given else []), "read_scribbles"]
 
     def _chosen(self) -> dict[str, str]:
         """What differs from the defaults."""
         asked = {"mode": self.mode, "predictor": self.predictor, "features": self.features}
+        asked["device"] = self.device
         return {name: value for name, value in asked.items() if value != DEFAULT}
 
     @property

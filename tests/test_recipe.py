@@ -5,10 +5,12 @@ import shlex
 import numpy as np
 import pytest
 
+import napari_isr as isr
 from napari_isr.cli import main
 from napari_isr.export import write_labels
 from napari_isr.reading import read_array
 from napari_isr.recipe import Recipe
+from napari_isr.strokes import Strokes
 
 
 @pytest.mark.parametrize(
@@ -18,14 +20,22 @@ from napari_isr.recipe import Recipe
         {"shape": "star:harmonics=6", "spacing": (1.0, 1.0)},
         {"own_shapes": {3: "mirror"}, "predictor": "fcn", "features": "rgb,nearness"},
         {"shape": "none", "own_shapes": {2: "convex:pieces=24"}, "mode": "joint"},
-        {"spacing": (0.5, 0.25), "shape": "rotational:order=2"},
+        {"spacing": (0.5, 0.25), "shape": "rotational:order=2", "device": "cpu"},
+        {"given": {4: "it's a mask.png"}, "shape": "none", "own_shapes": {4: "star"}},
+        {"trained": "learned.safetensors"},
     ],
 )
 def test_program_and_line_give_the_same_mask(settings, scene, tmp_path, monkeypatch):
-    image, scribbles, _ = scene
+    image, scribbles, masks = scene
     monkeypatch.chdir(tmp_path)
     write_labels(tmp_path / "it's; my strokes.png", scribbles)
     np.save(tmp_path / "a picture.npy", image)
+    write_labels(tmp_path / "it's a mask.png", masks[2][:, ::-1].astype(np.uint8))
+    if "trained" in settings:
+        segmenter = isr.Segmenter(image)
+        for _ in segmenter.run(Strokes.read(scribbles), "none"):
+            pass
+        segmenter.trained().save(tmp_path / "learned.safetensors")
     files = ("a picture.npy", "it's; my strokes.png")
     program = Recipe(*files, **settings, output="code.png", notes=["A note."]).python()
     exec(compile(program, "program", "exec"), {})
@@ -35,7 +45,7 @@ def test_program_and_line_give_the_same_mask(settings, scene, tmp_path, monkeypa
         main(words[1:])
     assert ended.value.code == 0
     code, line = read_array(tmp_path / "code.png"), read_array(tmp_path / "$line `x`.png")
-    assert set(np.unique(code)) == {0, 2, 3}
+    assert set(np.unique(code)) == {0, 2, 3, *settings.get("given", ())}
     assert np.array_equal(code, line)
 
 

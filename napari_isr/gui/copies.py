@@ -51,6 +51,7 @@ def recipe_of(control: Controller) -> tuple[Recipe, list[str]]:
         predictor=chosen.predictor,
         features=chosen.features,
         mode=chosen.mode,
+        device=control.device,
         spacing=tuple(abs(float(s)) or 1.0 for s in image.scale),
         output=f"{image.name}-mask.png",
         notes=notes,
