@@ -20,6 +20,7 @@ from napari_isr.gui import keys
 from napari_isr.gui.brush import BrushSwitch
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.copies import CopyButtons
+from napari_isr.gui.held import HeldRow
 from napari_isr.gui.hint import FirstHint
 from napari_isr.gui.job import Names
 from napari_isr.gui.keeper import Keeper, RestoreBar
@@ -290,6 +291,7 @@ class ScribbleAndRefine(QWidget):
         control.scribbles_changed.connect(self._show_scribbles)
         self.shapes.chosen.connect(_setter(chosen, "shape"))
         self.options.chosen.connect(_setter(chosen, "shape"))
+        self.held = HeldRow(self.options, control)
         self.options.problem.connect(lambda text: state.say("error", text))
         chosen.events.shape.connect(self._show_shape)
         for box, name in (
@@ -353,6 +355,7 @@ class ScribbleAndRefine(QWidget):
     def _shut(self) -> None:
         self.controller.close()
         self.brush.watch(None)
+        self.held.close()
         self.shapes.close_down()
         self.images.close_down()
         self.scribbles.close_down()

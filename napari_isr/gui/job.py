@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.errors import InputError
+from napari_isr.gui.finding import found_in
+from napari_isr.gui.grips import Found
 from napari_isr.gui.model import Row
 from napari_isr.session import KeptShape, hand_over
 from napari_isr.strokes import BACKGROUND, Strokes
@@ -164,6 +166,8 @@ class Done:
         Where another stroke helps most.
     uncertainty : (H, W) float32 array or None
         In bits; None if it was not asked for.
+    found : dict
+        Places of the shapes that can be dragged, by label.
     """
 
     raw: npt.NDArray[np.integer]
@@ -173,6 +177,7 @@ class Done:
     seconds: float
     next_stroke: NextStroke | None = None
     uncertainty: npt.NDArray[np.float32] | None = None
+    found: dict[int, Found] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -310,6 +315,7 @@ def _done(job: Job, result: Result, rows: dict[int, Row]) -> Done:
         result,
         next_stroke=result.next_stroke,
         uncertainty=result.uncertainty if job.uncertainty else None,
+        found=found_in(result),
         seconds=time.perf_counter() - job.started,
     )
 

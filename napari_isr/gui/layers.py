@@ -26,7 +26,7 @@ __all__ = [
 
 KEY = "napari-isr"  # in a layer's metadata: what it is to us
 GEOMETRY = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
-RESULTS = ("raw", "isr", "outlines", "conflict", "uncertainty", "next")
+RESULTS = ("raw", "isr", "outlines", "conflict", "uncertainty", "next", "handles")
 OPACITY = {"raw": 0.4, "isr": 0.15}  # the image stays visible
 
 

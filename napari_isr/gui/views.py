@@ -10,6 +10,7 @@ from psygnal import Signal
 
 from napari_isr.gui.conflicts import ConflictMarks
 from napari_isr.gui.guides import NextMark, UncertaintyMap
+from napari_isr.gui.handles import Handles
 from napari_isr.gui.history import PastFit
 from napari_isr.gui.job import Done, Outline
 from napari_isr.gui.layers import ResultLayers
@@ -42,6 +43,7 @@ class Views:
         self._outlines, self._masks = Outlines(viewer, image), ResultLayers(viewer, image)
         self._marks = ConflictMarks(viewer, image)
         self._map, self._next = UncertaintyMap(viewer, image), NextMark(viewer, image)
+        self._handles = Handles(viewer, image, settings)
         self._fresh: dict[tuple[str, int], Any] = {}
         self._expected: set[int] = set()
         self._awaited: set[int] = set()
@@ -101,6 +103,8 @@ class Views:
         self.show_uncertainty(done.uncertainty)
         yield
         self.show_next(done.next_stroke, scribbles)
+        yield
+        self._handles.show(done.found, scribbles)
 
     def show_uncertainty(self, values: Any) -> None:
         """Show the map of the uncertainty, if it is wanted and there is one."""
@@ -127,6 +131,7 @@ class Views:
         self._writing = None
         self._outlines.keep(set())
         self._remove_guides()
+        self._handles.remove()
         self._masks.blank()
 
     def close(self, *, outlines: bool = True, masks: bool = False) -> None:
@@ -136,6 +141,7 @@ class Views:
         self._writing = None
         self._outlines.close(remove=outlines)
         self._next.close()
+        self._handles.close()
         if outlines:
             self._remove_guides()
         if masks:
