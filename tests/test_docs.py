@@ -102,10 +102,11 @@ def test_the_animated_picture_moves():
 
 
 @pytest.mark.parametrize("page", ["python.md", "export.md", "quickstart.md"])
-def test_the_python_of_the_pages_runs(page, scene):
+def test_the_python_of_the_pages_runs(page, scene, tmp_path, monkeypatch):
     image, scribbles, _ = scene
     scribbles = np.where(scribbles == 3, 0, scribbles)
     result = isr.segment(image, scribbles, "convex")
+    monkeypatch.chdir(tmp_path)
     names = {"image": image, "scribbles": scribbles, "result": result, "isr": isr}
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.S)
     assert blocks

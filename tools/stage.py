@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from qtpy.QtWidgets import QApplication, QMainWindow
 from napari_isr.gui.dock import ScribbleAndRefine
 from napari_isr.gui.launch import TITLE, open_sample
 from napari_isr.gui.robot import Robot
+from napari_isr.session.store import FOLDER_VARIABLE
 
 __all__ = ["IMAGES", "Stage", "on_stage"]
 
@@ -123,13 +126,15 @@ class Stage:
 
 @contextmanager
 def on_stage(*args: Any, **kwargs: Any) -> Iterator[Stage]:
-    """Open a stage, and close it even if something fails."""
-    stage = Stage(*args, **kwargs)
-    try:
-        yield stage
-    finally:
-        stage.viewer.close()
-        QTest.qWait(100)
+    """Open a stage, and close it even if something fails; what it saves is forgotten."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ[FOLDER_VARIABLE] = folder
+        stage = Stage(*args, **kwargs)
+        try:
+            yield stage
+        finally:
+            stage.viewer.close()
+            QTest.qWait(500)
 
 
 def wait_until(done: Callable[[], bool]) -> None:

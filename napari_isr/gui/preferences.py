@@ -1,4 +1,4 @@
-"""What the user set on napari's page ``Preferences > Implicit shape refinement``."""
+"""What the user set on napari's page ``Preferences > napari-isr``."""
 
 from __future__ import annotations
 
