@@ -24,7 +24,7 @@ export ISR_DATA ?= $(abspath ../shared/data)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo app test test-slow test-qt6 lint format bench accuracy wheel-check docs pictures system-deps clean distclean
+.PHONY: help env demo app test test-slow soak test-qt6 lint format bench accuracy wheel-check docs pictures system-deps clean distclean
 
 help: ## List the targets
 	@awk -F ':[^#]*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test: system-deps lint ## Lint, then all tests that are quick
 
 test-slow: system-deps $(VENV)/.stamp ## The tests marked slow
 	$(XVFB) $(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+soak: system-deps $(VENV)/.stamp ## A random user of the dock, 2,000 actions; ISR_SOAK_SEED=1 is another one
+	$(subst xvfb-run -a,xvfb-run -a -s "-screen 0 1600x1000x24",$(XVFB)) $(BIN)/python -m pytest tests/soak -m slow -s $(PYTEST_ARGS)
 
 test-qt6: system-deps $(VENV_QT6)/.stamp ## The tests marked gui, on PyQt6 in an environment of its own
 	QT_API=pyqt6 PYTEST_QT_API=pyqt6 $(XVFB) $(VENV_QT6)/bin/python -m pytest -m "gui and not slow" $(PYTEST_ARGS)

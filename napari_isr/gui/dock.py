@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels
+from psygnal import EmitLoopError
 from qtpy.QtCore import QEvent, Signal
 from qtpy.QtWidgets import (
     QApplication,
@@ -441,7 +442,7 @@ class ScribbleAndRefine(QWidget):
 
 def _close(control: Controller) -> None:
     """Close, even where Qt is being taken down with its timers."""
-    with suppress(RuntimeError):
+    with suppress(RuntimeError, EmitLoopError):
         control.close()
 
 

@@ -1,0 +1,89 @@
+"""A random user for a long time: no exception, no lost stroke, no thread, widget or memory left.
+
+The quick tests have a short version; ``make soak`` runs 2,000 actions.
+"""
+
+import gc
+import logging
+import os
+import threading
+
+import psutil
+import pytest
+
+pytest.importorskip("napari", reason="the soak test needs napari")
+pytest.importorskip("qtpy", reason="the soak test needs Qt")
+
+from qtpy.QtCore import QCoreApplication, QEvent, QThreadPool
+from qtpy.QtWidgets import QApplication
+
+from napari_isr.gui.dock import ScribbleAndRefine
+from tests.soak.random_user import PATIENCE, RandomUser
+
+ACTIONS = int(os.environ.get("ISR_SOAK_ACTIONS", "2000"))
+SEED = int(os.environ.get("ISR_SOAK_SEED", "0"))
+REST = 40  # actions between two looks at whether all is well
+GROWTH = 50 * 2**20  # bytes, after a quarter of the actions
+
+pytestmark = pytest.mark.gui
+
+
+def memory():
+    gc.collect()
+    return psutil.Process().memory_info().rss
+
+
+def sweep():
+    """Let Qt delete what waits for it."""
+    for _ in range(3):
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        QApplication.processEvents()
+        gc.collect()
+
+
+def widgets():
+    """Ours; those of napari come and go with the layers."""
+    every = QApplication.allWidgets()
+    return [w for w in every if type(w).__module__.startswith("napari_isr.")]
+
+
+def docks():
+    return [w for w in widgets() if isinstance(w, ScribbleAndRefine)]
+
+
+def soak(viewer, qtbot, caplog, actions, seed):
+    caplog.set_level(logging.ERROR, logger="napari_isr")
+    user = RandomUser(viewer, qtbot, seed)
+    before, threads, ours = None, threading.active_count(), 0
+    for number in range(1, actions + 1):
+        user.act()
+        if number % REST and number != actions:
+            continue
+        user.rest()
+        errors = [
+            (record.getMessage(), record.exc_info and record.exc_info[1])
+            for record in caplog.records
+            if record.name.startswith("napari_isr") and record.levelno >= logging.ERROR
+        ]
+        assert not errors, f"after {number} actions: {errors}"
+        sweep()
+        assert len(docks()) == 1
+        if before is None and number >= actions / 4:
+            before, ours = memory(), len(widgets())
+    grown = memory() - (before or 0)
+    print(f"{actions} actions, {dict(user.done)}; {grown / 2**20:.1f} MB more than after a quarter")
+    qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=PATIENCE)
+    assert threading.active_count() <= threads + 2
+    assert len(widgets()) <= ours + 20  # a few more rows in the table
+    return grown
+
+
+def test_a_random_user_for_a_moment(make_napari_viewer_proxy, qtbot, caplog):
+    soak(make_napari_viewer_proxy(show=True), qtbot, caplog, 60, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_a_random_user_for_a_long_time(make_napari_viewer_proxy, qtbot, caplog):
+    grown = soak(make_napari_viewer_proxy(show=True), qtbot, caplog, ACTIONS, SEED)
+    assert grown < GROWTH
