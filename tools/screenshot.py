@@ -20,6 +20,7 @@ from stage import IMAGES, on_stage
 from napari_isr import results
 
 LAST_STROKE = ((188.0, 338.0), (190.0, 350.0))  # on the tomato, above the leaves
+AXIS = (108.0, 158.9)  # on the butterfly's back
 
 
 def dock(path: Path, theme: str = "dark") -> None:
@@ -91,12 +92,14 @@ def certificate(path: Path) -> None:
 
 
 def handles(path: Path) -> None:
-    """The axis of a mirror shape on the canvas."""
+    """The axis of a mirror shape, dragged on the canvas to where it belongs, and so held."""
     scene = SCENES["mirror"]()
     with on_stage() as stage:
         stage.add(scene.image, "butterfly")
         stage.dock.shape = "mirror"
         stage.fit(lambda: setattr(stage.dock.scribble_layer, "data", np.array(scene.scribbles)))
+        grips = stage.dock.controller.desk.views._handles._handle.grips
+        stage.fit(lambda: stage.hand.draw(grips["middle"], AXIS))
         stage.save(path)
 
 

@@ -64,6 +64,7 @@ class Stage:
         wait_until(lambda: not self.dock.controller.state.busy)
         QTest.qWait(400)
         self.viewer.reset_view()
+        self.hand = Robot(self.viewer, self.dock)
         self.tidy()
 
     def add(self, image: Any, name: str) -> None:
@@ -83,7 +84,7 @@ class Stage:
     def stroke(self, label: int, *points: tuple[float, float]) -> None:
         """Draw through points (row, column) with the mouse."""
         self.dock.brush.pick(label)
-        Robot(self.viewer, self.dock).draw(*points)
+        self.hand.draw(*points)
 
     def paint(self, label: int, *boxes: tuple[int, int, int, int]) -> None:
         """Write strokes into the layer: boxes (row, row, column, column)."""
