@@ -19,7 +19,7 @@ from napari_isr.cli import app
 from napari_isr.shapes.registry import NONE, ShapeSpec, shape_names
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-PLACES = ("axis", "centre")
+PLACES = ("centre", "axis", "lattice")
 MADE = "<!-- Made by tools/docs_tables.py: change it there. -->\n"
 
 

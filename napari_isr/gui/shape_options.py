@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_isr.gui.option_controls import option_control
 from napari_isr.gui.shape_text import join, same_shape, split
-from napari_isr.gui.widgets import button, side_by_side
+from napari_isr.gui.widgets import Sentence, button, side_by_side
 
 if TYPE_CHECKING:
     from napari_isr.shapes.option_info import OptionInfo
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["ShapeOptions"]
 
 HALF, WHOLE = 1, 3  # columns of the grid that a control takes
+SHORT = 7  # letters of a name that leaves room for another option
 
 
 class ShapeOptions(QWidget):
@@ -35,8 +36,7 @@ class ShapeOptions(QWidget):
         self._rest: dict[str, str] = {}  # options without a control
         self._controls: dict[str, Any] = {}
         self._grid_of = QWidget()
-        self._held = QLabel()
-        self._held.setObjectName("isr_held")
+        self._held = Sentence("isr_held")
         self.release_button = button(
             "isr_release", "Release", "Let the fit find it again (or double-click the handle)"
         )
@@ -75,8 +75,7 @@ class ShapeOptions(QWidget):
 
     def show_held(self, label: int, names: list[str]) -> None:
         """Say what of an object is held fixed, if anything."""
-        self._held.setText(f"Object {label}: {' and '.join(names)} held")
-        self.release_button.setText(f"Release {names[0]}" if len(names) == 1 else "Release")
+        self._held.tell(f"Object {label}: {' and '.join(names)} held" if names else "")
         self._held_row.setVisible(bool(names))
         self._show()
 
@@ -96,12 +95,14 @@ class ShapeOptions(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(6)
         grid.setVerticalSpacing(3)
-        places = [k for k, c in self._controls.items() if c.info.kind in ("place", "text")]
-        small = [k for k in self._controls if k not in places]
-        for index, name in enumerate(small):
+        names = list(self._controls)
+        numbers = [k for k in names if self._controls[k].info.kind in ("int", "float")]
+        # Two numbers to a row, if their names leave room in a narrow dock.
+        pairs = numbers if all(len(k) <= SHORT for k in numbers) else []
+        for index, name in enumerate(pairs):
             self._add(grid, name, index // 2, 2 * (index % 2), HALF)
-        for index, name in enumerate(places):
-            self._add(grid, name, (len(small) + 1) // 2 + index, 0, WHOLE)
+        for index, name in enumerate(k for k in names if k not in pairs):
+            self._add(grid, name, (len(pairs) + 1) // 2 + index, 0, WHOLE)
         grid.setColumnStretch(1, 1)
         grid.setColumnStretch(3, 1)
         self._grid_of.setVisible(bool(self._controls))

@@ -132,6 +132,9 @@ def test_every_option_has_a_control_that_writes_it(ready):
     for name in shape_names()[1:]:
         dock.shape = name
         assert shape_options(name)
+        dock.options.show_held(99, ["centre", "axis"])
+        assert dock.options.minimumSizeHint().width() <= 264  # of a dock of 300 pixels
+        dock.options.show_held(2, [])
         for info in shape_options(name):
             box = control(dock, QWidget, info.name)
             assert box.isVisibleTo(dock)
