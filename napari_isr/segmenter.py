@@ -145,20 +145,28 @@ class Segmenter:
         known = self.carried.objects if self.carried is not None else ()
         return tuple(sorted({*known, *strokes.objects}))
 
-    def trained(self) -> Trained:
-        """What was learned from the strokes of the last run, to be carried to other images.
+    def trained(self, scribbles: npt.NDArray[np.integer] | Strokes | None = None) -> Trained:
+        """Train a predictor that can be carried to other images.
 
         Normalised cuts and nearness are left out: they belong to their image. All else is trained
         on the same strokes, and on those of the images before if it was carried here.
 
+        Parameters
+        ----------
+        scribbles : (n1, ..., nd) integer array or Strokes, optional
+            What to learn from. Default: the strokes of the last run.
+
         Raises
         ------
         InputError
-            If nothing was learned, or nothing that means something in another image.
+            If nothing can be learned, or nothing that means something in another image.
         """
         if self.unaries is not None:
             raise InputError("unaries from elsewhere teach nothing that could be carried")
         strokes = self._strokes
+        if scribbles is not None:
+            strokes = scribbles if isinstance(scribbles, Strokes) else Strokes.read(scribbles)
+            strokes.check(self.frame.shape, complete=self.carried is None)
         if self.carried is not None and (strokes is None or not len(strokes.labels)):
             return self.carried
         if strokes is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from psygnal import Signal
 from napari_isr.errors import InputError
 from napari_isr.gui import keys
 from napari_isr.gui.guides import look_at
-from napari_isr.gui.job import Job, Names
+from napari_isr.gui.job import Job, Lesson, Names
 from napari_isr.gui.layers import image_shape, new_scribbles
 from napari_isr.gui.live_loop import LiveLoop
 from napari_isr.gui.model import FIT_SETTINGS, Settings, State
@@ -44,6 +46,7 @@ class Controller:
     scribbles_changed = Signal(object)
     names_known = Signal(object)
     closing = Signal()  # layers and result are still there
+    strokes_changed = Signal()
 
     def __init__(self, viewer: Any) -> None:
         self.viewer = viewer
@@ -53,6 +56,7 @@ class Controller:
         self.desk = NewsDesk(viewer, self.settings, self.state)
         self.loop = LiveLoop(self._job)
         self._watch, self._closed = StrokeWatch(), False
+        self.lesson: Callable[[], Lesson | None] = lambda: None  # what other images taught
         self._keys = keys.LayerKeys(
             {
                 keys.JUMP: self.look_at_next,
@@ -63,6 +67,7 @@ class Controller:
             }
         )
         self._watch.changed.connect(self._on_strokes)
+        self._watch.changed.connect(self.strokes_changed.emit)
         self.desk.updated.connect(self.updated.emit)
         self.desk.settled.connect(self.settled.emit)
         self.loop.started.connect(self._on_started)
@@ -148,6 +153,16 @@ class Controller:
     def run(self) -> None:
         """Fit now."""
         self.loop.request(live=False)
+
+    def begin(self) -> None:
+        """Fit what a fresh image has: strokes, or what other images taught."""
+        drawn = self.scribble_layer is not None and np.any(self.scribble_layer.data)
+        if self.settings.live and (drawn or self.lesson() is not None):
+            self.loop.request(live=True)
+
+    def job(self, *, live: bool) -> Job | None:
+        """What would be fitted now; None if nothing can be."""
+        return self._job(live, time.perf_counter())
 
     def cancel(self) -> None:
         """Stop at the next step; what is fitted so far stays."""
@@ -270,6 +285,7 @@ class Controller:
             start=self.desk.start,
             device=self.device,
             kept=self.kept_shapes,
+            lesson=self.lesson(),
             **chosen,
         )
 

@@ -29,8 +29,10 @@ from napari_isr.gui.layer_choice import LayerChoice
 from napari_isr.gui.layers import is_ours
 from napari_isr.gui.objects import ObjectTable
 from napari_isr.gui.picker import ShapePicker
+from napari_isr.gui.playlist_bar import PlaylistBar
 from napari_isr.gui.preferences import Preferences
 from napari_isr.gui.shape_options import ShapeOptions
+from napari_isr.gui.switching import Switching
 from napari_isr.gui.trust import TrustPanel
 from napari_isr.gui.widgets import Choice, Fold, Sentence, ThinBar, button, form, side_by_side, tick
 
@@ -192,6 +194,8 @@ class ScribbleAndRefine(QWidget):
             "open an image",
         )
         self.images.setToolTip("The image to segment")
+        self.switching = Switching(self.controller)
+        self.playlist = PlaylistBar(self.switching, self)
         self.scribbles = LayerChoice(
             "isr_scribbles",
             viewer,
@@ -245,7 +249,8 @@ class ScribbleAndRefine(QWidget):
         column.setContentsMargins(8, 8, 8, 8)
         column.setSpacing(6)
         fields = form()
-        fields.addRow("Image", self.images)
+        fields.addRow("Image", side_by_side(self.images, self.playlist.open))
+        fields.addRow(self.playlist)
         fields.addRow("Strokes", side_by_side(self.scribbles, self.new))
         fields.addRow(self.brush)
         fields.addRow(self.shapes)
@@ -334,6 +339,8 @@ class ScribbleAndRefine(QWidget):
         QApplication.instance().aboutToQuit.connect(control.close)
         # A plain function: when this is called, nothing is left of the widget.
         self.destroyed.connect(lambda *_: _close(control))
+        switching = self.switching
+        self.destroyed.connect(lambda *_: switching.close())
         self._take_image(self.images.layer)
         self._take_scribbles(self.scribbles.layer)
         self._show_shape(chosen.shape)
@@ -354,6 +361,7 @@ class ScribbleAndRefine(QWidget):
         super().closeEvent(event)
 
     def _shut(self) -> None:
+        self.switching.close()
         self.controller.close()
         self.brush.watch(None)
         self.held.close()

@@ -28,12 +28,14 @@ if TYPE_CHECKING:
     from napari_isr.results import Result
     from napari_isr.segmenter import Segmenter, Update
     from napari_isr.shapes.option_info import OptionInfo
+    from napari_isr.trained import Trained
 
 __all__ = [
     "Done",
     "Failed",
     "Hint",
     "Job",
+    "Lesson",
     "Names",
     "News",
     "Outline",
@@ -98,6 +100,8 @@ class Job:
         As :class:`napari_isr.Segmenter` takes it.
     kept : mapping of int to KeptShape
         Shapes to start from where none was fitted yet.
+    lesson : Lesson or None
+        What other images taught: then no stroke is needed.
     """
 
     image: Any
@@ -114,6 +118,33 @@ class Job:
     start: Result | None = None
     device: str = "auto"
     kept: Mapping[int, KeptShape] = field(default_factory=dict)
+    lesson: Lesson | None = None
+
+
+class Lesson:
+    """What other images taught; learned in the worker thread, when it is first needed.
+
+    Parameters
+    ----------
+    job : Job
+        The last fit that was asked for on the last image that has strokes.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job: Job | None = job
+        self._trained: Trained | None = None
+
+    def learn(self, segmenters: Segmenters) -> Trained | None:
+        """Learn it; None if the strokes do not teach anything yet."""
+        job = self._job
+        if job is not None:
+            before = job.lesson.learn(segmenters) if job.lesson is not None else None
+            strokes = Strokes.read(job.scribbles)
+            self._trained = before
+            if not _next_stroke(strokes) or (before is not None and len(strokes.labels)):
+                self._trained = segmenters.get(job, before).trained(strokes)
+            self._job = None  # and with it the image
+        return self._trained
 
 
 @dataclass(frozen=True)
@@ -228,8 +259,8 @@ class Segmenters:
         self._keep, self._cache = keep, cache
         self._kept: list[tuple[Any, tuple[Any, ...], Segmenter]] = []
 
-    def get(self, job: Job) -> Segmenter:
-        """Find the job's segmenter or make it."""
+    def get(self, job: Job, trained: Trained | None = None) -> Segmenter:
+        """Find the job's segmenter or make it; ``trained`` is what is carried to its image."""
         from napari_isr.features import FeatureCache, default_folder
         from napari_isr.segmenter import Segmenter
 
@@ -237,7 +268,7 @@ class Segmenters:
             self._cache = FeatureCache(default_folder())
         settings = (job.spacing, job.predictor, job.features, job.mode, job.device)
         for index, (image, key, segmenter) in enumerate(self._kept):
-            if image is job.image and key == settings:
+            if image is job.image and key == settings and segmenter.carried is trained:
                 self._kept.append(self._kept.pop(index))
                 return segmenter
         segmenter = Segmenter(
@@ -250,6 +281,7 @@ class Segmenters:
             device=job.device,
             cache=self._cache,
             most_pixels=MOST_PIXELS if np.prod(job.scribbles.shape) > LARGE else None,
+            trained=trained,
         )
         hand_over(job.kept, segmenter)
         self._kept = [*self._kept, (job.image, settings, segmenter)][-self._keep :]
@@ -288,15 +320,17 @@ def fit(job: Job, segmenters: Segmenters) -> Iterator[News]:
 
 def _fit(job: Job, segmenters: Segmenters) -> Iterator[News]:
     strokes = Strokes.read(job.scribbles)
-    rows = {k: Row(k, int(np.count_nonzero(strokes.labels == k))) for k in strokes.objects}
-    if job.live and (hint := _next_stroke(strokes)):
+    trained = job.lesson.learn(segmenters) if job.lesson is not None else None
+    labels = sorted({*strokes.objects, *(trained.objects if trained is not None else ())})
+    rows = {k: Row(k, int(np.count_nonzero(strokes.labels == k))) for k in labels}
+    if trained is None and job.live and (hint := _next_stroke(strokes)):
         yield Hint(hint, tuple(rows.values()))
         return
     yield Stage(rows=tuple(rows.values()))
-    segmenter = segmenters.get(job)
+    segmenter = segmenters.get(job, trained)
     if job.start is not None:
         segmenter.restore(job.start)
-    shapes = {label: job.own_shapes.get(label, job.shape) for label in strokes.objects}
+    shapes = {label: job.own_shapes.get(label, job.shape) for label in labels}
     shaped = refining = False
     for update in segmenter.run(strokes, shapes or job.shape):
         shaped |= update.stage == "projection"

@@ -7,13 +7,28 @@ from typing import Any
 
 from napari.layers import Labels
 
-__all__ = ["CANCEL", "JUMP", "NEW", "REDO", "RUN", "SWITCH", "TAKEN", "UNDO", "LayerKeys", "shown"]
+__all__ = [
+    "CANCEL",
+    "DONE",
+    "JUMP",
+    "NEW",
+    "NEXT",
+    "PREVIOUS",
+    "REDO",
+    "RUN",
+    "SWITCH",
+    "TAKEN",
+    "UNDO",
+    "LayerKeys",
+    "shown",
+]
 
 SWITCH, NEW = "S", "N"  # object or background, one more object: gui/brush.py
 JUMP = "J"  # to the place of the next stroke
 RUN, CANCEL = "R", "C"
 UNDO, REDO = "U", "Shift-U"  # of fits; napari's Ctrl+Z is that of strokes
-TAKEN = (SWITCH, NEW, JUMP, RUN, CANCEL, UNDO, REDO)
+NEXT, PREVIOUS, DONE = "PageDown", "PageUp", "D"  # of the list of images, on the viewer
+TAKEN = (SWITCH, NEW, JUMP, RUN, CANCEL, UNDO, REDO, NEXT, PREVIOUS, DONE)
 
 
 def shown(key: str) -> str:
