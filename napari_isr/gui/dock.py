@@ -339,8 +339,6 @@ class ScribbleAndRefine(QWidget):
         QApplication.instance().aboutToQuit.connect(control.close)
         # A plain function: when this is called, nothing is left of the widget.
         self.destroyed.connect(lambda *_: _close(control))
-        switching = self.switching
-        self.destroyed.connect(lambda *_: switching.close())
         self._take_image(self.images.layer)
         self._take_scribbles(self.scribbles.layer)
         self._show_shape(chosen.shape)
@@ -361,7 +359,6 @@ class ScribbleAndRefine(QWidget):
         super().closeEvent(event)
 
     def _shut(self) -> None:
-        self.switching.close()
         self.controller.close()
         self.brush.watch(None)
         self.held.close()

@@ -11,6 +11,7 @@ from napari.layers import Image, Labels
 from napari_isr.gui import keys
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.job import Lesson
+from napari_isr.gui.kept_settings import KeptSettings
 from napari_isr.gui.layers import is_ours, new_scribbles
 from napari_isr.gui.model import FIT_SETTINGS
 from napari_isr.gui.pictures import Picture, open_picture
@@ -61,6 +62,7 @@ class Switching:
         control.image_changed.connect(self._on_image)
         control.strokes_changed.connect(self._on_strokes)
         control.lesson = lambda: self.lesson
+        control.closing.connect(self.close)
         self._follow.start()
 
     def close(self) -> None:
@@ -206,6 +208,9 @@ class Switching:
             kept = found.kept if found is not None and work.strokes is None else None
             self._choose(work.settings or (kept.settings if kept is not None else {}))
             work.strokes = control.scribble_layer = self._strokes(entry, kept)
+            if kept is not None:
+                control.kept_shapes = dict(kept.shapes)
+            control.image_changed.emit(entry.layer)  # once more, now with its strokes
         finally:
             self._busy = False
         if entry.lesson is None:
@@ -235,12 +240,8 @@ class Switching:
         return {name: getattr(self.control.settings, name) for name in FIT_SETTINGS}
 
     def _choose(self, settings: Mapping[str, Any]) -> None:
-        for name in FIT_SETTINGS:
-            value = settings.get(name)
-            if name == "own_shapes" and isinstance(value, Mapping):  # JSON has no whole keys
-                value = {int(label): shape for label, shape in value.items()}
-            if isinstance(value, type(getattr(self.control.settings, name))):
-                setattr(self.control.settings, name, value)
+        fits = {name: settings[name] for name in FIT_SETTINGS if name in settings}
+        KeptSettings(self.control.settings).set(fits)
 
     @property
     def lesson(self) -> Lesson | None:
