@@ -16,13 +16,16 @@ from napari_isr.strokes import Strokes
 @pytest.mark.parametrize(
     "settings",
     [
-        {},
-        {"shape": "star:harmonics=6", "spacing": (1.0, 1.0)},
-        {"own_shapes": {3: "mirror"}, "predictor": "fcn", "features": "rgb,nearness"},
-        {"shape": "none", "own_shapes": {2: "convex:pieces=24"}, "mode": "joint"},
-        {"spacing": (0.5, 0.25), "shape": "rotational:order=2", "device": "cpu"},
+        {"own_shapes": {3: "mirror"}},
+        {
+            "shape": "none",
+            "own_shapes": {2: "convex:pieces=24"},
+            "predictor": "fcn",
+            "mode": "joint",
+        },
+        {"spacing": (0.5, 0.25), "shape": "rotational:order=2", "features": "rgb,nearness"},
         {"given": {4: "it's a mask.png"}, "shape": "none", "own_shapes": {4: "star"}},
-        {"trained": "learned.safetensors"},
+        {"trained": "learned.safetensors", "device": "cpu"},
     ],
 )
 def test_program_and_line_give_the_same_mask(settings, scene, tmp_path, monkeypatch):

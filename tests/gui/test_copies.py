@@ -44,15 +44,15 @@ def test_program_and_line_give_the_docks_mask(from_files, tmp_path):
     assert np.array_equal(read_array(tmp_path / "disc-mask.png"), shown)
 
 
-def test_layers_without_a_file_are_told(fitted):
-    _, dock = fitted
+def test_layers_without_a_file_are_told(ready):
+    _, dock = ready
     program = press(dock, "isr_copy_code")
     assert program.startswith("# First save the layer 'disc' as 'disc.tif'")
     assert "save the layers as 'disc.tif' and 'disc [strokes].png'" in dock.status.text()
 
 
-def test_shapes_of_objects_that_are_not_there_are_left_out(fitted):
-    _, dock = fitted
+def test_shapes_of_objects_that_are_not_there_are_left_out(quick):
+    _, dock = quick
     dock.controller.settings.own_shapes = {2: "none", 7: "star"}
     line = press(dock, "isr_copy_cli")
     assert "2=none" in line

@@ -1,9 +1,16 @@
 """The first thing that a user reads."""
 
 import numpy as np
+import pytest
 from qtpy.QtWidgets import QFrame, QPushButton
 
+from napari_isr.gui import hint as module
 from tests.gui.conftest import PATIENCE
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch):
+    monkeypatch.setattr(module, "SAMPLE", "coins")
 
 
 def test_the_hint_leads_to_a_fitted_sample_and_goes(viewer, open_dock, qtbot):
@@ -13,10 +20,10 @@ def test_the_hint_leads_to_a_fitted_sample_and_goes(viewer, open_dock, qtbot):
     with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
         dock.findChild(QPushButton, "isr_try_sample").click()
     assert hint.isHidden()
-    assert dock.image_layer == viewer.layers["fruit"]
+    assert dock.image_layer == viewer.layers["coins"]
     assert viewer.layers.selection.active == dock.scribble_layer
     assert dock.scribble_layer.mode == "paint"
-    assert np.count_nonzero(viewer.layers["fruit [isr]"].data) > 1000
+    assert np.count_nonzero(viewer.layers["coins [isr]"].data) > 1000
 
 
 def test_the_hint_is_there_only_without_an_image(viewer, disc, open_dock):
