@@ -13,6 +13,8 @@ from napari_isr.recipe import Recipe
 
 __all__ = ["CopyButtons", "recipe_of"]
 
+CARRIED = "What other images taught is not in this: save it with Trained.save, and give trained=."
+
 
 def recipe_of(control: Controller) -> tuple[Recipe, list[str]]:
     """Write down what the dock would fit.
@@ -42,6 +44,8 @@ def recipe_of(control: Controller) -> tuple[Recipe, list[str]]:
             missing.append(path)
             notes.append(f"First save the layer '{layer.name}' as '{path}' (File > Save).")
         files.append(path)
+    if control.lesson() is not None:
+        notes.append(CARRIED)
     drawn = {row.label for row in control.state.rows}
     recipe = Recipe(
         image=files[0],
@@ -91,7 +95,8 @@ class CopyButtons(QWidget):
         QApplication.clipboard().setText(write(recipe))
         names = " and ".join(f"'{name}'" for name in missing)
         rest = f"; save the layers as {names} to run it" if missing else ""
-        control.state.say("done", f"Copied the {what}{rest}.")
+        taught = "; what other images taught is not in it" if CARRIED in recipe.notes else ""
+        control.state.say("done", f"Copied the {what}{rest}{taught}.")
 
 
 def _path(layer: Layer) -> str:

@@ -51,6 +51,13 @@ def test_layers_without_a_file_are_told(ready):
     assert "save the layers as 'disc.tif' and 'disc [strokes].png'" in dock.status.text()
 
 
+def test_what_was_carried_from_other_images_is_told(ready):
+    _, dock = ready
+    dock.controller.lesson = object
+    assert "# What other images taught is not in this" in press(dock, "isr_copy_code")
+    assert "what other images taught is not in it" in dock.status.text()
+
+
 def test_shapes_of_objects_that_are_not_there_are_left_out(quick):
     _, dock = quick
     dock.controller.settings.own_shapes = {2: "none", 7: "star"}
