@@ -164,10 +164,11 @@ class Autosave:
     def close(self) -> None:
         """Save the rest, and tell other processes that this one ended in good order."""
         draft = self._draft() if self._on and self._dirty else None
-        self._timer.stop()
         self._bind(None)
         self._dirty = False
+        # First of all, for nothing of Qt may be left where Python ends.
         self._errands.close(partial(self._finish, draft), PATIENCE)
+        self._timer.stop()
 
     # ----------------------------------------------------------------------- in the thread
 

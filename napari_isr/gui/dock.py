@@ -336,9 +336,11 @@ class ScribbleAndRefine(QWidget):
         control.names_known.connect(self._offer)
         control.updated.connect(self._emit_updated)
         control.settled.connect(self._emit_settled)
+        QApplication.instance().aboutToQuit.connect(self.keeper.close)
         QApplication.instance().aboutToQuit.connect(control.close)
         # A plain function: when this is called, nothing is left of the widget.
-        self.destroyed.connect(lambda *_: _close(control))
+        keeper = self.keeper
+        self.destroyed.connect(lambda *_: _close(keeper, control))
         self._take_image(self.images.layer)
         self._take_scribbles(self.scribbles.layer)
         self._show_shape(chosen.shape)
@@ -359,6 +361,7 @@ class ScribbleAndRefine(QWidget):
         super().closeEvent(event)
 
     def _shut(self) -> None:
+        self.keeper.close()
         self.controller.close()
         self.brush.watch(None)
         self.held.close()
@@ -445,10 +448,11 @@ class ScribbleAndRefine(QWidget):
         self.settled.emit()
 
 
-def _close(control: Controller) -> None:
+def _close(*parts: Any) -> None:
     """Close, even where Qt is being taken down with its timers."""
-    with suppress(RuntimeError, EmitLoopError):
-        control.close()
+    for part in parts:
+        with suppress(RuntimeError, EmitLoopError):
+            part.close()
 
 
 def _setter(target: Any, name: str) -> Any:

@@ -41,7 +41,11 @@ class Errands(QObject):
         if self._closed:
             return
         self._closed = True
-        future = self._thread.submit(last)
+        try:
+            future = self._thread.submit(last)
+        except RuntimeError:  # Python is ending, and its threads have ended already
+            last()
+            return
         self._thread.shutdown(wait=False)
         wait([future], timeout=patience)
 

@@ -20,7 +20,7 @@ __all__ = ["Keeper", "RestoreBar"]
 
 
 class Keeper:
-    """Autosave, restore and preferences of one dock; ends with its controller.
+    """Autosave, restore and preferences of one dock; to be closed before its controller.
 
     Parameters
     ----------
@@ -41,7 +41,6 @@ class Keeper:
         self.autosave.failed.connect(self._on_failed)
         self.autosave.saved.connect(self._on_saved)
         self.rescue.restored.connect(self._on_restored)
-        control.closing.connect(self.close)
         for name in ("device", "pause_ms", "autosave", "autosave_seconds"):
             preferences.events[name].connect(self._follow)
         self._begin()
@@ -49,8 +48,8 @@ class Keeper:
 
     def close(self) -> None:
         """Save the rest."""
-        self.preferences.close()
         self.autosave.close()
+        self.preferences.close()
 
     def _begin(self) -> None:
         """What a new dock starts with."""

@@ -19,6 +19,13 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.gui)
 
 
+@pytest.fixture(autouse=True)
+def _preferences_as_delivered(request, monkeypatch):
+    """Whoever runs the tests may have set others in napari."""
+    if "plugin_settings" not in request.fixturenames:
+        monkeypatch.setattr("napari_isr.gui.preferences._pages", lambda: iter(()))
+
+
 @pytest.fixture
 def disc():
     rows, columns = np.ogrid[:SIZE, :SIZE]
