@@ -24,7 +24,7 @@ from napari_isr.errors import InputError
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.errands import Errands
 from napari_isr.gui.kept_settings import KeptSettings
-from napari_isr.gui.layers import image_shape
+from napari_isr.gui.layers import PATH, image_shape
 from napari_isr.gui.widgets import single_shot
 from napari_isr.session import ImageReference, Snapshot, Store, image_key, keep_shapes
 
@@ -129,6 +129,8 @@ class Autosave:
         control.image_changed.connect(self._rebind)
         control.scribbles_changed.connect(self._rebind)
         control.settled.connect(self.touch)
+        if (given_changed := getattr(control, "given_changed", None)) is not None:
+            given_changed.connect(self.touch)
         control.settings.events.connect(self.touch)
         self._rebind()
 
@@ -240,7 +242,7 @@ class Autosave:
         image, layer = self._image, self._layer
         if image is None or layer is None or tuple(layer.data.shape) != image_shape(image):
             return None
-        path = image.source.path
+        path = image.source.path or image.metadata.get(PATH)
         about = {
             "name": image.name,
             "path": str(Path(path).absolute()) if path and "://" not in path else path,
@@ -259,7 +261,7 @@ class Autosave:
             layer.data,
             layer.name,
             self._settings.read(),
-            {},
+            dict(getattr(self._control, "given", {})),
             result,
             self._numbers.setdefault(layer, len(self._numbers)),
         )

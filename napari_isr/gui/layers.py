@@ -14,6 +14,7 @@ from napari_isr.gui.colours import copy_colormap, stroke_colormap
 
 __all__ = [
     "KEY",
+    "PATH",
     "PassingLayer",
     "ResultLayers",
     "insert_above",
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 KEY = "napari-isr"  # in a layer's metadata: what it is to us
+PATH = "napari-isr-path"  # in that of an image that we opened: its file
 GEOMETRY = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 RESULTS = ("raw", "isr", "outlines", "conflict", "uncertainty", "next", "handles")
 OPACITY = {"raw": 0.4, "isr": 0.15}  # the image stays visible

@@ -154,12 +154,16 @@ class Rescue:
             layer = new_scribbles(control.viewer, image)
             layer.name = snapshot.strokes_name or layer.name
             control.scribble_layer = layer
+        if snapshot.given and hasattr(control, "given"):
+            control.given = dict(snapshot.given)
         layer.data = snapshot.strokes  # type: ignore[union-attr]
 
 
 def _takes(layer: Labels | None, strokes: Any) -> bool:
     """Whether strokes may be put on a layer: only where nothing is lost by it."""
-    return layer is not None and layer.data.shape == strokes.shape and not np.any(layer.data)
+    if layer is None or layer.data.shape != strokes.shape:
+        return False
+    return not np.any(layer.data) or np.array_equal(layer.data, strokes)
 
 
 def _find(

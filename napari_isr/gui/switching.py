@@ -12,7 +12,7 @@ from napari_isr.gui import keys
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.job import Lesson
 from napari_isr.gui.kept_settings import KeptSettings
-from napari_isr.gui.layers import is_ours, new_scribbles
+from napari_isr.gui.layers import PATH, is_ours, new_scribbles
 from napari_isr.gui.model import FIT_SETTINGS
 from napari_isr.gui.pictures import Picture, open_picture
 from napari_isr.gui.playlist import Entry, Playlist, Work, images_in
@@ -199,7 +199,11 @@ class Switching:
         try:
             if found is not None:
                 entry.layer = Image(
-                    found.data, name=entry.name, rgb=found.rgb, contrast_limits=found.limits
+                    found.data,
+                    name=entry.name,
+                    rgb=found.rgb,
+                    contrast_limits=found.limits,
+                    metadata={PATH: str(entry.path)},
                 )
                 self.viewer.layers.append(entry.layer)
                 self.viewer.reset_view()
