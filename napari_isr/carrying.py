@@ -11,6 +11,7 @@ from torch import Tensor
 
 from napari_isr.errors import InputError
 from napari_isr.features import Features, SourceImage, parse_features
+from napari_isr.features.edges import EDGES
 from napari_isr.features.nearness import NEARNESS
 from napari_isr.frame import Frame
 from napari_isr.predictors import (
@@ -213,7 +214,9 @@ def columns(trained: Trained, scene: Scene) -> list[int]:
 
 def carried_names(trained: Trained) -> tuple[str, ...]:
     """Names of the features of an image that a predictor is carried to."""
-    local = trained.local if trained.predictor == Linear.name else (NEARNESS,)
+    local = trained.local
+    if trained.predictor != Linear.name:  # whose width depends on the blocks
+        local = (NEARNESS, *(name for name in local if name == EDGES))
     return parse_features((*trained.features, *local), trained.ndim)
 
 

@@ -60,7 +60,8 @@ def segment(
     mode: Annotated[str, typer.Option(help="auto, sequential or joint")] = "auto",
     predictor: Annotated[str, typer.Option(help="auto, linear, fcn, cnn or unet")] = "auto",
     features: Annotated[
-        str, typer.Option(help="auto, or of rgb,spatial,texture,semantic,spectral,dino,nearness")
+        str,
+        typer.Option(help="auto, or of rgb,spatial,texture,semantic,spectral,dino,nearness,edges"),
     ] = "auto",
     unaries: Annotated[
         Path | None, typer.Option(help="Probability, mask or label image, instead of a predictor")

@@ -24,6 +24,7 @@ from napari_isr.device import resolve_device
 from napari_isr.errors import InputError
 from napari_isr.evidence import base_axes
 from napari_isr.features import FeatureCache, Features, SourceImage, parse_features
+from napari_isr.features.edges import EDGES, Edges
 from napari_isr.features.nearness import NEARNESS, Nearness
 from napari_isr.fitting.joint import TURNS, coupling_points, coupling_weight, shape_targets
 from napari_isr.frame import Frame
@@ -124,6 +125,7 @@ class Segmenter:
         self._scenes: dict[bool, Scene] = {}
         self._sources: dict[str, str] = {}
         self._nearness: Nearness | None = None
+        self._edges: Edges | None = None
         self._strokes: Strokes | None = None
         self._predictor: tuple[tuple[tuple[int, ...], Scene], Predictor] | None = None
         self._given: dict[int, GivenMap] = {}
@@ -148,7 +150,7 @@ class Segmenter:
     def trained(self, scribbles: npt.NDArray[np.integer] | Strokes | None = None) -> Trained:
         """Train a predictor that can be carried to other images.
 
-        Normalised cuts and nearness are left out: they belong to their image. All else is trained
+        Normalised cuts, nearness and edges are left out: they belong to their image. All else is trained
         on the same strokes, and on those of the images before if it was carried here.
 
         Parameters
@@ -171,9 +173,8 @@ class Segmenter:
             return self.carried
         if strokes is None:
             raise InputError("nothing was learned yet that could be carried: run on strokes first")
-        features, _ = self._look()
         return learn(
-            features,
+            self._look(),
             self.frame,
             self.source,
             self.predictor_name,
@@ -267,7 +268,7 @@ class Segmenter:
         classes = (BACKGROUND, *self.objects(strokes))
         known, start = len(self._scenes), 0.0
         with self._clock.measure("features"):
-            features, nearness = self._look()
+            features = self._look()
             scene = self._see(features, strokes)
         if len(self._scenes) > known:
             first = np.zeros((1, self.frame.ndim))
@@ -287,9 +288,10 @@ class Segmenter:
         with self._clock.measure("predictor"):
             every = np.searchsorted(classes, strokes.labels)
             complete = len(np.unique(every)) == len(classes)
-            near = nearness if complete else None
-            field = near.field(strokes.points, every, len(classes)) if near else None
-        learned = Unaries(scene, self._predictor[1], field)
+            drawn = strokes.points, every, len(classes)
+            field = self._nearness.field(*drawn) if self._nearness and complete else None
+            edges = self._edges.drawn(*drawn) if self._edges and complete else None
+        learned = Unaries(scene, self._predictor[1], field, edges)
         return ObjectUnaries(learned, classes, self._given, self.device)
 
     def _seen(
@@ -324,7 +326,7 @@ class Segmenter:
             self._scenes[bare] = Scene(seen, self.frame, self.device)
         return self._scenes[bare]
 
-    def _look(self) -> tuple[Features, Nearness | None]:
+    def _look(self) -> Features:
         """What there is to be seen of the image; made once."""
         if self._features is None:
             features = Features(
@@ -340,9 +342,10 @@ class Segmenter:
                 check_features(self.carried, features)
             self._features = features
             self._sources = features.sources
-            near = self.unaries is None and NEARNESS in self.features_name
-            self._nearness = Nearness(self.source, self.frame) if near else None
-        return self._features, self._nearness
+            known = self.features_name if self.unaries is None else ()
+            self._nearness = Nearness(self.source, self.frame) if NEARNESS in known else None
+            self._edges = Edges(self.source, self.frame) if EDGES in known else None
+        return self._features
 
     def _lessons(self, strokes: Strokes) -> tuple[npt.NDArray[np.float64], torch.Tensor]:
         """Stroke pixels (n, d) that the predictor is trained on, and their classes (n, classes)."""
@@ -394,8 +397,7 @@ class Segmenter:
             )
             for progress in self._clock.steps("predictor", training):
                 yield Update("predictor", start + (end - start) * 0.5 * progress)
-            learned = Unaries(learned.scene, learned.predictor, learned.nearness)
-            unaries = replace(unaries, learned=learned)
+            unaries = replace(unaries, learned=learned.renewed())
             middle = (start + end) / 2
             yield from self._predictor_outlines(unaries, taught, middle)
             objectives |= yield from self._shapes.run(

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from napari_isr.evidence import SampledEvidence, base_axes
-from napari_isr.features.nearness import NearnessField
+from napari_isr.features.cells import CellField
+from napari_isr.features.edges import DrawnEdges
 from napari_isr.frame import Frame, grid_points
 from napari_isr.predictors import Predictor, Scene
 
@@ -32,25 +33,41 @@ class Unaries:
     where it is, it finds by its own means what is near the strokes: ``a`` grows with the
     correlation of ``q`` and ``n`` over the image.
 
+    With edges, what comes of it on cells all over the image is settled there by colours and
+    contrasts (:class:`napari_isr.features.edges.EdgeCut`), and read between the cells.
+
     Parameters
     ----------
     scene : Scene
         Features of the image.
     predictor : Predictor
         Trained; it must not be trained further while this object is in use.
-    nearness : NearnessField, optional
+    nearness : CellField, optional
         Nearness to the strokes. Default: the predictor alone.
+    edges : DrawnEdges, optional
+        Moves boundaries to the edges of a plane.
     """
 
     def __init__(
-        self, scene: Scene, predictor: Predictor, nearness: NearnessField | None = None
+        self,
+        scene: Scene,
+        predictor: Predictor,
+        nearness: CellField | None = None,
+        edges: DrawnEdges | None = None,
     ) -> None:
-        self.scene, self.predictor, self.nearness = scene, predictor, nearness
+        self.scene, self.predictor = scene, predictor
+        self.nearness, self.edges = nearness, edges
         self.frame = scene.frame
+
+    def renewed(self) -> Unaries:
+        """The same after the predictor was trained further."""
+        return Unaries(self.scene, self.predictor, self.nearness, self.edges)
 
     def at(self, points: npt.NDArray[np.floating]) -> Tensor:
         """Probabilities (n, classes) at pixel coordinates (n, d)."""
-        return self._added(*self._parts(points))
+        if self._settled is None:
+            return self._added(*self._parts(points)).softmax(1)
+        return torch.from_numpy(self._settled.at(points)).to(self.scene.device).softmax(1)
 
     def _parts(self, points: npt.NDArray[np.floating]) -> tuple[Tensor, Tensor | None]:
         """Log-probabilities (n, classes) by the predictor, and by nearness up to a constant."""
@@ -60,28 +77,41 @@ class Unaries:
         return learned, torch.from_numpy(self.nearness.at(points)).to(learned)
 
     def _added(self, learned: Tensor, near: Tensor | None) -> Tensor:
-        """Probabilities of log-probabilities."""
-        if near is None:
-            return learned.exp()
-        return torch.softmax(self.trust * learned + near, dim=1)
+        """Log-probabilities, up to a constant, by predictor and nearness together."""
+        return learned if near is None else self.trust * learned + near
 
     @cached_property
     def trust(self) -> float:
         """How much the predictor's log-odds count, beside nearness."""
-        learned, near = self._at_base
+        learned, near = self._everywhere
         if near is None:
             return 1.0
         return TRUST * min(1.0, max(0.0, correlation(learned.exp(), near.softmax(1)) / AGREED))
 
     @cached_property
-    def _at_base(self) -> tuple[Tensor, Tensor | None]:
-        return self._parts(self.scene.base_points)
+    def _everywhere(self) -> tuple[Tensor, Tensor | None]:
+        """The parts at few points all over the image: the cells of the edges, or the base."""
+        if self.edges is None:
+            return self._parts(self.scene.base_points)
+        return self._parts(self.scene.kept(self.edges.points))
+
+    @cached_property
+    def _settled(self) -> CellField | None:
+        """Log-probabilities, up to a constant, with boundaries at edges; None without edges."""
+        if self.edges is None:
+            return None
+        logs = self._added(*self._everywhere).cpu().numpy()
+        return self.edges.settle(logs)
 
     @cached_property
     def base(self) -> Tensor:
         """Probabilities (classes, n1, ..., nd) at few points all over the image."""
-        sizes = [len(axis) for axis in base_axes(self.frame)]
-        values: Tensor = self._added(*self._at_base).T.unflatten(1, sizes)
+        axes = base_axes(self.frame)
+        if self.edges is None:
+            flat = self._added(*self._everywhere).softmax(1)
+        else:
+            flat = self.at(grid_points(axes))
+        values: Tensor = flat.T.unflatten(1, [len(axis) for axis in axes])
         return values
 
     def evidence(self, index: int) -> SampledEvidence:

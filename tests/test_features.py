@@ -232,10 +232,10 @@ def test_of_a_huge_image_few_pixels_are_read(make, block):
 
 
 def test_names_are_told_and_unknown_ones_explained():
-    names = ["rgb", "spatial", "texture", "semantic", "spectral", "dino", "nearness"]
+    names = ["rgb", "spatial", "texture", "semantic", "spectral", "dino", "nearness", "edges"]
     assert feature_names() == names
     assert parse_features("Semantic, rgb") == ("rgb", "semantic")
-    assert parse_features("auto") == ("rgb", "semantic", "spectral", "nearness")
+    assert parse_features("auto") == ("rgb", "semantic", "spectral", "nearness", "edges")
     assert "semantic" not in parse_features("auto", 3)
     with pytest.raises(InputError, match="did you mean 'texture'"):
         parse_features("rgb,textures")

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from napari_isr.features import SourceImage
+from napari_isr.features.cells import CellField
 from napari_isr.features.graph import FAR, LEAK, CellGraph
-from napari_isr.features.nearness import Nearness, NearnessField
+from napari_isr.features.nearness import Nearness
 from napari_isr.frame import Frame
 
 
@@ -300,7 +301,7 @@ def test_beyond_all_strokes_the_background_gains():
 def test_between_cells_the_field_is_linear():
     values = np.zeros((2, 3, 2))
     values[..., 1] = [[0, 2, 4], [10, 12, 14]]
-    field = NearnessField(values, Frame((4, 6)))
+    field = CellField(values, Frame((4, 6)))
     centres = field.at(np.array([[0.5, 0.5], [0.5, 2.5], [2.5, 4.5]]))
     assert np.allclose(centres[:, 1], [0, 2, 14])
     assert np.allclose(field.at(np.array([[1.5, 1.5]]))[0, 1], 6)

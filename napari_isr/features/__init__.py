@@ -14,6 +14,7 @@ import torch
 from napari_isr.errors import InputError, nearest
 from napari_isr.features.cache import FeatureCache, default_folder
 from napari_isr.features.dino import Dino, dino_weights
+from napari_isr.features.edges import EDGES
 from napari_isr.features.image import SourceImage
 from napari_isr.features.maps import MapBlock
 from napari_isr.features.nearness import NEARNESS
@@ -39,9 +40,10 @@ __all__ = [
     "semantic_source",
 ]
 
-AUTO = ("rgb", "semantic", "spectral", NEARNESS)
+AUTO = ("rgb", "semantic", "spectral", NEARNESS, EDGES)
 AUTO_IN_SPACE = ("rgb", "spatial", NEARNESS)  # a network for each plane would take too long
-_NAMES = ("rgb", "spatial", "texture", "semantic", "spectral", "dino", NEARNESS)
+_NAMES = ("rgb", "spatial", "texture", "semantic", "spectral", "dino", NEARNESS, EDGES)
+_OF_STROKES = (NEARNESS, EDGES)  # no blocks: they depend on the strokes
 
 
 Bases = Mapping[str, Mapping[str, npt.NDArray[np.float32]]]
@@ -109,6 +111,8 @@ def parse_features(text: str | Sequence[str], ndim: int = 2) -> tuple[str, ...]:
     for name in names:
         if name not in _NAMES:
             raise InputError(f"unknown features '{name}': {nearest(name, ['auto', *_NAMES])}")
+    if EDGES in names and ndim != 2:
+        raise InputError(f"the features '{EDGES}' are for images of 2 axes, not {ndim}")
     if not names:
         raise InputError(f"no features given: name one or more of {', '.join(_NAMES)}")
     return tuple(name for name in _NAMES if name in names)
@@ -163,8 +167,9 @@ class Blocks:
 class Features(Blocks):
     """All chosen blocks side by side.
 
-    Nearness is no block, for it depends on the strokes: :class:`napari_isr.unaries.Unaries` adds
-    it to what is predicted from the blocks. Without any block there is one feature, 0.
+    Nearness and edges are no blocks, for they depend on the strokes:
+    :class:`napari_isr.unaries.Unaries` joins them with what is predicted from the blocks. Without
+    any block there is one feature, 0.
 
     Parameters
     ----------
@@ -228,7 +233,7 @@ class Features(Blocks):
                 return Spectral(image, frame, cache, name)
             return Semantic(image, frame, found, cache, device, basis=basis)
 
-        chosen = [name for name in self.names if name != NEARNESS]
+        chosen = [name for name in self.names if name not in _OF_STROKES]
         found = find_weights(weights) if "semantic" in chosen else None
         if found is None and "spectral" in chosen:  # which would be there twice
             chosen = [name for name in chosen if name != "semantic"]

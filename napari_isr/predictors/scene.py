@@ -70,6 +70,7 @@ class Scene:
         self, features: FeatureSource, frame: Frame, device: torch.device | str = "cpu"
     ) -> None:
         self.features, self.frame, self.device = features, frame, torch.device(device)
+        self._kept: tuple[npt.NDArray[np.float64], Tensor] | None = None
 
     @property
     def width(self) -> int:
@@ -80,7 +81,15 @@ class Scene:
         """Features (n, width) at pixel coordinates (n, d)."""
         if points is self.__dict__.get("base_points"):
             return self._at_base
+        if self._kept is not None and points is self._kept[0]:
+            return self._kept[1]
         return torch.from_numpy(self.features.at(points)).to(self.device)
+
+    def kept(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The same points; their features are read once, and kept until others are given."""
+        if self._kept is None or self._kept[0] is not points:
+            self._kept = points, torch.from_numpy(self.features.at(points)).to(self.device)
+        return points
 
     @cached_property
     def base_points(self) -> npt.NDArray[np.float64]:

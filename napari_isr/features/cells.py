@@ -1,0 +1,127 @@
+"""Cells that cover an image: their sizes, colours, and the strokes in them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import map_coordinates
+
+from napari_isr.features.image import SourceImage
+from napari_isr.features.rgb import Rgb
+from napari_isr.frame import Frame, grid_points
+
+__all__ = ["CellField", "Cells"]
+
+PROBES = 3  # pixels read along each axis of a cell
+
+Field = npt.NDArray[np.floating]
+
+
+class CellField:
+    """Values of the classes on a grid of cells, read between them.
+
+    Parameters
+    ----------
+    values : (n1, ..., nd, classes) array
+        Of the cells.
+    frame : Frame
+        The image that the cells cover.
+    """
+
+    def __init__(self, values: Field, frame: Frame) -> None:
+        self.values, self.frame = values, frame
+
+    def at(self, points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+        """Values (n, classes) at pixel coordinates (n, d); linear between cells."""
+        sizes = self.values.shape[:-1]
+        scale = np.array(sizes) / np.array(self.frame.shape)
+        where = ((np.asarray(points, np.float64) + 0.5) * scale - 0.5).T
+        columns = [
+            map_coordinates(self.values[..., k], where, order=1, mode="nearest")
+            for k in range(self.values.shape[-1])
+        ]
+        return np.stack(columns, axis=1).astype(np.float32)
+
+
+class Cells:
+    """Cells of about the same length along every axis, and not smaller than a pixel.
+
+    Parameters
+    ----------
+    image : SourceImage
+        The image.
+    frame : Frame
+        Its frame.
+    count : int
+        Of cells at most, about.
+    """
+
+    def __init__(self, image: SourceImage, frame: Frame, count: int) -> None:
+        self.image, self.frame = image, frame
+        sides = np.array(frame.shape) * np.array(frame.spacing)
+        cell = (np.prod(sides) / count) ** (1 / frame.ndim)
+        sizes = np.array(frame.shape)
+        for _ in frame.shape:  # an axis of few pixels leaves more cells for the others
+            sizes = np.minimum(np.maximum(np.rint(sides / cell), 1), frame.shape)
+            cell *= (np.prod(sizes) / count) ** (1 / frame.ndim)
+            if np.prod(sizes) >= count or (sizes == frame.shape).all():
+                break
+        self.sizes = tuple(int(n) for n in sizes)
+
+    @cached_property
+    def points(self) -> npt.NDArray[np.float64]:
+        """Centres (cells, d), in pixel coordinates."""
+        axes = [
+            (np.arange(cells) + 0.5) * size / cells - 0.5
+            for cells, size in zip(self.sizes, self.frame.shape, strict=True)
+        ]
+        return grid_points(axes)
+
+    @cached_property
+    def colours(self) -> npt.NDArray[np.float32]:
+        """Mean colours (n1, ..., nd, c), of about unit variance; made once."""
+        rgb = Rgb(self.image, self.frame)
+        axes = []
+        for size, cells in zip(self.frame.shape, self.sizes, strict=True):
+            probes = min(PROBES, -(-size // cells))
+            step = size / (cells * probes)
+            axes.append((np.arange(cells * probes) + 0.5) * step - 0.5)
+        colours = rgb.at(grid_points(axes)).reshape(*(len(axis) for axis in axes), -1)
+        for dim, cells in enumerate(self.sizes):
+            shape = colours.shape
+            colours = colours.reshape(*shape[:dim], cells, -1, *shape[dim + 1 :]).mean(dim + 1)
+        return colours
+
+    def seeds(
+        self, points: npt.NDArray[np.integer], classes: npt.NDArray[np.integer], count: int
+    ) -> npt.NDArray[np.int64]:
+        """Class (cells,) of each cell: that of most stroke pixels in it, -1 where there are none.
+
+        Parameters
+        ----------
+        points : (n, d) array of int
+            Pixel coordinates of the strokes.
+        classes : (n,) array of int
+            Class of each, from 0; every class occurs.
+        count : int
+            Number of classes.
+        """
+        shape = np.array(self.frame.shape)
+        cells = np.minimum((points * np.array(self.sizes)) // shape, np.array(self.sizes) - 1)
+        flat = np.ravel_multi_index(tuple(cells.T), self.sizes)
+        votes = np.zeros((int(np.prod(self.sizes)), count), np.int64)
+        np.add.at(votes, (flat, classes), 1)
+        seeds = np.where(votes.any(1), votes.argmax(1), -1)
+        for k in np.flatnonzero(~np.isin(np.arange(count), seeds)):
+            # A class that is outvoted everywhere keeps the cell where it is strongest; if that is
+            # all another class has, the nearest cell that has no stroke.
+            cell = (votes[:, k] / np.maximum(votes.sum(1), 1)).argmax()
+            if np.count_nonzero(seeds == seeds[cell]) == 1 and (seeds < 0).any():
+                free = np.flatnonzero(seeds < 0)
+                places = np.stack(np.unravel_index(free, self.sizes), axis=1)
+                here = np.array(np.unravel_index(cell, self.sizes))
+                cell = free[((places - here) ** 2).sum(1).argmin()]
+            seeds[cell] = k
+        return seeds

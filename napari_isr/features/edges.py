@@ -1,0 +1,196 @@
+"""Boundaries at edges: log-odds of cells, settled by colours and contrasts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_isr.features.cells import CellField, Cells
+from napari_isr.features.image import SourceImage
+from napari_isr.features.palette import Palette
+from napari_isr.frame import Frame
+from napari_isr.stopping import breathe
+
+__all__ = ["EDGES", "DrawnEdges", "EdgeCut", "Edges"]
+
+EDGES = "edges"
+COARSE, FINE = 16_384, 65_536  # cells: of what is believed before, and after
+ROUNDS = 2  # of colours and boundaries in turn
+PRIOR, COLOUR = 0.25, 0.25  # what the log-odds that come in count, and those of the colours
+DRAWN = 20.0  # log-odds of a cell with a stroke: more than all boundaries around it cost
+LENGTH = 3.0  # log-odds that a boundary costs per cell where there is no contrast
+FADING = 0.5  # how fast that falls with the squared contrast over its mean
+STEPS = 30  # in each round
+OFFSETS = ((0, 1), (1, 0))  # to half of a cell's neighbours
+
+Array = npt.NDArray[np.float32]
+Part = tuple[slice, slice]
+
+
+class EdgeCut:
+    r"""Moves the boundaries of soft classes to the edges of a plane.
+
+    Log-odds :math:`u` of objects against the background become those of the probabilities
+    :math:`x` that minimise
+
+    .. math:: \sum_i \Big( \sum_k x_{ik} (\log x_{ik} - u_{ik}) \Big)
+        + \sum_{ij} w_{ij} \sum_{k \ge 1} |x_{ik} - x_{jk}|
+
+    over neighbouring cells: the least total variation, weighted so that it costs little across a
+    contrast, with the entropy that keeps them probabilities. The dual is smooth, and its bounds
+    are boxes: accelerated projected gradient steps, from nothing, so that the answer depends on
+    nothing but the input. ``u`` is what comes in plus the log-ratio of the classes' colours, which
+    are those of all cells as far as they are believed to belong to them: learned anew after each
+    round, as in GrabCut.
+
+    Parameters
+    ----------
+    colours : (h, w, c) array
+        Colours of the cells, of about unit variance.
+
+    References
+    ----------
+    .. [1] Rother, Kolmogorov & Blake, "GrabCut", ACM Transactions on Graphics 2004.
+    .. [2] Chambolle & Pock, "A first-order primal-dual algorithm for convex problems with
+       applications to imaging", J. Math. Imaging and Vision 2011.
+    """
+
+    def __init__(self, colours: npt.NDArray[np.floating]) -> None:
+        self.palette = Palette(colours)
+        self.pairs = _pairs(colours.astype(np.float32))
+
+    def __call__(self, odds: npt.NDArray[np.floating], seeds: npt.NDArray[np.integer]) -> Array:
+        """Log-odds (k, h, w) of the objects against the background, settled.
+
+        Parameters
+        ----------
+        odds : (k, h, w) array
+            What is believed before.
+        seeds : (h, w) array of int
+            Class of a cell with a stroke, from 0 for the background; -1 elsewhere.
+        """
+        odds = np.asarray(odds, np.float32)
+        drawn = np.arange(len(odds) + 1)[:, None, None] == seeds
+        told = DRAWN * (drawn[1:].astype(np.float32) - drawn[0])
+        flows = [np.zeros((len(odds), *weight.shape), np.float32) for *_, weight in self.pairs]
+        settled = odds
+        for _ in range(ROUNDS):
+            breathe()
+            believed = probabilities(settled)
+            shares = np.concatenate([1 - believed.sum(0, keepdims=True), believed])
+            colour = self.palette.log_ratios(np.where(seeds >= 0, drawn, shares))
+            told_now = PRIOR * odds + COLOUR * colour + told
+            self._flow(told_now, flows)
+            settled = self._less(told_now, flows)
+        return settled
+
+    def _flow(self, odds: Array, flows: list[Array]) -> None:
+        """Bring the dual variables ``flows``, one for each direction, nearer to their best."""
+        curve = 0.25 if len(odds) == 1 else 0.5  # of the probabilities in the log-odds, at most
+        step = 1 / (curve * 4 * max(1, len(self.pairs)))
+        ahead, pace = [flow.copy() for flow in flows], 1.0
+        for _ in range(STEPS):
+            faster = (1 + (1 + 4 * pace * pace) ** 0.5) / 2
+            momentum, pace = (pace - 1) / faster, faster
+            x = step * probabilities(self._less(odds, ahead))
+            for (here, there, weight), flow, beyond in zip(self.pairs, flows, ahead, strict=True):
+                beyond += x[:, *here]
+                beyond -= x[:, *there]
+                np.clip(beyond, -weight, weight, out=beyond)
+                change = beyond - flow
+                flow[...] = beyond
+                change *= momentum
+                beyond += change
+
+    def _less(self, odds: Array, flows: list[Array]) -> Array:
+        """Log-odds after what flows from each cell to its neighbours."""
+        left = odds.copy()
+        for (here, there, _), flow in zip(self.pairs, flows, strict=True):
+            left[:, *here] -= flow
+            left[:, *there] += flow
+        return left
+
+
+class Edges:
+    """Boundaries of one plane's classes, moved to its edges.
+
+    Parameters
+    ----------
+    image : SourceImage
+        The plane.
+    frame : Frame
+        Its frame.
+    """
+
+    def __init__(self, image: SourceImage, frame: Frame) -> None:
+        self.frame = frame
+        self.coarse, self.fine = Cells(image, frame, COARSE), Cells(image, frame, FINE)
+
+    @cached_property
+    def cut(self) -> EdgeCut:
+        """Of the fine cells; made once."""
+        return EdgeCut(self.fine.colours)
+
+    def drawn(
+        self, points: npt.NDArray[np.integer], classes: npt.NDArray[np.integer], count: int
+    ) -> DrawnEdges:
+        """The edges and these strokes; parameters as for :meth:`Cells.seeds`."""
+        return DrawnEdges(self, self.fine.seeds(points, classes, count).reshape(self.fine.sizes))
+
+
+@dataclass(frozen=True)
+class DrawnEdges:
+    """The edges of a plane, and the strokes on it.
+
+    Parameters
+    ----------
+    edges : Edges
+        The edges.
+    seeds : (h, w) array of int
+        Class of a fine cell with a stroke, -1 elsewhere.
+    """
+
+    edges: Edges
+    seeds: npt.NDArray[np.int64]
+
+    @property
+    def points(self) -> npt.NDArray[np.float64]:
+        """Where :meth:`settle` wants to know what is believed: pixel coordinates (n, 2)."""
+        return self.edges.coarse.points
+
+    def settle(self, logs: npt.NDArray[np.floating]) -> CellField:
+        """Log-probabilities up to a constant, of those (n, classes) at :attr:`points`."""
+        odds = (logs[:, 1:] - logs[:, :1]).reshape(*self.edges.coarse.sizes, -1)
+        fine = CellField(odds, self.edges.frame).at(self.edges.fine.points)
+        settled = self.edges.cut(fine.T.reshape(-1, *self.seeds.shape), self.seeds)
+        values = np.concatenate([np.zeros_like(settled[:1]), settled])
+        return CellField(np.moveaxis(values, 0, -1), self.edges.frame)
+
+
+def probabilities(odds: Array) -> Array:
+    """Probabilities (k, h, w) of the objects from their log-odds against the background."""
+    top = np.maximum(odds.max(axis=0), 0)
+    every = np.exp(odds - top)
+    found: Array = every / (every.sum(axis=0) + np.exp(-top))
+    return found
+
+
+def _pairs(colours: Array) -> list[tuple[Part, Part, Array]]:
+    """Neighbours, direction by direction: parts of the plane and the weights between them."""
+    rows, columns = colours.shape[:2]
+    found = []
+    for down, right in OFFSETS:
+        here = slice(0, rows - down), slice(max(0, -right), columns - max(0, right))
+        there = slice(down, rows), slice(max(0, right), columns - max(0, -right))
+        square = np.square(colours[here] - colours[there]).sum(axis=-1)
+        if square.size:
+            found.append((here, there, square, np.hypot(down, right)))
+    total = sum(float(square.sum(dtype=np.float64)) for *_, square, _ in found)
+    mean = total / max(1, sum(square.size for *_, square, _ in found)) + 1e-12
+    return [
+        (here, there, (LENGTH / far * np.exp(-FADING * square / mean)).astype(np.float32))
+        for here, there, square, far in found
+    ]
