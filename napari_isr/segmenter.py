@@ -150,8 +150,8 @@ class Segmenter:
     def trained(self, scribbles: npt.NDArray[np.integer] | Strokes | None = None) -> Trained:
         """Train a predictor that can be carried to other images.
 
-        Normalised cuts, nearness and edges are left out: they belong to their image. All else is trained
-        on the same strokes, and on those of the images before if it was carried here.
+        Normalised cuts, nearness and edges are left out: they belong to their image. All else is
+        trained on the same strokes, and on those of the images before if it was carried here.
 
         Parameters
         ----------

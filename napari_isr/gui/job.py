@@ -60,11 +60,13 @@ TOGETHER = (
     "rgb,semantic",
     "rgb,texture",
     "rgb,nearness",
+    "rgb,nearness,edges",
     "rgb,spatial,semantic",
     "rgb,spatial,nearness",
     "rgb,texture,nearness",
     "rgb,semantic,nearness",
     "rgb,spatial,semantic,nearness",
+    "rgb,semantic,nearness,edges",
 )
 NEED_A_FILE = ("dino",)
 # Of a large image the outlines are exact, the masks that are shown are coarser; files are not.
