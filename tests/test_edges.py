@@ -139,9 +139,8 @@ def test_colours_tell_what_belongs_together(channels):
 
 
 def test_colours_that_both_have_tell_nothing():
-    ratios = Palette(np.zeros((10, 10, 3))).log_ratios(
-        np.stack([disc((10, 10), (5, 5), 3), np.ones((10, 10))])
-    )
+    shares = np.stack([disc((10, 10), (5, 5), 3), np.ones((10, 10))])
+    ratios = Palette(np.zeros((10, 10, 3))).log_ratios(shares)
     assert np.abs(ratios).max() < 1e-6
 
 
