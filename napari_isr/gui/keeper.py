@@ -18,6 +18,8 @@ from napari_isr.session import Kept, Store
 
 __all__ = ["Keeper", "RestoreBar"]
 
+FRAME = "#isr_restore_bar { border: 1px solid #448aff; border-radius: 3px; }"  # the bar's blue
+
 
 class Keeper:
     """Autosave, restore and preferences of one dock; to be closed before its controller.
@@ -89,6 +91,7 @@ class RestoreBar(QFrame):
     def __init__(self, rescue: Rescue) -> None:
         super().__init__()
         self.setObjectName("isr_restore_bar")
+        self.setStyleSheet(FRAME)
         self.sentence = Sentence("isr_restore_sentence")
         self.restore = button("isr_restore", "Restore", "Bring strokes, settings and shapes back")
         self.discard = button("isr_discard", "Discard", "Do not offer them again")
