@@ -133,7 +133,11 @@ class Controller:
         if layer == self.desk.scribbles:
             return
         self.cancel()
+        if self.desk.scribbles is not None:
+            self.desk.scribbles.events.colormap.disconnect(self.desk.recolour)
         self.desk.scribbles = layer
+        if layer is not None:
+            layer.events.colormap.connect(self.desk.recolour)
         self._keys.move_to(layer)
         self._watch.layer = layer
         self._guide()
@@ -226,6 +230,8 @@ class Controller:
         self.loop.close()
         self._watch.layer = None
         self._keys.move_to(None)
+        if self.scribble_layer is not None:
+            self.scribble_layer.events.colormap.disconnect(self.desk.recolour)
         if self.image_layer is not None:
             self.image_layer.events.data.disconnect(self._on_image_data)
         self.viewer.layers.events.removed.disconnect(self._on_removed)

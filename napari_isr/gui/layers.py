@@ -177,6 +177,14 @@ class ResultLayers:
                     layer.colormap = copy_colormap(colours)
         self._colours_of = colours
 
+    def recolour(self, scribbles: Labels) -> None:
+        """Give the masks the colours of the strokes."""
+        self._forget_removed()
+        colours = scribbles.colormap
+        for layer in self._layers.values():
+            layer.colormap = copy_colormap(colours)
+        self._colours_of = colours
+
     def blank(self) -> None:
         """Empty the masks, as their strokes are gone."""
         self._forget_removed()

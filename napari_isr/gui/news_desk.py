@@ -194,6 +194,15 @@ class NewsDesk:
             self.views.failed.connect(self._on_failed)
         return self.views
 
+    def recolour(self) -> None:
+        """Follow the colours of the strokes, which the user chose anew."""
+        if self.scribbles is None or self._closed:
+            return
+        if self.views is not None:
+            self.views.recolour(self.scribbles)
+            self.show_next()
+        self.state.events.rows.emit(self.state.rows)  # the table has colours, too
+
     def drop_views(self, *, outlines: bool = True, masks: bool = False) -> None:
         """Take what is shown out of the viewer, as far as it is said."""
         if self.views is not None:

@@ -90,6 +90,10 @@ class Views:
         """The outlines that are drawn, by kind and label."""
         return self._outlines.contours
 
+    def recolour(self, scribbles: Labels) -> None:
+        """Follow the colours of the strokes."""
+        self._masks.recolour(scribbles)
+
     def restore(self, fit: PastFit, scribbles: Labels) -> None:
         """Show an earlier fit."""
         self.forget()

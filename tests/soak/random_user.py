@@ -148,8 +148,11 @@ class RandomUser:
             self.viewer.layers.remove(found[self.rng.integers(len(found))])
 
     def remove_strokes(self):
+        # The next layer comes at once: napari 0.9 crashes in software OpenGL, without this plugin
+        # too, where its canvas is drawn after the last Labels layer went, and another one comes.
         if self.dock.scribble_layer is not None:
             self.viewer.layers.remove(self.dock.scribble_layer)
+            self.dock.new.click()
 
     def remove_image(self):
         self.dock.run()

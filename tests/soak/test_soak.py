@@ -25,7 +25,9 @@ SEED = int(os.environ.get("ISR_SOAK_SEED", "0"))
 REST = 40  # actions between two looks at whether all is well
 GROWTH = 50 * 2**20  # bytes, after a quarter of the actions
 
-pytestmark = pytest.mark.gui
+# Python's filters of warnings are the process's, not a thread's: while a fit runs, a warning that
+# napari means to hush may get through, as an error. The other tests look after warnings.
+pytestmark = [pytest.mark.gui, pytest.mark.filterwarnings("default")]
 
 
 def memory():
