@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from napari_isr.features.cells import CellField, Cells
 from napari_isr.features.image import SourceImage
@@ -96,14 +97,15 @@ class EdgeCut:
             faster = (1 + (1 + 4 * pace * pace) ** 0.5) / 2
             momentum, pace = (pace - 1) / faster, faster
             x = step * probabilities(self._less(odds, ahead))
-            for (here, there, weight), flow, beyond in zip(self.pairs, flows, ahead, strict=True):
-                beyond += x[:, *here]
-                beyond -= x[:, *there]
-                np.clip(beyond, -weight, weight, out=beyond)
-                change = beyond - flow
-                flow[...] = beyond
-                change *= momentum
-                beyond += change
+            for k, (here, there, weight) in enumerate(self.pairs):
+                flow, beyond = flows[k], ahead[k]
+                beyond += x[:, *here] - x[:, *there]
+                np.minimum(beyond, weight, out=beyond)
+                np.maximum(beyond, -weight, out=beyond)
+                np.subtract(beyond, flow, out=flow)  # the change, for a moment
+                flow *= momentum
+                flow += beyond
+                flows[k], ahead[k] = beyond, flow
 
     def _less(self, odds: Array, flows: list[Array]) -> Array:
         """Log-odds after what flows from each cell to its neighbours."""
@@ -172,6 +174,9 @@ class DrawnEdges:
 
 def probabilities(odds: Array) -> Array:
     """Probabilities (k, h, w) of the objects from their log-odds against the background."""
+    if len(odds) == 1:  # the same, quicker
+        alone: Array = expit(odds)
+        return alone
     top = np.maximum(odds.max(axis=0), 0)
     every = np.exp(odds - top)
     found: Array = every / (every.sum(axis=0) + np.exp(-top))
