@@ -15,7 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from napari_isr import shape_fits
 from napari_isr.errors import InputError
+from napari_isr.segmenter import Segmenter
 from napari_isr.session import (
     ImageReference,
     Kept,
@@ -23,11 +25,14 @@ from napari_isr.session import (
     Snapshot,
     Store,
     default_folder,
+    hand_over,
     image_key,
+    keep_shapes,
     load,
     save,
 )
 from napari_isr.session.tensors import name_of, to_bytes
+from napari_isr.shapes import Convex
 
 SIZE = (60, 80)
 PICTURE = np.arange(SIZE[0] * SIZE[1], dtype=np.uint16).reshape(SIZE)
@@ -114,7 +119,7 @@ def test_labels_of_any_size_come_back(tmp_path, dtype, value):
         max_size=6,
     ),
 )
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_strokes_anywhere_in_a_large_image_or_a_film_come_back(tmp_path, frames, dots):
     drawn = np.zeros((frames, 2200, 1100), np.uint8)
     for frame, row, column, label in dots:
@@ -240,7 +245,7 @@ def test_weights_that_are_no_numbers_are_told(tmp_path):
 def test_a_picture_that_is_huge_when_unpacked_is_not_unpacked(tmp_path):
     save(snapshot(), tmp_path)
     for path in tmp_path.glob("*.png"):
-        Image.new("L", (12_000, 12_000)).save(path)
+        Image.new("L", (6000, 6000)).save(path)
     assert broken(tmp_path)
 
 
@@ -253,7 +258,7 @@ def good(tmp_path_factory):
 
 
 @given(data=st.data())
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_corruption_gives_one_sentence_or_changes_nothing(tmp_path, good, data):
     kept, files = good
     name = data.draw(st.sampled_from(sorted(files)))
@@ -327,11 +332,12 @@ def test_two_processes_do_not_write_over_each_other(tmp_path, store):
 
 
 CHILD = """
-import os, sys
-sys.path.insert(0, sys.argv[1])
-from tests.test_session_snapshot import *
-store = Store(sys.argv[2])
-store.save(snapshot(strokes(7)))
+import sys
+import numpy as np
+from napari_isr.session import ImageReference, Snapshot, Store
+key, folder = sys.argv[1:]
+strokes = np.full((60, 80), 7, np.uint8)
+Store(folder).save(Snapshot(ImageReference(key=key, name="fruit", shape=(60, 80)), strokes))
 print("saved", flush=True)
 sys.stdin.read()
 """
@@ -340,7 +346,8 @@ sys.stdin.read()
 def test_what_a_killed_process_left_is_found_and_settled(tmp_path, store):
     here = os.fspath(Path(__file__).parents[1])
     child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, here, os.fspath(tmp_path)],
+        [sys.executable, "-c", CHILD, reference().key, os.fspath(tmp_path)],
+        cwd=here,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
@@ -426,3 +433,59 @@ def test_no_time_without_a_zone_is_kept(tmp_path):
     save(snapshot(saved=datetime(2026, 1, 2, tzinfo=UTC)), tmp_path)
     forge(tmp_path, saved="2026-01-02T00:00:00")
     assert "saved" in broken(tmp_path)
+
+
+# ------------------------------------------------------------------------------ fitted shapes
+
+
+@pytest.fixture
+def fitted(scene):
+    """Give a function that fits a scene from kept shapes: the result, and which fits were warm."""
+    image, drawn, _ = scene
+
+    def fit(kept, monkeypatch):
+        warm, real = [], shape_fits.project_shape
+
+        def project(*arguments, **options):
+            warm.append(options["warm"])
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(shape_fits, "project_shape", project)
+        segmenter = Segmenter(image, features="rgb", mode="sequential")
+        hand_over(kept, segmenter)
+        for _ in segmenter.run(drawn, {2: "convex", 3: "star"}):
+            pass
+        monkeypatch.setattr(shape_fits, "project_shape", real)
+        return segmenter.result, warm
+
+    return fit
+
+
+def test_a_fit_starts_from_kept_shapes(fitted, monkeypatch, tmp_path):
+    first, warm = fitted({}, monkeypatch)
+    assert warm[:2] == [False, False]
+    save(snapshot(shapes=keep_shapes(first)), tmp_path)
+    again, warm = fitted(load(tmp_path).shapes, monkeypatch)
+    assert warm[:2] == [True, True]
+    for label, item in again.objects.items():
+        assert (item.mask ^ first.objects[label].mask).sum() < 15
+        assert item.certificate.holds
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda one: KeptShape("pentagon", one.weights),
+        lambda one: KeptShape("star", one.weights),
+        lambda one: KeptShape(one.spec, {}),
+        lambda one: KeptShape(one.spec, {k: v * np.nan for k, v in one.weights.items()}),
+        lambda one: KeptShape(one.spec, {k: v[..., None] for k, v in one.weights.items()}),
+        lambda one: KeptShape(one.spec, {k: v.astype("U9") for k, v in one.weights.items()}),
+    ],
+)
+def test_a_kept_shape_that_does_not_fit_is_fitted_anew(fitted, monkeypatch, harm):
+    shape = Convex(2)
+    weights = {name: value.numpy() for name, value in shape.state_dict().items()}
+    result, warm = fitted({2: harm(KeptShape("convex", weights))}, monkeypatch)
+    assert warm[:2] == [False, False]
+    assert result.objects[2].certificate.holds

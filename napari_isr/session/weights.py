@@ -54,7 +54,7 @@ def hand_over(kept: Mapping[int, KeptShape], segmenter: Segmenter) -> None:
                 raise InputError("its weights are not finite")
             values = {name: torch.from_numpy(np.array(v)) for name, v in one.weights.items()}
             shape.load_state_dict(values)
-        except (InputError, RuntimeError) as error:  # torch names what does not fit so
+        except (InputError, RuntimeError, TypeError) as error:  # torch says with both what is wrong
             log.warning("The kept shape of object %d does not fit: %s", label, error)
             continue
         shape.explained = one.explained
