@@ -337,7 +337,8 @@ import numpy as np
 from napari_isr.session import ImageReference, Snapshot, Store
 key, folder = sys.argv[1:]
 strokes = np.full((60, 80), 7, np.uint8)
-Store(folder).save(Snapshot(ImageReference(key=key, name="fruit", shape=(60, 80)), strokes))
+store = Store(folder)
+store.save(Snapshot(ImageReference(key=key, name="fruit", shape=(60, 80)), strokes))
 print("saved", flush=True)
 sys.stdin.read()
 """

@@ -1,10 +1,10 @@
 """A user who draws without end, by a seed; ``test_kill.py`` runs and kills this program.
 
 What is on the canvas after each stroke is written to files whose names tell when that was.
+FOLDER, DATA and SEED are set by who runs it.
 """
 
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from napari_isr.gui.dock import ScribbleAndRefine
 from napari_isr.gui.job import Names
 from napari_isr.gui.robot import Robot
 
-PATIENCE = 120  # seconds
+PATIENCE = 240  # seconds
 
 
 def wait_until(check):
@@ -83,5 +83,6 @@ def main(folder, seed):
 
 
 if __name__ == "__main__":
-    print(os.getpid(), flush=True)
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    given = globals()
+    os.environ["NAPARI_ISR_DATA"] = given["DATA"]
+    main(Path(given["FOLDER"]), given["SEED"])
