@@ -70,8 +70,10 @@ def test_a_drag_holds_a_place_fixed_and_a_double_click_releases_it(drawing, stro
     fit(dock, strokes, "convex", qtbot)
     assert layer_of(viewer) is None  # a convex shape has no place
     for shape, (option, grip) in SHAPES.items():
+        dock.live = False
+        dock.shape = shape
         with qtbot.waitSignal(dock.settled, timeout=WAIT):
-            dock.shape = shape
+            dock.live = True
         assert is_ours(layer_of(viewer))
         assert viewer.layers.selection.active == dock.scribble_layer
         start = drag(dock, hand, grip, (7, -6), qtbot)
@@ -84,7 +86,6 @@ def test_a_drag_holds_a_place_fixed_and_a_double_click_releases_it(drawing, stro
         place = on_canvas(dock, hand, spot(dock, hand, grip)).toPoint()
         QTest.mouseDClick(hand.canvas, Qt.MouseButton.LeftButton, NO_KEY, place)
         assert dock.shape == shape
-        dock.live = True
         np.testing.assert_array_equal(dock.scribble_layer.data, strokes)  # nothing was painted
         assert dock.scribble_layer.mode == "paint"
     draw(dock, hand, (60, 60), (64, 66))  # the brush still paints elsewhere
