@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from napari.layers import Labels
@@ -24,6 +25,7 @@ class BrushSwitch(QWidget):
         super().__init__()
         self._layer: Labels | None = None
         self._object = FIRST_OBJECT
+        self.taken: Callable[[], Iterable[int]] = tuple  # labels of objects without strokes
         self.object = _flat("isr_brush_object", "Object", "Draw strokes on this object (S)")
         self.background = _flat("isr_brush_background", " Background", "Draw the background (S)")
         self.more = QPushButton("+")
@@ -74,7 +76,7 @@ class BrushSwitch(QWidget):
     def add(self) -> None:
         """Arm the brush with the first label that has no strokes."""
         if self._layer is not None:
-            highest = int(self._layer.data.max(initial=0))
+            highest = max([int(self._layer.data.max(initial=0)), *self.taken()])
             self.pick(max(highest + 1, FIRST_OBJECT))
 
     def _show(self, event: Any = None) -> None:

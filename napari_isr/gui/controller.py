@@ -19,6 +19,7 @@ from napari_isr.gui.layers import image_shape, new_scribbles
 from napari_isr.gui.live_loop import LiveLoop
 from napari_isr.gui.model import FIT_SETTINGS, Settings, State
 from napari_isr.gui.news_desk import NewsDesk
+from napari_isr.gui.object_actions import ObjectActions
 from napari_isr.gui.watch import StrokeWatch
 from napari_isr.session import KeptShape
 
@@ -47,6 +48,7 @@ class Controller:
     names_known = Signal(object)
     closing = Signal()  # layers and result are still there
     strokes_changed = Signal()
+    given_changed = Signal(object)  # what is given, by label
 
     def __init__(self, viewer: Any) -> None:
         self.viewer = viewer
@@ -66,6 +68,8 @@ class Controller:
                 keys.REDO: self.redo_fit,
             }
         )
+        self.objects = ObjectActions(self)
+        self._watch.changed.connect(self.objects.look_for_undo)
         self._watch.changed.connect(self._on_strokes)
         self._watch.changed.connect(self.strokes_changed.emit)
         self.desk.updated.connect(self.updated.emit)
@@ -140,8 +144,21 @@ class Controller:
             layer.events.colormap.connect(self.desk.recolour)
         self._keys.move_to(layer)
         self._watch.layer = layer
+        self.objects.given.move_to(layer)
         self._guide()
         self.scribbles_changed.emit(layer)
+
+    @property
+    def given(self) -> dict[int, Any]:
+        """Objects that were imported: by label, a bool mask or probabilities; a copy.
+
+        Kept for each stroke layer. Assign a dict to replace them.
+        """
+        return self.objects.given.masks
+
+    @given.setter
+    def given(self, masks: dict[int, Any]) -> None:
+        self.objects.given.masks = masks
 
     def new_scribbles(self) -> None:
         """Add an empty stroke layer and arm the brush."""
@@ -235,6 +252,7 @@ class Controller:
         if self.image_layer is not None:
             self.image_layer.events.data.disconnect(self._on_image_data)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
+        self.objects.close()
         self.desk.close()
 
     # ------------------------------------------------------------------------ what happens
@@ -259,6 +277,7 @@ class Controller:
             self.image_layer = None
         elif layer == self.scribble_layer:
             self.scribble_layer = None
+        self.objects.given.forget(layer)
 
     def _on_loaded(self, names: Names | str) -> None:
         if isinstance(names, str):
@@ -287,6 +306,8 @@ class Controller:
             scribbles=scribbles.data,
             live=live,
             uncertainty=self.settings.uncertainty,
+            given=self.given,
+            hidden=self.settings.hidden,
             started=asked,
             start=self.desk.start,
             device=self.device,

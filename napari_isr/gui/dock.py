@@ -27,7 +27,7 @@ from napari_isr.gui.job import Names
 from napari_isr.gui.keeper import Keeper, RestoreBar
 from napari_isr.gui.layer_choice import LayerChoice
 from napari_isr.gui.layers import is_ours
-from napari_isr.gui.objects import ObjectTable
+from napari_isr.gui.object_panel import ObjectPanel
 from napari_isr.gui.picker import ShapePicker
 from napari_isr.gui.playlist_bar import PlaylistBar
 from napari_isr.gui.preferences import Preferences
@@ -212,7 +212,9 @@ class ScribbleAndRefine(QWidget):
         )
         self.blocks = Choice("isr_features", [chosen.features], "What the predictor sees")
         self.modes = Choice("isr_mode", [chosen.mode], "How predictor and shape are fitted")
-        self.objects = ObjectTable()
+        self.panel = ObjectPanel(self.controller)
+        self.objects = self.panel.table
+        self.brush.taken = lambda: self.controller.given
         self.live_box = tick(
             "isr_live", "Live", "Fit after every stroke, undo (Ctrl+Z) and redo (Ctrl+Shift+Z)"
         )
@@ -258,7 +260,7 @@ class ScribbleAndRefine(QWidget):
         column.addWidget(RestoreBar(self.keeper.rescue))
         column.addWidget(FirstHint(self.controller))
         column.addLayout(fields)
-        column.addWidget(self.objects)
+        column.addWidget(self.panel)
         column.addWidget(
             side_by_side(self.live_box, self.run_button, self.cancel_button, stretch=(1, 2))
         )
@@ -324,14 +326,12 @@ class ScribbleAndRefine(QWidget):
         control.desk.history.changed.connect(self._show_history)
         self._show_history()
         self.export_button.clicked.connect(lambda: self.export())
-        self.objects.picked.connect(self._pick)
-        self.objects.reshaped.connect(self._reshape)
+        self.panel.picked.connect(self._pick)
         for event in (state.events.message, state.events.kind):
             event.connect(self._show_message)
         state.events.advice.connect(self._show_advice)
         state.events.busy.connect(self._show_busy)
         state.events.progress.connect(self._show_progress)
-        state.events.rows.connect(self._show_rows)
         state.events.can_export.connect(self._show_can_export)
         control.names_known.connect(self._offer)
         control.updated.connect(self._emit_updated)
@@ -365,6 +365,7 @@ class ScribbleAndRefine(QWidget):
         self.controller.close()
         self.brush.watch(None)
         self.held.close()
+        self.panel.close_down()
         self.shapes.close_down()
         self.images.close_down()
         self.scribbles.close_down()
@@ -387,14 +388,6 @@ class ScribbleAndRefine(QWidget):
         if layer is not None:
             self.controller.viewer.layers.selection.active = layer
             self.brush.pick(label)
-
-    def _reshape(self, label: int, shape: str) -> None:
-        chosen = dict(self.controller.settings.own_shapes)
-        if shape:
-            chosen[label] = shape
-        else:
-            chosen.pop(label, None)
-        self.controller.settings.own_shapes = chosen
 
     def _offer(self, names: Names) -> None:
         self.shapes.offer(names.shapes)
@@ -435,11 +428,6 @@ class ScribbleAndRefine(QWidget):
 
     def _show_progress(self, share: float) -> None:
         self.bar.show_share(share)
-
-    def _show_rows(self) -> None:
-        layer, state = self.scribble_layer, self.controller.state
-        if layer is not None:
-            self.objects.show_rows(state.rows, self.controller.settings.own_shapes, layer.colormap)
 
     def _emit_updated(self) -> None:
         self.updated.emit()

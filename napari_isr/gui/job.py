@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from napari_isr.errors import InputError
 from napari_isr.gui.finding import found_in
 from napari_isr.gui.grips import Found
+from napari_isr.gui.composites import composites
 from napari_isr.gui.model import Row
 from napari_isr.session import KeptShape, hand_over
 from napari_isr.strokes import BACKGROUND, Strokes
@@ -92,6 +93,10 @@ class Job:
         See :class:`napari_isr.gui.model.Settings`.
     uncertainty : bool
         Whether the map of the uncertainty is wanted.
+    given : dict of int to array
+        Objects whose unaries are from elsewhere.
+    hidden : tuple of int
+        Labels that are left out of the label images.
     live : bool
         Whether a stroke started it: then missing strokes are no error, but a hint.
     started : float
@@ -115,6 +120,8 @@ class Job:
     features: str = "auto"
     mode: str = "auto"
     uncertainty: bool = False
+    given: dict[int, Any] = field(default_factory=dict)
+    hidden: tuple[int, ...] = ()
     live: bool = True
     started: float = 0.0
     start: Result | None = None
@@ -201,6 +208,10 @@ class Done:
         In bits; None if it was not asked for.
     found : dict
         Places of the shapes that can be dragged, by label.
+    hidden : tuple of int
+        Labels that are left out of the masks.
+    hint : str
+        What is still to be drawn for objects that were not fitted; empty if nothing is.
     """
 
     raw: npt.NDArray[np.integer]
@@ -211,6 +222,8 @@ class Done:
     next_stroke: NextStroke | None = None
     uncertainty: npt.NDArray[np.float32] | None = None
     found: dict[int, Found] = field(default_factory=dict)
+    hidden: tuple[int, ...] = ()
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -323,36 +336,42 @@ def fit(job: Job, segmenters: Segmenters) -> Iterator[News]:
 def _fit(job: Job, segmenters: Segmenters) -> Iterator[News]:
     strokes = Strokes.read(job.scribbles)
     trained = job.lesson.learn(segmenters) if job.lesson is not None else None
-    labels = sorted({*strokes.objects, *(trained.objects if trained is not None else ())})
+    known = trained.objects if trained is not None else ()
+    labels = sorted({*strokes.objects, *known, *job.given})
     rows = {k: Row(k, int(np.count_nonzero(strokes.labels == k))) for k in labels}
-    if trained is None and job.live and (hint := _next_stroke(strokes)):
+    hint = _next_stroke(strokes, job.given) if job.live and trained is None else ""
+    if hint and not job.given:
         yield Hint(hint, tuple(rows.values()))
         return
+    if hint:  # what is given can be fitted all the same
+        strokes = strokes.only((BACKGROUND, *job.given))
+        labels = sorted(job.given)
     yield Stage(rows=tuple(rows.values()))
     segmenter = segmenters.get(job, trained)
     if job.start is not None:
         segmenter.restore(job.start)
     shapes = {label: job.own_shapes.get(label, job.shape) for label in labels}
     shaped = refining = False
-    for update in segmenter.run(strokes, shapes or job.shape):
+    for update in segmenter.run(strokes, shapes or job.shape, job.given):
         shaped |= update.stage == "projection"
         refining |= shaped and update.stage == "predictor"
         again = refining and update.stage in ("predictor", "projection")
         yield from _news(update, REFINING if again else STAGES[update.stage])
-    yield _done(job, segmenter.result, rows)
+    yield _done(job, segmenter.result, rows, hint)
 
 
-def _done(job: Job, result: Result, rows: dict[int, Row]) -> Done:
+def _done(job: Job, result: Result, rows: dict[int, Row], hint: str) -> Done:
     """All that the dock will show, so that nothing is computed in the GUI thread."""
     return Done(
-        _predictor_labels(result),
-        result.labels(),
+        *composites(result, job.hidden),
         _rows(result, rows),
         result,
         next_stroke=result.next_stroke,
         uncertainty=result.uncertainty if job.uncertainty else None,
         found=found_in(result),
         seconds=time.perf_counter() - job.started,
+        hidden=job.hidden,
+        hint=hint,
     )
 
 
@@ -365,8 +384,10 @@ def _news(update: Update, message: str) -> Iterator[News]:
             yield Outline("shape", update.label, update.contours)
 
 
-def _next_stroke(strokes: Strokes) -> str:
+def _next_stroke(strokes: Strokes, given: Collection[int]) -> str:
     """What is still to be drawn; empty if nothing."""
+    if given and all(label in given for label in strokes.objects):
+        return ""
     background = bool((strokes.labels == BACKGROUND).any())
     if background and strokes.objects:
         return ""
@@ -375,27 +396,16 @@ def _next_stroke(strokes: Strokes) -> str:
     return DRAW_BACKGROUND if strokes.objects else DRAW_BOTH
 
 
-def _predictor_labels(result: Result) -> npt.NDArray[np.integer]:
-    """The predictor's masks as one label image, the higher label on top."""
-    labels = sorted(result.objects)
-    image = np.zeros(
-        result.objects[labels[0]].probability.shape, np.uint8 if labels[-1] < 256 else np.uint16
-    )
-    for label in labels:
-        image[result.objects[label].probability > 0.5] = label
-    return image
-
-
 def _rows(result: Result, drawn: dict[int, Row]) -> tuple[Row, ...]:
-    rows = []
-    for label, item in sorted(result.objects.items()):
+    rows = dict(drawn)  # with those that lack strokes so far
+    for label, item in result.objects.items():
         proof = item.certificate
         _ = item.iou_predictor  # kept, for the panel that tells it
         promised = proof.by_construction is not None
         strokes = drawn[label].strokes
         holds = proof.holds if promised else None
-        rows.append(Row(label, strokes, item.shape_name, item.area, holds, proof.sentence))
-    return tuple(rows)
+        rows[label] = Row(label, strokes, item.shape_name, item.area, holds, proof.sentence)
+    return tuple(rows.values())
 
 
 def _sentence(text: str) -> str:

@@ -23,6 +23,10 @@ class Settings:
         Shape of the objects that have none of their own.
     own_shapes : dict of int to str
         Shapes of single objects, by label. Assign a new dict to change it.
+    names : dict of int to str
+        Names of objects, by label; the others are called after their label. Assign a new dict.
+    hidden : tuple of int
+        Labels of objects whose outline and mask are not shown.
     predictor, features, mode : str
         As :class:`napari_isr.Segmenter` takes them.
     live : bool
@@ -35,6 +39,8 @@ class Settings:
 
     shape: str = "convex"
     own_shapes: dict[int, str] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
+    hidden: tuple[int, ...] = ()
     predictor: str = "auto"
     features: str = "auto"
     mode: str = "auto"
@@ -43,6 +49,10 @@ class Settings:
     next_stroke: bool = True
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    def name(self, label: int) -> str:
+        """What an object is called."""
+        return self.names.get(label) or f"object {label}"
 
 
 @dataclass(frozen=True)

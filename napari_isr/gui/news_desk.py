@@ -13,6 +13,7 @@ from napari_isr.gui.history import FitHistory, PastFit
 from napari_isr.gui.job import Done, Failed, Hint, News, Outline, Stage
 from napari_isr.gui.model import Row, Settings, State
 from napari_isr.gui.views import Views
+from napari_isr.gui.visibility import Visibility
 from napari_isr.gui.worker import in_thread
 
 __all__ = ["NewsDesk"]
@@ -44,6 +45,7 @@ class NewsDesk:
         self._restored = False  # an earlier fit is shown: the next one starts from there
         self.views: Views | None = None
         self._closed = False
+        self.visibility = Visibility(self)
         settings.events.uncertainty.connect(self.show_uncertainty)
         settings.events.next_stroke.connect(self.show_next)
 
@@ -96,10 +98,13 @@ class NewsDesk:
         self.advise()
         if done.uncertainty is None:
             self.show_uncertainty()  # it was asked for while the fit ran
+        self.visibility.after(done)
         conflicts = [o.conflict for o in done.result.objects.values() if o.conflict is not None]
         if conflicts:
             sentence = conflicts[0].sentence
             self.finish("error", f"{sentence[:1].upper()}{sentence[1:]}.")
+        elif done.hint:
+            self.finish("hint", done.hint)
         elif self._restored:
             self.finish("done", f"This is {self.history.place}; the next one starts from it.")
         else:
@@ -146,9 +151,9 @@ class NewsDesk:
             self.updated.emit(set(fit.outlines))
 
     def forget_all(self) -> None:
-        """There is no result any more, and none to go back to."""
+        """There is no result any more, and none to go back to; strokes and imports stay."""
         self._restored, self._settling = False, None
-        self.forget()
+        self.forget(tuple(Row(row.label, row.strokes) for row in self.state.rows))
         self.history.clear()
 
     # ------------------------------------------------------------------------------ guides

@@ -7,6 +7,7 @@ drawn in Python. A mesh also has soft edges and a dark casing, which keep it leg
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ class Outlines:
         self._viewer, self._image = viewer, image
         self._layer: Surface | None = None
         self._contours: dict[tuple[str, int], Contours] = {}
+        self._hidden: frozenset[int] = frozenset()
         self._drawn_at = 0.0
         self._timer = single_shot(self._redraw, ZOOM_PAUSE_MS)
         self._zoom = viewer.scene.camera.events.zoom
@@ -66,6 +68,12 @@ class Outlines:
         """Draw these outlines and no others."""
         self._contours = dict(contours)
         self.draw()
+
+    def hide(self, labels: Iterable[int]) -> None:
+        """Leave out the outlines of some objects."""
+        if (hidden := frozenset(labels)) != self._hidden:
+            self._hidden = hidden
+            self.draw()
 
     def keep(self, keys: set[tuple[str, int]]) -> None:
         """Drop the outlines of everything else."""
@@ -98,8 +106,8 @@ class Outlines:
         lines = [
             (line, value)
             for kind, value in KINDS.items()
-            for (key, _), contours in sorted(self._contours.items())
-            if key == kind
+            for (key, label), contours in sorted(self._contours.items())
+            if key == kind and label not in self._hidden
             for line in contours
         ]
         step = 1 + sum(len(line) for line, _ in lines) // MOST_VERTICES

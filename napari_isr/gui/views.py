@@ -41,6 +41,7 @@ class Views:
     def __init__(self, viewer: Any, image: Image, settings: Settings) -> None:
         self._settings = settings
         self._outlines, self._masks = Outlines(viewer, image), ResultLayers(viewer, image)
+        self._outlines.hide(settings.hidden)
         self._marks = ConflictMarks(viewer, image)
         self._map, self._next = UncertaintyMap(viewer, image), NextMark(viewer, image)
         self._handles = Handles(viewer, image, settings)
@@ -123,6 +124,25 @@ class Views:
             self._next.show(stroke, scribbles)
         else:
             self._next.remove()
+
+    def hide(self, labels: Iterable[int]) -> None:
+        """Leave out the outlines of some objects; their masks are left out by :meth:`rewrite`."""
+        self._outlines.hide(labels)
+
+    def drop(self, label: int) -> None:
+        """Take out the outlines of an object that is gone, and write no masks with it."""
+        self._fresh = {key: value for key, value in self._fresh.items() if key[1] != label}
+        self._awaited.discard(label)
+        self._expected.discard(label)
+        self._write.stop()
+        self._writing = None
+        self._outlines.keep({key for key in self._outlines.contours if key[1] != label})
+
+    def rewrite(self, raw: Any, isr: Any, scribbles: Labels) -> None:
+        """Write other masks of the same fit."""
+        if self._writing is None:  # else newer ones are on their way
+            for _ in self._masks.write(raw, isr, scribbles):
+                pass
 
     def forget(self) -> None:
         """Leave undrawn what was not drawn yet."""

@@ -14,6 +14,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_isr.gui.object_cells import DETAILS
+from napari_isr.gui.objects import NAME, PROOF
+
 WAIT = 30_000
 CONTROLS = {
     "isr_image": QComboBox,
@@ -31,6 +34,7 @@ CONTROLS = {
     "isr_reset": QPushButton,
     "isr_export": QPushButton,
     "isr_objects": QTableWidget,
+    "isr_import": QPushButton,
     "isr_status": QLabel,
     "isr_certificate": QLabel,
     "isr_advice": QLabel,
@@ -145,14 +149,15 @@ def test_the_table_shows_the_objects_and_picks_them(fitted, qtbot):
     _, dock = fitted
     table = dock.findChild(QTableWidget, "isr_objects")
     assert table.rowCount() == 1
-    texts = [table.item(0, column).text() for column in (0, 2, 4)]
-    assert texts == ["2", "80", "✓"]
-    assert int(table.item(0, 3).text().replace(",", "")) > 1000
+    assert [table.item(0, column).text() for column in (NAME, PROOF)] == ["object 2", "✓"]
+    area, _, drawn = table.item(0, NAME).data(DETAILS).partition(" px · ")
+    assert int(area.replace(",", "")) > 1000
+    assert drawn == "80 px drawn"
     dock.brush.switch()
     qtbot.mouseClick(
         table.viewport(),
         Qt.MouseButton.LeftButton,
-        pos=table.visualItemRect(table.item(0, 0)).center(),
+        pos=table.visualItemRect(table.item(0, NAME)).center(),
     )
     assert dock.scribble_layer.selected_label == 2
 
@@ -246,7 +251,8 @@ def test_reset_forgets_the_fit_and_keeps_the_strokes(quick, strokes, qtbot):
     dock.reset_button.click()
     assert [layer.name for layer in viewer.layers] == ["disc", "disc [strokes]"]
     np.testing.assert_array_equal(dock.scribble_layer.data, strokes)
-    assert dock.objects.rowCount() == 0
+    assert "no strokes" not in dock.objects.item(0, NAME).data(DETAILS)
+    assert not dock.objects.item(0, PROOF).text()
     assert not dock.export_button.isEnabled()
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         dock.run()

@@ -1,0 +1,113 @@
+"""The lines of the objects table, in words; no Qt, no napari."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from napari_isr.gui.areas import area_text
+from napari_isr.gui.model import Row, Settings
+from napari_isr.strokes import FIRST_OBJECT
+
+__all__ = ["Line", "lines_of"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One object as the table shows it.
+
+    Parameters
+    ----------
+    label : int
+    name : str
+    details : str
+        Second line: strokes and area.
+    tip : str
+        The same at length.
+    shape : str
+        The object's own shape, empty if it has that of all.
+    holds : bool or None
+        Whether the certificate holds.
+    sentence : str
+        The certificate.
+    hidden : bool
+        Whether outline and mask are hidden.
+    """
+
+    label: int
+    name: str
+    details: str
+    tip: str
+    shape: str
+    holds: bool | None
+    sentence: str
+    hidden: bool
+
+
+def lines_of(
+    rows: Iterable[Row],
+    settings: Settings,
+    armed: int | None = None,
+    given: Collection[int] = (),
+    scale: Sequence[float] = (1.0, 1.0),
+    units: Sequence[Any] = (),
+) -> list[Line]:
+    """Make the lines, by label.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+        The objects that have strokes or are given.
+    settings : Settings
+        Names, shapes, what is hidden.
+    armed : int, optional
+        The label that the brush draws: it has a line even before its first stroke.
+    given : collection of int
+        Labels of imported objects.
+    scale, units : sequence
+        Of the image's axes.
+
+    Returns
+    -------
+    list of Line
+    """
+    known = {row.label: row for row in rows}
+    labels = {*known, *given, *settings.names}
+    if armed is not None and armed >= FIRST_OBJECT:
+        labels.add(armed)
+    return [
+        _line(known.get(k) or Row(k, 0), settings, k in given, scale, units) for k in sorted(labels)
+    ]
+
+
+def _line(
+    row: Row, settings: Settings, given: bool, scale: Sequence[float], units: Sequence[Any]
+) -> Line:
+    area = "" if row.area is None else area_text(row.area, scale, units)
+    if row.strokes:
+        drawn = f"{row.strokes:,} px drawn"
+    else:
+        drawn = "imported" if given else "no strokes yet"
+    tip = [f"{settings.name(row.label)} (label {row.label})"]
+    tip += [f"Strokes: {row.strokes:,} pixels"] if row.strokes or not given else []
+    tip += ["Imported from another layer"] if given else []
+    tip += [f"Area: {area}" + _pixels(row, area, scale)] if area else []
+    tip += ["Click to draw strokes of it, double-click to rename it"]
+    return Line(
+        row.label,
+        settings.name(row.label),
+        f"{area} · {drawn}" if area else drawn,
+        "\n".join(tip),
+        settings.own_shapes.get(row.label, ""),
+        row.holds,
+        row.sentence,
+        row.label in settings.hidden,
+    )
+
+
+def _pixels(row: Row, area: str, scale: Sequence[float]) -> str:
+    """How many pixels a physical area has."""
+    if row.area is None or area.endswith(" px"):
+        return ""
+    return f" ({area_text(row.area, scale)})"
