@@ -25,15 +25,15 @@ class NameCell(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
         """Paint the cell."""
         colour, box = _begin(self, painter, option, index)
-        square = QRect(box.left() + 2, box.center().y() - SQUARE // 2, SQUARE, SQUARE)
+        name = QRect(box.left() + 2, box.top() + 2, box.width() - 4, box.height() // 2 - 1)
+        square = QRect(name.left(), name.center().y() - SQUARE // 2 + 1, SQUARE, SQUARE)
         swatch = QColor(*(index.data(COLOUR) or (128, 128, 128)))
         if index.data(HIDDEN):
             swatch.setAlpha(70)
             colour.setAlpha(FAINT)
         painter.fillRect(square, swatch)
-        left = square.right() + GAP
-        name = QRect(left, box.top() + 2, box.right() - left - 2, box.height() // 2 - 1)
-        _write(painter, name, option.font, colour, str(index.data() or ""))
+        right = name.adjusted(SQUARE + GAP, 0, 0, 0)
+        _write(painter, right, option.font, colour, str(index.data() or ""))
         small = QFont(option.font)
         small.setPointSizeF(max(6.0, option.font.pointSizeF() * 0.85))
         colour.setAlpha(FAINT)

@@ -86,7 +86,7 @@ def _line(
 ) -> Line:
     area = "" if row.area is None else area_text(row.area, scale, units)
     if row.strokes:
-        drawn = f"{row.strokes:,} px drawn"
+        drawn = f"{row.strokes:,} drawn"
     else:
         drawn = "imported" if given else "no strokes yet"
     tip = [f"{settings.name(row.label)} (label {row.label})"]

@@ -28,7 +28,8 @@ EYE, NAME, SHAPE, PROOF, DELETE = range(5)
 HOLDS, FAILS = QColor("#35a56a"), QColor("#e05d52")
 INHERIT = "same"
 ROW_HEIGHT, FEWEST, MOST = 36, 1, 5
-NARROW, SHAPE_WIDTH = 24, 94
+NARROW, SHAPE_WIDTH = 21, 80
+QUIET = "QComboBox { background: transparent; padding: 0px 2px; }"  # beside the names, not above
 TIPS = (
     "Show or hide the object's outline and mask",
     "Click a row to draw strokes of its object, double-click to rename it",
@@ -186,6 +187,7 @@ class ObjectTable(QTableWidget):
             self.setItem(row, column, item)
         choice = Choice(f"isr_shape_{label}", (INHERIT, *self._shapes), TIPS[SHAPE])
         choice.setFrame(False)
+        choice.setStyleSheet(QUIET)
         choice.chosen.connect(
             lambda word: self.reshaped.emit(label, "" if word == INHERIT else word)
         )

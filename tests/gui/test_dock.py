@@ -152,7 +152,7 @@ def test_the_table_shows_the_objects_and_picks_them(fitted, qtbot):
     assert [table.item(0, column).text() for column in (NAME, PROOF)] == ["object 2", "✓"]
     area, _, drawn = table.item(0, NAME).data(DETAILS).partition(" px · ")
     assert int(area.replace(",", "")) > 1000
-    assert drawn == "80 px drawn"
+    assert drawn == "80 drawn"
     dock.brush.switch()
     qtbot.mouseClick(
         table.viewport(),

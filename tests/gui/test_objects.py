@@ -106,7 +106,7 @@ def test_the_area_has_the_units_of_the_image(three):
     viewer, dock = three
     pixels = int(dock.result.objects[2].mask.sum())
     details = dock.objects.item(0, NAME).data(DETAILS)
-    assert details.startswith(f"{pixels / 4:,.0f} µm² · 80 px")
+    assert details.startswith(f"{pixels / 4:,.0f} µm² · 80 drawn")
     assert f"({pixels:,} px)" in dock.objects.item(0, NAME).toolTip()
     viewer.layers["disc"].units = ("pixel", "pixel")
     assert dock.objects.item(0, NAME).data(DETAILS).startswith(f"{pixels:,} px · ")
