@@ -129,8 +129,7 @@ class Autosave:
         control.image_changed.connect(self._rebind)
         control.scribbles_changed.connect(self._rebind)
         control.settled.connect(self.touch)
-        if (given_changed := getattr(control, "given_changed", None)) is not None:
-            given_changed.connect(self.touch)
+        control.given_changed.connect(self.touch)
         control.settings.events.connect(self.touch)
         self._rebind()
 
@@ -261,7 +260,7 @@ class Autosave:
             layer.data,
             layer.name,
             self._settings.read(),
-            dict(getattr(self._control, "given", {})),
+            self._control.given if image == self._control.image_layer else {},
             result,
             self._numbers.setdefault(layer, len(self._numbers)),
         )

@@ -46,6 +46,12 @@ def recipe_of(control: Controller) -> tuple[Recipe, list[str]]:
         files.append(path)
     if control.lesson() is not None:
         notes.append(CARRIED)
+    given: dict[int, str] = {}
+    for label in control.given:
+        given[label] = f"object-{label}.tif"
+        missing.append(given[label])
+        name = chosen.name(label)
+        notes.append(f"First save the mask of the imported '{name}' as '{given[label]}'.")
     drawn = {row.label for row in control.state.rows}
     recipe = Recipe(
         image=files[0],
@@ -58,6 +64,7 @@ def recipe_of(control: Controller) -> tuple[Recipe, list[str]]:
         device=control.device,
         spacing=tuple(abs(float(s)) or 1.0 for s in image.scale),
         output=f"{image.name}-mask.png",
+        given=given,
         notes=notes,
     )
     return recipe, missing

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.errors import InputError
+from napari_isr.gui.composites import composites
 from napari_isr.gui.finding import found_in
 from napari_isr.gui.grips import Found
-from napari_isr.gui.composites import composites
 from napari_isr.gui.model import Row
 from napari_isr.session import KeptShape, hand_over
 from napari_isr.strokes import BACKGROUND, Strokes

@@ -154,8 +154,8 @@ class Rescue:
             layer = new_scribbles(control.viewer, image)
             layer.name = snapshot.strokes_name or layer.name
             control.scribble_layer = layer
-        if snapshot.given and hasattr(control, "given"):
-            control.given = dict(snapshot.given)
+        if snapshot.given:
+            control.given = {**control.given, **snapshot.given}
         layer.data = snapshot.strokes  # type: ignore[union-attr]
 
 

@@ -137,6 +137,7 @@ class Views:
         self._write.stop()
         self._writing = None
         self._outlines.keep({key for key in self._outlines.contours if key[1] != label})
+        self._handles.remove()
 
     def rewrite(self, raw: Any, isr: Any, scribbles: Labels) -> None:
         """Write other masks of the same fit."""
