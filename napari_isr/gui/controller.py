@@ -277,7 +277,6 @@ class Controller:
             self.image_layer = None
         elif layer == self.scribble_layer:
             self.scribble_layer = None
-        self.objects.given.forget(layer)
 
     def _on_loaded(self, names: Names | str) -> None:
         if isinstance(names, str):

@@ -14,6 +14,8 @@ from napari_isr.gui.import_watch import SourceWatch
 
 __all__ = ["GivenObjects", "Source"]
 
+MOST_SHELVES = 32  # stroke layers, also those that were taken out: they may come back
+
 
 @dataclass(frozen=True)
 class Source:
@@ -89,14 +91,11 @@ class GivenObjects:
         self._others = [shelf for shelf in self._others if shelf is not found]
         if before.masks:
             self._others.append(before)
+            for shelf in self._others[:-MOST_SHELVES]:
+                _close(shelf)
+            self._others = self._others[-MOST_SHELVES:]
         self._shelf = found or Shelf(layer)
         self.changed.emit()
-
-    def forget(self, layer: Any) -> None:
-        """Forget what is given beside a stroke layer that was removed."""
-        for shelf in [shelf for shelf in self._others if shelf.layer == layer]:
-            _close(shelf)
-            self._others.remove(shelf)
 
     def close(self) -> None:
         """Follow no layer any more."""

@@ -384,7 +384,7 @@ def _news(update: Update, message: str) -> Iterator[News]:
             yield Outline("shape", update.label, update.contours)
 
 
-def _next_stroke(strokes: Strokes, given: Collection[int]) -> str:
+def _next_stroke(strokes: Strokes, given: Collection[int] = ()) -> str:
     """What is still to be drawn; empty if nothing."""
     if given and all(label in given for label in strokes.objects):
         return ""

@@ -7,10 +7,11 @@ from typing import ClassVar, Literal
 
 from psygnal import SignalGroupDescriptor
 
-__all__ = ["FIT_SETTINGS", "Row", "Settings", "State"]
+__all__ = ["FIT_SETTINGS", "IMAGE_SETTINGS", "Row", "Settings", "State"]
 
 # Settings that make another fit; the names are also those of the dock's properties.
 FIT_SETTINGS = ("shape", "own_shapes", "predictor", "features", "mode")
+IMAGE_SETTINGS = (*FIT_SETTINGS, "names", "hidden")  # what goes with an image
 
 
 @dataclass

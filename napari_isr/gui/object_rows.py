@@ -73,7 +73,7 @@ def lines_of(
     list of Line
     """
     known = {row.label: row for row in rows}
-    labels = {*known, *given, *settings.names}
+    labels = {*known, *given}
     if armed is not None and armed >= FIRST_OBJECT:
         labels.add(armed)
     return [

@@ -13,7 +13,7 @@ from napari_isr.gui.controller import Controller
 from napari_isr.gui.job import Lesson
 from napari_isr.gui.kept_settings import KeptSettings
 from napari_isr.gui.layers import PATH, is_ours, new_scribbles
-from napari_isr.gui.model import FIT_SETTINGS
+from napari_isr.gui.model import IMAGE_SETTINGS
 from napari_isr.gui.pictures import Picture, open_picture
 from napari_isr.gui.playlist import Entry, Playlist, Work, images_in
 from napari_isr.gui.widgets import single_shot
@@ -214,6 +214,7 @@ class Switching:
             work.strokes = control.scribble_layer = self._strokes(entry, kept)
             if kept is not None:
                 control.kept_shapes = dict(kept.shapes)
+                control.given = dict(kept.given) or control.given
             control.image_changed.emit(entry.layer)  # once more, now with its strokes
         finally:
             self._busy = False
@@ -241,10 +242,10 @@ class Switching:
         return layer
 
     def _settings(self) -> dict[str, Any]:
-        return {name: getattr(self.control.settings, name) for name in FIT_SETTINGS}
+        return {name: getattr(self.control.settings, name) for name in IMAGE_SETTINGS}
 
     def _choose(self, settings: Mapping[str, Any]) -> None:
-        fits = {name: settings[name] for name in FIT_SETTINGS if name in settings}
+        fits = {name: settings[name] for name in IMAGE_SETTINGS if name in settings}
         KeptSettings(self.control.settings).set(fits)
 
     @property

@@ -69,7 +69,7 @@ def outlines(viewer):
 
 def shown(viewer, dock):
     contours = {key: [c.copy() for c in lines] for key, lines in outlines(viewer).items()}
-    return viewer.layers["disc [isr]"].data.copy(), contours, dock.objects.item(0, 3).text()
+    return viewer.layers["disc [isr]"].data.copy(), contours, dock.controller.state.rows[0].area
 
 
 def same(first, second):
