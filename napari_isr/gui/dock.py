@@ -31,6 +31,7 @@ from napari_isr.gui.object_panel import ObjectPanel
 from napari_isr.gui.picker import ShapePicker
 from napari_isr.gui.playlist_bar import PlaylistBar
 from napari_isr.gui.preferences import Preferences
+from napari_isr.gui.scrolling import ScrollColumn
 from napari_isr.gui.shape_options import ShapeOptions
 from napari_isr.gui.switching import Switching
 from napari_isr.gui.trust import TrustPanel
@@ -247,7 +248,8 @@ class ScribbleAndRefine(QWidget):
         self.advice = Sentence("isr_advice")
 
     def _arrange(self) -> None:
-        column = QVBoxLayout(self)
+        body = QWidget()
+        column = QVBoxLayout(body)
         column.setContentsMargins(8, 8, 8, 8)
         column.setSpacing(6)
         fields = form()
@@ -287,6 +289,9 @@ class ScribbleAndRefine(QWidget):
         self.more = Fold("isr_settings", "Settings", more)
         column.addWidget(self.more)
         column.addStretch(1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(ScrollColumn(body))
         self.setMinimumWidth(280)
 
     # ------------------------------------------------------------------------- connections

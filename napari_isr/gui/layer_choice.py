@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from napari.layers import Layer
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import QComboBox
 
 __all__ = ["LayerChoice"]
+
+LEAST_WIDTH = 80
 
 
 class LayerChoice(QComboBox):
@@ -44,6 +46,10 @@ class LayerChoice(QComboBox):
         self._named: list[Layer] = []
         self.currentIndexChanged.connect(self._on_index)
         self._on_layers()
+
+    def minimumSizeHint(self) -> QSize:
+        """Leave room for a button beside it in a narrow dock, however long the names are."""
+        return QSize(LEAST_WIDTH, super().minimumSizeHint().height())
 
     @property
     def layer(self) -> Layer | None:

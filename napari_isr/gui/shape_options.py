@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ShapeOptions"]
 
-HALF, WHOLE = 1, 3  # columns of the grid that a control takes
-SHORT = 7  # letters of a name that leaves room for another option
-
 
 class ShapeOptions(QWidget):
     """Controls made from what the library tells of the shape's options."""
@@ -95,33 +92,26 @@ class ShapeOptions(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(6)
         grid.setVerticalSpacing(3)
-        names = list(self._controls)
-        numbers = [k for k in names if self._controls[k].info.kind in ("int", "float")]
-        # Two numbers to a row, if their names leave room in a narrow dock.
-        pairs = numbers if all(len(k) <= SHORT for k in numbers) else []
-        for index, name in enumerate(pairs):
-            self._add(grid, name, index // 2, 2 * (index % 2), HALF)
-        for index, name in enumerate(k for k in names if k not in pairs):
-            self._add(grid, name, (len(pairs) + 1) // 2 + index, 0, WHOLE)
+        for row, name in enumerate(self._controls):
+            self._add(grid, name, row)
         grid.setColumnStretch(1, 1)
-        grid.setColumnStretch(3, 1)
         self._grid_of.setVisible(bool(self._controls))
         self._column.insertWidget(0, self._grid_of)
         self._show()
 
-    def _add(self, grid: QGridLayout, name: str, row: int, column: int, width: int) -> None:
+    def _add(self, grid: QGridLayout, name: str, row: int) -> None:
         control = self._controls[name]
         control.edited.connect(self._choose)
         if hasattr(control, "problem"):
             control.problem.connect(self.problem)
         if control.info.kind == "bool":  # has its name beside the tick
-            grid.addWidget(control, row, column, 1, 1 + width)
+            grid.addWidget(control, row, 0, 1, 2)
             return
         label = QLabel(name)
         label.setToolTip(control.toolTip())
         label.setBuddy(control)
-        grid.addWidget(label, row, column)
-        grid.addWidget(control, row, column + 1, 1, width)
+        grid.addWidget(label, row, 0)
+        grid.addWidget(control, row, 1)
 
     def _choose(self) -> None:
         self.chosen.emit(self.shape)
