@@ -30,7 +30,6 @@ def test_the_dock_makes_no_window_higher_than_a_screen(ready):
     assert dock.minimumSizeHint().height() < LOW
 
 
-@pytest.mark.parametrize("shape", shape_names())
 def test_every_shape_has_room_in_a_narrow_dock(ready):
     _, dock = ready
     area = dock.findChild(QScrollArea, "isr_scroll")
