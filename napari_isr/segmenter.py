@@ -30,7 +30,7 @@ from napari_isr.fitting.joint import TURNS, coupling_points, coupling_weight, sh
 from napari_isr.frame import Frame
 from napari_isr.given_maps import GivenMap, read_given
 from napari_isr.object_unaries import ObjectUnaries
-from napari_isr.predictors import Predictor, Scene, make_predictor, parse_predictor
+from napari_isr.predictors import PointPredictor, Predictor, Scene, make_predictor, parse_predictor
 from napari_isr.predictors.given import Given, check_given
 from napari_isr.rendering import contours_on_grid
 from napari_isr.results import ObjectResult, Result
@@ -280,14 +280,15 @@ class Segmenter:
         task = classes, scene
         if self._predictor is None or self._predictor[0] != task:
             self._predictor = (task, self._fresh_predictor(scene, classes).to(self.device))
-        if len(points):  # else a carried predictor is used as it is
+        complete = bool((targets.sum(0) > 0).all())
+        # A carried predictor is used as it is, until it has something to learn from.
+        if complete or (len(points) and isinstance(self._predictor[1], PointPredictor)):
             training = self._predictor[1].fit(scene, points, targets, targets.sum(1))
             for progress in self._clock.steps("predictor", training):
                 yield Update("predictor", start + (end - start) * progress)
         self._strokes = strokes
         with self._clock.measure("predictor"):
             every = np.searchsorted(classes, strokes.labels)
-            complete = len(np.unique(every)) == len(classes)
             drawn = strokes.points, every, len(classes)
             field = self._nearness.field(*drawn) if self._nearness and complete else None
             edges = self._edges.drawn(*drawn) if self._edges and complete else None

@@ -66,6 +66,15 @@ def test_a_carried_predictor_needs_no_stroke(predictor, second):
     assert iou(found.mask, truth) > 0.9
 
 
+def test_convolutions_wait_for_strokes_of_every_class(second):
+    image, strokes, truth = second
+    segmenter = isr.Segmenter(image, trained=taught(LIGHT, "cnn").trained())
+    for drawn in (np.where(strokes == 1, strokes, 0), strokes):
+        for _ in segmenter.run(drawn):
+            pass
+        assert iou(segmenter.result.mask, truth) > 0.9
+
+
 def test_the_same_image_gives_the_same_answer():
     image, strokes, _ = picture((30.0, 25.0), 0)
     segmenter = isr.Segmenter(image, features="rgb,texture")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ __all__ = ["Entry", "Playlist", "Work", "images_in"]
 ENDINGS = (
     ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".npy", ".ppm", ".pgm"
 )  # fmt: skip
+FITS = 512 * 2**20  # bytes
 
 
 @dataclass
@@ -29,11 +31,14 @@ class Work:
         What was chosen.
     fit : PastFit or None
         The fit that was shown.
+    at : float
+        When the image was left, by ``time.monotonic``.
     """
 
     strokes: Any = None
     settings: dict[str, Any] = field(default_factory=dict)
     fit: Any = None
+    at: float = field(default_factory=time.monotonic)
 
 
 @dataclass(eq=False)
@@ -107,6 +112,20 @@ class Playlist:
         """Another image is shown."""
         self.place = place
         self.changed.emit()
+
+    def trim(self, nbytes: int = FITS) -> None:
+        """Forget the fits of images that were left longest ago; their strokes can be fitted again.
+
+        Parameters
+        ----------
+        nbytes : int, optional
+            Memory that the fits may take.
+        """
+        left = sorted((e for e in self.entries if e.work.fit is not None), key=lambda e: -e.work.at)
+        for entry in left:
+            nbytes -= entry.work.fit.nbytes
+            if nbytes < 0:
+                entry.work.fit = None
 
     def mark(self, done: bool) -> None:
         """Mark the image that is shown as done, or not."""

@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QMenu,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -53,11 +52,12 @@ class PlaylistBar(QWidget):
 
     def _make(self) -> None:
         switching = self.switching
-        self.open = QToolButton()
-        self.open.setObjectName("isr_open_folder")
-        self.open.setText("Images…")
-        self.open.setToolTip("Go through many images: choose a folder or files, or drop them here")
-        self.open.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.open = button(
+            "isr_open_folder",
+            "Images…",
+            "Go through many images: choose a folder or files, or drop them here",
+        )
+        self.open.setStyleSheet("QPushButton::menu-indicator { image: none; width: 0; }")
         menu = QMenu(self.open)
         menu.addAction("Folder…").triggered.connect(lambda: self._ask_folder())
         menu.addAction("Files…").triggered.connect(lambda: self._ask_files())

@@ -165,6 +165,7 @@ class Switching:
         if image is not None and image is entry.layer:
             strokes = strokes if strokes is not None else entry.work.strokes
             entry.work = Work(strokes, self._settings(), control.desk.history.current)
+            self.list.trim()
             job = control.job(live=True) if self._touched else None
             self._lesson = Lesson(job) if job is not None else self._lesson
             control.cancel()

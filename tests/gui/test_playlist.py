@@ -1,15 +1,17 @@
 """Many images one after the other: nothing is lost, what was learned goes along."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from napari.layers import Image, Labels
 from PIL import Image as Picture
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QPushButton, QToolButton
+from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QPushButton, QWidget
 
 from napari_isr.gui.job import Job, Lesson, Segmenters
-from napari_isr.gui.playlist import Entry, Playlist, images_in
+from napari_isr.gui.playlist import Entry, Playlist, Work, images_in
 from napari_isr.gui.robot import Robot
 from napari_isr.results import iou
 from tests.gui.conftest import SIZE
@@ -80,7 +82,7 @@ def names(viewer):
 
 def test_the_bar_is_small_with_one_image(ready):
     _, dock = ready
-    assert isinstance(dock.findChild(QToolButton, "isr_open_folder"), QToolButton)
+    assert not dock.findChild(QPushButton, "isr_open_folder").isHidden()
     assert dock.playlist.isHidden()
 
 
@@ -92,6 +94,9 @@ def test_three_images_by_buttons_and_back(many, strokes, qtbot):
         "2 of 3  cell2.png",
         "3 of 3  cell10.png",
     ]
+    for name in ("open_folder", "previous", "next_image", "playlist", "done", "carry"):
+        assert dock.findChild(QWidget, f"isr_{name}").toolTip(), name
+    assert dock.minimumSizeHint().width() <= 300
     fit(dock, strokes, qtbot)
     mask = viewer.layers["cell1.png [isr]"].data.copy()
     first = dock.scribble_layer
@@ -262,6 +267,16 @@ def test_a_list_knows_its_place():
     assert told == [0, 0, 1, 1]
     assert [entry.done for entry in images.entries] == [True, False]
     assert not images.of_files
+
+
+def test_fits_that_were_left_long_ago_make_room():
+    images = Playlist()
+    images.fill([Entry("a"), Entry("b"), Entry("c")], 2)
+    for at, entry in enumerate(images.entries):
+        entry.work = Work("strokes", fit=SimpleNamespace(nbytes=40), at=at)
+    images.trim(100)
+    assert [entry.work.fit is not None for entry in images.entries] == [False, True, True]
+    assert all(entry.work.strokes == "strokes" for entry in images.entries)
 
 
 def test_a_folder_is_in_natural_order(folder):
