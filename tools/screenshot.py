@@ -58,7 +58,8 @@ def objects(path: Path) -> None:
     """Several objects, one of them with a shape of its own."""
     with on_stage("coins") as stage:
         stage.fit()
-        stage.fit(lambda: stage.dock._reshape(3, "star"))
+        settings = stage.dock.controller.settings
+        stage.fit(lambda: setattr(settings, "own_shapes", {3: "star"}))
         stage.save(path)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QFrame, QScrollArea, QWidget
 
 __all__ = ["ScrollColumn"]
 
 LEAST_HEIGHT = 240
+WIDTH = 330  # to begin with
 
 
 class ScrollColumn(QScrollArea):
@@ -31,6 +32,11 @@ class ScrollColumn(QScrollArea):
         self.setWidget(content)
         content.installEventFilter(self)
         self._fit()
+
+    def sizeHint(self) -> QSize:
+        """As large as the content likes to be, and not narrow to begin with."""
+        wanted = self.widget().sizeHint()
+        return QSize(max(WIDTH, self.minimumWidth()), wanted.height())
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Follow what the content needs; let the wheel scroll, not change what it passes over."""
