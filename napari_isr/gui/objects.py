@@ -28,7 +28,7 @@ EYE, NAME, SHAPE, PROOF, DELETE = range(5)
 HOLDS, FAILS = QColor("#35a56a"), QColor("#e05d52")
 INHERIT = "same"
 ROW_HEIGHT, FEWEST, MOST = 36, 1, 5
-NARROW, SHAPE_WIDTH = 21, 80
+NARROW, SHAPE_WIDTH, LIST_WIDTH = 20, 72, 150
 QUIET = "QComboBox { background: transparent; padding: 0px 2px; }"  # beside the names, not above
 TIPS = (
     "Show or hide the object's outline and mask",
@@ -188,6 +188,7 @@ class ObjectTable(QTableWidget):
         choice = Choice(f"isr_shape_{label}", (INHERIT, *self._shapes), TIPS[SHAPE])
         choice.setFrame(False)
         choice.setStyleSheet(QUIET)
+        choice.view().setMinimumWidth(LIST_WIDTH)
         choice.chosen.connect(
             lambda word: self.reshaped.emit(label, "" if word == INHERIT else word)
         )
