@@ -307,6 +307,15 @@ def test_the_newest_of_an_image_counts(store):
     assert len(list(kept.folder.glob("*.png"))) == 4
 
 
+def test_what_did_not_change_pushes_nothing_out(store):
+    for value in (2, 3, 4, 4, 4, 4):
+        store.save(snapshot(strokes(value)))
+    (kept,) = store.kept(reference().key)
+    newest, *others = sorted(kept.folder.glob("*.json"), reverse=True)
+    assert newest.name == "00000006.json"
+    assert [load(kept.folder, path.name).strokes.max() for path in others] == [3, 2]
+
+
 def test_of_a_broken_newest_the_one_before_counts(store):
     for value in (2, 3, 4):
         store.save(snapshot(strokes(value)))

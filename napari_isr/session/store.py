@@ -235,17 +235,22 @@ class Store:
 def _prune(folder: Path) -> None:
     """Remove all but the newest snapshots, and files that none of those needs any more."""
     numbered = sorted(folder.glob("[0-9]*.json"), reverse=True)
-    for path in numbered[NUMBERS:]:
-        path.unlink(missing_ok=True)
-    needed: set[str] = set()
-    for path in numbered[:NUMBERS]:
-        try:
-            needed |= read_record(path).files
-        except InputError:
-            return  # which files it needs is not known, so none is removed
+    try:
+        if len(numbered) > 1 and _same(*(read_record(path) for path in numbered[:2])):
+            numbered.pop(1).unlink(missing_ok=True)  # nothing changed, and others say more
+        for path in numbered[NUMBERS:]:
+            path.unlink(missing_ok=True)
+        needed = {name for path in numbered[:NUMBERS] for name in read_record(path).files}
+    except InputError:
+        return  # which files a broken one needs is not known, so none is removed
     for path in _files(folder):
         if path.suffix in (".png", ".safetensors") and path.name not in needed:
             path.unlink(missing_ok=True)
+
+
+def _same(new: Record, old: Record) -> bool:
+    """Whether two snapshots differ in nothing but their time."""
+    return new.model_copy(update={"saved": old.saved}) == old
 
 
 def _files(folder: Path) -> list[Path]:
