@@ -120,6 +120,8 @@ class Autosave:
         self.seconds = 1.0
         self._control, self._store, self._errands, self._keys = control, store, errands, keys
         self._settings = KeptSettings(control.settings)
+        self._chosen: Mapping[str, Any] = self._settings.read()
+        self._given: Mapping[int, Any] = {}
         self._image: Image | None = None
         self._layer: Labels | None = None
         self._numbers: weakref.WeakKeyDictionary[Labels, int] = weakref.WeakKeyDictionary()
@@ -129,8 +131,8 @@ class Autosave:
         control.image_changed.connect(self._rebind)
         control.scribbles_changed.connect(self._rebind)
         control.settled.connect(self.touch)
-        control.given_changed.connect(self.touch)
-        control.settings.events.connect(self.touch)
+        control.given_changed.connect(self._on_choice)
+        control.settings.events.connect(self._on_choice)
         self._rebind()
 
     @property
@@ -214,10 +216,22 @@ class Autosave:
         if self._on and not self._timer.isActive():
             self._timer.start(round(1000 * self.seconds))
 
+    @property
+    def _current(self) -> bool:
+        """Whether the dock is still at the layers that are followed."""
+        control = self._control
+        return (control.image_layer, control.scribble_layer) == (self._image, self._layer)
+
+    def _on_choice(self, *_: Any) -> None:
+        """Note what is chosen, unless it is of layers that the dock goes to just now."""
+        if self._current:
+            self._chosen, self._given = self._settings.read(), dict(self._control.given)
+            self.touch()
+
     def _rebind(self, *_: Any) -> None:
         """Follow the dock to other layers; what was drawn on the last ones is saved first."""
         control = self._control
-        if (control.image_layer, control.scribble_layer) == (self._image, self._layer):
+        if self._current:
             return
         if self._dirty and self._on and (draft := self._draft()) is not None:
             self._errands.send(partial(self._keep, draft), self._on_saved)
@@ -226,6 +240,7 @@ class Autosave:
         self._image = control.image_layer
         self._began = threading.Event()
         self._bind(control.scribble_layer)
+        self._chosen, self._given = self._settings.read(), dict(control.given)
 
     def _bind(self, layer: Labels | None) -> None:
         if self._layer is not None:
@@ -259,8 +274,8 @@ class Autosave:
             about,
             layer.data,
             layer.name,
-            self._settings.read(),
-            self._control.given if image == self._control.image_layer else {},
+            self._chosen,
+            self._given,
             result,
             self._numbers.setdefault(layer, len(self._numbers)),
         )

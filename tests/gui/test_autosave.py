@@ -334,3 +334,22 @@ def test_the_time_is_told_as_people_tell_it(tmp_path, saved, told):
     save(Snapshot(about, saved=datetime(*saved).astimezone()), tmp_path, "1.json")
     assert told in Offer(Kept(tmp_path), crashed=True).sentence(now)
     assert "“fruit”" in Offer(Kept(tmp_path), crashed=True).sentence(now)
+
+
+def test_given_masks_and_names_come_back(drawn, disc, strokes, qtbot):
+    viewer, dock = drawn
+    mask = np.zeros(disc.shape, bool)
+    mask[60:80, 60:80] = True
+    dock.controller.given = {5: mask}
+    dock.controller.settings.names = {2: "apple"}
+    wait_saved(qtbot, disc, lambda s: 5 in s.given and s.settings["names"] == {"2": "apple"})
+    viewer.window.remove_dock_widget(dock)
+    qtbot.waitUntil(lambda: not list(default_folder().glob("running/*")), timeout=WAIT)
+    again = quiet_dock(viewer)
+    before = again.scribble_layer
+    qtbot.waitUntil(lambda: bar(again).isVisibleTo(again), timeout=WAIT)
+    press(again, "isr_restore")
+    qtbot.waitUntil(lambda: 5 in again.controller.given, timeout=WAIT)
+    np.testing.assert_array_equal(np.asarray(again.controller.given[5]) > 0.5, mask)
+    assert again.controller.settings.names == {2: "apple"}
+    assert again.scribble_layer == before  # the strokes were there already
