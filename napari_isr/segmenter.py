@@ -428,9 +428,10 @@ class Segmenter:
         start = STAGES[self.mode][-1]
         probabilities = yield from self._probabilities(unaries)
         start += PROBABILITIES * (1 - start)
-        drawn = self.raster.to_pixels(self.frame.to_shape(strokes.points.astype(np.float64)))
-        last = np.array(self.raster.shape) - 1
-        drawn = np.clip(np.rint(drawn), 0, last).astype(np.int64)
+        drawn = strokes.points
+        if self.raster is not self.frame:
+            sizes = zip(drawn.T, self.raster.shape, self.frame.shape, strict=True)
+            drawn = np.stack([(2 * x + 1) * n // (2 * size) for x, n, size in sizes], axis=1)
         objects = {}
         for index, (label, spec) in enumerate(specs.items()):
             item = ObjectResult.freeze(

@@ -39,12 +39,14 @@ def stroke_samples(strokes: Strokes, label: int, frame: Frame) -> Samples:
 
 def dishonoured(shape: Shape, strokes: Strokes, label: int, frame: Frame) -> Samples | None:
     """Stroke pixels that a shape puts on the wrong side, as samples; None if there are none."""
-    use = (strokes.labels == label) | (strokes.labels == BACKGROUND)
-    points, labels = strokes.points[use].astype(np.float64), strokes.labels[use]
+    use = np.flatnonzero((strokes.labels == label) | (strokes.labels == BACKGROUND))
     logit = ShapeLogit(shape, frame, keep=False)
-    step = -(-len(points) // QUICK_LOOK)
-    if step > 1 and ((logit(points[::step]) > 0) == (labels[::step] == label)).all():
+    step = -(-len(use) // QUICK_LOOK)
+    few = use[:: max(1, step)]
+    inside = logit(strokes.points[few].astype(np.float64)) > 0
+    if step > 1 and (inside == (strokes.labels[few] == label)).all():
         return None
+    points, labels = strokes.points[use].astype(np.float64), strokes.labels[use]
     wrong = (logit(points) > 0) != (labels == label)
     if not wrong.any():
         return None

@@ -108,11 +108,10 @@ class Cells:
         count : int
             Number of classes.
         """
-        shape = np.array(self.frame.shape)
-        cells = np.minimum((points * np.array(self.sizes)) // shape, np.array(self.sizes) - 1)
-        flat = np.ravel_multi_index(tuple(cells.T), self.sizes)
-        votes = np.zeros((int(np.prod(self.sizes)), count), np.int64)
-        np.add.at(votes, (flat, classes), 1)
+        cells = zip(points.T, self.sizes, self.frame.shape, strict=True)
+        flat = np.ravel_multi_index(tuple((x * n) // size for x, n, size in cells), self.sizes)
+        total = int(np.prod(self.sizes))
+        votes = np.bincount(flat * count + classes, minlength=total * count).reshape(total, count)
         seeds = np.where(votes.any(1), votes.argmax(1), -1)
         for k in np.flatnonzero(~np.isin(np.arange(count), seeds)):
             # A class that is outvoted everywhere keeps the cell where it is strongest; if that is
