@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_isr.gui.guides import look_at
 from napari_isr.gui.widgets import Sentence
@@ -23,6 +32,7 @@ ALARM = (
     "QLabel { background: #b3261e; color: white; font-weight: bold;"
     " padding: 4px 6px; border-radius: 3px; }"
 )
+HEIGHT = 150  # of the account, in pixels
 CONFLICT = "conflict"  # begins the links to strokes in conflict
 
 
@@ -54,6 +64,13 @@ class TrustPanel(QWidget):
             | Qt.TextInteractionFlag.LinksAccessibleByMouse
         )
         self.account.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.account.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.scroll = QScrollArea()  # long accounts leave the rest of the dock its room
+        self.scroll.setWidgetResizable(True)
+        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.scroll.setFixedHeight(HEIGHT)
+        self.scroll.setWidget(self.account)
         self._arrange()
         self._alarmed = False
         self.more.toggled.connect(self._unfold)
@@ -72,11 +89,11 @@ class TrustPanel(QWidget):
         head.addWidget(self.more, 0, Qt.AlignmentFlag.AlignTop)
         head.addWidget(self.line, 1)
         column.addLayout(head)
-        column.addWidget(self.account)
+        column.addWidget(self.scroll)
 
     def _unfold(self, on: bool) -> None:
         self.more.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
-        self.account.setVisible(on)
+        self.scroll.setVisible(on)
         self._tell()
 
     def _tell(self) -> None:
@@ -94,7 +111,7 @@ class TrustPanel(QWidget):
             self.line.tell(f"{mark}{sentence[:1].upper()}{sentence[1:]}", colour)
         self.line.setToolTip(state.proofs)
         self.more.setVisible(bool(sentence))
-        if self.account.isHidden():
+        if self.scroll.isHidden():
             return
         known = sentence and result is not None
         self.account.setText("".join(map(account, result.objects.values())) if known else "")

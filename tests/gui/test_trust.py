@@ -51,10 +51,10 @@ def test_the_middle_of_pixels_is_one_of_them():
 def test_one_line_unfolds_to_the_account(fitted, qtbot):
     _, dock = fitted
     trust = dock.trust
-    assert trust.account.isHidden()
+    assert trust.scroll.isHidden()
     assert dock.certificate.text().startswith("✓ Object 2: convex by construction")
     trust.more.click()
-    assert not trust.account.isHidden()
+    assert not trust.scroll.isHidden()
     assert "no pixels missing from the hull" in trust.account.text()
     before = trust.account.text()
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
@@ -65,7 +65,7 @@ def test_one_line_unfolds_to_the_account(fitted, qtbot):
     assert trust.account.text() == ""
     assert trust.more.isHidden()
     trust.more.click()
-    assert trust.account.isHidden()
+    assert trust.scroll.isHidden()
 
 
 def test_a_failing_certificate_is_unmissable(fitted):
