@@ -35,7 +35,7 @@ class NameCell(QStyledItemDelegate):
         right = name.adjusted(SQUARE + GAP, 0, 0, 0)
         _write(painter, right, option.font, colour, str(index.data() or ""))
         small = QFont(option.font)
-        small.setPointSizeF(max(6.0, option.font.pointSizeF() * 0.85))
+        small.setPointSizeF(max(6.0, option.font.pointSizeF() * 0.8))
         colour.setAlpha(FAINT)
         below = name.translated(0, name.height() - 1)
         _write(painter, below, small, colour, str(index.data(DETAILS) or ""))

@@ -86,7 +86,7 @@ def _line(
 ) -> Line:
     area = "" if row.area is None else area_text(row.area, scale, units)
     nothing = "imported" if given else "no strokes yet"
-    drawn = f"{row.strokes:,} drawn" if row.strokes else nothing
+    drawn = f"{_brief(row.strokes)} drawn" if row.strokes else nothing
     tip = [f"{settings.name(row.label)} (label {row.label})"]
     tip += [f"Strokes: {row.strokes:,} pixels"] if row.strokes or not given else []
     tip += ["Imported from another layer"] if given else []
@@ -102,6 +102,11 @@ def _line(
         row.sentence,
         row.label in settings.hidden,
     )
+
+
+def _brief(count: int) -> str:
+    """A number of pixels for the second line; the tooltip has all of it."""
+    return f"{count:,}" if count < 1000 else f"{count / 1000:.3g}k"
 
 
 def _pixels(row: Row, area: str, scale: Sequence[float]) -> str:
