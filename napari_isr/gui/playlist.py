@@ -31,6 +31,8 @@ class Work:
         What was chosen.
     fit : PastFit or None
         The fit that was shown.
+    given : dict of int to array
+        Objects that were imported.
     at : float
         When the image was left, by ``time.monotonic``.
     """
@@ -38,6 +40,7 @@ class Work:
     strokes: Any = None
     settings: dict[str, Any] = field(default_factory=dict)
     fit: Any = None
+    given: dict[int, Any] = field(default_factory=dict)
     at: float = field(default_factory=time.monotonic)
 
 

@@ -164,7 +164,8 @@ class Switching:
             return
         if image is not None and image is entry.layer:
             strokes = strokes if strokes is not None else entry.work.strokes
-            entry.work = Work(strokes, self._settings(), control.desk.history.current)
+            fit = control.desk.history.current
+            entry.work = Work(strokes, self._settings(), fit, dict(control.given))
             self.list.trim()
             job = control.job(live=True) if self._touched else None
             self._lesson = Lesson(job) if job is not None else self._lesson
@@ -214,7 +215,9 @@ class Switching:
             self._choose(work.settings or (kept.settings if kept is not None else {}))
             work.strokes = control.scribble_layer = self._strokes(entry, kept)
             if kept is not None:
-                control.kept_shapes = dict(kept.shapes)
+                control.kept_shapes, work.given = dict(kept.shapes), dict(kept.given)
+            if work.given and not control.given:
+                control.given = work.given
                 control.given = dict(kept.given) or control.given
             control.image_changed.emit(entry.layer)  # once more, now with its strokes
         finally:

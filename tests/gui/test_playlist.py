@@ -126,6 +126,18 @@ def test_three_images_by_buttons_and_back(many, strokes, qtbot):
     fit(dock, strokes, qtbot)
 
 
+def test_imported_objects_stay_with_their_image(many, qtbot):
+    _, dock = many
+    dock.live = False
+    dock.controller.given = {3: round_mask(0)}
+    dock.switching.next()
+    shown(dock, qtbot, "cell2.png")
+    assert not dock.controller.given
+    dock.switching.previous()
+    shown(dock, qtbot, "cell1.png")
+    np.testing.assert_array_equal(dock.controller.given[3], round_mask(0))
+
+
 def test_keys_lead_through_the_list_and_mark(make_napari_viewer_proxy, open_dock, folder, qtbot):
     viewer = make_napari_viewer_proxy(show=True)
     dock = open_dock(viewer)
