@@ -215,7 +215,8 @@ class Switching:
             self._choose(work.settings or (kept.settings if kept is not None else {}))
             work.strokes = control.scribble_layer = self._strokes(entry, kept)
             if kept is not None:
-                control.kept_shapes, work.given = dict(kept.shapes), dict(kept.given)
+                work.given = dict(kept.given)
+                control.kept_shapes = dict(kept.shapes)
             if work.given and not control.given:
                 control.given = work.given
                 control.given = dict(kept.given) or control.given
