@@ -219,7 +219,6 @@ class Switching:
                 control.kept_shapes = dict(kept.shapes)
             if work.given and not control.given:
                 control.given = work.given
-                control.given = dict(kept.given) or control.given
             control.image_changed.emit(entry.layer)  # once more, now with its strokes
         finally:
             self._busy = False
