@@ -218,6 +218,7 @@ class NewsDesk:
         """Let go of the viewer; masks and outlines stay."""
         self._closed = True
         self.drop_views(outlines=False)
+        self.history = FitHistory()  # it may hold hundreds of megabytes
 
 
 def _merged(rows: tuple[Row, ...], before: tuple[Row, ...]) -> tuple[Row, ...]:

@@ -80,9 +80,9 @@ class Runner:
             self._forget = True
 
     def close(self) -> None:
-        """Cancel for good: no signal comes after this."""
+        """Cancel for good, and let go of what was fitted: no signal comes after this."""
         self._closed = True
-        self.cancel()
+        self.forget()
 
     def _launch(self) -> None:
         job, self._next = self._next, None
