@@ -19,6 +19,7 @@ from napari_isr.errors import InputError
 from napari_isr.gui.composites import composites
 from napari_isr.gui.finding import found_in
 from napari_isr.gui.grips import Found
+from napari_isr.gui.memory import give_back
 from napari_isr.gui.model import Row
 from napari_isr.session import KeptShape, hand_over
 from napari_isr.strokes import BACKGROUND, Strokes
@@ -273,6 +274,9 @@ class Segmenters:
     def __init__(self, keep: int = 4, cache: FeatureCache | None = None) -> None:
         self._keep, self._cache = keep, cache
         self._kept: list[tuple[Any, tuple[Any, ...], Segmenter]] = []
+        self.fresh = (
+            False  # one was made whose first fit is still to come, or to be tidied up after
+        )
 
     def get(self, job: Job, trained: Trained | None = None) -> Segmenter:
         """Find the job's segmenter or make it; ``trained`` is what is carried to its image."""
@@ -300,6 +304,7 @@ class Segmenters:
         )
         hand_over(job.kept, segmenter)
         self._kept = [*self._kept, (job.image, settings, segmenter)][-self._keep :]
+        self.fresh = True
         return segmenter
 
     def clear(self, image: Any = None) -> None:
@@ -324,6 +329,9 @@ def fit(job: Job, segmenters: Segmenters) -> Iterator[News]:
     try:
         with one_thread():
             yield from _fit(job, segmenters)
+        if segmenters.fresh:
+            segmenters.fresh = False
+            give_back()
     except InputError as error:
         yield Failed(_sentence(str(error)))
     except Exception as error:
