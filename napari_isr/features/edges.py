@@ -84,6 +84,7 @@ class EdgeCut:
             shares = np.concatenate([1 - believed.sum(0, keepdims=True), believed])
             colour = self.palette.log_ratios(np.where(seeds >= 0, drawn, shares))
             told_now = PRIOR * odds + COLOUR * colour + told
+            breathe()
             self._flow(told_now, flows)
             settled = self._less(told_now, flows)
         return settled
