@@ -39,7 +39,7 @@ def light(path: Path) -> None:
 
 def hint(path: Path) -> None:
     """The empty dock."""
-    with on_stage(size=(1100, 760)) as stage:
+    with on_stage(size=(1200, 900)) as stage:
         stage.save(path)
 
 

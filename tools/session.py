@@ -16,13 +16,13 @@ import numpy as np
 from PIL import Image, ImageDraw
 from qtpy.QtCore import QPointF, QTimer
 from qtpy.QtTest import QTest
-from stage import IMAGES, Stage, on_stage
+from stage import IMAGES, Stage, on_stage, wait_until
 
 from napari_isr.gui.robot import Robot
 from napari_isr.samples import load_sample
 
-SIZE = 1180, 720
-WIDTH = 820  # of the picture
+SIZE = 1240, 820
+WIDTH = 860  # of the picture
 FRAME_MS = 125  # between two frames as they are taken
 SHOWN_MS = 75  # as they are shown: the machine that takes them is slowed down by that
 PAUSE_MS = 800  # at most where nothing moves
@@ -87,15 +87,17 @@ def play(stage: Stage, film: Recorder) -> None:
     def stroke(label: int, *points: tuple[float, float]) -> None:
         dock.brush.pick(label)
         hand.draw(*points)
-        QTest.qWait(900)
+        QTest.qWait(400)
+        wait_until(lambda: not dock.controller.state.busy)
+        QTest.qWait(600)
 
     QTest.qWait(500)
     stroke(2, *OBJECT[0])
     stroke(1, *GROUND[0])
-    QTest.qWait(900)
     stroke(1, *GROUND[1])
     stroke(1, *GROUND[2])
     stroke(2, *OBJECT[1])
+    stroke(2, *OBJECT[2])
     QTest.qWait(1200)
 
 
@@ -103,6 +105,7 @@ def play(stage: Stage, film: Recorder) -> None:
 OBJECT = (
     ((240, 273), (275, 290), (335, 297)),
     ((258, 447), (300, 462), (330, 473)),
+    ((189, 336), (188, 344), (190, 352)),
 )
 GROUND = (
     ((160, 112), (128, 200), (110, 262), (70, 336)),

@@ -13,6 +13,8 @@ from typing import Any
 import napari
 import numpy as np
 from PIL import Image
+from qtpy.QtCore import QPoint
+from qtpy.QtGui import QCursor
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMainWindow
 
@@ -21,7 +23,7 @@ from napari_isr.gui.launch import TITLE, open_sample
 from napari_isr.gui.robot import Robot
 from napari_isr.session.store import FOLDER_VARIABLE
 
-__all__ = ["IMAGES", "Stage", "on_stage"]
+__all__ = ["IMAGES", "Stage", "on_stage", "wait_until"]
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 SIZE = 1440, 900
@@ -110,6 +112,7 @@ class Stage:
 
     def save(self, path: Path, only_dock: bool = False) -> None:
         """Save the window, or the dock alone."""
+        QCursor.setPos(self.window.mapToGlobal(QPoint(2, 2)))  # hovers over nothing
         QTest.qWait(500)
         self.tidy()
         array = self.viewer.screenshot(canvas_only=False, flash=False)
