@@ -95,9 +95,10 @@ def play(stage: Stage, film: Recorder) -> None:
     stroke(2, *OBJECT[0])
     stroke(1, *GROUND[0])
     stroke(1, *GROUND[1])
-    stroke(1, *GROUND[2])
     stroke(2, *OBJECT[1])
     stroke(2, *OBJECT[2])
+    stroke(1, *GROUND[2])
+    stroke(1, *GROUND[3])
     QTest.qWait(1200)
 
 
@@ -109,8 +110,9 @@ OBJECT = (
 )
 GROUND = (
     ((160, 112), (128, 200), (110, 262), (70, 336)),
-    ((300, 84), (330, 110), (345, 150)),
     ((470, 250), (452, 370), (440, 470)),
+    ((290, 222), (320, 228), (342, 225)),
+    ((72, 452), (130, 484), (200, 500), (238, 496)),
 )
 
 

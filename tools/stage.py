@@ -53,6 +53,7 @@ class Stage:
             if isinstance(w, QMainWindow) and w.isVisible()
         )
         self.window.resize(*size)
+        QCursor.setPos(self.window.mapToGlobal(QPoint(2, 2)))  # hovers over nothing
         if sample:
             self.dock = open_sample(self.viewer, sample)
         else:
@@ -112,7 +113,6 @@ class Stage:
 
     def save(self, path: Path, only_dock: bool = False) -> None:
         """Save the window, or the dock alone."""
-        QCursor.setPos(self.window.mapToGlobal(QPoint(2, 2)))  # hovers over nothing
         QTest.qWait(500)
         self.tidy()
         array = self.viewer.screenshot(canvas_only=False, flash=False)
