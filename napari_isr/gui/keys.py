@@ -32,8 +32,8 @@ TAKEN = (SWITCH, NEW, JUMP, RUN, CANCEL, UNDO, REDO, NEXT, PREVIOUS, DONE)
 
 
 def shown(key: str) -> str:
-    """Write a key as menus and tooltips do: ``Shift+U``."""
-    return key.replace("-", "+")
+    """Write a key as menus and tooltips do: ``Shift+U``, ``Page up``."""
+    return key.replace("-", "+").replace("PageUp", "Page up").replace("PageDown", "Page down")
 
 
 class LayerKeys:

@@ -63,10 +63,12 @@ class PlaylistBar(QWidget):
         menu.addAction("Files…").triggered.connect(lambda: self._ask_files())
         self.open.setMenu(menu)
         self.previous = button(
-            "isr_previous", "◀", f"The image before ({_key(keys.PREVIOUS)}); nothing gets lost"
+            "isr_previous",
+            "◀",
+            f"The image before ({keys.shown(keys.PREVIOUS)}); nothing gets lost",
         )
         self.next = button(
-            "isr_next_image", "▶", f"The next image ({_key(keys.NEXT)}); nothing gets lost"
+            "isr_next_image", "▶", f"The next image ({keys.shown(keys.NEXT)}); nothing gets lost"
         )
         for small in (self.previous, self.next):
             small.setFixedWidth(30)
@@ -160,7 +162,3 @@ def _paths(event: Any) -> list[Path]:
 def _line(place: int, count: int, entry: Entry) -> str:
     mark = WRONG if entry.problem else DONE if entry.done else ""
     return f"{place + 1} of {count}  {mark + ' ' if mark else ''}{entry.name}"
-
-
-def _key(key: str) -> str:
-    return key.replace("PageDown", "Page down").replace("PageUp", "Page up")

@@ -14,6 +14,8 @@ from skimage.color import rgb2lab
 
 from napari_isr.gui import keys
 from napari_isr.gui.colours import PREDICTOR, SHAPE, stroke_colormap
+from napari_isr.gui.object_cells import COLOUR
+from napari_isr.gui.objects import NAME
 
 WAIT = 30_000
 OF_OTHER_LAYERS = ("points", "shapes", "surface", "tracks", "vectors", "image")
@@ -46,16 +48,21 @@ def test_our_keys_are_free_in_napari():
         assert not ours & {normal(key) for key in keymap}
 
 
+def bound(viewer, layer):
+    """Keys of the stroke layer, and those of the list of images, which act on any layer."""
+    return {normal(key) for keymap in (layer.keymap, viewer.keymap) for key in keymap}
+
+
 def test_every_key_is_bound_while_the_dock_is_open_and_told_in_a_tooltip(fitted, qtbot):
     viewer, dock = fitted
     layer = dock.scribble_layer
-    bound = {normal(key) for key in layer.keymap}
-    assert {normal(key) for key in keys.TAKEN} <= bound
+    assert {normal(key) for key in keys.TAKEN} <= bound(viewer, layer)
     tips = " ".join(w.toolTip() for w in dock.findChildren(object) if hasattr(w, "toolTip"))
     for key in keys.TAKEN:
-        assert f"({keys.shown(key)})" in tips or f"; {key} brings" in tips, key
+        told = keys.shown(key)
+        assert f"({told})" in tips or f"; {told} brings" in tips, key
     viewer.window.remove_dock_widget(dock)
-    assert not {normal(key) for key in layer.keymap} & {normal(key) for key in keys.TAKEN}
+    assert not bound(viewer, layer) & {normal(key) for key in keys.TAKEN}
 
 
 def test_keys_run_and_cancel(drawing, strokes, qtbot):
@@ -117,8 +124,8 @@ def test_masks_and_table_follow_the_colours_of_the_strokes(fitted):
     expected = layer.colormap.map(2)
     for name in ("disc [raw]", "disc [isr]"):
         np.testing.assert_allclose(viewer.layers[name].colormap.map(2), expected)
-    colour = dock.objects.item(0, 0).icon().pixmap(12).toImage().pixelColor(6, 6)
-    np.testing.assert_allclose(colour.getRgbF()[:3], np.ravel(expected)[:3], atol=0.01)
+    colour = np.array(dock.objects.item(0, NAME).data(COLOUR)) / 255
+    np.testing.assert_allclose(colour, np.ravel(expected)[:3], atol=0.01)
 
 
 # Machado, Oliveira & Fernandes 2009, severity 1; they act on linear RGB.
