@@ -227,11 +227,11 @@ def beetle() -> Scene:
     easel.line([(108, 92), (212, 149)], "#1d3c5c", 4)
     easel.area(polar((214, 92), lambda a: 46 + 12 * np.cos(2 * a - 0.5)), "#6f9b4f")
     easel.stroke(OBJECT, (118, 112), (150, 140), (180, 154))
-    easel.stroke(OBJECT, (140, 96), (156, 102))
+    easel.stroke(OBJECT, (128, 86), (156, 102))
+    easel.stroke(OBJECT, (196, 146), (206, 150))
     easel.stroke(BACKGROUND, (40, 30), (36, 210), (150, 222))
     easel.stroke(BACKGROUND, (130, 22), (290, 24), (292, 190))
-    easel.stroke(BACKGROUND, (244, 70), (256, 96))
-    return easel.scene("convex+mirror")
+    return easel.scene("convex+mirror:axis=120.5/160/28.7")
 
 
 SCENES = {
