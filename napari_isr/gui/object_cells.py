@@ -8,7 +8,7 @@ from qtpy.QtCore import QModelIndex, QPointF, QRect, QRectF, Qt, Signal
 from qtpy.QtGui import QColor, QFont, QPainter, QPainterPath, QPalette, QPen
 from qtpy.QtWidgets import QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-__all__ = ["COLOUR", "DETAILS", "HIDDEN", "EyeCell", "NameCell"]
+__all__ = ["COLOUR", "DETAILS", "HIDDEN", "EyeCell", "MarkCell", "NameCell"]
 
 COLOUR = Qt.ItemDataRole.UserRole  # (red, green, blue)
 DETAILS = Qt.ItemDataRole.UserRole + 1  # the second line
@@ -73,6 +73,22 @@ class EyeCell(QStyledItemDelegate):
         painter.drawEllipse(middle, 1.8, 1.8)
         if hidden:
             painter.drawLine(middle + QPointF(-6, 5), middle + QPointF(6, -5))
+        painter.restore()
+
+
+class MarkCell(QStyledItemDelegate):
+    """A sign that keeps its own colour in the selected row, too."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        """Paint the cell."""
+        _, box = _begin(self, painter, option, index)
+        colour = index.data(Qt.ItemDataRole.ForegroundRole)
+        if colour is not None:
+            bold = QFont(option.font)
+            bold.setBold(True)
+            painter.setFont(bold)
+            painter.setPen(QColor(colour))
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, str(index.data() or ""))
         painter.restore()
 
 

@@ -85,7 +85,7 @@ def _line(
     row: Row, settings: Settings, given: bool, scale: Sequence[float], units: Sequence[Any]
 ) -> Line:
     area = "" if row.area is None else area_text(row.area, scale, units)
-    nothing = "imported" if given else "no strokes yet"
+    nothing = "imported" if given else "not fitted yet"
     drawn = f"{_brief(row.strokes)} drawn" if row.strokes else nothing
     tip = [f"{settings.name(row.label)} (label {row.label})"]
     tip += [f"Strokes: {row.strokes:,} pixels"] if row.strokes or not given else []

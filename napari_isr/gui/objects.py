@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_isr.gui.colours import swatch
-from napari_isr.gui.object_cells import COLOUR, DETAILS, HIDDEN, EyeCell, NameCell
+from napari_isr.gui.object_cells import COLOUR, DETAILS, HIDDEN, EyeCell, MarkCell, NameCell
 from napari_isr.gui.object_rows import Line
 from napari_isr.gui.widgets import Choice
 
@@ -56,8 +56,10 @@ class ObjectTable(QTableWidget):
         self._shapes: tuple[str, ...] = ("convex",)
         self._set_up()
         self._name_cell, self._eye_cell = NameCell(self), EyeCell(self)
+        self._mark_cell = MarkCell(self)
         self.setItemDelegateForColumn(NAME, self._name_cell)
         self.setItemDelegateForColumn(EYE, self._eye_cell)
+        self.setItemDelegateForColumn(PROOF, self._mark_cell)
         self._name_cell.renamed.connect(lambda row, name: self.renamed.emit(self._at(row), name))
         self._fit_height()
         self.cellClicked.connect(self._on_click)

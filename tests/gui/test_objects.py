@@ -60,7 +60,7 @@ def test_rows_follow_the_brush_and_pick_it(three):
     dock.brush.add()
     assert strokes.selected_label == 5
     assert names(dock)[-1] == "object 5"
-    assert table.item(3, NAME).data(DETAILS) == "no strokes yet"
+    assert table.item(3, NAME).data(DETAILS) == "not fitted yet"
     assert table.currentRow() == 3
     click(table, 0, NAME)
     assert names(dock) == ["object 2", "object 3", "object 4"]
