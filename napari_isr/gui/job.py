@@ -274,9 +274,8 @@ class Segmenters:
     def __init__(self, keep: int = 4, cache: FeatureCache | None = None) -> None:
         self._keep, self._cache = keep, cache
         self._kept: list[tuple[Any, tuple[Any, ...], Segmenter]] = []
-        self.fresh = (
-            False  # one was made whose first fit is still to come, or to be tidied up after
-        )
+        # Whether one was made whose first fit is still to come, or to be tidied up after.
+        self.fresh = False
 
     def get(self, job: Job, trained: Trained | None = None) -> Segmenter:
         """Find the job's segmenter or make it; ``trained`` is what is carried to its image."""

@@ -16,7 +16,7 @@ from napari.layers import Image, Surface
 from napari.utils import Colormap
 
 from napari_isr.gui.colours import CASING, PREDICTOR, SHAPE
-from napari_isr.gui.layers import KEY, insert_above, pixel_size, place
+from napari_isr.gui.layers import KEY, PassingLayer, insert_above, pixel_size, place
 from napari_isr.gui.ribbon import Mesh, ribbon
 from napari_isr.gui.widgets import single_shot
 
@@ -29,7 +29,7 @@ ZOOM_PAUSE_MS, ZOOM_STEP = 40, 1.04
 MOST_VERTICES = 40_000
 
 
-class Outlines:
+class Outlines(PassingLayer):
     """The layer ``<image> [outlines]``: blue the predictor's, orange the shapes'.
 
     Parameters
@@ -39,8 +39,7 @@ class Outlines:
     """
 
     def __init__(self, viewer: Any, image: Image) -> None:
-        self._viewer, self._image = viewer, image
-        self._layer: Surface | None = None
+        super().__init__(viewer, image)
         self._contours: dict[tuple[str, int], Contours] = {}
         self._hidden: frozenset[int] = frozenset()
         self._drawn_at = 0.0
@@ -85,14 +84,13 @@ class Outlines:
         """Stop following the zoom; remove the layer if asked to."""
         self._timer.stop()
         self._zoom.disconnect(self._on_zoom)
-        if remove and self._layer is not None and self._layer in self._viewer.layers:
-            self._viewer.layers.remove(self._layer)
+        if remove:
+            self.remove()
         self._layer = None
 
     def draw(self) -> None:
         """Bring the layer up to date."""
-        if self._layer is not None and self._layer not in self._viewer.layers:
-            self._layer = None
+        self.look()
         mesh = self._mesh()
         if self._layer is not None:
             self._layer.metadata["contours"] = dict(self._contours)
