@@ -20,7 +20,8 @@ from napari_isr.connectivity import Connections, PathBetween, connections_of, re
 from napari_isr.errors import InputError
 from napari_isr.frame import Frame
 from napari_isr.guidance import NextStroke, next_stroke, uncertainty
-from napari_isr.rendering import ShapeLogit, contours_of, contours_on_grid, mask_on_grid
+from napari_isr.planes import check_plane, grid_contours, logit_contours
+from napari_isr.rendering import ShapeLogit, mask_on_grid
 from napari_isr.shapes.base import Shape
 
 __all__ = ["ObjectResult", "Result", "iou", "versions"]
@@ -190,33 +191,37 @@ class ObjectResult:
         assert mask is not None
         return mask
 
-    def contours(self, cells: int = 256) -> list[Points]:
+    def contours(
+        self, cells: int = 256, plane: Sequence[float | None] | None = None
+    ) -> list[Points]:
         """Outline of the object, sub-pixel.
 
         Parameters
         ----------
         cells : int, optional
             How finely the outline is traced: cells across the object.
+        plane : sequence of float or None, optional
+            Of a stack the plane, ``(5, None, None)`` for slice 5: for each axis where the plane
+            lies, None for the two that it extends along.
 
         Returns
         -------
         list of (n, 2) arrays
-            Closed polygons, vertices (row, column).
+            Closed polygons, vertices (row, column); pixels along the two axes of the plane.
 
         Raises
         ------
         InputError
-            If the image is not 2-dimensional.
+            If the image is not 2-dimensional and ``plane`` is no plane of it.
         """
-        if self.frame.ndim != 2:
-            raise InputError("contours are drawn in 2 dimensions only: render a mask instead")
         if self.shape is None:
-            return self.predictor_contours()
-        return contours_of(self._logit, self.frame, cells)
+            return self.predictor_contours(plane)
+        return logit_contours(self._logit, self.frame, check_plane(plane, self.frame), cells)
 
-    def predictor_contours(self) -> list[Points]:
+    def predictor_contours(self, plane: Sequence[float | None] | None = None) -> list[Points]:
         """Outline of the predictor's foreground, as :meth:`contours` gives it."""
-        return contours_on_grid(self.probability - 0.5, self.frame.axis_positions(), self.frame)
+        where = check_plane(plane, self.frame)
+        return grid_contours(self.probability - 0.5, self.frame.axis_positions(), self.frame, where)
 
     @property
     def parameters(self) -> dict[str, Any]:

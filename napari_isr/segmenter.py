@@ -30,9 +30,9 @@ from napari_isr.fitting.joint import TURNS, coupling_points, coupling_weight, sh
 from napari_isr.frame import Frame
 from napari_isr.given_maps import GivenMap, read_given
 from napari_isr.object_unaries import ObjectUnaries
+from napari_isr.planes import check_plane, grid_contours
 from napari_isr.predictors import PointPredictor, Predictor, Scene, make_predictor, parse_predictor
 from napari_isr.predictors.given import Given, check_given
-from napari_isr.rendering import contours_on_grid
 from napari_isr.results import ObjectResult, Result
 from napari_isr.shape_fits import ShapeFits
 from napari_isr.shapes.base import Shape
@@ -141,6 +141,16 @@ class Segmenter:
         self.features_name = carried_names(trained)
         if trained.dtype == self.source.data.dtype.str:
             self.source.span = trained.span
+
+    def look_at(self, plane: Sequence[float | None]) -> None:
+        """Let updates hold the outlines in one plane of a stack, ``(5, None, None)`` for slice 5.
+
+        Raises
+        ------
+        InputError
+            If it is no plane of the image.
+        """
+        self._shapes.plane = check_plane(plane, self.frame)
 
     def objects(self, strokes: Strokes) -> tuple[int, ...]:
         """Labels of the objects that a run with these strokes finds, rising."""
@@ -359,11 +369,11 @@ class Segmenter:
     ) -> Iterator[Update]:
         """Outlines of what the predictor says."""
         for label in specs:
-            outline = None
-            if self.frame.ndim == 2:
+            outline, plane = None, self._shapes.plane
+            if plane is not None:
                 with self._clock.measure("predictor"):
                     values = unaries.base(label).cpu().numpy() - 0.5
-                    outline = contours_on_grid(values, base_axes(self.frame), self.frame)
+                    outline = grid_contours(values, base_axes(self.frame), self.frame, plane)
             yield Update("predictor", progress, label, predictor_contours=outline)
 
     def _refine(

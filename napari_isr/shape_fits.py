@@ -16,7 +16,8 @@ from napari_isr.fitting.projection import project_shape
 from napari_isr.fitting.sampling import Samples
 from napari_isr.frame import Frame
 from napari_isr.object_unaries import ObjectUnaries
-from napari_isr.rendering import ShapeLogit, contours_of
+from napari_isr.planes import Plane, logit_contours
+from napari_isr.rendering import ShapeLogit
 from napari_isr.shapes.base import Shape
 from napari_isr.shapes.registry import ShapeSpec
 from napari_isr.stroke_samples import dishonoured, stroke_samples
@@ -38,10 +39,17 @@ class ShapeFits:
         The image.
     device : torch.device
         Where the shapes live.
+
+    Attributes
+    ----------
+    plane : tuple or None
+        Where the outlines of the updates lie, see :func:`napari_isr.planes.check_plane`; None: the
+        updates hold none.
     """
 
     def __init__(self, frame: Frame, device: torch.device) -> None:
         self.frame, self.device = frame, device
+        self.plane: Plane | None = (None, None) if frame.ndim == 2 else None
         self.conflicts: dict[int, Conflict | None] = {}
         self._shapes: dict[int, tuple[ShapeSpec, Shape | None]] = {}
         self._fitted: set[int] = set()
@@ -101,11 +109,10 @@ class ShapeFits:
             for objectives[label], progress in clock.steps(name, fit):
                 yield Update("projection", start + 0.9 * progress * (end - start), label)
             self._fitted.add(label)
-            if self.frame.ndim == 2:
+            if self.plane is not None:
                 with clock.measure(name):
-                    outline = contours_of(
-                        ShapeLogit(shape, self.frame, keep=False), self.frame, LIVE_CELLS
-                    )
+                    logit = ShapeLogit(shape, self.frame, keep=False)
+                    outline = logit_contours(logit, self.frame, self.plane, LIVE_CELLS)
                 yield Update("projection", end, label, contours=outline)
         return objectives
 

@@ -34,7 +34,7 @@ class Update:
         The object that the update is about.
     predictor_contours, contours : list of (n, 2) arrays, optional
         The object's outline by the predictor and by its shape, whenever one is new: (row,
-        column), 2-dimensional images only.
+        column). Of a stack in the plane of :meth:`napari_isr.Segmenter.look_at`, if one was named.
     """
 
     stage: Literal["features", "predictor", "projection", "render", "done"]
