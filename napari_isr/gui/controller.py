@@ -14,8 +14,9 @@ from psygnal import Signal
 from napari_isr.errors import InputError
 from napari_isr.gui import keys
 from napari_isr.gui.guides import look_at
-from napari_isr.gui.job import Job, Lesson, Names
+from napari_isr.gui.job import Job, Names
 from napari_isr.gui.layers import image_shape, new_scribbles
+from napari_isr.gui.lesson import Lesson
 from napari_isr.gui.live_loop import LiveLoop
 from napari_isr.gui.model import FIT_SETTINGS, Settings, State
 from napari_isr.gui.news_desk import NewsDesk

@@ -11,13 +11,13 @@ from psygnal import EmitLoopError
 from qtpy.QtCore import QEvent, Signal
 from qtpy.QtWidgets import (
     QApplication,
-    QCheckBox,
     QFileDialog,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_isr.gui import keys
+from napari_isr.gui.binding import bind_tick, bind_word, setter
 from napari_isr.gui.brush import BrushSwitch
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.copies import CopyButtons
@@ -31,6 +31,7 @@ from napari_isr.gui.object_panel import ObjectPanel
 from napari_isr.gui.picker import ShapePicker
 from napari_isr.gui.playlist_bar import PlaylistBar
 from napari_isr.gui.preferences import Preferences
+from napari_isr.gui.properties import Properties
 from napari_isr.gui.scrolling import ScrollColumn
 from napari_isr.gui.shape_options import ShapeOptions
 from napari_isr.gui.switching import Switching
@@ -46,7 +47,7 @@ FILES = "PNG (*.png);;TIFF (*.tif *.tiff);;NumPy (*.npy)"
 COLOURS = {"hint": "", "busy": "", "done": "", "error": "#e05d52"}
 
 
-class ScribbleAndRefine(QWidget):
+class ScribbleAndRefine(Properties, QWidget):
     """Draw a few strokes, get masks whose shape is guaranteed, live.
 
     Parameters
@@ -66,94 +67,6 @@ class ScribbleAndRefine(QWidget):
         self._make(napari_viewer)
         self._arrange()
         self._connect()
-
-    # -------------------------------------------------------------------------- properties
-
-    @property
-    def image_layer(self) -> Image | None:
-        """The image that is segmented."""
-        return self.controller.image_layer
-
-    @image_layer.setter
-    def image_layer(self, layer: Image | None) -> None:
-        self.controller.image_layer = layer
-
-    @property
-    def scribble_layer(self) -> Labels | None:
-        """The Labels layer with the strokes."""
-        return self.controller.scribble_layer
-
-    @scribble_layer.setter
-    def scribble_layer(self, layer: Labels | None) -> None:
-        self.controller.scribble_layer = layer
-
-    @property
-    def shape(self) -> str:
-        """Shape of the objects, for example ``"convex"`` or ``"convex:pieces=24"``."""
-        return self.controller.settings.shape
-
-    @shape.setter
-    def shape(self, name: str) -> None:
-        self.controller.settings.shape = name
-
-    @property
-    def predictor(self) -> str:
-        """Which predictor, ``"auto"`` is the best by measurement."""
-        return self.controller.settings.predictor
-
-    @predictor.setter
-    def predictor(self, name: str) -> None:
-        self.controller.settings.predictor = name
-
-    @property
-    def features(self) -> str:
-        """Which features, by name, separated by commas, or ``"auto"``."""
-        return self.controller.settings.features
-
-    @features.setter
-    def features(self, names: str) -> None:
-        self.controller.settings.features = names
-
-    @property
-    def mode(self) -> str:
-        """How predictor and shape are optimised, or ``"auto"``."""
-        return self.controller.settings.mode
-
-    @mode.setter
-    def mode(self, name: str) -> None:
-        self.controller.settings.mode = name
-
-    @property
-    def live(self) -> bool:
-        """Whether every finished stroke starts a fit."""
-        return self.controller.settings.live
-
-    @live.setter
-    def live(self, on: bool) -> None:
-        self.controller.settings.live = bool(on)
-
-    @property
-    def uncertainty(self) -> bool:
-        """Whether a layer shows where the predictor is not sure."""
-        return self.controller.settings.uncertainty
-
-    @uncertainty.setter
-    def uncertainty(self, on: bool) -> None:
-        self.controller.settings.uncertainty = bool(on)
-
-    @property
-    def next_stroke(self) -> bool:
-        """Whether a ring shows where another stroke helps most."""
-        return self.controller.settings.next_stroke
-
-    @next_stroke.setter
-    def next_stroke(self, on: bool) -> None:
-        self.controller.settings.next_stroke = bool(on)
-
-    @property
-    def result(self) -> Any:
-        """The last fit, a :class:`napari_isr.Result`; None before."""
-        return self.controller.result
 
     # ----------------------------------------------------------------------------- actions
 
@@ -302,26 +215,17 @@ class ScribbleAndRefine(QWidget):
         self.scribbles.chosen.connect(self._take_scribbles)
         control.image_changed.connect(self._show_image)
         control.scribbles_changed.connect(self._show_scribbles)
-        self.shapes.chosen.connect(_setter(chosen, "shape"))
-        self.options.chosen.connect(_setter(chosen, "shape"))
+        self.shapes.chosen.connect(setter(chosen, "shape"))
+        self.options.chosen.connect(setter(chosen, "shape"))
         self.held = HeldRow(self.options, control)
         self.options.problem.connect(lambda text: state.say("error", text))
         chosen.events.shape.connect(self._show_shape)
-        for box, name in (
-            (self.predictors, "predictor"),
-            (self.blocks, "features"),
-            (self.modes, "mode"),
-        ):
-            box.chosen.connect(_setter(chosen, name))
-            chosen.events[name].connect(_word_setter(box))
-        for box, name in (
-            (self.live_box, "live"),
-            (self.next_box, "next_stroke"),
-            (self.uncertainty_box, "uncertainty"),
-        ):
-            box.setChecked(getattr(chosen, name))
-            box.toggled.connect(_setter(chosen, name))
-            chosen.events[name].connect(_tick_setter(box))
+        bind_word(self.predictors, chosen, "predictor")
+        bind_word(self.blocks, chosen, "features")
+        bind_word(self.modes, chosen, "mode")
+        bind_tick(self.live_box, chosen, "live")
+        bind_tick(self.next_box, chosen, "next_stroke")
+        bind_tick(self.uncertainty_box, chosen, "uncertainty")
         self.new.clicked.connect(control.new_scribbles)
         self.run_button.clicked.connect(self.run)
         self.cancel_button.clicked.connect(self.cancel)
@@ -446,15 +350,3 @@ def _close(*parts: Any) -> None:
     for part in parts:
         with suppress(RuntimeError, EmitLoopError):
             part.close()
-
-
-def _setter(target: Any, name: str) -> Any:
-    return lambda value: setattr(target, name, value)
-
-
-def _word_setter(box: Choice) -> Any:
-    return lambda word: setattr(box, "word", word)
-
-
-def _tick_setter(box: QCheckBox) -> Any:
-    return lambda on: box.setChecked(on)

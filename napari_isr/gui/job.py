@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -20,28 +20,27 @@ from napari_isr.gui.composites import composites
 from napari_isr.gui.finding import found_in
 from napari_isr.gui.grips import Found
 from napari_isr.gui.memory import give_back
+from napari_isr.gui.missing import next_stroke
 from napari_isr.gui.model import Row
-from napari_isr.session import KeptShape, hand_over
+from napari_isr.session import KeptShape
 from napari_isr.strokes import BACKGROUND, Strokes
 
 if TYPE_CHECKING:
-    from napari_isr.features import FeatureCache
+    from napari_isr.gui.lesson import Lesson
+    from napari_isr.gui.segmenters import Segmenters
     from napari_isr.guidance import NextStroke
     from napari_isr.results import Result
-    from napari_isr.segmenter import Segmenter, Update
+    from napari_isr.segmenter import Update
     from napari_isr.shapes.option_info import OptionInfo
-    from napari_isr.trained import Trained
 
 __all__ = [
     "Done",
     "Failed",
     "Hint",
     "Job",
-    "Lesson",
     "Names",
     "News",
     "Outline",
-    "Segmenters",
     "Stage",
     "fit",
 ]
@@ -71,11 +70,6 @@ TOGETHER = (
     "rgb,semantic,nearness,edges",
 )
 NEED_A_FILE = ("dino",)
-# Of a large image the outlines are exact, the masks that are shown are coarser; files are not.
-LARGE, MOST_PIXELS = 2048**2, 1024**2
-DRAW_BOTH = "Draw a stroke on the object, then press S and draw one on the background."
-DRAW_BACKGROUND = "Now draw a stroke on the background: press S, or click Background."
-DRAW_OBJECT = "Now draw a stroke on the object: press S, or click Object."
 
 
 @dataclass(frozen=True)
@@ -129,32 +123,6 @@ class Job:
     device: str = "auto"
     kept: Mapping[int, KeptShape] = field(default_factory=dict)
     lesson: Lesson | None = None
-
-
-class Lesson:
-    """What other images taught; learned in the worker thread, when it is first needed.
-
-    Parameters
-    ----------
-    job : Job
-        The last fit that was asked for on the last image that has strokes.
-    """
-
-    def __init__(self, job: Job) -> None:
-        self._job: Job | None = job
-        self._trained: Trained | None = None
-
-    def learn(self, segmenters: Segmenters) -> Trained | None:
-        """Learn it; None if the strokes do not teach anything yet."""
-        job = self._job
-        if job is not None:
-            before = job.lesson.learn(segmenters) if job.lesson is not None else None
-            strokes = Strokes.read(job.scribbles)
-            self._trained = before
-            if not _next_stroke(strokes) or (before is not None and len(strokes.labels)):
-                self._trained = segmenters.get(job, before).trained(strokes)
-            self._job = None  # and with it the image
-        return self._trained
 
 
 @dataclass(frozen=True)
@@ -259,58 +227,6 @@ class Names:
 News = Stage | Outline | Hint | Failed | Done
 
 
-class Segmenters:
-    """One :class:`~napari_isr.Segmenter` for each image and settings, so that fits start warm.
-
-    Parameters
-    ----------
-    keep : int, optional
-        How many; the one that was not used for longest is dropped first.
-    cache : FeatureCache, optional
-        Keeps the features of all images. Default: in the user's folder, so that an image that was
-        open before is quick to begin with.
-    """
-
-    def __init__(self, keep: int = 4, cache: FeatureCache | None = None) -> None:
-        self._keep, self._cache = keep, cache
-        self._kept: list[tuple[Any, tuple[Any, ...], Segmenter]] = []
-        # Whether one was made whose first fit is still to come, or to be tidied up after.
-        self.fresh = False
-
-    def get(self, job: Job, trained: Trained | None = None) -> Segmenter:
-        """Find the job's segmenter or make it; ``trained`` is what is carried to its image."""
-        from napari_isr.features import FeatureCache, default_folder
-        from napari_isr.segmenter import Segmenter
-
-        if self._cache is None:
-            self._cache = FeatureCache(default_folder())
-        settings = (job.spacing, job.predictor, job.features, job.mode, job.device)
-        for index, (image, key, segmenter) in enumerate(self._kept):
-            if image is job.image and key == settings and segmenter.carried is trained:
-                self._kept.append(self._kept.pop(index))
-                return segmenter
-        segmenter = Segmenter(
-            np.asarray(job.image),
-            ndim=np.ndim(job.scribbles),
-            spacing=job.spacing,
-            predictor=job.predictor,
-            features=job.features,
-            mode=job.mode,
-            device=job.device,
-            cache=self._cache,
-            most_pixels=MOST_PIXELS if np.prod(job.scribbles.shape) > LARGE else None,
-            trained=trained,
-        )
-        hand_over(job.kept, segmenter)
-        self._kept = [*self._kept, (job.image, settings, segmenter)][-self._keep :]
-        self.fresh = True
-        return segmenter
-
-    def clear(self, image: Any = None) -> None:
-        """Forget what was fitted to an image, or everything."""
-        self._kept = [k for k in self._kept if image is not None and k[0] is not image]
-
-
 def fit(job: Job, segmenters: Segmenters) -> Iterator[News]:
     """Run a job; never raises.
 
@@ -346,7 +262,7 @@ def _fit(job: Job, segmenters: Segmenters) -> Iterator[News]:
     known = trained.objects if trained is not None else ()
     labels = sorted({*strokes.objects, *known, *job.given})
     rows = {k: Row(k, int(np.count_nonzero(strokes.labels == k))) for k in labels}
-    hint = _next_stroke(strokes, job.given) if job.live and trained is None else ""
+    hint = next_stroke(strokes, job.given) if job.live and trained is None else ""
     if hint and not job.given:
         yield Hint(hint, tuple(rows.values()))
         return
@@ -389,18 +305,6 @@ def _news(update: Update, message: str) -> Iterator[News]:
             yield Outline("predictor", update.label, update.predictor_contours)
         if update.contours is not None:
             yield Outline("shape", update.label, update.contours)
-
-
-def _next_stroke(strokes: Strokes, given: Collection[int] = ()) -> str:
-    """What is still to be drawn; empty if nothing."""
-    if given and all(label in given for label in strokes.objects):
-        return ""
-    background = bool((strokes.labels == BACKGROUND).any())
-    if background and strokes.objects:
-        return ""
-    if background:
-        return DRAW_OBJECT
-    return DRAW_BACKGROUND if strokes.objects else DRAW_BOTH
 
 
 def _rows(result: Result, drawn: dict[int, Row]) -> tuple[Row, ...]:

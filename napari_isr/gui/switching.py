@@ -10,9 +10,9 @@ from napari.layers import Image, Labels
 
 from napari_isr.gui import keys
 from napari_isr.gui.controller import Controller
-from napari_isr.gui.job import Lesson
 from napari_isr.gui.kept_settings import KeptSettings
 from napari_isr.gui.layers import PATH, is_ours, new_scribbles
+from napari_isr.gui.lesson import Lesson
 from napari_isr.gui.model import IMAGE_SETTINGS
 from napari_isr.gui.pictures import Picture, open_picture
 from napari_isr.gui.playlist import Entry, Playlist, Work, images_in

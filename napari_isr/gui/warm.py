@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_isr.gui.job import Job, Segmenters, fit
+from napari_isr.gui.job import Job, fit
+from napari_isr.gui.segmenters import Segmenters
 
 __all__ = ["rehearse"]
 

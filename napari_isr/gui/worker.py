@@ -12,7 +12,8 @@ from typing import Any
 from napari.qt.threading import create_worker
 from psygnal import Signal
 
-from napari_isr.gui.job import Job, Names, News, Segmenters, Stage, fit
+from napari_isr.gui.job import Job, Names, News, Stage, fit
+from napari_isr.gui.segmenters import Segmenters
 from napari_isr.gui.warm import rehearse
 from napari_isr.stopping import Stopped, stoppable
 

@@ -8,8 +8,9 @@ import pytest
 from napari_isr.gui.finding import found_in
 from napari_isr.gui.grips import Axis, Centre, Found, Lattice, handle_of
 from napari_isr.gui.handle_mesh import COLOURS, handle_mesh
-from napari_isr.gui.job import Done, Job, Segmenters, fit
+from napari_isr.gui.job import Done, Job, fit
 from napari_isr.gui.model import Settings
+from napari_isr.gui.segmenters import Segmenters
 from napari_isr.gui.shape_text import release, set_shape_of, shape_of
 
 BOX = ((10.0, 20.0), (50.0, 100.0))

@@ -6,9 +6,10 @@ import sys
 import numpy as np
 import pytest
 
-from napari_isr.gui.job import Done, Failed, Hint, Job, Outline, Segmenters, fit
+from napari_isr.gui.job import Done, Failed, Hint, Job, Outline, fit
 from napari_isr.gui.model import Row, Settings, State
 from napari_isr.gui.ribbon import ribbon
+from napari_isr.gui.segmenters import Segmenters
 from napari_isr.gui.watch import digest
 
 SQUARE = np.array([[0, 0], [0, 10], [10, 10], [10, 0], [0, 0]], float)

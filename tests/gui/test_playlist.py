@@ -10,9 +10,11 @@ from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QPushButton, QWidget
 
-from napari_isr.gui.job import Job, Lesson, Segmenters
+from napari_isr.gui.job import Job
+from napari_isr.gui.lesson import Lesson
 from napari_isr.gui.playlist import Entry, Playlist, Work, images_in
 from napari_isr.gui.robot import Robot
+from napari_isr.gui.segmenters import Segmenters
 from napari_isr.results import iou
 from tests.gui.conftest import SIZE
 

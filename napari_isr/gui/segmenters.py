@@ -1,0 +1,75 @@
+"""The segmenters that are kept warm between the fits; no Qt, no napari.
+
+Torch is imported inside functions only: it takes seconds, which must not be the GUI thread's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_isr.session import hand_over
+
+if TYPE_CHECKING:
+    from napari_isr.features import FeatureCache
+    from napari_isr.gui.job import Job
+    from napari_isr.segmenter import Segmenter
+    from napari_isr.trained import Trained
+
+__all__ = ["Segmenters"]
+
+# Of a large image the outlines are exact, the masks that are shown are coarser; files are not.
+LARGE, MOST_PIXELS = 2048**2, 1024**2
+
+
+class Segmenters:
+    """One :class:`~napari_isr.Segmenter` for each image and settings, so that fits start warm.
+
+    Parameters
+    ----------
+    keep : int, optional
+        How many; the one that was not used for longest is dropped first.
+    cache : FeatureCache, optional
+        Keeps the features of all images. Default: in the user's folder, so that an image that was
+        open before is quick to begin with.
+    """
+
+    def __init__(self, keep: int = 4, cache: FeatureCache | None = None) -> None:
+        self._keep, self._cache = keep, cache
+        self._kept: list[tuple[Any, tuple[Any, ...], Segmenter]] = []
+        # Whether one was made whose first fit is still to come, or to be tidied up after.
+        self.fresh = False
+
+    def get(self, job: Job, trained: Trained | None = None) -> Segmenter:
+        """Find the job's segmenter or make it; ``trained`` is what is carried to its image."""
+        from napari_isr.features import FeatureCache, default_folder
+        from napari_isr.segmenter import Segmenter
+
+        if self._cache is None:
+            self._cache = FeatureCache(default_folder())
+        settings = (job.spacing, job.predictor, job.features, job.mode, job.device)
+        for index, (image, key, segmenter) in enumerate(self._kept):
+            if image is job.image and key == settings and segmenter.carried is trained:
+                self._kept.append(self._kept.pop(index))
+                return segmenter
+        segmenter = Segmenter(
+            np.asarray(job.image),
+            ndim=np.ndim(job.scribbles),
+            spacing=job.spacing,
+            predictor=job.predictor,
+            features=job.features,
+            mode=job.mode,
+            device=job.device,
+            cache=self._cache,
+            most_pixels=MOST_PIXELS if np.prod(job.scribbles.shape) > LARGE else None,
+            trained=trained,
+        )
+        hand_over(job.kept, segmenter)
+        self._kept = [*self._kept, (job.image, settings, segmenter)][-self._keep :]
+        self.fresh = True
+        return segmenter
+
+    def clear(self, image: Any = None) -> None:
+        """Forget what was fitted to an image, or everything."""
+        self._kept = [k for k in self._kept if image is not None and k[0] is not image]
