@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_isr.api import segment as segment
     from napari_isr.certificates import Certificate as Certificate
     from napari_isr.errors import InputError as InputError
+    from napari_isr.export import write as write
     from napari_isr.frame import Frame as Frame
     from napari_isr.regularizer import ShapeRegularizer as ShapeRegularizer
     from napari_isr.results import ObjectResult as ObjectResult
@@ -43,6 +44,7 @@ _HOMES = {
     "project": "api",
     "segment": "api",
     "shape_names": "shapes.registry",
+    "write": "export",
 }
 
 __all__ = [
@@ -60,6 +62,7 @@ __all__ = [
     "project",
     "segment",
     "shape_names",
+    "write",
 ]
 
 

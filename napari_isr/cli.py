@@ -12,6 +12,7 @@ import typer
 
 from napari_isr.atomic import check_target
 from napari_isr.errors import InputError
+from napari_isr.outputs import check_outputs, parse_names, write_result
 
 __all__ = ["app", "main"]
 
@@ -26,7 +27,20 @@ _UsageError: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "
 
 LABELS = 31  # whole numbers up to it are labels of objects, larger ones grey values
 
-Out = Annotated[Path, typer.Option("--output", "-o", help="Label image: .png, .tif or .npy")]
+Out = Annotated[
+    list[Path],
+    typer.Option(
+        "--output",
+        "-o",
+        help="Its ending picks the format: .png, .tif, .npz, .json, .geojson, .zip, .svg, .csv "
+        "or another (see Export). May be given again",
+    ),
+]
+Each = Annotated[bool, typer.Option("--each", help="One file for each object: mask-2.png, ...")]
+Name = Annotated[
+    list[str] | None, typer.Option(help="Name of an object: 2=apple. May be given again")
+]
+Unit = Annotated[str, typer.Option(help="Unit of the spacing, for example um")]
 Report = Annotated[Path | None, typer.Option(help="Write what was found as JSON")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result")]
@@ -89,6 +103,9 @@ def segment(
     device: Device = "auto",
     seed: Seed = 0,
     scale: Scale = "1",
+    each: Each = False,
+    name: Name = None,
+    unit: Unit = "",
     report: Report = None,
     uncertainty: Annotated[
         Path | None, typer.Option(help="Write the uncertainty (entropy in bits) as .tif or .npy")
@@ -101,6 +118,7 @@ def segment(
     if scribbles is None and trained is None:
         raise InputError("there are no strokes: name SCRIBBLES after IMAGE, or --trained FILE")
     shapes, factors = parse_shapes(shape or []), parse_numbers("--scale", scale)
+    names = parse_names(name or [])
     use_some_cores()
     from napari_isr.api import check_axes
     from napari_isr.features import FeatureCache, default_folder, parse_features
@@ -149,7 +167,9 @@ def segment(
     kept = None if save_trained is None else segmenter.trained()
     if save_trained is not None and kept is not None:
         kept.save(save_trained)
-    write_result(result, output, factors, report)
+    about = {"names": names, "unit": unit, "axes": axes, "image": image.name}
+    drawn = None if scribbles is None else read_scribbles(scribbles)
+    write_result(result, output, factors, report, each=each, strokes=drawn, **about)
     if uncertainty is not None:
         from napari_isr.export import write_values
 
@@ -167,11 +187,14 @@ def project(
     spacing: Spacing = "",
     device: Device = "auto",
     scale: Scale = "1",
+    each: Each = False,
+    name: Name = None,
+    unit: Unit = "",
     report: Report = None,
 ) -> None:
     """Find the shape nearest to a probability map or mask."""
     check_outputs(output, report)
-    factors = parse_numbers("--scale", scale)
+    factors, names = parse_numbers("--scale", scale), parse_names(name or [])
     use_some_cores()
     from napari_isr.api import project as run
     from napari_isr.reading import read_probability
@@ -183,7 +206,8 @@ def project(
         spacing=parse_numbers("--spacing", spacing),
         device=device,
     )
-    write_result(result, output, factors, report)
+    about = {"names": names, "unit": unit, "axes": axes, "image": unaries.name}
+    write_result(result, output, factors, report, each=each, **about)
 
 
 @app.command()
@@ -209,7 +233,7 @@ def info() -> None:
     import torch
 
     from napari_isr.device import resolve_device
-    from napari_isr.export import label_endings
+    from napari_isr.export import endings
     from napari_isr.features import feature_names, semantic_source
     from napari_isr.predictors import predictor_names
     from napari_isr.results import versions
@@ -229,7 +253,7 @@ def info() -> None:
         ("features", feature_names()),
         ("semantic features", [source]),
         ("samples", list(SAMPLES)),
-        ("writes", label_endings()),
+        ("writes", endings()),
     ):
         typer.echo(f"{title}: {', '.join(names)}")
 
@@ -279,31 +303,6 @@ def read_given(texts: list[str]) -> dict[int, Any]:
             raise InputError(f"--given {text}: object {int(label)} is given twice")
         found[int(label)] = read_probability(Path(path))
     return found
-
-
-def check_outputs(output: Path, report: Path | None, values: Path | None = None) -> None:
-    """Raise an InputError if a target cannot be written, before any work is done."""
-    from napari_isr.export import check_label_target, check_value_target
-
-    check_label_target(output)
-    if values is not None:
-        check_value_target(values)
-    if report is not None:
-        check_target(report)
-
-
-def write_result(result: Any, output: Path, scale: tuple[float, ...], report: Path | None) -> None:
-    """Write the label image and the report, and print a line for each object."""
-    from napari_isr.export import write_labels
-    from napari_isr.export.report import write_report
-
-    write_labels(output, result.labels(scale or 1))
-    if report is not None:
-        write_report(report, result.report())
-    for label, item in result.objects.items():
-        typer.echo(f"object {label}: {item.area:g} px, {item.certificate.sentence}")
-        if item.conflict is not None:
-            typer.echo(f"napari-isr: warning: {item.conflict.sentence}", err=True)
 
 
 def parse_shapes(texts: list[str]) -> dict[int | None, str]:

@@ -64,6 +64,33 @@ def test_segment_writes_labels_and_report(files, capsys):
     assert "convex" in capsys.readouterr().out
 
 
+def test_one_run_writes_many_formats(files):
+    folder, _ = files
+    more = [a for name in ("m.json", "m.csv", "m.strokes.npy") for a in ("-o", folder / name)]
+    options = "--each", "--scale", "2", "--unit", "um", "--spacing", "0.5,0.5", "--name", "3=pear"
+    assert segment(folder, "--shape", "convex", *more, *options) == 0
+    assert {p.name for p in folder.glob("m*")} == {
+        *("mask-2.png", "mask-3.png", "m-2.json", "m-3.json", "m-2.csv", "m-3.csv"),
+        "m.strokes.npy",
+    }
+    data = json.loads((folder / "m-3.json").read_text())
+    assert data["categories"][0]["name"] == "pear"
+    assert data["images"][0]["file_name"] == "image.png"
+    assert (data["images"][0]["height"], data["images"][0]["width"]) == (128, 160)
+    assert np.array(Image.open(folder / "mask-2.png")).max() == 2
+    np.testing.assert_array_equal(
+        np.load(folder / "m.strokes.npy"), Image.open(folder / "strokes.png")
+    )
+    assert "µm" in (folder / "m-2.csv").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["pear", "x=pear", "2=", "2=a --name 2=b"])
+def test_a_wrong_name_of_an_object_is_one_line(files, capsys, name):
+    folder, _ = files
+    assert segment(folder, "--name", *name.split()) == 2
+    assert capsys.readouterr().err.startswith("napari-isr: --name")
+
+
 def test_joint_mode_keeps_the_promise(files):
     folder, truth = files
     arguments = "--features", "rgb", "--uncertainty", folder / "u.npy", "--mode"

@@ -1,67 +1,156 @@
-"""Export: one format a file, and a registry by ending."""
+"""Export: one format a file, and a registry by ending; one way for dock, library and CLI."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.atomic import written_beside
+from napari_isr.atomic import check_target, written_beside
 from napari_isr.errors import InputError
-from napari_isr.export import npy, png, tiff
-from napari_isr.export.targets import check_ending
+from napari_isr.export.content import Content
+from napari_isr.export.formats import FORMATS, Format, check_write_target, format_of, stem_of
 from napari_isr.export.values import check_value_target, write_values
 
+if TYPE_CHECKING:
+    from napari_isr.results import Result
+
 __all__ = [
-    "check_label_target",
+    "FORMATS",
+    "Content",
+    "Format",
     "check_value_target",
-    "label_endings",
+    "check_write_target",
+    "endings",
+    "format_of",
+    "write",
+    "write_content",
     "write_labels",
     "write_values",
 ]
 
-Labels = npt.NDArray[np.integer[Any]]
 
-_WRITERS: dict[str, Callable[[Path, Labels], None]] = {
-    ".png": png.write,
-    ".tif": tiff.write,
-    ".tiff": tiff.write,
-    ".npy": npy.write,
-}
+def endings() -> list[str]:
+    """File endings that :func:`write` knows."""
+    return [ending for one in FORMATS for ending in one.endings]
 
 
-def label_endings() -> list[str]:
-    """File endings that :func:`write_labels` knows."""
-    return list(_WRITERS)
-
-
-def check_label_target(path: str | Path) -> Path:
-    """Raise an InputError unless a label image can be written there; nothing is written.
+def write(
+    result: Result,
+    path: str | Path,
+    *,
+    scale: float | Sequence[float] = 1,
+    each: bool = False,
+    names: Mapping[int, str] | None = None,
+    spacing: Sequence[float] = (),
+    unit: str = "",
+    axes: str | None = None,
+    image: str = "",
+    strokes: npt.NDArray[np.integer[Any]] | None = None,
+) -> list[Path]:
+    """Write a result; its files are there whole or not at all.
 
     Parameters
     ----------
+    result : Result
+        What :func:`napari_isr.segment` or :func:`napari_isr.project` gave.
     path : str or Path
-        The file to be; its ending picks the format.
+        Its ending picks the format, see ``docs/export.md``: ``.png``, ``.tif``, ``.ome.tif``,
+        ``.npy``, ``.npz``, ``.json`` and ``.polygons.json`` (COCO), ``.geojson``, ``.zip``
+        (ImageJ), ``.svg``, ``.csv``, ``.probabilities.tif``, ``.uncertainty.tif``,
+        ``.strokes.png`` ...
+    scale : float or sequence of float, optional
+        Output pixels per pixel of the image; shapes are evaluated afresh, not enlarged. The
+        coordinates of outlines are those of an image so many times as large.
+    each : bool, optional
+        One file for each object, ``mask-2.png``, ``mask-3.png``, ...
+    names : mapping of int to str, optional
+        Of the objects, by label.
+    spacing : sequence of float, optional
+        Distance of the centres of the image's pixels. Default: what it was fitted with.
+    unit : str, optional
+        Of the spacing, for example ``"um"``.
+    axes : str, optional
+        What the axes are. Default: ``"yx"``, ``"zyx"`` or ``"tzyx"``.
+    image : str, optional
+        Name of the image's file, which COCO files tell.
+    strokes : integer array, optional
+        For the formats that hold strokes.
 
     Returns
     -------
-    Path
+    list of Path
+        What was written.
+
+    Raises
+    ------
+    InputError
+        If the ending is unknown, the format cannot hold this, or the place cannot be written to.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import napari_isr as isr
+    >>> disc = np.hypot(*(np.mgrid[:40, :40] - 20)) < 12
+    >>> isr.write(isr.project(disc), "disc.svg", scale=4)  # doctest: +SKIP
+    [PosixPath('disc.svg')]
     """
-    return check_ending(path, _WRITERS, "a label image")
+    check_write_target(path)
+    content = Content.of_result(
+        result,
+        scale,
+        names=names,
+        spacing=spacing,
+        unit=unit,
+        axes=axes,
+        image=image,
+        strokes=strokes,
+    )
+    return write_content(path, content, each=each)
 
 
-def write_labels(path: str | Path, labels: Labels) -> Path:
+def write_content(path: str | Path, content: Content, *, each: bool = False) -> list[Path]:
+    """Write what was made ready for it; :func:`write` says the rest."""
+    target = check_write_target(path)
+    kind = format_of(target)
+    if not kind.of_labels and content.result is None and kind.each:
+        raise InputError("a label image holds no probabilities: write them from a result")
+    parts = {target: content}
+    if each and kind.each:
+        stem, ending = stem_of(target)
+        parts = {
+            target.with_name(f"{stem}-{one.label}{ending}"): content.only(one.label)
+            for one in content.objects
+        }
+        for place in parts:
+            check_target(place)
+    for place, shown in parts.items():
+        with written_beside(place) as temporary:
+            kind.write(temporary, shown)
+    return list(parts)
+
+
+def write_labels(
+    path: str | Path,
+    labels: npt.NDArray[np.integer[Any]],
+    *,
+    names: Mapping[int, str] | None = None,
+    spacing: Sequence[float] = (),
+    unit: str = "",
+) -> Path:
     """Write a label image; the file is there whole or not at all.
 
     Parameters
     ----------
     path : str or Path
-        Its ending picks the format: ``.png`` (8 bit, or 16 above 255), ``.tif`` or ``.npy``.
+        Its ending picks the format; outlines follow the pixels.
     labels : (n1, ..., nd) integer array
         0 and the objects' labels.
+    names, spacing, unit : optional
+        See :func:`write`.
 
     Returns
     -------
@@ -74,10 +163,6 @@ def write_labels(path: str | Path, labels: Labels) -> Path:
         If the ending is unknown, the format cannot hold the labels, or the place cannot be
         written to.
     """
-    target = check_label_target(path)
-    array = np.asarray(labels)
-    if array.min(initial=0) < 0:
-        raise InputError("labels below 0 cannot be written: they are no objects")
-    with written_beside(target) as temporary:
-        _WRITERS[target.suffix.lower()](temporary, array)
-    return target
+    check_write_target(path)
+    content = Content.of_labels(labels, names=names, spacing=spacing, unit=unit)
+    return write_content(path, content)[0]

@@ -1,26 +1,32 @@
-"""PNG: one grey value per label, 8 bit, or 16 where there are labels above 255."""
+"""PNG: one byte per pixel with a palette, or 16-bit grey where there are labels above 255."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from napari_isr.errors import InputError
+from napari_isr.export.content import Content
+from napari_isr.export.palette import palette
 
-__all__ = ["write"]
+__all__ = ["write", "write_strokes"]
 
 
-def write(path: Path, labels: npt.NDArray[np.integer[Any]]) -> None:
-    """Write a 2-dimensional label image."""
-    if labels.ndim != 2:
-        raise InputError(
-            f"a PNG file holds 2 axes, but the labels have {labels.ndim}: write .tif or .npy"
-        )
-    if labels.max(initial=0) > 65_535:
+def write(path: Path, content: Content) -> None:
+    """Write the label image; its values are labels, its palette shows them in colours."""
+    content.check_plane("a PNG file")
+    labels = content.labels
+    highest = int(labels.max(initial=0))
+    if highest > 65_535:
         raise InputError("a PNG file holds labels up to 65535: write .tif or .npy")
-    dtype = np.uint8 if labels.max(initial=0) < 256 else np.uint16
-    Image.fromarray(labels.astype(dtype)).save(path, format="PNG")
+    picture = Image.fromarray(labels.astype(np.uint8 if highest < 256 else np.uint16))
+    if highest < 256:
+        picture.putpalette(palette())
+    picture.save(path, format="PNG")
+
+
+def write_strokes(path: Path, content: Content) -> None:
+    """Write the strokes in the same way."""
+    write(path, content.of_strokes())

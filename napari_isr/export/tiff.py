@@ -1,4 +1,4 @@
-"""TIFF: labels with any number of axes, losslessly compressed."""
+"""TIFF and OME-TIFF: any number of axes, compressed without loss, with the size of a pixel."""
 
 from __future__ import annotations
 
@@ -10,13 +10,94 @@ import numpy.typing as npt
 import tifffile
 
 from napari_isr.errors import InputError
+from napari_isr.export.content import Content
+from napari_isr.export.units import METRES
 
-__all__ = ["write"]
+__all__ = ["write", "write_ome", "write_strokes", "write_values"]
+
+IMAGEJ = {"µm": "micron"}  # its header is ASCII
 
 
-def write(path: Path, labels: npt.NDArray[np.integer[Any]]) -> None:
-    """Write a label image."""
+def write(path: Path, content: Content) -> None:
+    """Write the label image, in the form of ImageJ where that holds it."""
+    labels = content.labels
     dtype = np.min_scalar_type(max(int(labels.max(initial=0)), 0))
     if dtype.itemsize > 4:
         raise InputError("a TIFF file holds labels up to 4294967295: write .npy")
-    tifffile.imwrite(path, labels.astype(dtype), compression="zlib", photometric="minisblack")
+    write_values(path, labels.astype(dtype), content.step, content.unit, content.axes)
+
+
+def write_strokes(path: Path, content: Content) -> None:
+    """Write the strokes in the same way."""
+    write(path, content.of_strokes())
+
+
+def write_values(
+    path: Path,
+    values: npt.NDArray[Any],
+    step: tuple[float, ...] = (),
+    unit: str = "",
+    axes: str = "",
+) -> None:
+    """Write an array with the size of its pixels.
+
+    Parameters
+    ----------
+    path : Path
+    values : array
+    step : tuple of float, optional
+        Distance of pixel centres along each of the last axes.
+    unit : str, optional
+        Of the step; empty: pixels.
+    axes : str, optional
+        What the last axes are.
+    """
+    options: dict[str, Any] = {"compression": "zlib", "photometric": "minisblack"}
+    if (step and any(s != 1 for s in step)) or unit:
+        per_unit = 1 / step[-1], 1 / step[-2]
+        options["resolution"] = per_unit
+        options["resolutionunit"] = "NONE"
+        if unit in METRES:
+            cm = METRES["cm"] / METRES[unit]
+            options["resolution"] = per_unit[0] * cm, per_unit[1] * cm
+            options["resolutionunit"] = "CENTIMETER"
+    # ImageJ takes its unit from a text of its own, and numbers of pixels per that unit.
+    if values.dtype.str[1:] in ("u1", "u2", "f4") and values.ndim == len(axes) <= 4:
+        metadata: dict[str, Any] = {"axes": axes.upper(), "mode": "grayscale"}
+        if "resolution" in options:
+            options["resolution"], options["resolutionunit"] = (1 / step[-1], 1 / step[-2]), "NONE"
+            metadata["unit"] = IMAGEJ.get(unit, unit) or "pixel"
+            if "z" in axes:
+                metadata["spacing"] = step[axes.index("z")]
+            if "t" in axes:
+                metadata["finterval"] = step[axes.index("t")]
+        tifffile.imwrite(path, values, imagej=True, metadata=metadata, **options)
+    else:
+        tifffile.imwrite(path, values, **options)
+
+
+def write_ome(path: Path, content: Content) -> None:
+    """Write the label image as OME-TIFF, whose header says the size of a pixel and its unit."""
+    labels = content.labels
+    dtype = np.min_scalar_type(max(int(labels.max(initial=0)), 0))
+    if dtype.itemsize > 4:
+        raise InputError("a TIFF file holds labels up to 4294967295: write .npy")
+    metadata: dict[str, Any] = {"axes": content.axes.upper()}
+    if content.unit or any(s != 1 for s in content.step):
+        for axis, size in zip(content.axes, content.step, strict=True):
+            if axis == "t":
+                metadata["TimeIncrement"] = size
+                continue
+            metadata[f"PhysicalSize{axis.upper()}"] = size
+            metadata[f"PhysicalSize{axis.upper()}Unit"] = (
+                content.unit if content.unit in METRES else "pixel"
+            )
+    metadata["Channel"] = {"Name": ", ".join(f"{o.label}: {o.name}" for o in content.objects)}
+    tifffile.imwrite(
+        path,
+        labels.astype(dtype),
+        ome=True,
+        metadata=metadata,
+        compression="zlib",
+        photometric="minisblack",
+    )

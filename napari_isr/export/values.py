@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tifffile
 
 from napari_isr.atomic import written_beside
+from napari_isr.export import tiff
 from napari_isr.export.targets import check_ending
 
 __all__ = ["check_value_target", "write_values"]
@@ -59,5 +59,5 @@ def write_values(path: str | Path, values: npt.NDArray[np.floating[Any]]) -> Pat
             with temporary.open("wb") as file:
                 np.save(file, single, allow_pickle=False)
         else:
-            tifffile.imwrite(temporary, single, compression="zlib", photometric="minisblack")
+            tiff.write_values(temporary, single)
     return target

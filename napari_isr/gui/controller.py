@@ -226,14 +226,16 @@ class Controller:
         Parameters
         ----------
         path : str or Path
-            Its ending picks the format: ``.png``, ``.tif``, ``.npy``.
+            Its ending picks the format, see :func:`napari_isr.write`.
         """
-        from napari_isr.export import write_labels
+        from napari_isr.export import write
 
         try:
             if self.result is None:
                 raise InputError("There is no mask to export yet: draw strokes first.")
-            target = write_labels(path, self.result.labels(shape=self.result.image_shape or None))
+            names, image = self.settings.names, self.image_layer
+            unit = str(image.units[-1]) if image is not None else ""
+            target, *_ = write(self.result, path, names=names, unit=unit)
         except (InputError, OSError) as error:
             self.state.say("error", str(error))
         else:

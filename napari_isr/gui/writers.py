@@ -1,4 +1,4 @@
-"""Writers for napari's Save: Labels layers as PNG, TIFF or NPY."""
+"""Writers for napari's Save: Labels layers in the formats of the export."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def write_layer(path: str, data: Any, about: dict[str, Any]) -> list[str]:
     Parameters
     ----------
     path : str
-        Its ending picks the format: ``.png``, ``.tif`` or ``.npy``.
+        Its ending picks the format, see :func:`napari_isr.write`.
     data : integer array
         The labels; of several resolutions the finest.
     about : dict
@@ -32,7 +32,16 @@ def write_layer(path: str, data: Any, about: dict[str, Any]) -> list[str]:
     """
     labels = data[0] if isinstance(data, list | tuple) or about.get("multiscale") else data
     try:
-        return [str(write_labels(path, np.asarray(labels)))]
+        spacing, unit = _placed(about, np.ndim(labels))
+        return [str(write_labels(path, np.asarray(labels), spacing=spacing, unit=unit))]
     except InputError as error:
         show_error(f"{str(error)[:1].upper()}{str(error)[1:]}.")
         return []
+
+
+def _placed(about: dict[str, Any], ndim: int) -> tuple[tuple[float, ...], str]:
+    """Size of a pixel and its unit, as far as they are those of a grid."""
+    scale = tuple(abs(float(s)) for s in np.atleast_1d(about.get("scale", ())))
+    units = about.get("units") or ("",)
+    unit = str(units[-1]) if not isinstance(units, str) else units
+    return (scale if len(scale) == ndim and all(scale) else ()), unit

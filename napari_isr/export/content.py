@@ -1,0 +1,289 @@
+"""What an export is made from: objects with masks and outlines at one resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_isr.errors import InputError
+from napari_isr.export.outlines import Polygon, nested, rounded, trace_pixels
+from napari_isr.export.units import symbol_of
+
+if TYPE_CHECKING:
+    from napari_isr.results import ObjectResult, Result
+
+__all__ = ["Content", "ContentObject"]
+
+Mask = npt.NDArray[np.bool_]
+Ring = npt.NDArray[np.float64]
+
+AXES = {2: "yx", 3: "zyx", 4: "tzyx"}
+MOST_PIXELS = 2**31
+DIGITS = 1e-3  # output pixels that vertices are rounded to
+ONE_PIECE = {"convex", "star", "connected"}  # families of sets without gaps and holes
+CELLS = (256, 512, 1024)  # across an object, for a longest side of so many pixels:
+SIDES = (1024, 4096)
+
+
+@dataclass(frozen=True)
+class ContentObject:
+    """One object at the resolution of the output.
+
+    Parameters
+    ----------
+    label : int
+    name : str
+    render : callable
+        Gives the mask.
+    trace : callable
+        Gives rings (n, 2) in output pixels from the image's corner; None: along the mask's pixels.
+    item : ObjectResult, optional
+        Where it comes from.
+    """
+
+    label: int
+    name: str
+    render: Callable[[], Mask]
+    trace: Callable[[int], list[Ring]] | None = None
+    item: ObjectResult | None = None
+
+    @property
+    def mask(self) -> Mask:
+        """The object's pixels; of overlapping objects each one's whole."""
+        return self.render()
+
+    @property
+    def family(self) -> set[str]:
+        """Names of the shapes whose properties it has."""
+        shape = self.item.shape if self.item is not None else None
+        return set(shape.name.split("+")) if shape is not None else set()
+
+    @property
+    def shape_name(self) -> str:
+        """The shape as the user wrote it; empty if it has none."""
+        return self.item.shape_name if self.item is not None else ""
+
+    def polygons(self, step: float = DIGITS) -> list[Polygon]:
+        """Outlines as polygons with holes, vertices on multiples of ``step`` pixels.
+
+        One convex polygon for a convex shape; one without holes for one in a single piece.
+        """
+        tries = 0 if self.trace is None else 2 if self.family & ONE_PIECE else 1
+        for attempt in range(tries):
+            assert self.trace is not None
+            rings = [r for r in self.trace(attempt) if len(r) > 3]
+            convex = "convex" in self.family and len(rings) == 1
+            found = nested([rounded(ring, step, convex=convex) for ring in rings])
+            if not self.family & ONE_PIECE or not found or _single(found):
+                return found
+        # A neck is thinner than the cells: the pixels are held together there.
+        return nested(trace_pixels(self.mask))
+
+
+@dataclass(frozen=True)
+class Content:
+    """All objects of an image at the resolution of the output.
+
+    Parameters
+    ----------
+    image_size : tuple of int
+        Pixels of the image along each axis.
+    size : tuple of int
+        Pixels of the output.
+    objects : sequence of ContentObject
+        Rising labels.
+    spacing : tuple of float
+        Distance of the centres of the image's pixels along each axis.
+    unit : str, optional
+        Of the spacing, as :data:`napari_isr.export.units.SYMBOLS` has it; empty: pixels.
+    axes : str, optional
+        What the axes are, for example ``"zyx"``.
+    image : str, optional
+        Name of the image's file.
+    result : Result, optional
+        Where it comes from.
+    strokes : integer array, optional
+    """
+
+    image_size: tuple[int, ...]
+    size: tuple[int, ...]
+    objects: Sequence[ContentObject]
+    spacing: tuple[float, ...]
+    unit: str = ""
+    axes: str = ""
+    image: str = ""
+    result: Result | None = None
+    strokes: npt.NDArray[np.integer[Any]] | None = field(default=None, repr=False)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.size)
+
+    @property
+    def scale(self) -> tuple[float, ...]:
+        """Output pixels per pixel of the image, along each axis."""
+        return tuple(n / m for n, m in zip(self.size, self.image_size, strict=True))
+
+    @property
+    def step(self) -> tuple[float, ...]:
+        """Distance of the centres of output pixels, in units of the spacing."""
+        return tuple(s / k for s, k in zip(self.spacing, self.scale, strict=True))
+
+    @cached_property
+    def labels(self) -> npt.NDArray[np.integer[Any]]:
+        """One label image; where objects overlap, the higher label is on top."""
+        highest = max((one.label for one in self.objects), default=0)
+        image = np.zeros(self.size, np.min_scalar_type(highest))
+        for one in self.objects:
+            image[one.mask] = one.label
+        return image
+
+    def only(self, label: int) -> Content:
+        """The same with a single object."""
+        return replace(self, objects=[one for one in self.objects if one.label == label])
+
+    def of_strokes(self) -> Content:
+        """The strokes as a label image.
+
+        Raises
+        ------
+        InputError
+            If they are not known.
+        """
+        if self.strokes is None:
+            raise InputError("there are no strokes to write: none are known of this result")
+        return Content.of_labels(self.strokes, spacing=self.spacing, unit=self.unit)
+
+    def check_plane(self, what: str) -> None:
+        """Raise an InputError unless there are 2 axes."""
+        if self.ndim != 2:
+            raise InputError(
+                f"{what} holds 2 axes, but the masks have {self.ndim}: write .tif, .npz or .npy"
+            )
+
+    @classmethod
+    def of_result(
+        cls,
+        result: Result,
+        scale: float | Sequence[float] = 1,
+        *,
+        names: Mapping[int, str] | None = None,
+        spacing: Sequence[float] = (),
+        unit: str = "",
+        axes: str | None = None,
+        image: str = "",
+        strokes: npt.NDArray[np.integer[Any]] | None = None,
+    ) -> Content:
+        """Take the objects of a result, evaluated afresh at any scale.
+
+        Parameters
+        ----------
+        result : Result
+        scale : float or sequence of float, optional
+            Output pixels per pixel of the image.
+        names : mapping of int to str, optional
+            Of the objects, by label.
+        spacing : sequence of float, optional
+            Of the image's pixels. Default: what it was fitted with.
+        unit, axes, image, strokes : optional
+            See the class.
+        """
+        if not result.objects:
+            raise InputError("there is no object to write: fit one first")
+        first = next(iter(result.objects.values()))
+        frame = first.image_frame or first.frame
+        image_size = tuple(result.image_shape) or frame.shape
+        scales = frame.check_scale(scale)
+        size = tuple(max(1, round(n * s)) for n, s in zip(image_size, scales, strict=True))
+        if np.prod(size, dtype=float) > MOST_PIXELS:
+            raise InputError(
+                f"at this scale the picture would have {' x '.join(map(str, size))} pixels: "
+                "choose a smaller scale"
+            )
+        objects = [
+            _object(item, (names or {}).get(label) or f"object {label}", size)
+            for label, item in sorted(result.objects.items())
+        ]
+        return cls(
+            image_size,
+            size,
+            objects,
+            tuple(spacing) or frame.spacing,
+            symbol_of(unit),
+            axes or AXES[len(size)],
+            image,
+            result,
+            strokes,
+        )
+
+    @classmethod
+    def of_labels(
+        cls,
+        labels: npt.NDArray[np.integer[Any]],
+        *,
+        names: Mapping[int, str] | None = None,
+        spacing: Sequence[float] = (),
+        unit: str = "",
+        image: str = "",
+    ) -> Content:
+        """Take the objects of a label image as they are; outlines follow the pixels.
+
+        Raises
+        ------
+        InputError
+            If there are labels below 0.
+        """
+        array = np.asarray(labels)
+        if array.min(initial=0) < 0:
+            raise InputError("labels below 0 cannot be written: they are no objects")
+        found = np.unique(array)
+        objects = [
+            ContentObject(
+                label,
+                (names or {}).get(label) or f"object {label}",
+                lambda label=label: array == label,  # type: ignore[misc]
+            )
+            for label in found[found > 0].tolist()
+        ]
+        content = cls(
+            array.shape,
+            array.shape,
+            objects,
+            tuple(spacing) or (1.0,) * array.ndim,
+            symbol_of(unit),
+            AXES.get(array.ndim, ""),
+            image,
+        )
+        content.__dict__["labels"] = array  # as it is, whatever its type
+        return content
+
+
+def _object(item: ObjectResult, name: str, size: tuple[int, ...]) -> ContentObject:
+    @cache
+    def render() -> Mask:
+        return item.mask if size == item.frame.shape else item.render(shape=size)
+
+    def trace(attempt: int) -> list[Ring]:
+        factor = np.array(size) / item.frame.shape
+        if item.shape is not None:
+            rings = item.contours(CELLS[np.searchsorted(SIDES, max(size))] << attempt)
+            return [(ring + 0.5) * factor for ring in rings]
+        from napari_isr.frame import grid_points  # which loads torch
+        from napari_isr.rendering import contours_on_grid
+
+        # Between the centres of the output's pixels, so that polygons say what the mask says.
+        axes = item.frame.axis_positions(factor.tolist())
+        values = item.logit(grid_points(axes)).reshape(size)
+        return [(r + 0.5) * factor for r in contours_on_grid(values, axes, item.frame)]
+
+    return ContentObject(item.label, name, render, trace if len(size) == 2 else None, item)
+
+
+def _single(polygons: list[Polygon]) -> bool:
+    return len(polygons) == 1 and len(polygons[0]) == 1

@@ -1,0 +1,68 @@
+"""Probabilities and uncertainty, at the image's own resolution: it is that of the predictor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_isr.errors import InputError
+from napari_isr.export.content import Content
+from napari_isr.export.tiff import write_values
+
+__all__ = ["probabilities_npy", "probabilities_tiff", "uncertainty_npy", "uncertainty_tiff"]
+
+Values = npt.NDArray[np.float32]
+
+
+def probabilities_npy(path: Path, content: Content) -> None:
+    """Write probabilities as an array."""
+    _npy(path, _probabilities(content))
+
+
+def probabilities_tiff(path: Path, content: Content) -> None:
+    """Write probabilities as TIFF."""
+    _tiff(path, content, _probabilities(content))
+
+
+def uncertainty_npy(path: Path, content: Content) -> None:
+    """Write the largest entropy of all objects, in bits, as an array."""
+    _npy(path, _uncertainty(content))
+
+
+def uncertainty_tiff(path: Path, content: Content) -> None:
+    """Write the largest entropy of all objects, in bits, as TIFF."""
+    _tiff(path, content, _uncertainty(content))
+
+
+def _probabilities(content: Content) -> Values:
+    """Of one object (...); of several (n, ...), labels rising."""
+    items = [one.item for one in content.objects]
+    maps = [item.probability for item in items if item is not None]
+    if not maps:
+        raise InputError("a label image holds no probabilities: write them from a result")
+    return maps[0] if len(maps) == 1 else np.stack(maps)
+
+
+def _uncertainty(content: Content) -> Values:
+    items = [one.item for one in content.objects]
+    maps = [item.uncertainty for item in items if item is not None]
+    if not maps:
+        raise InputError("a label image holds no probabilities: write them from a result")
+    found: Values = np.maximum.reduce(maps)
+    return found
+
+
+def _npy(path: Path, values: Values) -> None:
+    with path.open("wb") as file:
+        np.save(file, values.astype(np.float32), allow_pickle=False)
+
+
+def _tiff(path: Path, content: Content, values: Any) -> None:
+    size = values.shape[-content.ndim :]
+    sides = zip(content.spacing, content.image_size, size, strict=True)
+    step = tuple(s * n / m for s, n, m in sides)
+    axes = content.axes if values.ndim == content.ndim else ""
+    write_values(path, values.astype(np.float32), step, content.unit, axes)

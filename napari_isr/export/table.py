@@ -1,0 +1,86 @@
+"""CSV: one line of measurements for each object."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from skimage.measure import regionprops
+
+from napari_isr.export.content import Content, ContentObject
+
+__all__ = ["measure", "write"]
+
+AXES = {"y": "row", "x": "column"}
+
+
+def measure(one: ContentObject, content: Content) -> dict[str, Any]:
+    """Measurements of one object.
+
+    Area, perimeter and axes are in the unit of the spacing; the centroid also in pixels of the
+    image, whose first pixel has its centre at 0.
+
+    Parameters
+    ----------
+    one : ContentObject
+    content : Content
+        To which it belongs.
+
+    Returns
+    -------
+    dict
+        Numbers, text, and None for what there is not; ``area`` is a volume where there are more
+        than 2 axes. ``axis_major`` and ``axis_minor`` are those of the ellipse with the same
+        second moments.
+    """
+    certificate = one.item.certificate if one.item is not None else None
+    promised = one.item is not None and one.item.shape is not None
+    mask = one.mask
+    pixels = int(np.count_nonzero(mask))
+    found: dict[str, Any] = {
+        "label": one.label,
+        "name": one.name,
+        "shape": one.shape_name,
+        "unit": content.unit or "pixel",
+        "area": pixels * float(np.prod(content.step)),
+        "area_pixels": pixels / float(np.prod(content.scale)),
+        "perimeter": _perimeter(one, content) if content.ndim == 2 and pixels else None,
+    }
+    names = [AXES.get(axis, axis) for axis in content.axes]
+    region = regionprops(mask.astype(np.uint8), spacing=content.step)[0] if pixels else None
+    places = [None] * len(names) if region is None else _centroid(region.centroid, content)
+    found |= {f"centroid_{name}": place for name, place in zip(names, places, strict=True)}
+    found |= {
+        f"centroid_{axis}": None if place is None else place * s
+        for axis, place, s in zip(content.axes, places, content.spacing, strict=True)
+    }
+    if content.ndim > 3:
+        region = None
+    found["axis_major"] = None if region is None else float(region.axis_major_length)
+    found["axis_minor"] = None if region is None else float(region.axis_minor_length)
+    found["certificate"] = bool(certificate.holds) if certificate and promised else None
+    found["proof"] = "" if certificate is None else certificate.sentence
+    return found
+
+
+def write(path: Path, content: Content) -> None:
+    """Write a line for each object, below a line of names."""
+    lines = [measure(one, content) for one in content.objects]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(lines[0]) if lines else ["label"])
+        writer.writeheader()
+        writer.writerows(lines)
+
+
+def _centroid(centre: Any, content: Content) -> list[float]:
+    """In pixels of the image, from physical distances to the centre of the first output pixel."""
+    axes = zip(centre, content.step, content.scale, strict=True)
+    return [float((c / step + 0.5) / scale - 0.5) for c, step, scale in axes]
+
+
+def _perimeter(one: ContentObject, content: Content) -> float:
+    rings = [ring for polygon in one.polygons() for ring in polygon]
+    sides = [(np.roll(ring, -1, axis=0) - ring) * content.step for ring in rings]
+    return float(sum(np.linalg.norm(side, axis=1).sum() for side in sides))

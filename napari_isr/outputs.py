@@ -1,0 +1,87 @@
+"""What the command line writes, and how it is asked for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from napari_isr.atomic import check_target
+from napari_isr.errors import InputError
+
+if TYPE_CHECKING:
+    from napari_isr.results import Result
+
+__all__ = ["check_outputs", "parse_names", "write_result"]
+
+
+def check_outputs(
+    outputs: list[Path], report: Path | None = None, values: Path | None = None
+) -> None:
+    """Raise an InputError if a target cannot be written, before any work is done."""
+    from napari_isr.export import check_value_target, check_write_target
+
+    for output in outputs:
+        check_write_target(output)
+    if values is not None:
+        check_value_target(values)
+    if report is not None:
+        check_target(report)
+
+
+def parse_names(texts: list[str]) -> dict[int, str]:
+    """Read ``--name 2=apple``: names of objects, by label.
+
+    Raises
+    ------
+    InputError
+        If a label is no whole number or has two names.
+    """
+    names: dict[int, str] = {}
+    for text in texts:
+        label, equals, name = text.partition("=")
+        if not equals or not label.strip().isdecimal() or not name.strip():
+            raise InputError(f"--name {text}: write a label and a name, for example 2=apple")
+        if int(label) in names:
+            raise InputError(f"--name {text}: object {int(label)} has two names")
+        names[int(label)] = name.strip()
+    return names
+
+
+def write_result(
+    result: Result,
+    outputs: list[Path],
+    scale: tuple[float, ...],
+    report: Path | None = None,
+    *,
+    each: bool = False,
+    **about: Any,
+) -> None:
+    """Write files and the report, and print a line for each object.
+
+    Parameters
+    ----------
+    result : Result
+    outputs : list of Path
+        Their endings pick the formats.
+    scale : tuple of float
+        Empty: 1.
+    report : Path, optional
+    each : bool, optional
+        One file for each object.
+    **about
+        Names, spacing, unit, axes, image and strokes, see :meth:`Content.of_result`.
+    """
+    from napari_isr.export import Content, write_content
+    from napari_isr.export.report import write_report
+
+    content = Content.of_result(result, scale or 1, **about)
+    for output in outputs:
+        write_content(output, content, each=each)
+    if report is not None:
+        write_report(report, result.report())
+    for label, item in result.objects.items():
+        typer.echo(f"object {label}: {item.area:g} px, {item.certificate.sentence}")
+        if item.conflict is not None:
+            typer.echo(f"napari-isr: warning: {item.conflict.sentence}", err=True)
