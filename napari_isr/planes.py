@@ -127,6 +127,8 @@ def plane_values(
 
 def _flat(frame: Frame, plane: Plane) -> Frame:
     """The frame of the plane."""
+    if frame.ndim == 2:
+        return frame  # with all that it knows
     free = [axis for axis, place in enumerate(plane) if place is None]
     return Frame(
         tuple(frame.shape[axis] for axis in free), tuple(frame.spacing[axis] for axis in free)

@@ -21,6 +21,8 @@ from napari_isr.gui.live_loop import LiveLoop
 from napari_isr.gui.model import FIT_SETTINGS, Settings, State
 from napari_isr.gui.news_desk import NewsDesk
 from napari_isr.gui.object_actions import ObjectActions
+from napari_isr.gui.stack_axes import MOST
+from napari_isr.gui.stack_job import stack_fields
 from napari_isr.gui.watch import StrokeWatch
 from napari_isr.session import KeptShape
 
@@ -58,7 +60,7 @@ class Controller:
         self.kept_shapes: dict[int, KeptShape] = {}  # of an earlier session, to start from
         self.desk = NewsDesk(viewer, self.settings, self.state)
         self.loop = LiveLoop(self._job)
-        self._watch, self._closed = StrokeWatch(), False
+        self._watch, self._closed = StrokeWatch(lambda: _sliders(viewer)), False
         self.lesson: Callable[[], Lesson | None] = lambda: None  # what other images taught
         self._keys = keys.LayerKeys(
             {
@@ -315,7 +317,7 @@ class Controller:
             device=self.device,
             kept=self.kept_shapes,
             lesson=self.lesson(),
-            **chosen,
+            **{**chosen, **stack_fields(self)},
         )
 
     def _guide(self) -> None:
@@ -331,12 +333,17 @@ class Controller:
             self.state.say("hint", "Draw another stroke, or press Run." if drawn else READY)
 
 
+def _sliders(viewer: Any) -> tuple[Any, ...]:
+    dims = viewer.dims
+    return dims.point, dims.order, dims.ndisplay
+
+
 def _unfit(image: Image) -> str:
     """Why an image layer cannot be segmented, in one sentence; empty if it can."""
     shape = image_shape(image)
-    if len(shape) != 2:
+    if not 2 <= len(shape) <= MOST:
         return (
-            f"'{image.name}' has {len(shape)} dimensions, and only 2-dimensional images can be "
-            "segmented so far: choose a single plane."
+            f"'{image.name}' has {len(shape)} dimensions, and images with 2 to {MOST} can be "
+            "segmented: choose a part of it."
         )
     return ""

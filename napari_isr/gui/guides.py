@@ -11,6 +11,7 @@ from napari.utils import Colormap
 
 from napari_isr.gui.colours import CASING, swatch
 from napari_isr.gui.layers import KEY, PassingLayer, insert_above, move, pixel_size, place
+from napari_isr.gui.shown_plane import turn_to
 from napari_isr.gui.widgets import single_shot
 
 __all__ = ["NextMark", "UncertaintyMap", "look_at"]
@@ -122,7 +123,8 @@ class NextMark(PassingLayer):
 
 
 def look_at(viewer: Any, image: Image, point: tuple[float, ...]) -> None:
-    """Bring a pixel (row, column) of an image to the middle of the canvas."""
+    """Bring a pixel of an image to the middle of the canvas; of a stack its plane first."""
+    turn_to(viewer, image, point)
     world = np.zeros(max(viewer.dims.ndim, image.ndim))
     world[-image.ndim :] = image.data_to_world(point)
     shown = world[list(viewer.dims.displayed)]

@@ -22,6 +22,7 @@ from napari_isr.gui.grips import Found
 from napari_isr.gui.memory import give_back
 from napari_isr.gui.missing import next_stroke
 from napari_isr.gui.model import Row
+from napari_isr.gui.planes import Eye, Plane, watched
 from napari_isr.session import KeptShape
 from napari_isr.strokes import BACKGROUND, Strokes
 
@@ -79,10 +80,10 @@ class Job:
     Parameters
     ----------
     image : array
-        (H, W) or (H, W, c).
-    spacing : (float, float)
+        (n1, ..., nd) or with channels (n1, ..., nd, c).
+    spacing : tuple of float
         Distance of pixel centres along the axes.
-    scribbles : (H, W) integer array
+    scribbles : (n1, ..., nd) integer array
         The strokes.
     shape, own_shapes, predictor, features, mode
         See :class:`napari_isr.gui.model.Settings`.
@@ -104,6 +105,16 @@ class Job:
         Shapes to start from where none was fitted yet.
     lesson : Lesson or None
         What other images taught: then no stroke is needed.
+    axes : str
+        What the axes are, ``"yx"``, ``"zyx"``, ``"tyx"`` or ``"tzyx"``.
+    per_frame : bool
+        Whether the frames of a sequence are fitted one by one.
+    coordinate : str
+        Name of the layer whose values are a further coordinate.
+    coordinates : mapping of str to array
+        Those values by name.
+    eye : Eye or None
+        The plane of a stack that the user looks at.
     """
 
     image: Any
@@ -123,6 +134,11 @@ class Job:
     device: str = "auto"
     kept: Mapping[int, KeptShape] = field(default_factory=dict)
     lesson: Lesson | None = None
+    axes: str = "yx"
+    per_frame: bool = False
+    coordinate: str = ""
+    coordinates: Mapping[str, Any] = field(default_factory=dict)
+    eye: Eye | None = None
 
 
 @dataclass(frozen=True)
@@ -141,6 +157,7 @@ class Outline:
     kind: str
     label: int
     contours: list[npt.NDArray[np.float64]]
+    plane: Plane | None = None  # of a stack
 
 
 @dataclass(frozen=True)
@@ -275,11 +292,12 @@ def _fit(job: Job, segmenters: Segmenters) -> Iterator[News]:
         segmenter.restore(job.start)
     shapes = {label: job.own_shapes.get(label, job.shape) for label in labels}
     shaped = refining = False
-    for update in segmenter.run(strokes, shapes or job.shape, job.given):
+    updates = segmenter.run(strokes, shapes or job.shape, job.given)
+    for update, plane in watched(updates, segmenter, job.eye):
         shaped |= update.stage == "projection"
         refining |= shaped and update.stage == "predictor"
         again = refining and update.stage in ("predictor", "projection")
-        yield from _news(update, REFINING if again else STAGES[update.stage])
+        yield from _news(update, REFINING if again else STAGES[update.stage], plane)
     yield _done(job, segmenter.result, rows, hint)
 
 
@@ -298,13 +316,13 @@ def _done(job: Job, result: Result, rows: dict[int, Row], hint: str) -> Done:
     )
 
 
-def _news(update: Update, message: str) -> Iterator[News]:
+def _news(update: Update, message: str, plane: Plane | None) -> Iterator[News]:
     yield Stage(message, update.progress)
     if update.label is not None:
         if update.predictor_contours is not None:
-            yield Outline("predictor", update.label, update.predictor_contours)
+            yield Outline("predictor", update.label, update.predictor_contours, plane)
         if update.contours is not None:
-            yield Outline("shape", update.label, update.contours)
+            yield Outline("shape", update.label, update.contours, plane)
 
 
 def _rows(result: Result, drawn: dict[int, Row]) -> tuple[Row, ...]:

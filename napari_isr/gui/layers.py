@@ -84,9 +84,9 @@ def insert_above(viewer: Any, layer: Layer, below: Layer | None) -> None:
 
 def new_scribbles(viewer: Any, image: Image) -> Labels:
     """Add an empty stroke layer over an image, the brush armed for the first object."""
-    height, width = image_shape(image)
+    size = image_shape(image)
     layer = Labels(
-        np.zeros((height, width), np.uint8),
+        np.zeros(size, np.uint8),
         name=f"{image.name} [strokes]",
         metadata={KEY: "strokes"},
         colormap=stroke_colormap(),
@@ -95,7 +95,7 @@ def new_scribbles(viewer: Any, image: Image) -> Labels:
     )
     viewer.layers.append(layer)
     viewer.layers.selection.active = layer
-    layer.brush_size = int(np.clip(min(height, width) / 75, 3, 40))
+    layer.brush_size = int(np.clip(min(size[-2:]) / 75, 3, 40))
     layer.selected_label = 2
     layer.mode = "paint"
     return layer

@@ -10,7 +10,16 @@ from psygnal import SignalGroupDescriptor
 __all__ = ["FIT_SETTINGS", "IMAGE_SETTINGS", "Row", "Settings", "State"]
 
 # Settings that make another fit; the names are also those of the dock's properties.
-FIT_SETTINGS = ("shape", "own_shapes", "predictor", "features", "mode")
+FIT_SETTINGS = (
+    "shape",
+    "own_shapes",
+    "predictor",
+    "features",
+    "mode",
+    "axes",
+    "per_frame",
+    "coordinate",
+)
 IMAGE_SETTINGS = (*FIT_SETTINGS, "names", "hidden")  # what goes with an image
 
 
@@ -36,6 +45,12 @@ class Settings:
         Whether the map of the uncertainty is shown.
     next_stroke : bool
         Whether it is shown where another stroke helps most.
+    axes : str
+        What the first axis of a stack is, ``"z"`` or ``"t"``; empty: as the layer says.
+    per_frame : bool
+        Whether the frames of a sequence are fitted one by one.
+    coordinate : str
+        Name of the layer whose values are a further coordinate; empty: none.
     """
 
     shape: str = "convex"
@@ -48,6 +63,9 @@ class Settings:
     live: bool = True
     uncertainty: bool = False
     next_stroke: bool = True
+    axes: str = ""
+    per_frame: bool = False
+    coordinate: str = ""
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 

@@ -118,6 +118,8 @@ class NewsDesk:
 
     def on_ended(self) -> None:
         """No fit runs or waits; masks may still be being written."""
+        if self.views is not None:
+            self.views.rest()
         self.state.busy = self.views is not None and self.views.busy
 
     def finish(self, kind: Any, message: str) -> None:

@@ -16,7 +16,8 @@ from napari.layers import Image, Surface
 from napari.utils import Colormap
 
 from napari_isr.gui.colours import CASING, PREDICTOR, SHAPE
-from napari_isr.gui.layers import KEY, PassingLayer, insert_above, pixel_size, place
+from napari_isr.gui.layers import KEY, PassingLayer, insert_above, place
+from napari_isr.gui.planes import Plane
 from napari_isr.gui.ribbon import Mesh, ribbon
 from napari_isr.gui.widgets import single_shot
 
@@ -36,11 +37,18 @@ class Outlines(PassingLayer):
     ----------
     viewer : napari.Viewer
     image : Image
+
+    Attributes
+    ----------
+    plane : tuple
+        Of a stack the plane that the outlines lie in; see
+        :func:`napari_isr.gui.shown_plane.plane_of`.
     """
 
     def __init__(self, viewer: Any, image: Image) -> None:
         super().__init__(viewer, image)
         self._contours: dict[tuple[str, int], Contours] = {}
+        self.plane: Plane = (None, None)
         self._hidden: frozenset[int] = frozenset()
         self._drawn_at = 0.0
         self._timer = single_shot(self._redraw, ZOOM_PAUSE_MS)
@@ -53,7 +61,8 @@ class Outlines(PassingLayer):
         Parameters
         ----------
         contours : dict
-            By ("predictor" or "shape", label): closed polylines (n, 2), row and column.
+            By ("predictor" or "shape", label): closed polylines (n, 2), row and column, or
+            pixels along the two axes of the plane.
         """
         self._contours.update(contours)
         self.draw()
@@ -94,13 +103,15 @@ class Outlines(PassingLayer):
         mesh = self._mesh()
         if self._layer is not None:
             self._layer.metadata["contours"] = dict(self._contours)
-            self._layer.data = mesh if len(mesh[0]) else _NOTHING
+            self._layer.data = mesh if len(mesh[0]) else _nothing(len(self.plane))
         elif len(mesh[0]):
             self._add(mesh)
 
     def _mesh(self) -> Mesh:
         self._drawn_at = self._viewer.scene.camera.zoom
-        pixel = 1 / (self._drawn_at * pixel_size(self._image))
+        free = [axis for axis, place in enumerate(self.plane) if place is None]
+        sides = self._sides(free)
+        pixel = 1 / self._drawn_at
         lines = [
             (line, value)
             for kind, value in KINDS.items()
@@ -113,7 +124,19 @@ class Outlines(PassingLayer):
             ((WIDTH / 2 + MARGIN) * pixel, [CASING_VALUE] * len(lines)),
             (WIDTH / 2 * pixel, [value for _, value in lines]),
         ]
-        return ribbon([line[::step] for line, _ in lines], bands, SOFT * pixel)
+        shown = [line[::step] * sides for line, _ in lines]
+        vertices, faces, values = ribbon(shown, bands, SOFT * pixel)
+        whole = np.empty((len(vertices), len(self.plane)), np.float32)
+        whole[:] = [0 if place is None else place for place in self.plane]
+        whole[:, free] = vertices / sides
+        return whole, faces, values
+
+    def _sides(self, axes: list[int]) -> npt.NDArray[np.float32]:
+        """Sides of a pixel in the world along two axes, so that lines are as wide everywhere."""
+        scale = np.abs(np.asarray(self._image.scale, np.float32))
+        linear = np.asarray(self._image.affine.linear_matrix)[np.ix_(axes, axes)]
+        sides: npt.NDArray[np.float32] = scale[axes] * np.float32(abs(np.linalg.det(linear)) ** 0.5)
+        return np.where(sides > 0, sides, np.float32(1))
 
     def _add(self, mesh: Mesh) -> None:
         self._layer = Surface(
@@ -144,12 +167,10 @@ class Outlines(PassingLayer):
             self.draw()
 
 
-# A layer without vertices has no extent, which napari warns about.
-_NOTHING: Mesh = (
-    np.zeros((3, 2), np.float32),
-    np.array([[0, 1, 2]], np.int64),
-    np.zeros(3, np.float32),
-)
+def _nothing(ndim: int) -> Mesh:
+    """A mesh that cannot be seen: a layer without vertices has no extent, which napari warns of."""
+    vertices, faces = np.zeros((3, ndim), np.float32), np.array([[0, 1, 2]], np.int64)
+    return vertices, faces, np.zeros(3, np.float32)
 
 
 def _colormap() -> Colormap:

@@ -16,6 +16,8 @@ from napari_isr.gui.job import Done, Outline
 from napari_isr.gui.layers import ResultLayers
 from napari_isr.gui.model import Settings
 from napari_isr.gui.outlines import Outlines
+from napari_isr.gui.plane_outlines import PlaneOutlines
+from napari_isr.gui.shown_plane import ShownPlane, is_stack
 from napari_isr.gui.widgets import single_shot
 
 __all__ = ["Views"]
@@ -45,6 +47,11 @@ class Views:
         self._marks = ConflictMarks(viewer, image)
         self._map, self._next = UncertaintyMap(viewer, image), NextMark(viewer, image)
         self._handles = Handles(viewer, image, settings)
+        self.shown = ShownPlane(viewer, image) if is_stack(image) else None
+        self._planes = PlaneOutlines(self.shown) if self.shown is not None else None
+        if self._planes is not None and self.shown is not None:
+            self._outlines.plane = self.shown.plane
+            self._planes.ready.connect(self._turn)
         self._fresh: dict[tuple[str, int], Any] = {}
         self._expected: set[int] = set()
         self._awaited: set[int] = set()
@@ -60,13 +67,25 @@ class Views:
         """A fit began that will give these objects an orange outline."""
         self._expected = set(labels)
         self._awaited = set(self._expected)
+        self.rest(False)
+
+    def rest(self, idle: bool = True) -> None:
+        """Whether no fit runs: then outlines of a stack are traced ahead of its slider."""
+        if self._planes is not None:
+            self._planes.rest(idle)
+
+    def trace(self, result: Any) -> None:
+        """Let the outlines of a stack be those of a result, in every plane; None: of none."""
+        if self._planes is not None:
+            self._planes.trace(result)
 
     def show(self, outline: Outline) -> None:
         """Draw an outline soon: at once if it completes the fit's outlines.
 
         A joint fit completes them several times.
         """
-        self._fresh[outline.kind, outline.label] = outline.contours
+        if self.shown is None or outline.plane == self.shown.plane:
+            self._fresh[outline.kind, outline.label] = outline.contours
         if outline.kind == "shape":
             self._awaited.discard(outline.label)
         if not self._awaited:
@@ -82,6 +101,7 @@ class Views:
         keep = {("predictor", label) for label, _ in fitted}
         keep |= {("shape", label) for label, item in fitted if item.shape is not None}
         self._outlines.keep(keep)
+        self.trace(done.result)
         self._marks.show(done.result)
         self._writing = done, self._layers(done, scribbles)
         self._write.start(0)
@@ -98,7 +118,8 @@ class Views:
     def restore(self, fit: PastFit, scribbles: Labels) -> None:
         """Show an earlier fit."""
         self.forget()
-        self._outlines.replace(fit.outlines)
+        if self.shown is None:
+            self._outlines.replace(fit.outlines)
         self.settle(fit.done, scribbles)
 
     def _layers(self, done: Done, scribbles: Labels) -> Iterator[None]:
@@ -154,6 +175,7 @@ class Views:
         """Show nothing; the mask layers stay, empty."""
         self.forget()
         self._writing = None
+        self.trace(None)
         self._outlines.keep(set())
         self._remove_guides()
         self._handles.remove()
@@ -164,6 +186,9 @@ class Views:
         self.forget()
         self._write.stop()
         self._writing = None
+        if self._planes is not None and self.shown is not None:
+            self._planes.close()
+            self.shown.close()
         self._outlines.close(remove=outlines)
         self._next.close()
         self._handles.close()
@@ -183,6 +208,15 @@ class Views:
             fresh, self._fresh = self._fresh, {}
             self._outlines.update(fresh)
             self.drawn.emit(set(fresh))
+
+    def _turn(self, outlines: dict[tuple[str, int], Any]) -> None:
+        """Show the outlines of another plane of the stack."""
+        assert self.shown is not None
+        self.forget()
+        self._outlines.plane = self.shown.plane
+        self._outlines.replace(outlines)
+        if outlines:
+            self.drawn.emit(set(outlines))
 
     def _write_next(self) -> None:
         """Write one layer, then let Qt go on."""

@@ -44,6 +44,8 @@ class Visibility:
         if rest:
             desk.state.rows = rows
             desk.result = replace(desk.result, objects=rest)
+            if desk.views is not None:
+                desk.views.trace(desk.result)
             desk.advise()
             desk.show_next()
             self._show_masks()

@@ -32,11 +32,18 @@ class StrokeWatch:
     A stroke, a fill and a polygon emit ``paint``, new data emit ``data``. Undo and redo emit only
     ``set_data``, and so do a change of slice or of visibility: there a checksum decides. That of a
     large layer takes tens of milliseconds, so it is made in another thread.
+
+    Parameters
+    ----------
+    place : callable, optional
+        Tells where the sliders are: what is shown of a stack after they were moved is no change.
     """
 
     changed = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, place: Callable[[], Any] = lambda: None) -> None:
+        self._place = place
+        self._shown_at = place()
         self._layer: Labels | None = None
         self._seen: Digest | None = None  # None: not known yet
         self._changes = 0
@@ -77,7 +84,9 @@ class StrokeWatch:
             self._seen = now
 
     def _on_shown(self) -> None:
-        if self._layer is not None:
+        if (place := self._place()) != self._shown_at:
+            self._shown_at = place
+        elif self._layer is not None:
             self._with_digest(partial(self._compare, self._changes))
 
     def _compare(self, number: int, now: Digest) -> None:

@@ -223,11 +223,11 @@ def test_strokes_of_another_size_are_one_sentence(viewer, disc, open_dock, qtbot
 
 
 def test_more_dimensions_are_one_sentence(viewer, open_dock):
-    viewer.add_image(np.zeros((4, 20, 20)), name="stack")
+    viewer.add_image(np.zeros((2, 2, 4, 20, 20)), name="stack")
     dock = open_dock(viewer)
-    assert "3 dimensions" in status(dock)
+    assert "5 dimensions" in status(dock)
     dock.new.click()
-    assert "3 dimensions" in status(dock)
+    assert "5 dimensions" in status(dock)
     assert len(viewer.layers) == 1
 
 

@@ -1,0 +1,161 @@
+"""Strokes on slices of a volume, outlines that follow the slider, results for the whole."""
+
+import numpy as np
+import pytest
+from tests.gui.conftest import PATIENCE, fit
+from napari_isr.gui.plane_outlines import planes_around
+from napari_isr.gui.robot import Robot
+from napari_isr.gui.shown_plane import plane_of
+
+DEPTH, SIDE = 7, 64
+CENTRE, RADII = np.array([3, 32, 32]), np.array([2.5, 18.0, 18.0])
+
+
+def radius(plane):
+    """Of the ball in a plane, in rows and columns."""
+    return 18 * np.sqrt(max(0, 1 - ((plane - 3) / 2.5) ** 2))
+
+
+@pytest.fixture
+def volume():
+    places = np.stack(np.indices((DEPTH, SIDE, SIDE)), -1)
+    inside = ((((places - CENTRE) / RADII) ** 2).sum(-1)) < 1
+    noise = np.random.default_rng(0).normal(0, 6, inside.shape)
+    return np.clip(np.where(inside, 190, 60) + noise, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def strokes():
+    scribbles = np.zeros((DEPTH, SIDE, SIDE), np.uint8)
+    scribbles[3, 28:36, 24:40] = 2
+    scribbles[3, 4:8, 4:60] = 1
+    scribbles[3, 56:60, 4:60] = 1
+    scribbles[0, 28:36, 10:50] = 1
+    scribbles[6, 28:36, 10:50] = 1
+    return scribbles
+
+
+@pytest.fixture
+def stack(make_napari_viewer_proxy, volume, open_dock):
+    viewer = make_napari_viewer_proxy()
+    viewer.add_image(volume, name="ball", scale=(4, 1, 1), units=("um", "um", "um"))
+    dock = open_dock(viewer, shape="none")
+    dock.new.click()
+    viewer.dims.set_point(0, 3 * 4)
+    return viewer, dock
+
+
+def outlines(viewer):
+    layer = viewer.layers["ball [outlines]"]
+    return layer.metadata["contours"]
+
+
+def mean_radius(lines):
+    return np.hypot(*(max(lines, key=len) - (32, 32)).T).mean() if lines else 0
+
+
+def test_a_stroke_layer_of_a_stack_has_its_size_and_place(stack, volume):
+    _, dock = stack
+    layer = dock.scribble_layer
+    assert layer.data.shape == volume.shape
+    np.testing.assert_array_equal(layer.scale, (4, 1, 1))
+    assert layer.n_edit_dimensions == 2
+
+
+def test_outlines_follow_the_slider_and_masks_are_of_the_whole(stack, strokes, qtbot):
+    viewer, dock = stack
+    fit(dock, strokes, qtbot)
+    for kind in ("raw", "isr"):
+        layer = viewer.layers[f"ball [{kind}]"]
+        assert layer.data.shape == strokes.shape
+        np.testing.assert_array_equal(layer.scale, (4, 1, 1))
+    mask = viewer.layers["ball [raw]"].data
+    for plane in (3, 2, 4, 1, 3):
+        viewer.dims.set_point(0, 4 * plane)
+        key = "predictor", 2
+        qtbot.waitUntil(lambda key=key: bool(outlines(viewer).get(key)), timeout=PATIENCE)
+        area = np.count_nonzero(mask[plane])
+        assert abs(mean_radius(outlines(viewer)[key]) - np.sqrt(area / np.pi)) < 1.5
+        vertices = viewer.layers["ball [outlines]"].data[0]
+        assert set(vertices[:, 0].tolist()) == {plane}
+
+
+def test_an_outline_is_never_shown_in_a_plane_that_it_is_not_of(stack, strokes, qtbot):
+    viewer, dock = stack
+    fit(dock, strokes, qtbot)
+    for plane in (0, 3, 6, 5, 4):
+        viewer.dims.set_point(0, 4 * plane)  # without waiting
+        vertices = viewer.layers["ball [outlines]"].data[0]
+        assert not np.any(vertices) or set(vertices[:, 0].tolist()) == {plane}
+
+
+def test_a_stack_is_traced_ahead_of_its_slider(stack, strokes, qtbot):
+    viewer, dock = stack
+    fit(dock, strokes, qtbot)
+    known = dock.controller.desk.views._planes._known
+    qtbot.waitUntil(lambda: len(known) == DEPTH, timeout=PATIENCE)
+    viewer.dims.set_point(0, 8)
+    assert mean_radius(outlines(viewer)["predictor", 2]) > 5  # there at once
+
+
+def test_outlines_in_the_two_other_directions(stack, strokes, qtbot):
+    viewer, dock = stack
+    fit(dock, strokes, qtbot)
+    viewer.dims.order = (1, 0, 2)
+    viewer.dims.set_point(1, 32)
+    assert plane_of(viewer, dock.image_layer) == (None, 32, None)
+    key = "predictor", 2
+    qtbot.waitUntil(lambda: bool(outlines(viewer).get(key)), timeout=PATIENCE)
+    line = max(outlines(viewer)[key], key=len)
+    np.testing.assert_allclose(np.ptp(line, axis=0) / 2, (2.5, 18), atol=1.2)
+    assert set(viewer.layers["ball [outlines]"].data[0][:, 1].tolist()) == {32}
+
+
+def test_planes_nearest_to_the_shown_one_come_first():
+    assert list(planes_around((1, None, None), (4, 9, 9))) == [
+        (1, None, None),
+        (2, None, None),
+        (0, None, None),
+        (3, None, None),
+    ]
+
+
+def test_moving_the_slider_starts_no_fit(stack, strokes, qtbot):
+    viewer, dock = stack
+    fit(dock, strokes, qtbot)
+    started = []
+    dock.controller.loop.started.connect(started.append)
+    for plane in (0, 5, 2, 3):
+        viewer.dims.set_point(0, 4 * plane)
+        qtbot.wait(20)
+    qtbot.wait(100)
+    assert not started
+    dock.scribble_layer.fill((3, 10, 10), 1)
+    qtbot.waitUntil(lambda: len(started) == 1, timeout=PATIENCE)
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        dock.scribble_layer.undo()
+    assert len(started) >= 2
+
+
+def test_strokes_by_hand_on_two_slices(make_napari_viewer_proxy, volume, open_dock, qtbot):
+    viewer = make_napari_viewer_proxy(show=True)
+    viewer.add_image(volume, name="ball")
+    dock = open_dock(viewer, shape="none", live=False)
+    dock.new.click()
+    hand = Robot(viewer, dock)
+    qtbot.waitUntil(lambda: hand.canvas.width() > 100, timeout=PATIENCE)
+    viewer.reset_view()
+    viewer.dims.set_point(0, 3)
+    hand.draw((28, 26), (36, 38))
+    dock.brush.pick(1)
+    hand.draw((6, 6), (6, 58))
+    viewer.dims.set_point(0, 0)
+    hand.draw((32, 20), (32, 44))
+    drawn = dock.scribble_layer.data
+    assert {int(k) for k in np.unique(drawn[3])} == {0, 1, 2}
+    assert {int(k) for k in np.unique(drawn[0])} == {0, 1}
+    assert not drawn[[1, 2, 4, 5, 6]].any()
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        dock.live = True
+        dock.run()
+    assert dock.result.objects[2].mask.shape == volume.shape
