@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from tests.gui.conftest import PATIENCE, fit
+
 from napari_isr.gui.plane_outlines import planes_around
 from napari_isr.gui.robot import Robot
 from napari_isr.gui.shown_plane import plane_of
+from tests.gui.conftest import PATIENCE, fit
 
 DEPTH, SIDE = 7, 64
 CENTRE, RADII = np.array([3, 32, 32]), np.array([2.5, 18.0, 18.0])
