@@ -16,6 +16,7 @@ from torch import Tensor
 from napari_isr.frame import Frame
 
 __all__ = [
+    "FILLING_WEIGHT",
     "FOREGROUND_WEIGHT",
     "Evidence",
     "EvidenceGrid",
@@ -26,6 +27,9 @@ __all__ = [
 
 # Generated occluded fruit are best with 3 to 6, nuclei and photographs with 1.5 to 2.25.
 FOREGROUND_WEIGHT = 2.25
+# For shapes that fill what is hidden, where boundaries are sharp at edges: a leaf's edge then
+# counts against the fruit behind it. Of 2.25 to 6, the least that brings generated fruit to 0.92.
+FILLING_WEIGHT = 4.0
 BASE_CELLS = 128**2  # points at which sampled unaries are evaluated to see the whole image
 
 
@@ -135,7 +139,9 @@ class SampledEvidence:
     frame : Frame
         The image.
     base : tensor, optional
-        Probabilities at :func:`base_points`, if they are known already.
+        Probabilities at :func:`base_axes`, if they are known already.
+    weight : float, optional
+        Of the foreground, see :func:`evidence_from_probability`.
     """
 
     def __init__(
@@ -143,8 +149,9 @@ class SampledEvidence:
         probability: Callable[[Tensor], Tensor],
         frame: Frame,
         base: Tensor | None = None,
+        weight: float = FOREGROUND_WEIGHT,
     ) -> None:
-        self.probability, self.frame = probability, frame
+        self.probability, self.frame, self.weight = probability, frame, weight
         self.base_block = _block_for(frame.shape, BASE_CELLS)
         self._known = base
 
@@ -195,7 +202,7 @@ class SampledEvidence:
         share = (high - low + 1).prod(1).double() / math.prod(self.frame.shape)
         centre = (low + high).double() / 2
         probability = self.probability(centre) if known is None else known.flatten()
-        values = evidence_from_probability(probability) * share.to(probability)
+        values = evidence_from_probability(probability, self.weight) * share.to(probability)
         return self.frame.to_shape(centre).to(probability), values
 
 

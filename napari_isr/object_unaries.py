@@ -47,11 +47,11 @@ class ObjectUnaries:
             return self.given[label].base
         return self._predictor.base[self.classes.index(label)]
 
-    def evidence(self, label: int) -> SampledEvidence:
-        """Evidence for and against an object."""
+    def evidence(self, label: int, fills: bool = False) -> SampledEvidence:
+        """Evidence for and against an object, for a shape that fills what is hidden or another."""
         if label in self.given:
             return self.given[label].evidence(self.device)
-        return self._predictor.evidence(self.classes.index(label))
+        return self._predictor.evidence(self.classes.index(label), fills)
 
     def everywhere(self, raster: Frame) -> Iterator[dict[int, npt.NDArray[np.float32]] | float]:
         """Probabilities of every object at every pixel; before, how much is done.

@@ -105,7 +105,8 @@ class ShapeFits:
                 continue
             start, end = (span[0] + (span[1] - span[0]) * (index + x) / len(specs) for x in (0, 1))
             name = f"projection {label}"
-            fit = self._fit(shape, warm, unaries.evidence(label), strokes, label)
+            evidence = unaries.evidence(label, shape.fills)
+            fit = self._fit(shape, warm, evidence, strokes, label)
             for objectives[label], progress in clock.steps(name, fit):
                 yield Update("projection", start + 0.9 * progress * (end - start), label)
             self._fitted.add(label)

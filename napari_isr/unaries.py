@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from napari_isr.evidence import SampledEvidence, base_axes
+from napari_isr.evidence import FILLING_WEIGHT, FOREGROUND_WEIGHT, SampledEvidence, base_axes
 from napari_isr.features.cells import CellField
 from napari_isr.features.edges import DrawnEdges
 from napari_isr.frame import Frame, grid_points
@@ -114,13 +114,23 @@ class Unaries:
         values: Tensor = flat.T.unflatten(1, [len(axis) for axis in axes])
         return values
 
-    def evidence(self, index: int) -> SampledEvidence:
-        """Evidence for and against one object, which may reach behind the others."""
+    def evidence(self, index: int, fills: bool = False) -> SampledEvidence:
+        """Evidence for and against one object, which may reach behind the others.
+
+        Parameters
+        ----------
+        index : int
+            Of the object among the classes.
+        fills : bool, optional
+            The evidence is for a shape that fills what is hidden (:attr:`Shape.fills`).
+        """
 
         def probability(points: Tensor) -> Tensor:
             return _whole(self.at(points.cpu().numpy()), index)
 
-        return SampledEvidence(probability, self.frame, _whole(self.base.movedim(0, -1), index))
+        weight = FILLING_WEIGHT if fills and self.edges is not None else FOREGROUND_WEIGHT
+        base = _whole(self.base.movedim(0, -1), index)
+        return SampledEvidence(probability, self.frame, base, weight)
 
     def everywhere(self, raster: Frame | None = None) -> Iterator[npt.NDArray[np.float32] | float]:
         """Probabilities (classes, n1, ..., nd) of every pixel; before, how much is done.

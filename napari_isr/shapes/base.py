@@ -66,6 +66,8 @@ class Shape(nn.Module, ABC):
     """The name by which users ask for the shape."""
     promise: ClassVar[str]
     """One sentence for the user: what is true of the set, whatever the parameters."""
+    fills: ClassVar[bool] = False
+    """Whether parts that are not seen are in the set because of those around them."""
     Options: ClassVar[type[ShapeOptions]]
     stages: ClassVar[tuple[Stage, ...]]
     """The stages of a fit from nothing; a warm fit takes the last ones."""

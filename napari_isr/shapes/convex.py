@@ -62,6 +62,7 @@ class Convex(Shape):
 
     name = "convex"
     promise = "the straight line between any two points of the object stays in the object"
+    fills = True
     Options = ConvexOptions
     options: ConvexOptions
     # Offsets first, then the normals too: free normals at a soft boundary let pieces collapse.

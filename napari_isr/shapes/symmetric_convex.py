@@ -158,6 +158,7 @@ class ConvexMirror(ConvexOrbit):
     name = "convex+mirror"
     rivals = 2
     promise = "the object is convex, and its own mirror image"
+    fills = True
     Options: ClassVar[type[ShapeOptions]] = ConvexMirrorOptions
     options: ConvexMirrorOptions
     turn: Tensor
@@ -249,6 +250,7 @@ class ConvexRotational(ConvexOrbit):
     name = "convex+rotational"
     rivals = 7
     promise = "the object is convex, and the same after a part of a turn about its centre"
+    fills = True
     Options: ClassVar[type[ShapeOptions]] = ConvexRotationalOptions
     options: ConvexRotationalOptions
     order: Tensor
