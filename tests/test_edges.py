@@ -8,11 +8,13 @@ import torch
 
 import napari_isr as isr
 from napari_isr.errors import InputError
-from napari_isr.features import SourceImage, parse_features
+from napari_isr.evidence import FILLING_WEIGHT, FOREGROUND_WEIGHT
+from napari_isr.features import Features, SourceImage, parse_features
 from napari_isr.features.edges import DRAWN, LENGTH, EdgeCut, Edges, probabilities
 from napari_isr.features.palette import SUREST, Palette
 from napari_isr.frame import Frame
 from napari_isr.predictors import Scene, make_predictor
+from napari_isr.samples import fruit_behind_leaves
 from napari_isr.unaries import Unaries
 
 
@@ -228,3 +230,30 @@ def test_unaries_with_edges_live_where_the_scene_does():
     assert unaries.at(np.array([[45.0, 60.0]])).device.type == "meta"
     assert there.shape == (1, 2)
     assert float(there.sum()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("fills", [False, True])
+@pytest.mark.parametrize("edges", [False, True])
+def test_filling_shapes_count_foreground_more_where_boundaries_are_at_edges(edges, fills):
+    image = coloured(disc(), channels=1)[..., 0]
+    frame, source = Frame(image.shape), SourceImage(image, 2)
+    scene = Scene(Features(source, frame, "rgb"), frame, torch.device("cpu"))
+    points, classes = np.array([[30, 40], [5, 5]]), np.array([1, 0])
+    predictor = make_predictor("linear", scene.width, 2)
+    *_, _ = predictor.fit(scene, points.astype(float), torch.eye(2)[classes], torch.ones(2))
+    drawn = Edges(source, frame).drawn(points, classes, 2) if edges else None
+    unaries = Unaries(scene, predictor, edges=drawn)
+    seen = unaries.evidence(1, fills).base.values
+    surest = 2 * float(unaries.base[1].max()) - 1
+    expected = FILLING_WEIGHT if edges and fills else FOREGROUND_WEIGHT
+    assert float(seen.max()) * seen.numel() == pytest.approx(expected * surest, rel=1e-4)
+
+
+def test_a_convex_fruit_reaches_behind_leaves():
+    """Leaves have sharp edges; what they hide is in the convex mask none the less."""
+    scores = []
+    for seed in (109, 111):
+        sample = fruit_behind_leaves(seed=seed)
+        found = isr.segment(sample.image, sample.scribbles, "convex", device="cpu").objects
+        scores += [overlap(found[label].mask, truth) for label, truth in sample.truth.items()]
+    assert np.mean(scores) > 0.92
