@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_isr.errors import InputError as InputError
     from napari_isr.export import write as write
     from napari_isr.frame import Frame as Frame
+    from napari_isr.lifting import Coordinate as Coordinate
     from napari_isr.regularizer import ShapeRegularizer as ShapeRegularizer
     from napari_isr.results import ObjectResult as ObjectResult
     from napari_isr.results import Result as Result
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 # Torch takes a second to load, and napari imports every plugin's package: load on first use.
 _HOMES = {
     "Certificate": "certificates",
+    "Coordinate": "lifting",
     "Frame": "frame",
     "InputError": "errors",
     "ObjectResult": "results",
@@ -49,6 +51,7 @@ _HOMES = {
 
 __all__ = [
     "Certificate",
+    "Coordinate",
     "Frame",
     "InputError",
     "ObjectResult",

@@ -15,6 +15,7 @@ from napari_isr.errors import InputError
 from napari_isr.evidence import FOREGROUND_WEIGHT, EvidenceGrid, evidence_from_probability
 from napari_isr.fitting.projection import project_shape
 from napari_isr.frame import Frame
+from napari_isr.lifting import Coordinates, check_shapes, lifted
 from napari_isr.results import ObjectResult, Result
 from napari_isr.segmenter import Segmenter
 from napari_isr.shapes.registry import ShapeSpec
@@ -30,6 +31,7 @@ def project(
     *,
     axes: str | None = None,
     spacing: Sequence[float] = (),
+    coordinates: Coordinates | None = None,
     foreground_weight: float = FOREGROUND_WEIGHT,
     device: str = "auto",
     seed: int = 0,
@@ -46,6 +48,9 @@ def project(
         What the axes are: ``"yx"``, ``"zyx"``, ``"tyx"`` or ``"tzyx"``.
     spacing : sequence of float, optional
         Distance of pixel centres along each axis. Default: 1 each.
+    coordinates : mapping of str to array or Coordinate, optional
+        Further coordinates of every pixel by name, ``{"depth": map}``: the shape, convex or star,
+        then holds in (row, column, depth). See :class:`napari_isr.lifting.Coordinate`.
     foreground_weight : float, optional
         How many background pixels one foreground pixel outweighs: 1 explains the most pixels,
         more fills what is hidden.
@@ -79,6 +84,7 @@ def project(
         shape,
         axes=axes,
         spacing=spacing,
+        coordinates=coordinates,
         foreground_weight=foreground_weight,
         device=device,
         seed=seed,
@@ -93,6 +99,7 @@ def projecting(
     *,
     axes: str | None = None,
     spacing: Sequence[float] = (),
+    coordinates: Coordinates | None = None,
     foreground_weight: float = FOREGROUND_WEIGHT,
     device: str = "auto",
     seed: int = 0,
@@ -106,18 +113,19 @@ def projecting(
     """
     probability = read_unaries(unaries)
     check_axes(axes, probability.ndim)
-    frame = Frame(probability.shape, tuple(spacing))
+    frame = lifted(Frame(probability.shape, tuple(spacing)), coordinates)
     if not 0 < foreground_weight < float("inf"):
         raise InputError(f"foreground_weight must be positive, not {foreground_weight}")
     spec = ShapeSpec.parse(shape)
+    check_shapes(frame, [spec.name])
     where = resolve_device(device)
-    module, objective = spec.build(frame.ndim, frame), None
+    module, objective = spec.build(frame.dims, frame), None
     start = time.perf_counter()
     if module is not None:
         module = module.to(where)
         values = torch.from_numpy(probability).to(where)
         evidence = evidence_from_probability(values, foreground_weight) / values.numel()
-        grid = EvidenceGrid(evidence, frame.axes(values))
+        grid = EvidenceGrid(evidence, frame.axes(values), frame.lift if frame.lifted else None)
         for state in project_shape(module, grid):
             objective = state.objective
             yield None
@@ -148,6 +156,7 @@ def segment(
     features: str | Sequence[str] = "auto",
     axes: str | None = None,
     spacing: Sequence[float] = (),
+    coordinates: Coordinates | None = None,
     device: str = "auto",
     seed: int = 0,
     trained: Trained | None = None,
@@ -174,6 +183,9 @@ def segment(
         What the axes are: ``"yx"``, ``"zyx"``, ``"tyx"`` or ``"tzyx"``.
     spacing : sequence of float, optional
         Distance of pixel centres along each axis. Default: 1 each.
+    coordinates : mapping of str to array or Coordinate, optional
+        Further coordinates of every pixel by name, as for :func:`project`; the predictor sees
+        them, too.
     seed : int, optional
         Two calls with one seed on one machine give the same result.
     trained : Trained, optional
@@ -201,6 +213,7 @@ def segment(
         image,
         ndim=ndim,
         spacing=spacing,
+        coordinates=coordinates,
         predictor=predictor,
         features=features,
         mode=mode,

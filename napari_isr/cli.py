@@ -46,6 +46,13 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result")]
 Spacing = Annotated[str, typer.Option(help="Distance of pixel centres, one per axis: 0.5,0.5")]
 Axes = Annotated[str | None, typer.Option(help="What the axes are: yx, zyx, tyx or tzyx")]
+Coordinate = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A map as a further coordinate: depth=FILE, or depth:2=FILE to count twice as much. "
+        "May be given again"
+    ),
+]
 Scale = Annotated[str, typer.Option(help="Output pixels per input pixel: 4, or one per axis: 1,4")]
 
 
@@ -100,6 +107,7 @@ def segment(
     cache: Annotated[bool, typer.Option(help="Keep computed features for the next time")] = True,
     axes: Axes = None,
     spacing: Spacing = "",
+    coordinate: Coordinate = None,
     device: Device = "auto",
     seed: Seed = 0,
     scale: Scale = "1",
@@ -121,6 +129,7 @@ def segment(
     names = parse_names(name or [])
     use_some_cores()
     from napari_isr.api import check_axes
+    from napari_isr.coordinate_files import read_coordinates
     from napari_isr.features import FeatureCache, default_folder, parse_features
     from napari_isr.reading import read_array, read_scribbles
     from napari_isr.segmenter import Segmenter, shapes_by_label
@@ -152,6 +161,7 @@ def segment(
         predictor=predictor,
         features=features,
         spacing=parse_numbers("--spacing", spacing),
+        coordinates=read_coordinates(coordinate or []),
         device=device,
         seed=seed,
         unaries=None if unaries is None else read_unaries(unaries),
@@ -185,6 +195,7 @@ def project(
     shape: Annotated[str, typer.Option(help="For example convex or convex:pieces=24")] = "convex",
     axes: Axes = None,
     spacing: Spacing = "",
+    coordinate: Coordinate = None,
     device: Device = "auto",
     scale: Scale = "1",
     each: Each = False,
@@ -197,6 +208,7 @@ def project(
     factors, names = parse_numbers("--scale", scale), parse_names(name or [])
     use_some_cores()
     from napari_isr.api import project as run
+    from napari_isr.coordinate_files import read_coordinates
     from napari_isr.reading import read_probability
 
     result = run(
@@ -204,6 +216,7 @@ def project(
         shape,
         axes=axes,
         spacing=parse_numbers("--spacing", spacing),
+        coordinates=read_coordinates(coordinate or []),
         device=device,
     )
     about = {"names": names, "unit": unit, "axes": axes, "image": unaries.name}

@@ -12,17 +12,22 @@ from scipy.ndimage import generate_binary_structure
 from scipy.ndimage import label as label_pieces
 
 from napari_isr.certificates.convex import in_hull_in_space
+from napari_isr.certificates.hull import in_hull_of
 from napari_isr.certificates.symmetry import reflection, rotation
+from napari_isr.frame import Frame
+from napari_isr.lifting import LiftedFrame
 from napari_isr.strokes import BACKGROUND, Strokes
 
 __all__ = ["Conflict", "find_conflict", "in_hull"]
 
 Pixels = npt.NDArray[np.int64]
 Points = npt.NDArray[np.float64]
+Places = npt.NDArray[Any]  # pixels, or points between them
 Mask = npt.NDArray[np.bool_]
 
 CENTRES = 150  # places that are tried for the centre of a star
 RAYS_TO = 150  # object and background pixels that a star is judged by
+ROUNDING = 1e-6  # of the strokes' extent: maps have single precision
 NEAR = 0.5  # pixels: an image this near to the centre of a background pixel lies on it
 
 
@@ -56,6 +61,7 @@ def find_conflict(
     parameters: Mapping[str, Any] | None = None,
     *,
     centre: Sequence[float] | None = None,
+    frame: Frame | None = None,
 ) -> Conflict | None:
     """Find background strokes that no object of a shape can avoid.
 
@@ -77,17 +83,23 @@ def find_conflict(
         Centre, axis, order or lattice in pixels, as :meth:`Shape.readable` gives them.
     centre : sequence of float, optional
         Centre of a star in pixels, if the user holds it fixed; default: the best of many.
+    frame : Frame, optional
+        If it has further coordinates, convex and star are judged in them.
 
     Returns
     -------
     Conflict or None
     """
-    inside, outside = strokes.of(label), strokes.of(BACKGROUND)
+    inside: Places = strokes.of(label)
+    outside: Places = strokes.of(BACKGROUND)
     if not len(inside) or not len(outside):
         return None
     known = {**(parameters or {}), "shape": strokes.shape}
     if centre is not None:
         known["fixed_centre"] = centre
+    pixels = outside
+    if isinstance(frame, LiftedFrame):
+        inside, outside, known = _in_space(inside, outside, known, frame)
     hit = np.zeros(len(outside), dtype=bool)
     reasons = []
     for part in shape.split("+"):
@@ -104,20 +116,20 @@ def find_conflict(
     what = "background stroke pixel lies" if count == 1 else "background stroke pixels lie"
     return Conflict(
         label,
-        outside[hit],
+        pixels[hit],
         f"{count} {what} {' and '.join(reasons)} of object {label}: no {shape} shape fits all "
         "strokes, so erase some of them or choose another shape",
     )
 
 
-def in_hull(points: Pixels, queries: Pixels) -> Mask:
-    """Which whole-number points lie in the convex hull of others; exact in the plane.
+def in_hull(points: Places, queries: Places) -> Mask:
+    """Which points lie in the convex hull of others; exact for whole numbers in the plane.
 
     Parameters
     ----------
-    points : (n, d) array of int
+    points : (n, d) array of int or float
         Spans the hull.
-    queries : (m, d) array of int
+    queries : (m, d) array of int or float
         What is asked.
 
     Returns
@@ -126,6 +138,8 @@ def in_hull(points: Pixels, queries: Pixels) -> Mask:
     """
     low, high = points.min(axis=0), points.max(axis=0)
     inside: Mask = ((queries >= low) & (queries <= high)).all(axis=1)
+    if points.dtype.kind == "f":
+        return in_hull_of(points, queries, ROUNDING)
     if points.shape[1] == 2:
         corners = _corners(points)
         for first, second in zip(corners, np.roll(corners, -1, axis=0), strict=True):
@@ -133,6 +147,20 @@ def in_hull(points: Pixels, queries: Pixels) -> Mask:
             inside &= edge[0] * offset[:, 1] - edge[1] * offset[:, 0] >= 0
         return inside
     return inside & in_hull_in_space(points, queries)
+
+
+def _in_space(
+    inside: Pixels, outside: Pixels, known: dict[str, Any], frame: LiftedFrame
+) -> tuple[Places, Places, dict[str, Any]]:
+    """Strokes and centres in all coordinates of a frame, in units of a pixel."""
+    lifted = [frame.to_shape(p.astype(np.float64)) / frame.pixel for p in (inside, outside)]
+    known = dict(known)
+    if "centre" in known:
+        known["centre"] = frame.point(known["centre"], known["further"]) / frame.pixel
+    if "fixed_centre" in known:
+        fixed = np.asarray([known["fixed_centre"]], dtype=np.float64)
+        known["fixed_centre"] = frame.to_shape(fixed)[0] / frame.pixel
+    return lifted[0], lifted[1], known
 
 
 def _corners(points: Pixels) -> Pixels:
@@ -161,11 +189,11 @@ def _turn(a: list[int], b: list[int], c: list[int]) -> int:
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 
-def _convex(inside: Pixels, outside: Pixels, _parameters: Mapping[str, Any]) -> Mask:
+def _convex(inside: Places, outside: Places, _parameters: Mapping[str, Any]) -> Mask:
     return in_hull(inside, outside)
 
 
-def _star(inside: Pixels, outside: Pixels, parameters: Mapping[str, Any]) -> Mask:
+def _star(inside: Places, outside: Places, parameters: Mapping[str, Any]) -> Mask:
     """Background pixels that hide an object pixel, from the centre where they hide the fewest."""
     seen, wall = (_thinned(p, RAYS_TO) for p in (inside, outside))
     if "fixed_centre" in parameters:
@@ -183,7 +211,7 @@ def _star(inside: Pixels, outside: Pixels, parameters: Mapping[str, Any]) -> Mas
     return _hiding(best, seen, outside)
 
 
-def _hiding(centre: Points, seen: Pixels, wall: Pixels) -> Mask:
+def _hiding(centre: Points, seen: Places, wall: Places) -> Mask:
     """Wall pixels that the segment from the centre to some seen pixel crosses."""
     to_seen, to_wall = seen - centre, wall - centre
     length = np.linalg.norm(to_seen, axis=1)
@@ -249,7 +277,7 @@ def _fall_on(images: list[Points], outside: Pixels) -> Mask:
     return hit
 
 
-def _thinned(pixels: Pixels, count: int) -> Pixels:
+def _thinned(pixels: Places, count: int) -> Places:
     return pixels[:: max(1, -(-len(pixels) // count))]
 
 

@@ -38,7 +38,7 @@ class Evidence(Protocol):
 
     @property
     def ndim(self) -> int:
-        """Number of coordinates."""
+        """Number of axes."""
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -72,15 +72,18 @@ class EvidenceGrid:
         Evidence of each cell.
     axes : tuple of (ni,) tensors
         Shape coordinates of the cells' centres along each axis.
+    lift : callable, optional
+        Joins further coordinates to those of the axes; see :meth:`napari_isr.frame.Frame.lift`.
     """
 
     values: Tensor
     axes: tuple[Tensor, ...]
+    lift: Callable[[Tensor], Tensor] | None = None
     _levels: dict[int, EvidenceGrid] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def ndim(self) -> int:
-        """Number of coordinates."""
+        """Number of axes."""
         return self.values.ndim
 
     @property
@@ -91,7 +94,29 @@ class EvidenceGrid:
     @cached_property
     def points(self) -> Tensor:
         """Centres of all cells (n, d), the last axis running fastest."""
-        return torch.stack(torch.meshgrid(*self.axes, indexing="ij"), dim=-1).flatten(0, -2)
+        flat = torch.stack(torch.meshgrid(*self.axes, indexing="ij"), dim=-1).flatten(0, -2)
+        return flat if self.lift is None else self.lift(flat)
+
+    def in_space(self) -> EvidenceGrid:
+        """The same evidence on a grid whose axes are all coordinates, those of `lift` included.
+
+        It has about as many cells, and no evidence where there are no pixels.
+        """
+        if self.lift is None:
+            return self
+        points = self.points
+        low, high = points.amin(0), points.amax(0)
+        sides = (high - low).clamp_min(self.cell)
+        step = float((sides.prod() / max(len(points), 1)) ** (1 / len(sides)))
+        sizes = [max(1, round(side / step)) for side in sides.tolist()]
+        steps = sides / torch.tensor(sizes).to(sides)
+        index = ((points - low) / steps).long()
+        index = torch.minimum(index, torch.tensor(sizes, device=index.device) - 1)
+        values = self.values.new_zeros(sizes)
+        values.index_put_(index.unbind(1), self.values.flatten(), accumulate=True)
+        counts = [torch.arange(n, device=values.device).to(values) + 0.5 for n in sizes]
+        axes = [a + n * s for a, n, s in zip(low, counts, steps, strict=True)]
+        return EvidenceGrid(values, tuple(axes))
 
     @cached_property
     def cell(self) -> float:
@@ -115,7 +140,7 @@ class EvidenceGrid:
             values = _fold(values, dim, block // finer).sum(dim + 1)
             members = _fold(torch.ones_like(axis), 0, block).sum(1)
             axes.append(_fold(axis, 0, block).sum(1) / members)
-        return EvidenceGrid(values, tuple(axes))
+        return EvidenceGrid(values, tuple(axes), self.lift)
 
     def block_for(self, cells: int) -> int:
         """Side of blocks, a power of two, such that at most ``cells`` of them cover the grid."""
@@ -125,8 +150,8 @@ class EvidenceGrid:
         """Centres (n, d) and evidence (n,) of the blocks with the given indices (n, d)."""
         level = self.coarsen(block)
         columns = index.unbind(1)
-        points = [axis[i] for axis, i in zip(level.axes, columns, strict=True)]
-        return torch.stack(points, dim=1), level.values[columns]
+        points = torch.stack([a[i] for a, i in zip(level.axes, columns, strict=True)], dim=1)
+        return points if self.lift is None else self.lift(points), level.values[columns]
 
 
 class SampledEvidence:
@@ -157,7 +182,7 @@ class SampledEvidence:
 
     @property
     def ndim(self) -> int:
-        """Number of coordinates."""
+        """Number of axes."""
         return self.frame.ndim
 
     @property
@@ -183,7 +208,8 @@ class SampledEvidence:
         points, values = self.cells(self.base_block, index, self._known)
         places = points.unflatten(0, sizes)
         centres = [places.movedim(dim, 0).flatten(1, -2)[:, 0, dim] for dim in range(self.ndim)]
-        return EvidenceGrid(values.unflatten(0, sizes), tuple(centres))
+        lift = self.frame.lift if self.frame.lifted else None
+        return EvidenceGrid(values.unflatten(0, sizes), tuple(centres), lift)
 
     def coarsen(self, block: int) -> EvidenceGrid:
         """Evidence of all blocks, not finer than :attr:`base`."""

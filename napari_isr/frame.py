@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -82,6 +82,29 @@ class Frame:
         """Number of axes."""
         return len(self.shape)
 
+    @property
+    def dims(self) -> int:
+        """Number of shape coordinates; more than axes where further coordinates are used."""
+        return self.ndim
+
+    @property
+    def detail(self) -> int:
+        """Times as finely as others outlines are looked for: a map has details of its own."""
+        return 1 if self.dims == self.ndim else 3
+
+    @property
+    def lifted(self) -> bool:
+        """Whether there are more shape coordinates than axes."""
+        return self.dims > self.ndim
+
+    def lift(self, coordinates: Array) -> Array:
+        """Join further shape coordinates to those of the axes; here there are none."""
+        return coordinates
+
+    def further(self, point: torch.Tensor) -> dict[str, float]:
+        """The further coordinates of a point (dims,) in their own units, by name."""
+        return {}
+
     @cached_property
     def unit(self) -> float:
         """Physical length that has the value 1 in shape coordinates."""
@@ -117,7 +140,7 @@ class Frame:
         step = (total / pixels) ** (1 / self.ndim)
         shape = tuple(max(1, round(n / step)) for n in self.shape)
         sizes = zip(self.shape, shape, self.spacing, strict=True)
-        return Frame(shape, tuple(n * s / m for n, m, s in sizes))
+        return replace(self, shape=shape, spacing=tuple(n * s / m for n, m, s in sizes))
 
     def to_shape(self, pixels: Array) -> Array:
         """Map pixel coordinates to shape coordinates.
@@ -129,25 +152,26 @@ class Frame:
 
         Returns
         -------
-        (n, d) array or tensor
+        (n, dims) array or tensor
             Shape coordinates, of the input's type, device and dtype.
         """
         centred: Array = pixels - _like(self._centre, pixels)
-        return centred * _like(self._scale, pixels)
+        return self.lift(centred * _like(self._scale, pixels))
 
     def to_pixels(self, coordinates: Array) -> Array:
         """Map shape coordinates to pixel coordinates; the inverse of :meth:`to_shape`.
 
         Parameters
         ----------
-        coordinates : (n, d) array or tensor of floats
-            Shape coordinates.
+        coordinates : (n, dims) array or tensor of floats
+            Shape coordinates; only those of the axes are used.
 
         Returns
         -------
         (n, d) array or tensor
             Pixel coordinates, of the input's type, device and dtype.
         """
+        coordinates = coordinates[:, : self.ndim]
         centred: Array = coordinates / _like(self._scale, coordinates)
         return centred + _like(self._centre, coordinates)
 

@@ -50,10 +50,14 @@ class ShapeLogit:
     def _double(self) -> Shape:
         return copy.deepcopy(self.shape).requires_grad_(False).cpu().double()
 
-    @torch.no_grad()
     def __call__(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Logit (n,) at pixel coordinates (n, d)."""
-        exact = torch.from_numpy(self.frame.to_shape(np.asarray(points, dtype=np.float64)))
+        return self.at(self.frame.to_shape(np.asarray(points, dtype=np.float64)))
+
+    @torch.no_grad()
+    def at(self, coordinates: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """Logit (n,) at shape coordinates (n, dims)."""
+        exact = torch.from_numpy(np.asarray(coordinates, dtype=np.float64))
         logit = self.shape(exact.to(self.shape.anchor)).cpu().double()
         doubt = logit.abs() < DOUBT
         if bool(doubt.any()):
@@ -71,7 +75,7 @@ class ShapeLogit:
     def slopes(self) -> npt.NDArray[np.float64] | None:
         """Bound of the logit's change per pixel along each axis; None: not known."""
         bound = self.shape.lipschitz()
-        if bound is None:
+        if bound is None or self.frame.lifted:  # a further coordinate may jump between pixels
             return None
         per_pixel = np.ones(self.frame.ndim, dtype=np.float64)
         return bound * np.asarray(self.frame.vectors_to_shape(per_pixel), dtype=np.float64)
@@ -167,6 +171,7 @@ def contours_of(logit: Logit, frame: Frame, cells: int = 128) -> list[npt.NDArra
         Vertices (row, column) in pixel coordinates, first and last the same.
     """
     window = [(-0.5, n - 0.5) for n in frame.shape]
+    cells *= frame.detail
     axes, values = _look(logit, window, cells // 2)
     near = np.argwhere(_near(values))
     if not len(near):

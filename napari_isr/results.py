@@ -20,6 +20,8 @@ from napari_isr.connectivity import Connections, PathBetween, connections_of, re
 from napari_isr.errors import InputError
 from napari_isr.frame import Frame
 from napari_isr.guidance import NextStroke, next_stroke, uncertainty
+from napari_isr.lifted_certificate import lifted_certificate
+from napari_isr.lifting import LiftedFrame
 from napari_isr.planes import check_plane, grid_contours, logit_contours
 from napari_isr.rendering import ShapeLogit, mask_on_grid
 from napari_isr.shapes.base import Shape
@@ -236,6 +238,9 @@ class ObjectResult:
         """What was proved and what was checked on :attr:`mask`."""
         family = self.shape.name if self.shape is not None else "none"
         promise = self.shape.promise if self.shape is not None else None
+        if isinstance(self._logit, ShapeLogit) and isinstance(self.frame, LiftedFrame):
+            known = self._readable(self.frame)
+            return lifted_certificate(self._logit, self.frame, self.mask, known)
         return certify(family, promise, self.mask, self._logit, self._readable(self.frame))
 
     @cached_property

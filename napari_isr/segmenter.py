@@ -29,6 +29,7 @@ from napari_isr.features.nearness import NEARNESS, Nearness
 from napari_isr.fitting.joint import TURNS, coupling_points, coupling_weight, shape_targets
 from napari_isr.frame import Frame
 from napari_isr.given_maps import GivenMap, read_given
+from napari_isr.lifting import Coordinates, check_shapes, lifted
 from napari_isr.object_unaries import ObjectUnaries
 from napari_isr.planes import check_plane, grid_contours
 from napari_isr.predictors import PointPredictor, Predictor, Scene, make_predictor, parse_predictor
@@ -81,6 +82,8 @@ class Segmenter:
     most_pixels : int, optional
         A larger image gets results on a coarser raster of the same area, with about so many
         pixels. Default: results have the image's pixels.
+    coordinates : mapping of str to array or Coordinate, optional
+        Further coordinates by name, ``{"depth": map}``; see :mod:`napari_isr.lifting`.
 
     Raises
     ------
@@ -106,9 +109,10 @@ class Segmenter:
         cache: FeatureCache | None = None,
         trained: Trained | None = None,
         most_pixels: int | None = None,
+        coordinates: Coordinates | None = None,
     ) -> None:
         self.source = SourceImage(image, ndim)
-        self.frame = Frame(self.source.shape, tuple(spacing))
+        self.frame = lifted(Frame(self.source.shape, tuple(spacing)), coordinates)
         self.raster = self.frame.within(most_pixels)
         self.mode = parse_mode(mode)
         self.predictor_name = parse_predictor(predictor)
@@ -231,6 +235,7 @@ class Segmenter:
         self._given = read_given(given, self.frame, self._given)
         strokes.check(self.frame.shape, self._given, complete=self.carried is None)
         specs = shapes_by_label(shapes, sorted({*self.objects(strokes), *self._given}))
+        check_shapes(self.frame, (spec.name for spec in specs.values()))
         self._clock = Clock()
         trained, projected, refined = STAGES[self.mode]
         yield Update("features", 0.0)
@@ -238,8 +243,8 @@ class Segmenter:
         if self.carried is not None:
             specs = self._seen(specs, unaries, strokes)
         yield from self._predictor_outlines(unaries, specs, trained)
-        span = trained, projected
         self._shapes.conflicts.clear()
+        span = trained, projected
         objectives = yield from self._shapes.run(unaries, strokes, specs, span, self._clock)
         if self.mode == "joint" and objectives and unaries.learned is not None:
             span = projected, refined
@@ -438,10 +443,7 @@ class Segmenter:
         start = STAGES[self.mode][-1]
         probabilities = yield from self._probabilities(unaries)
         start += PROBABILITIES * (1 - start)
-        drawn = strokes.points
-        if self.raster is not self.frame:
-            sizes = zip(drawn.T, self.raster.shape, self.frame.shape, strict=True)
-            drawn = np.stack([(2 * x + 1) * n // (2 * size) for x, n, size in sizes], axis=1)
+        drawn = strokes.points_on(self.raster.shape)
         objects = {}
         for index, (label, spec) in enumerate(specs.items()):
             item = ObjectResult.freeze(

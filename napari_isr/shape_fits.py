@@ -130,7 +130,7 @@ class ShapeFits:
         if wrong is None:
             return
         known, held = shape.readable(self.frame), getattr(shape.options, "centre", None)
-        conflict = find_conflict(strokes, label, shape.name, known, centre=held)
+        conflict = find_conflict(strokes, label, shape.name, known, centre=held, frame=self.frame)
         self.conflicts[label] = conflict
         if conflict is None:
             for _ in self._fit_louder(shape, evidence, strokes, label, samples, wrong):
@@ -166,7 +166,7 @@ class ShapeFits:
     def _shape_for(self, label: int, spec: ShapeSpec) -> tuple[Shape | None, bool]:
         """The object's shape, and whether it has been fitted before."""
         if label not in self._shapes or self._shapes[label][0] != spec:
-            shape = spec.build(self.frame.ndim, self.frame)
+            shape = spec.build(self.frame.dims, self.frame)
             self._shapes[label] = (spec, shape.to(self.device) if shape is not None else None)
             self._fitted.discard(label)
         return self._shapes[label][1], label in self._fitted

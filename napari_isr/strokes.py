@@ -114,6 +114,13 @@ class Strokes:
         points: npt.NDArray[np.int64] = self.points[self.labels == label]
         return points
 
+    def points_on(self, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
+        """Pixel coordinates (n, d) of all labels on another raster of the same area."""
+        if shape == self.shape:
+            return self.points
+        sizes = zip(self.points.T, shape, self.shape, strict=True)
+        return np.stack([(2 * x + 1) * n // (2 * size) for x, n, size in sizes], axis=1)
+
     def sample(
         self, seed: int, count: int = SAMPLE
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from napari_isr.certificates.connected import check_connected
 from napari_isr.certificates.convex import check_convex, convex_defect, function_convexity_gap
+from napari_isr.certificates.lifted import certify_lifted
 from napari_isr.certificates.record import TOLERANCE, Certificate, Check, Logit, Mask
 from napari_isr.certificates.symmetry import (
     check_mirror,
@@ -26,6 +27,7 @@ __all__ = [
     "Logit",
     "Mask",
     "certify",
+    "certify_lifted",
     "convex_defect",
     "function_convexity_gap",
 ]

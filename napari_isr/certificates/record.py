@@ -54,6 +54,9 @@ class Certificate(BaseModel):
         What the parametrisation proves for the function; None if nothing was promised.
     checked : tuple of Check
         What was measured afterwards.
+    space : str or None
+        The coordinates in which the property holds, ``(row, column, depth)``; None: those of the
+        image.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -61,6 +64,7 @@ class Certificate(BaseModel):
     property: str
     by_construction: str | None = None
     checked: tuple[Check, ...] = ()
+    space: str | None = None
 
     @builtins.property
     def holds(self) -> bool:
@@ -72,20 +76,26 @@ class Certificate(BaseModel):
         """The certificate in one sentence."""
         if self.by_construction is None:
             return "no shape was asked for, so nothing is promised"
+        what = f"{self.property} in {self.space}" if self.space else self.property
         failed = [check for check in self.checked if not check.holds]
         if failed:
             worst = failed[0]
             found = f"{worst.value:.2g} {worst.name}"
-            return f"not {self.property}: {found}, at most {worst.limit:g} allowed"
+            return f"not {what}: {found}, at most {worst.limit:g} allowed"
+        what += ", not in the image," if self.space else ""
         count = len(self.checked)
-        return f"{self.property} by construction, and all {count} checks of the result hold"
+        return f"{what} by construction, and all {count} checks of the result hold"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON: ``property, holds, sentence, by_construction, checked``."""
+        """Plain values for JSON: ``property, holds, sentence, by_construction, checked``.
+
+        And ``space`` where there are more coordinates than those of the image.
+        """
         return {
             "property": self.property,
             "holds": self.holds,
             "sentence": self.sentence,
             "by_construction": self.by_construction,
             "checked": [{**c.model_dump(), "holds": c.holds} for c in self.checked],
+            **({"space": self.space} if self.space else {}),
         }

@@ -15,6 +15,7 @@ from napari_isr.errors import InputError, nearest
 from napari_isr.features.cache import FeatureCache, default_folder
 from napari_isr.features.dino import Dino, dino_weights
 from napari_isr.features.edges import EDGES
+from napari_isr.features.further import Further
 from napari_isr.features.image import SourceImage
 from napari_isr.features.maps import MapBlock
 from napari_isr.features.nearness import NEARNESS
@@ -237,7 +238,9 @@ class Features(Blocks):
         found = find_weights(weights) if "semantic" in chosen else None
         if found is None and "spectral" in chosen:  # which would be there twice
             chosen = [name for name in chosen if name != "semantic"]
-        super().__init__([make(name) for name in chosen])
+        super().__init__(
+            [*(make(name) for name in chosen), *([Further(frame)] if frame.lifted else [])]
+        )
 
     @property
     def _lasting(self) -> list[Rgb | Spatial | MapBlock]:

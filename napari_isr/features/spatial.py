@@ -40,6 +40,6 @@ class Spatial:
 
     def at(self, points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
         """Features (n, width) at pixel coordinates (n, d)."""
-        uniform = self.frame.to_shape(np.asarray(points, dtype=np.float64))
+        uniform = self.frame.to_shape(np.asarray(points, dtype=np.float64))[:, : self.width]
         scaled: npt.NDArray[np.float32] = (uniform * np.sqrt(3)).astype(np.float32)
         return scaled

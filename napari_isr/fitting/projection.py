@@ -169,6 +169,7 @@ class _Fit:
         """Score and state of the best start, and whether it is none of the known ones."""
         coarse = self.evidence.coarsen(self.evidence.block_for(cells))
         samples = Samples.from_evidence(coarse.points, coarse.values.flatten())
+        coarse = coarse.in_space()
         if self.strokes is not None:
             samples = samples + self.strokes
             coarse = _with_strokes(coarse, self.strokes)

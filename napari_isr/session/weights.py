@@ -47,7 +47,7 @@ def hand_over(kept: Mapping[int, KeptShape], segmenter: Segmenter) -> None:
     for label, one in kept.items():
         try:
             spec = ShapeSpec.parse(one.spec)
-            shape = spec.build(segmenter.frame.ndim, segmenter.frame)
+            shape = spec.build(segmenter.frame.dims, segmenter.frame)
             if shape is None:
                 continue
             if not all(np.isfinite(value).all() for value in one.weights.values()):

@@ -23,6 +23,7 @@ __all__ = [
     "in_double",
     "in_shape_coordinates",
     "readable_axis",
+    "readable_further",
     "readable_normal",
     "readable_point",
     "readable_spacing",
@@ -168,6 +169,12 @@ def readable_point(point: torch.Tensor, frame: Frame) -> list[float]:
     """Pixel coordinates of a point."""
     place: list[float] = frame.to_pixels(point.detach()[None].cpu().double())[0].tolist()
     return place
+
+
+def readable_further(point: torch.Tensor, frame: Frame) -> dict[str, Any]:
+    """Further coordinates of a point, in the units of their maps, if there are any."""
+    found = frame.further(point.detach().cpu().double())
+    return {"further": found} if found else {}
 
 
 def readable_axis(point: torch.Tensor, angle: float, frame: Frame) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from napari_isr.shapes.places import (
     CentreOptions,
     in_double,
     in_shape_coordinates,
+    readable_further,
     readable_point,
     readable_spacing,
 )
@@ -205,7 +206,8 @@ class Star(Shape):
         """Centre in pixels."""
         exact = in_double(self)
         centre = exact.anchor + exact.scale * exact._middle()
-        return {"centre": readable_point(centre, frame), **readable_spacing(frame)}
+        known = {**readable_further(centre, frame), **readable_spacing(frame)}
+        return {"centre": readable_point(centre, frame), **known}
 
 
 def best_rings(table: Tensor) -> tuple[Tensor, Tensor]:
