@@ -25,6 +25,7 @@ from napari_isr.lifting import LiftedFrame
 from napari_isr.planes import check_plane, grid_contours, logit_contours
 from napari_isr.rendering import ShapeLogit, mask_on_grid
 from napari_isr.shapes.base import Shape
+from napari_isr.surfaces import Surface, surface_of
 
 __all__ = ["ObjectResult", "Result", "iou", "versions"]
 
@@ -189,9 +190,24 @@ class ObjectResult:
             if len(shape) != self.frame.ndim or min(shape) < 1:
                 raise InputError(f"shape must hold {self.frame.ndim} positive sizes, not {shape}")
             scale = [n / (b - a) for n, (a, b) in zip(shape, extent, strict=True)]
-        *_, mask = self._mask_on(self.frame.axis_positions(scale, window))
+        *_, mask = self.render_steps(scale, window=window)
         assert mask is not None
         return mask
+
+    def render_steps(
+        self,
+        scale: float | Sequence[float] = 1,
+        *,
+        window: Sequence[tuple[float, float]] | None = None,
+    ) -> Iterator[Mask | None]:
+        """Do what :meth:`render` does in steps of a few milliseconds.
+
+        Yields
+        ------
+        None or bool array
+            None after each step, at last the mask.
+        """
+        return self._mask_on(self.frame.axis_positions(scale, window))
 
     def contours(
         self, cells: int = 256, plane: Sequence[float | None] | None = None
@@ -224,6 +240,25 @@ class ObjectResult:
         """Outline of the predictor's foreground, as :meth:`contours` gives it."""
         where = check_plane(plane, self.frame)
         return grid_contours(self.probability - 0.5, self.frame.axis_positions(), self.frame, where)
+
+    def surface(self) -> Surface:
+        """Surface of an object with three axes, from the logit itself.
+
+        Returns
+        -------
+        vertices : (v, 3) float32 array
+            In pixels.
+        faces : (f, 3) int array
+            Triangles.
+
+        Raises
+        ------
+        InputError
+            If the image has not 3 axes.
+        """
+        if self.frame.ndim != 3:
+            raise InputError(f"a surface needs 3 axes, but the image has {self.frame.ndim}")
+        return surface_of(self._logit, self.frame, self.mask)
 
     @property
     def parameters(self) -> dict[str, Any]:

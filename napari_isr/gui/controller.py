@@ -188,6 +188,10 @@ class Controller:
         """What would be fitted now; None if nothing can be."""
         return self._job(live, time.perf_counter())
 
+    def refit(self) -> None:
+        """Fit again what is fitted, if the dock is live: something else than a stroke changed."""
+        self._on_setting()
+
     def cancel(self) -> None:
         """Stop at the next step; what is fitted so far stays."""
         self.loop.cancel()

@@ -20,6 +20,7 @@ from napari_isr.gui import keys
 from napari_isr.gui.binding import bind_tick, bind_word, setter
 from napari_isr.gui.brush import BrushSwitch
 from napari_isr.gui.controller import Controller
+from napari_isr.gui.coordinates import CoordinateRow
 from napari_isr.gui.copies import CopyButtons
 from napari_isr.gui.held import HeldRow
 from napari_isr.gui.hint import FirstHint
@@ -34,6 +35,8 @@ from napari_isr.gui.preferences import Preferences
 from napari_isr.gui.properties import Properties
 from napari_isr.gui.scrolling import ScrollColumn
 from napari_isr.gui.shape_options import ShapeOptions
+from napari_isr.gui.stack_bar import StackBar
+from napari_isr.gui.stack_tools import StackTools
 from napari_isr.gui.switching import Switching
 from napari_isr.gui.trust import TrustPanel
 from napari_isr.gui.widgets import Choice, Fold, Sentence, ThinBar, button, form, side_by_side, tick
@@ -110,6 +113,8 @@ class ScribbleAndRefine(Properties, QWidget):
         self.images.setToolTip("The image to segment")
         self.switching = Switching(self.controller)
         self.playlist = PlaylistBar(self.switching, self)
+        self.stack, self.stack_tools = StackBar(self.controller), StackTools(self.controller)
+        self.coordinates = CoordinateRow(self.controller)
         self.scribbles = LayerChoice(
             "isr_scribbles",
             viewer,
@@ -168,6 +173,7 @@ class ScribbleAndRefine(Properties, QWidget):
         fields = form()
         fields.addRow("Image", side_by_side(self.images, self.playlist.open))
         fields.addRow(self.playlist)
+        fields.addRow(self.stack.label, self.stack)
         fields.addRow("Strokes", side_by_side(self.scribbles, self.new))
         fields.addRow(self.brush)
         fields.addRow(self.shapes)
@@ -184,6 +190,7 @@ class ScribbleAndRefine(Properties, QWidget):
         column.addWidget(self.trust)
         column.addWidget(side_by_side(self.next_box, self.uncertainty_box, stretch=(1, 1)))
         column.addWidget(self.advice)
+        column.addWidget(self.stack_tools)
         column.addWidget(
             side_by_side(
                 self.undo_button,
@@ -198,6 +205,7 @@ class ScribbleAndRefine(Properties, QWidget):
         inner.addRow("Predictor", self.predictors)
         inner.addRow("Features", self.blocks)
         inner.addRow("Mode", self.modes)
+        inner.addRow(self.coordinates.label, self.coordinates)
         inner.addRow("Copy as", CopyButtons(self.controller))
         self.more = Fold("isr_settings", "Settings", more)
         column.addWidget(self.more)
@@ -275,6 +283,9 @@ class ScribbleAndRefine(Properties, QWidget):
         self.brush.watch(None)
         self.held.close()
         self.panel.close_down()
+        self.stack.close_down()
+        self.stack_tools.close_down()
+        self.coordinates.close_down()
         self.shapes.close_down()
         self.images.close_down()
         self.scribbles.close_down()

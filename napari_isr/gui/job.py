@@ -19,6 +19,7 @@ from napari_isr.errors import InputError
 from napari_isr.gui.composites import composites
 from napari_isr.gui.finding import found_in
 from napari_isr.gui.grips import Found
+from napari_isr.gui.measures import measure_of
 from napari_isr.gui.memory import give_back
 from napari_isr.gui.missing import next_stroke
 from napari_isr.gui.model import Row
@@ -305,7 +306,7 @@ def _done(job: Job, result: Result, rows: dict[int, Row], hint: str) -> Done:
     """All that the dock will show, so that nothing is computed in the GUI thread."""
     return Done(
         *composites(result, job.hidden),
-        _rows(result, rows),
+        _rows(result, rows, job.axes),
         result,
         next_stroke=result.next_stroke,
         uncertainty=result.uncertainty if job.uncertainty else None,
@@ -325,7 +326,7 @@ def _news(update: Update, message: str, plane: Plane | None) -> Iterator[News]:
             yield Outline("shape", update.label, update.contours, plane)
 
 
-def _rows(result: Result, drawn: dict[int, Row]) -> tuple[Row, ...]:
+def _rows(result: Result, drawn: dict[int, Row], axes: str) -> tuple[Row, ...]:
     rows = dict(drawn)  # with those that lack strokes so far
     for label, item in result.objects.items():
         proof = item.certificate
@@ -333,7 +334,8 @@ def _rows(result: Result, drawn: dict[int, Row]) -> tuple[Row, ...]:
         promised = proof.by_construction is not None
         strokes = drawn[label].strokes
         holds = proof.holds if promised else None
-        rows[label] = Row(label, strokes, item.shape_name, item.area, holds, proof.sentence)
+        size, measure = measure_of(item, axes)
+        rows[label] = Row(label, strokes, item.shape_name, size, holds, proof.sentence, measure)
     return tuple(rows.values())
 
 

@@ -28,7 +28,17 @@ __all__ = [
 KEY = "napari-isr"  # in a layer's metadata: what it is to us
 PATH = "napari-isr-path"  # in that of an image that we opened: its file
 GEOMETRY = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
-RESULTS = ("raw", "isr", "outlines", "conflict", "uncertainty", "next", "handles")
+RESULTS = (
+    "raw",
+    "isr",
+    "outlines",
+    "conflict",
+    "uncertainty",
+    "next",
+    "handles",
+    "surface",
+    "finer",
+)
 OPACITY = {"raw": 0.4, "isr": 0.15}  # the image stays visible
 
 

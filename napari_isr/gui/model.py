@@ -7,6 +7,8 @@ from typing import ClassVar, Literal
 
 from psygnal import SignalGroupDescriptor
 
+from napari_isr.gui.measures import Measure
+
 __all__ = ["FIT_SETTINGS", "IMAGE_SETTINGS", "Row", "Settings", "State"]
 
 # Settings that make another fit; the names are also those of the dock's properties.
@@ -92,6 +94,8 @@ class Row:
         Whether the certificate holds; None where nothing was promised.
     sentence : str
         The certificate.
+    measure : Measure
+        What ``area`` is: of a volume its volume.
     """
 
     label: int
@@ -100,6 +104,7 @@ class Row:
     area: float | None = None
     holds: bool | None = None
     sentence: str = ""
+    measure: Measure = field(default_factory=Measure)
 
 
 @dataclass

@@ -84,13 +84,15 @@ def lines_of(
 def _line(
     row: Row, settings: Settings, given: bool, scale: Sequence[float], units: Sequence[Any]
 ) -> Line:
+    scale, units = scale[-row.measure.axes :], units[-row.measure.axes :]
     area = "" if row.area is None else area_text(row.area, scale, units)
     nothing = "imported" if given else "not fitted yet"
     drawn = f"{_brief(row.strokes)} drawn" if row.strokes else nothing
     tip = [f"{settings.name(row.label)} (label {row.label})"]
     tip += [f"Strokes: {row.strokes:,} pixels"] if row.strokes or not given else []
     tip += ["Imported from another layer"] if given else []
-    tip += [f"Area: {area}" + _pixels(row, area, scale)] if area else []
+    tip += [f"{row.measure.name}: {area}" + _pixels(row, area, scale)] if area else []
+    tip += [f"{row.measure.note.capitalize()}"] if row.measure.note else []
     tip += ["Click to draw strokes of it, double-click to rename it"]
     return Line(
         row.label,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from napari.qt.threading import create_worker
 from psygnal import Signal
 
-from napari_isr.gui.planes import Plane
+from napari_isr.gui.planes import Eye, Plane
 from napari_isr.gui.shown_plane import ShownPlane
 
 __all__ = ["PlaneOutlines", "planes_around"]
@@ -75,7 +75,12 @@ class PlaneOutlines:
             return
         self._stop = threading.Event()
         worker = create_worker(
-            _trace, self._result, self._shown.eye, set(self._known), self._idle, self._stop
+            _trace,
+            self._result,
+            self._shown.eye,
+            self._shown.step if self._idle else (),
+            set(self._known),
+            self._stop,
         )
         worker.yielded.connect(lambda news: self._on_traced(worker, news))
         worker.finished.connect(lambda: self._on_finished(worker))
@@ -97,7 +102,9 @@ class PlaneOutlines:
                 self._start()
 
 
-def planes_around(plane: Plane, shape: tuple[int, ...], reach: int = AHEAD) -> Iterator[Plane]:
+def planes_around(
+    plane: Plane, shape: Sequence[int], step: Sequence[float] = (), reach: int = AHEAD
+) -> Iterator[Plane]:
     """A plane of a stack, then those beside it along each slider, the nearest first.
 
     Parameters
@@ -106,19 +113,23 @@ def planes_around(plane: Plane, shape: tuple[int, ...], reach: int = AHEAD) -> I
         Where it lies along each axis, None for the two that it extends along.
     shape : tuple of int
         Of the stack.
+    step : sequence of float, optional
+        How far a step of each slider goes. Default: none goes anywhere.
     reach : int, optional
         How far.
     """
     yield plane
+    sliders = [axis for axis, place in enumerate(plane) if place is not None and step]
     for away in range(1, reach + 1):
-        for axis, place in enumerate(plane):
-            for other in (None,) if place is None else (place + away, place - away):
-                if other is not None and 0 <= other < shape[axis]:
-                    yield (*plane[:axis], other, *plane[axis + 1 :])
+        for axis in sliders:
+            place = plane[axis] or 0.0
+            for other in (place + away * step[axis], place - away * step[axis]):
+                if -0.5 <= other <= shape[axis] - 0.5:
+                    yield (*plane[:axis], round(other, 3), *plane[axis + 1 :])
 
 
 def _trace(
-    result: Any, eye: Any, known: set[Plane], ahead: bool, stop: threading.Event
+    result: Any, eye: Eye, step: tuple[float, ...], known: set[Plane], stop: threading.Event
 ) -> Iterator[tuple[Plane, Outlines]]:
     """Outlines of the plane that is looked at, wherever the eye goes, and of those around it."""
     from napari_isr.gui.job import one_thread
@@ -126,7 +137,7 @@ def _trace(
     shape = result.image_shape or next(iter(result.objects.values())).frame.shape
     with one_thread():
         while not stop.is_set():
-            wanted = planes_around(eye.plane, shape, AHEAD if ahead else 0)
+            wanted = planes_around(eye.plane or (), shape, step)
             plane = next((one for one in wanted if one not in known), None)
             if plane is None:
                 return

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Eye", "Plane", "watched"]
 
-Plane = tuple[int | None, ...]  # where it lies along each axis, None for the two that it extends
+Plane = tuple[float | None, ...]  # where it lies along each axis, None for the two that it extends
 
 
 class Eye:

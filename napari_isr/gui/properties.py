@@ -98,6 +98,33 @@ class Properties:
         self.controller.settings.next_stroke = bool(on)
 
     @property
+    def axes(self) -> str:
+        """What the first axis of a stack is, ``"z"`` or ``"t"``; empty: as its layer says."""
+        return self.controller.settings.axes
+
+    @axes.setter
+    def axes(self, name: str) -> None:
+        self.controller.settings.axes = name
+
+    @property
+    def per_frame(self) -> bool:
+        """Whether the frames of a sequence are fitted one by one."""
+        return self.controller.settings.per_frame
+
+    @per_frame.setter
+    def per_frame(self, on: bool) -> None:
+        self.controller.settings.per_frame = bool(on)
+
+    @property
+    def coordinate(self) -> str:
+        """Name of the layer whose values are a further coordinate; empty: none."""
+        return self.controller.settings.coordinate
+
+    @coordinate.setter
+    def coordinate(self, name: str) -> None:
+        self.controller.settings.coordinate = name
+
+    @property
     def result(self) -> Any:
         """The last fit, a :class:`napari_isr.Result`; None before."""
         return self.controller.result

@@ -30,7 +30,8 @@ def plane_of(viewer: Any, image: Image) -> Plane | None:
     Returns
     -------
     tuple or None
-        In pixels of the image; None where the viewer shows it in three dimensions.
+        In pixels of the image, fractions between its slices; None where the viewer shows it in
+        three dimensions.
     """
     shape = image_shape(image)
     dims, ndim = viewer.dims, len(shape)
@@ -42,7 +43,7 @@ def plane_of(viewer: Any, image: Image) -> Plane | None:
     world = np.zeros(max(dims.ndim, ndim))
     world[-dims.ndim :] = dims.point
     place = np.asarray(image.world_to_data(world))[-ndim:]
-    where = np.clip(np.round(place), 0, np.array(shape) - 1).astype(int).tolist()
+    where = np.clip(np.round(place, 3), -0.5, np.array(shape) - 0.5).tolist()
     return tuple(None if axis in shown else where[axis] for axis in range(ndim))
 
 
@@ -79,6 +80,15 @@ class ShownPlane:
         self._events = (events.point, events.order, events.ndisplay, events.ndim)
         for event in self._events:
             event.connect(self._look)
+
+    @property
+    def step(self) -> tuple[float, ...]:
+        """How far a step of each slider goes, in pixels of the image."""
+        dims, ndim = self._viewer.dims, len(image_shape(self._image))
+        steps = np.array([one.step for one in dims.range][-ndim:])
+        scale = np.abs(np.asarray(self._image.scale[-ndim:]))
+        found: list[float] = np.round(steps / np.where(scale > 0, scale, 1), 3).tolist()
+        return tuple(one or 1.0 for one in found)
 
     @property
     def plane(self) -> Plane:

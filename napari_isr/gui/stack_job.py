@@ -4,13 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari.layers import Image, Layer
+
+from napari_isr.gui.layers import image_shape, is_ours
 from napari_isr.gui.shown_plane import is_stack
-from napari_isr.gui.stack_axes import axes_of
+from napari_isr.gui.stack_axes import TIME, axes_of
 
 if TYPE_CHECKING:
     from napari_isr.gui.controller import Controller
 
-__all__ = ["stack_fields"]
+__all__ = ["coordinate_layer", "stack_fields", "usable"]
+
+AXES = ("time", "plane", "row", "column")  # names that a coordinate cannot have
+
+
+def usable(layer: Layer, image: Image | None) -> bool:
+    """Whether a layer's values can be a coordinate of an image: grey, and of its size."""
+    return (
+        image is not None
+        and layer is not image
+        and isinstance(layer, Image)
+        and not layer.rgb
+        and not is_ours(layer)
+        and image_shape(layer) == image_shape(image)
+    )
+
+
+def coordinate_layer(control: Controller) -> Image | None:
+    """The layer that is chosen as a coordinate; None if there is none, or it is not usable."""
+    name, image = control.settings.coordinate, control.image_layer
+    layers = [x for x in control.viewer.layers if x.name == name and usable(x, image)]
+    return layers[0] if name and layers else None
 
 
 def stack_fields(control: Controller) -> dict[str, Any]:
@@ -19,8 +43,16 @@ def stack_fields(control: Controller) -> dict[str, Any]:
     assert image is not None
     axes = axes_of(image, chosen.axes)
     shown = control.desk.view().shown if is_stack(image) else None
+    map_ = coordinate_layer(control)
     return {
         "axes": axes,
-        "per_frame": chosen.per_frame and axes == "tyx",
+        "coordinates": {} if map_ is None else _values(map_),
+        "per_frame": chosen.per_frame and axes.startswith(TIME),
         "eye": shown.eye if shown is not None else None,
     }
+
+
+def _values(layer: Image) -> dict[str, Any]:
+    """The values of a layer by its name, as the library takes them."""
+    name = f"{layer.name} value" if layer.name in AXES else layer.name
+    return {name: layer.data[0] if layer.multiscale else layer.data}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_isr.gui.guides import look_at
+from napari_isr.gui.stack_axes import axes_of
 from napari_isr.gui.widgets import Sentence
 
 if TYPE_CHECKING:
@@ -114,7 +116,18 @@ class TrustPanel(QWidget):
         if self.scroll.isHidden():
             return
         known = sentence and result is not None
-        self.account.setText("".join(map(account, result.objects.values())) if known else "")
+        notes = {row.label: row.measure.note for row in state.rows}
+        image = self._controller.image_layer
+        axes = axes_of(image, self._controller.settings.axes) if image is not None else "yx"
+        told = (
+            [
+                account(item, extent(item.frame.shape, axes), notes.get(label, ""))
+                for label, item in result.objects.items()
+            ]
+            if known
+            else []
+        )
+        self.account.setText("".join(told))
 
     def _follow(self, link: str) -> None:
         """Bring the strokes in conflict of an object into view."""
@@ -135,12 +148,24 @@ def nearest_to_middle(pixels: Any) -> tuple[float, ...]:
     return tuple(float(x) for x in best)
 
 
-def account(item: Any) -> str:
+def extent(shape: Sequence[int], axes: str) -> str:
+    """What of a stack a certificate is about, in words; empty for a plain image."""
+    frames = f"all {shape[0]} frames as one"
+    return {"zyx": f"the whole volume of {shape[0]} slices", "tyx": frames, "tzyx": frames}.get(
+        axes, ""
+    )
+
+
+def account(item: Any, whole: str = "", note: str = "") -> str:
     """What is known of one object, as rich text: a line for each thing that was looked at.
 
     Parameters
     ----------
     item : ObjectResult
+    whole : str, optional
+        What it is known of, if not of a plain image.
+    note : str, optional
+        What else is to be told.
     """
     proof = item.certificate
     lines = []
@@ -160,6 +185,8 @@ def account(item: Any) -> str:
         )
     name = escape(item.shape_name.partition(":")[0])
     title = f"<b>Object {item.label}</b>" + (f" · {name}" if name != "none" else "")
+    title += f" · {whole}" if whole else ""
+    lines += [f"&nbsp;&nbsp;{escape(note)}"] if note else []
     return f'<p style="margin: 4px 0 0 0;">{title}<br>{"<br>".join(lines)}</p>'
 
 

@@ -113,12 +113,11 @@ def test_outlines_in_the_two_other_directions(stack, strokes, qtbot):
 
 
 def test_planes_nearest_to_the_shown_one_come_first():
-    assert list(planes_around((1, None, None), (4, 9, 9))) == [
-        (1, None, None),
-        (2, None, None),
-        (0, None, None),
-        (3, None, None),
-    ]
+    found = list(planes_around((1, None, None), (4, 9, 9), (1, 1, 1)))
+    assert [place for place, *_ in found] == [1, 2, 0, 3]
+    halves = list(planes_around((1, None, None), (3, 9, 9), (0.5, 1, 1)))
+    assert [place for place, *_ in halves] == [1, 1.5, 0.5, 2, 0, 2.5, -0.5]
+    assert list(planes_around((1, None, None), (4, 9, 9))) == [(1, None, None)]
 
 
 def test_moving_the_slider_starts_no_fit(stack, strokes, qtbot):
@@ -160,3 +159,40 @@ def test_strokes_by_hand_on_two_slices(make_napari_viewer_proxy, volume, open_do
         dock.live = True
         dock.run()
     assert dock.result.objects[2].mask.shape == volume.shape
+
+
+def test_the_surface_is_seen_in_three_dimensions(stack, strokes, qtbot):
+    viewer, dock = stack
+    tick = dock.stack_tools.surface
+    assert not tick.isHidden()
+    assert not tick.isEnabled()  # nothing is fitted yet
+    fit(dock, strokes, qtbot)
+    tick.click()
+    assert viewer.dims.ndisplay == 3
+    name = "ball [isr] surface"
+    qtbot.waitUntil(lambda: name in viewer.layers, timeout=PATIENCE)
+    layer = viewer.layers[name]
+    assert layer.visible
+    np.testing.assert_array_equal(layer.scale, (4, 1, 1))
+    assert [str(unit) for unit in layer.units] == ["micrometer"] * 3
+    vertices, faces = layer.data[:2]
+    a, b, c = (vertices[faces[:, k]] * (4, 1, 1) for k in range(3))
+    inside = abs(np.einsum("ij,ij->i", a, np.cross(b, c)).sum()) / 6
+    assert inside == pytest.approx(4 * np.count_nonzero(dock.result.objects[2].mask), rel=0.15)
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        dock.scribble_layer.fill((3, 10, 10), 1)
+    viewer.dims.ndisplay = 2
+    qtbot.waitUntil(lambda: name in viewer.layers and not viewer.layers[name].visible)
+    tick.click()
+    assert name not in viewer.layers
+
+
+def test_the_table_tells_volumes(stack, strokes, qtbot):
+    _, dock = stack
+    fit(dock, strokes, qtbot)
+    (row,) = dock.controller.state.rows
+    assert row.measure.name == "Volume"
+    assert row.area == 4 * np.count_nonzero(dock.result.objects[2].mask)
+    assert "µm³" in dock.objects.item(0, 1).toolTip()
+    dock.trust.more.click()
+    assert "the whole volume of 7 slices" in dock.trust.account.text()
