@@ -68,6 +68,12 @@ class Outlines(PassingLayer):
         self.draw()
 
     @property
+    def there(self) -> bool:
+        """Whether the layer is in the viewer."""
+        self.look()
+        return self._layer is not None
+
+    @property
     def contours(self) -> dict[tuple[str, int], Contours]:
         """What is drawn, by kind and label; a copy."""
         return dict(self._contours)

@@ -214,9 +214,13 @@ class Views:
         assert self.shown is not None
         self.forget()
         self._outlines.plane = self.shown.plane
-        self._outlines.replace(outlines)
-        if outlines:
-            self.drawn.emit(set(outlines))
+        if self._outlines.there:
+            self._outlines.replace(outlines)
+            if outlines:
+                self.drawn.emit(set(outlines))
+        elif outlines:  # sliders move, too, while a viewer is emptied: no layer is added then
+            self._fresh = dict(outlines)
+            self._flush.start(0)
 
     def _write_next(self) -> None:
         """Write one layer, then let Qt go on."""
