@@ -17,6 +17,7 @@ from napari.utils.notifications import show_info, show_warning
 from napari_isr.errors import InputError
 from napari_isr.gui.colours import copy_colormap
 from napari_isr.gui.layers import KEY, insert_above, place
+from napari_isr.gui.steady import steadily
 
 if TYPE_CHECKING:
     from napari_isr.masks import Reshaped
@@ -52,7 +53,7 @@ def give_shape(viewer: Any, shape: str) -> Any:
     data = layer.data[0] if layer.multiscale else layer.data
     spacing = tuple(abs(float(s)) or 1.0 for s in layer.scale)
     take = partial(_objects, data, isinstance(layer, Labels), layer.name)
-    worker = create_worker(_work, take, shape, spacing, bar)
+    worker = create_worker(steadily, _work(take, shape, spacing, bar))
     worker.yielded.connect(partial(_advance, bar))
     worker.returned.connect(partial(_show, viewer, layer, _about(layer, shape)))
     worker.finished.connect(bar.close)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -245,7 +245,7 @@ class Names:
 News = Stage | Outline | Hint | Failed | Done
 
 
-def fit(job: Job, segmenters: Segmenters) -> Iterator[News]:
+def fit(job: Job, segmenters: Segmenters) -> Generator[News, None, None]:
     """Run a job; never raises.
 
     Parameters

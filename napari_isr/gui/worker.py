@@ -6,7 +6,8 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from typing import Any
 
 from napari.qt.threading import create_worker
@@ -14,6 +15,7 @@ from psygnal import Signal
 
 from napari_isr.gui.job import Job, Names, News, Stage, fit
 from napari_isr.gui.segmenters import Segmenters
+from napari_isr.gui.steady import steadily, steady
 from napari_isr.gui.warm import rehearse
 from napari_isr.stopping import Stopped, stoppable
 
@@ -51,7 +53,7 @@ class Runner:
 
     def warm_up(self) -> None:
         """Load the library in the thread before any job, then emit :attr:`loaded`."""
-        worker = create_worker(_load)
+        worker = create_worker(steady, _load)
         worker.returned.connect(self._on_loaded)
         worker.finished.connect(self._on_finished)
         self._worker, self._warming = worker, True
@@ -122,12 +124,11 @@ def in_thread(compute: Callable[[], Any], answer: Callable[[Any], None]) -> None
     worker.start()
 
 
-def _work(job: Job, segmenters: Segmenters, stop: threading.Event) -> Iterator[News]:
+def _work(job: Job, segmenters: Segmenters, stop: threading.Event) -> Generator[News, None, None]:
     """Pass on what happens, mere progress only now and then, until told to stop."""
     told = time.perf_counter()
-    steps = fit(job, segmenters)
-    try:
-        for news in _stoppable(steps, stop):
+    with closing(steadily(_stoppable(job, segmenters, stop))) as steps:
+        for news in steps:
             if stop.is_set():
                 return
             if isinstance(news, Stage) and news.rows is None:
@@ -135,19 +136,20 @@ def _work(job: Job, segmenters: Segmenters, stop: threading.Event) -> Iterator[N
                     continue
                 told = time.perf_counter()
             yield news
-    finally:
-        steps.close()  # type: ignore[attr-defined]
 
 
-def _stoppable(steps: Iterator[News], stop: threading.Event) -> Iterator[News]:
-    """The same news, until it is told to stop: between two, or in the middle of what takes long."""
-    while True:
-        try:
-            with stoppable(stop.is_set):
-                news = next(steps)
-        except (Stopped, StopIteration):
-            return
-        yield news
+def _stoppable(
+    job: Job, segmenters: Segmenters, stop: threading.Event
+) -> Generator[News, None, None]:
+    """Fit until it is told to stop: between two news, or in the middle of what takes long."""
+    with closing(fit(job, segmenters)) as steps:
+        while not stop.is_set():
+            try:
+                with stoppable(stop.is_set):
+                    news = next(steps)
+            except (Stopped, StopIteration):
+                return
+            yield news
 
 
 def _load() -> Names | str:

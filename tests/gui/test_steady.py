@@ -1,0 +1,62 @@
+"""The thread that stays: everything is computed there, whoever asks, and ends there too."""
+
+import threading
+
+import pytest
+from napari.qt.threading import create_worker
+
+from napari_isr.gui.steady import steadily, steady
+
+
+def test_all_is_computed_in_the_same_thread(qtbot):
+    seen = {steady(threading.get_ident) for _ in range(3)}
+
+    def steps():
+        try:
+            yield seen.add(threading.get_ident())
+            yield seen.add(threading.get_ident())
+        finally:
+            seen.add(threading.get_ident())
+        return "all"
+
+    for _ in range(2):  # Qt's threads are new ones to Python each time
+        worker = create_worker(steadily, steps())
+        with qtbot.waitSignal(worker.returned) as returned:
+            worker.start()
+        assert returned.args == ["all"]
+    begun = steadily(steps())
+    next(begun)
+    begun.close()
+    assert steady(lambda: seen) == {*seen} and len(seen) == 1
+    assert threading.get_ident() not in seen
+
+
+def test_what_goes_wrong_is_raised_where_it_was_asked_for():
+    def steps():
+        yield 1
+        raise ValueError("two")
+
+    begun = steadily(steps())
+    assert next(begun) == 1
+    with pytest.raises(ValueError, match="two"):
+        next(begun)
+    with pytest.raises(ValueError, match="three"):
+        steady(lambda: int("three"))
+
+
+def test_the_fits_of_the_dock_are_computed_there(quick, strokes, qtbot, monkeypatch):
+    from napari_isr.gui import worker
+
+    seen = set()
+    fit = worker.fit
+
+    def noted(*args):
+        seen.add(threading.get_ident())
+        yield from fit(*args)
+
+    monkeypatch.setattr(worker, "fit", noted)
+    _, dock = quick
+    for _ in range(2):
+        with qtbot.waitSignal(dock.settled, timeout=30_000):
+            dock.run()
+    assert seen == {steady(threading.get_ident)}
