@@ -6,17 +6,18 @@ for an answer: a network's layers, checks of a certificate.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from typing import TypeVar
 
 __all__ = ["Stopped", "aside", "breathe", "stoppable"]
 
 T = TypeVar("T")
 LOOK = 0.02  # seconds between two looks at what is done aside
+ASIDE = 4  # threads: one in use, the others may still be at what was stopped
 
 
 class Stopped(BaseException):
@@ -60,8 +61,14 @@ def breathe() -> None:
         raise Stopped
 
 
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Threads that stay: what is computed in new ones leaves megabytes behind for good."""
+    return ThreadPoolExecutor(ASIDE, thread_name_prefix="napari-isr aside")
+
+
 def aside(compute: Callable[[], T]) -> T:
-    """Let a function of another library, which cannot breathe, compute in a thread of its own.
+    """Let a function of another library, which cannot breathe, compute in another thread.
 
     When it is asked to stop, the thread is left to itself: it ends with what it computes.
 
@@ -81,19 +88,11 @@ def aside(compute: Callable[[], T]) -> T:
     """
     if _asked.get() is None:
         return compute()
-    found: Future[T] = Future()
-
-    def work() -> None:
-        try:
-            found.set_result(compute())
-        except BaseException as error:
-            found.set_exception(error)
-
-    threading.Thread(target=work, name="napari-isr aside", daemon=True).start()
+    found = _threads().submit(compute)
     while True:
         try:
             return found.result(LOOK)
         except TimeoutError:
-            if found.done():  # it was the function's own
-                raise
+            if found.done():  # just now, or the error is the function's own
+                return found.result()
             breathe()
