@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from napari_isr.samples import load_sample as load_sample
     from napari_isr.segmenter import Segmenter as Segmenter
     from napari_isr.segmenter import Update as Update
+    from napari_isr.session import Session as Session
+    from napari_isr.session import load_session as load_session
+    from napari_isr.session import save_session as save_session
     from napari_isr.shapes.registry import ShapeSpec as ShapeSpec
     from napari_isr.shapes.registry import shape_names as shape_names
     from napari_isr.trained import Trained as Trained
@@ -38,12 +41,15 @@ _HOMES = {
     "ObjectResult": "results",
     "Result": "results",
     "Segmenter": "segmenter",
+    "Session": "session",
     "ShapeRegularizer": "regularizer",
     "ShapeSpec": "shapes.registry",
     "Trained": "trained",
     "Update": "segmenter",
     "load_sample": "samples",
+    "load_session": "session",
     "project": "api",
+    "save_session": "session",
     "segment": "api",
     "shape_names": "shapes.registry",
     "write": "export",
@@ -57,12 +63,15 @@ __all__ = [
     "ObjectResult",
     "Result",
     "Segmenter",
+    "Session",
     "ShapeRegularizer",
     "ShapeSpec",
     "Trained",
     "Update",
     "load_sample",
+    "load_session",
     "project",
+    "save_session",
     "segment",
     "shape_names",
     "write",

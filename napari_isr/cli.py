@@ -1,4 +1,4 @@
-"""The command line: segment, project, demo, info."""
+"""The command line: segment, project, export, demo, info."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 
 from napari_isr.atomic import check_target
 from napari_isr.errors import InputError
-from napari_isr.outputs import check_outputs, parse_names, write_result
+from napari_isr.outputs import check_outputs, keep_session, parse_names, write_result
 
 __all__ = ["app", "main"]
 
@@ -36,6 +36,10 @@ Out = Annotated[
         "or another (see Export). May be given again",
     ),
 ]
+Keep = Annotated[
+    Path | None, typer.Option("--save-session", help="Keep all for later: .isr, see Sessions")
+]
+Embed = Annotated[bool, typer.Option("--embed", help="Put the image into the session's file")]
 Each = Annotated[bool, typer.Option("--each", help="One file for each object: mask-2.png, ...")]
 Name = Annotated[
     list[str] | None, typer.Option(help="Name of an object: 2=apple. May be given again")
@@ -114,6 +118,8 @@ def segment(
     each: Each = False,
     name: Name = None,
     unit: Unit = "",
+    save_session: Keep = None,
+    embed: Embed = False,
     report: Report = None,
     uncertainty: Annotated[
         Path | None, typer.Option(help="Write the uncertainty (entropy in bits) as .tif or .npy")
@@ -121,8 +127,9 @@ def segment(
 ) -> None:
     """Segment objects from a few strokes."""
     check_outputs(output, report, uncertainty)
-    if save_trained is not None:
-        check_target(save_trained)
+    for kept in (save_trained, save_session):
+        if kept is not None:
+            check_target(kept)
     if scribbles is None and trained is None:
         raise InputError("there are no strokes: name SCRIBBLES after IMAGE, or --trained FILE")
     shapes, factors = parse_shapes(shape or []), parse_numbers("--scale", scale)
@@ -174,12 +181,25 @@ def segment(
     for _ in segmenter.run(strokes or Strokes.none(segmenter.frame.shape), chosen, objects):
         pass
     result = segmenter.result
-    kept = None if save_trained is None else segmenter.trained()
-    if save_trained is not None and kept is not None:
-        kept.save(save_trained)
+    if save_trained is not None:
+        segmenter.trained().save(save_trained)
     about = {"names": names, "unit": unit, "axes": axes, "image": image.name}
     drawn = None if scribbles is None else read_scribbles(scribbles)
     write_result(result, output, factors, report, each=each, strokes=drawn, **about)
+    if save_session is not None:
+        asked = {"predictor": predictor, "features": features, "mode": mode}
+        keep_session(
+            save_session,
+            segmenter,
+            image,
+            embed,
+            scribbles=drawn,
+            given=objects,
+            settings=asked,
+            names=names,
+            unit=unit,
+            axes=axes,
+        )
     if uncertainty is not None:
         from napari_isr.export import write_values
 
@@ -201,10 +221,14 @@ def project(
     each: Each = False,
     name: Name = None,
     unit: Unit = "",
+    save_session: Keep = None,
+    embed: Embed = False,
     report: Report = None,
 ) -> None:
     """Find the shape nearest to a probability map or mask."""
     check_outputs(output, report)
+    if save_session is not None:
+        check_target(save_session)
     factors, names = parse_numbers("--scale", scale), parse_names(name or [])
     use_some_cores()
     from napari_isr.api import project as run
@@ -221,6 +245,31 @@ def project(
     )
     about = {"names": names, "unit": unit, "axes": axes, "image": unaries.name}
     write_result(result, output, factors, report, each=each, **about)
+    if save_session is not None:
+        keep_session(save_session, result, unaries, embed, names=names, unit=unit, axes=axes)
+
+
+@app.command()
+def export(
+    session: Annotated[Path, typer.Argument(help="What --save-session or the dock wrote: .isr")],
+    output: Out,
+    scale: Scale = "1",
+    each: Each = False,
+    name: Name = None,
+    report: Report = None,
+) -> None:
+    """Write masks, outlines and tables from a session, without fitting again."""
+    check_outputs(output, report)
+    factors, names = parse_numbers("--scale", scale), parse_names(name or [])
+    use_some_cores()
+    from napari_isr.session import load_session
+
+    kept = load_session(session)
+    if kept.result is None:
+        raise InputError(f"the session '{session}' holds no result yet: fit it in the dock first")
+    about: dict[str, Any] = {"names": {**kept.names, **names}, "unit": kept.unit, "axes": kept.axes}
+    about |= {"image": kept.snapshot.image.name, "strokes": kept.strokes}
+    write_result(kept.result, output, factors, report, each=each, **about)
 
 
 @app.command()

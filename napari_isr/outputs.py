@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,9 @@ from napari_isr.errors import InputError
 
 if TYPE_CHECKING:
     from napari_isr.results import Result
+    from napari_isr.segmenter import Segmenter
 
-__all__ = ["check_outputs", "parse_names", "write_result"]
+__all__ = ["check_outputs", "keep_session", "parse_names", "write_result"]
 
 
 def check_outputs(
@@ -85,3 +87,31 @@ def write_result(
         typer.echo(f"object {label}: {item.area:g} px, {item.certificate.sentence}")
         if item.conflict is not None:
             typer.echo(f"napari-isr: warning: {item.conflict.sentence}", err=True)
+
+
+def keep_session(
+    path: Path, found: Result | Segmenter, image: Path, embed: bool, **about: Any
+) -> None:
+    """Write a session, with what was learned where something was.
+
+    Parameters
+    ----------
+    path : Path
+    found : Result or Segmenter
+    image : Path
+        The image's file.
+    embed : bool
+        Put the image into the session.
+    **about
+        See :func:`napari_isr.save_session`.
+    """
+    from napari_isr.reading import read_array
+    from napari_isr.results import Result
+    from napari_isr.session import save_session
+
+    trained = None
+    if not isinstance(found, Result):
+        with suppress(InputError):  # unaries from elsewhere, or only features of this one image
+            trained = found.trained()
+    pixels = read_array(image)
+    save_session(path, found, image=pixels, file=image, trained=trained, embed=embed, **about)

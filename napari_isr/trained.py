@@ -130,11 +130,17 @@ class Trained:
         Path
             The file, which is there whole or not at all.
         """
-        from safetensors.numpy import save
-
         target = Path(path).expanduser()
         if not target.suffix:
             target = target.with_suffix(".safetensors")
+        with written_beside(target) as place:
+            place.write_bytes(self.to_bytes())
+        return target
+
+    def to_bytes(self) -> bytes:
+        """All as the content of a file."""
+        from safetensors.numpy import save
+
         about = _About(
             kind="trained predictor",
             version=1,
@@ -147,10 +153,7 @@ class Trained:
             channels=self.channels,
             dtype=self.dtype,
         )
-        content = save(self._arrays(), {KEY: about.model_dump_json()})
-        with written_beside(target) as place:
-            place.write_bytes(content)
-        return target
+        return bytes(save(self._arrays(), {KEY: about.model_dump_json()}))
 
     def _arrays(self) -> dict[str, Array]:
         arrays: dict[str, Array] = {"span/low": self.span[0], "span/high": self.span[1]}
@@ -170,13 +173,28 @@ class Trained:
             If the file cannot be read, is no trained predictor, or is damaged.
         """
         place = Path(path).expanduser()
-        about, arrays = _read(place)
+        try:
+            if place.stat().st_size > LARGEST:
+                raise InputError(
+                    f"'{place}' is too large to be a trained predictor: check its name"
+                )
+            content = place.read_bytes()
+        except OSError as error:
+            raise InputError(
+                f"the trained predictor '{place}' cannot be read: {error.strerror or error}"
+            ) from error
+        return cls.from_bytes(content, str(place))
+
+    @classmethod
+    def from_bytes(cls, content: bytes, name: str) -> Trained:
+        """Read what :meth:`to_bytes` made; ``name`` is for the sentence if it is damaged."""
+        about, arrays = _read(content, name)
         try:
             return cls._checked(about, arrays)
         except (KeyError, ValueError, IndexError, TypeError) as error:
             said = str(error) if isinstance(error, InputError) else f"{error} is missing or wrong"
             raise InputError(
-                f"the trained predictor '{place}' is damaged: {said}; save it again"
+                f"the trained predictor '{name}' is damaged: {said}; save it again"
             ) from error
 
     @classmethod
@@ -248,36 +266,31 @@ def _floats(key: str, value: Array) -> npt.NDArray[np.float32]:
     return value
 
 
-def _read(path: Path) -> tuple[_About, dict[str, Array]]:
+def _read(content: bytes, name: str) -> tuple[_About, dict[str, Array]]:
     """Description and arrays of a file."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
 
     try:
-        if path.stat().st_size > LARGEST:
-            raise InputError(f"'{path}' is too large to be a trained predictor: check its name")
-        with safe_open(path, framework="numpy") as file:
-            text = (file.metadata() or {}).get(KEY)
-            if text is None:
-                raise InputError(
-                    f"'{path}' holds tensors, but no trained predictor: name a file that "
-                    "--save-trained or Trained.save wrote"
-                )
-            about = _About.model_validate(json.loads(text))
-            return about, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except OSError as error:
-        raise InputError(
-            f"the trained predictor '{path}' cannot be read: {error.strerror or error}"
-        ) from error
+        arrays = load(content)  # which checks the header, too
+        length = int.from_bytes(content[:8], "little")
+        text = (json.loads(content[8 : 8 + length]).get("__metadata__") or {}).get(KEY)
+        if text is None:
+            raise InputError(
+                f"'{name}' holds tensors, but no trained predictor: name a file that "
+                "--save-trained or Trained.save wrote"
+            )
+        return _About.model_validate(json.loads(text)), arrays
     except ValidationError as error:
         where = error.errors()[0]
         wrong = ".".join(map(str, where["loc"]))
         raise InputError(
-            f"the trained predictor '{path}' is of another version or damaged ({wrong}: "
+            f"the trained predictor '{name}' is of another version or damaged ({wrong}: "
             f"{where['msg']}): save it again"
         ) from error
-    except (SafetensorError, ValueError, TypeError, AttributeError) as error:
+    except (SafetensorError, ValueError, TypeError, AttributeError, KeyError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(
-            f"the trained predictor '{path}' is damaged or no such file: save it again"
+            f"the trained predictor '{name}' is damaged or no such file: save it again"
         ) from error

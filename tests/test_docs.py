@@ -101,7 +101,7 @@ def test_the_animated_picture_moves():
     assert (DOCS / "images" / "session.webp").stat().st_size <= 1_500_000
 
 
-@pytest.mark.parametrize("page", ["python.md", "export.md", "quickstart.md"])
+@pytest.mark.parametrize("page", ["python.md", "export.md", "quickstart.md", "sessions.md"])
 def test_the_python_of_the_pages_runs(page, scene, tmp_path, monkeypatch):
     image, scribbles, _ = scene
     scribbles = np.where(scribbles == 3, 0, scribbles)

@@ -8,11 +8,14 @@ from napari_isr.session.schema import ImageReference
 from napari_isr.session.snapshot import KeptShape, Snapshot
 from napari_isr.session.store import Kept, Store, default_folder
 from napari_isr.session.weights import hand_over, keep_shapes
+from napari_isr.session.work import ENDING, Session, load_session, save_session
 
 __all__ = [
+    "ENDING",
     "ImageReference",
     "Kept",
     "KeptShape",
+    "Session",
     "Snapshot",
     "Store",
     "default_folder",
@@ -20,5 +23,7 @@ __all__ = [
     "image_key",
     "keep_shapes",
     "load",
+    "load_session",
     "save",
+    "save_session",
 ]

@@ -8,7 +8,7 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +21,28 @@ from napari_isr.session.schema import PictureRecord, Record, ShapeRecord
 from napari_isr.session.snapshot import KeptShape, Snapshot
 from napari_isr.session.tensors import from_bytes, name_of, to_bytes
 
-__all__ = ["NAME", "load", "read_record", "save"]
+__all__ = [
+    "NAME",
+    "from_json",
+    "load",
+    "pack_any",
+    "pack_snapshot",
+    "pack_tensors",
+    "read_record",
+    "save",
+    "to_json",
+    "unpack_any",
+    "unpack_snapshot",
+]
 
 log = logging.getLogger(__name__)
 
 NAME = "snapshot.json"
 FORMAT = "napari-isr snapshot"
 MOST_JSON = 2**26  # bytes
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+Write = Callable[[str, Callable[[], bytes]], None]  # a file's name, and how to make its content
 
 
 def save(snapshot: Snapshot, folder: Path | str, name: str = NAME) -> Path:
@@ -61,11 +76,7 @@ def save(snapshot: Snapshot, folder: Path | str, name: str = NAME) -> Path:
         if not (folder / name).exists():
             _write(folder / name, make())
 
-    record = _record(snapshot, write)
-    content = json.dumps(record.model_dump(mode="json"), sort_keys=True)
-    digest = hashlib.sha256(content.encode()).hexdigest()
-    text = f'{{"format": "{FORMAT}", "sha256": "{digest}", "content": {content}}}\n'
-    _write(folder / name, text.encode())
+    _write(folder / name, to_json(pack_snapshot(snapshot, write), FORMAT))
     return folder / name
 
 
@@ -91,15 +102,18 @@ def load(folder: Path | str, name: str = NAME, *, forgiving: bool = False) -> Sn
     """
     folder = Path(folder)
     record = read_record(folder / name)
+    return unpack_snapshot(record, lambda file: _read(folder / file), forgiving=forgiving)
 
-    def read(file: str) -> bytes:
-        return _read(folder / file)
 
+def unpack_snapshot(
+    record: Record, read: Callable[[str], bytes], *, forgiving: bool = False
+) -> Snapshot:
+    """Make the snapshot that a record and its files hold; :func:`load` says the rest."""
     given: dict[int, npt.NDArray[Any]] = {}
     shapes: dict[int, KeptShape] = {}
     for label, picture in record.given.items():
         try:
-            given[label] = _picture(picture, read)
+            given[label] = unpack_any(picture, read)
         except InputError as error:
             if not forgiving:
                 raise
@@ -112,7 +126,7 @@ def load(folder: Path | str, name: str = NAME, *, forgiving: bool = False) -> Sn
         log.warning("The fitted shapes are lost: %s", error)
     return Snapshot(
         record.image,
-        None if record.strokes is None else _picture(record.strokes, read),
+        None if record.strokes is None else unpack_any(record.strokes, read),
         record.strokes_name,
         record.settings,
         given,
@@ -129,17 +143,34 @@ def read_record(path: Path) -> Record:
     InputError
         If it is missing, broken or of a later version.
     """
-    content = _read(path, MOST_JSON)
+    return from_json(_read(path, MOST_JSON), str(path), FORMAT, Record)
+
+
+def to_json(record: Record, kind: str) -> bytes:
+    """A record as the content of a file, with a hash by which damage is seen."""
+    content = json.dumps(record.model_dump(mode="json"), sort_keys=True)
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    return f'{{"format": "{kind}", "sha256": "{digest}", "content": {content}}}\n'.encode()
+
+
+def from_json(content: bytes, path: str, kind: str, model: type[AnyRecord]) -> AnyRecord:
+    """Read what :func:`to_json` made.
+
+    Raises
+    ------
+    InputError
+        If it is broken or of a later version.
+    """
     try:
         outer = json.loads(content)
-        inner, digest, kind = outer["content"], outer["sha256"], outer["format"]
+        inner, digest, found = outer["content"], outer["sha256"], outer["format"]
         whole = json.dumps(inner, sort_keys=True)
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise InputError(f"'{path}' is broken: it is no snapshot of napari-isr") from None
-    if kind != FORMAT or hashlib.sha256(whole.encode(errors="replace")).hexdigest() != digest:
+        raise InputError(f"'{path}' is broken: it is no {kind.split()[-1]} of napari-isr") from None
+    if found != kind or hashlib.sha256(whole.encode(errors="replace")).hexdigest() != digest:
         raise InputError(f"'{path}' is broken: it is not what was saved")
     try:
-        return Record.model_validate(inner)
+        return model.model_validate(inner)
     except ValidationError as error:
         first = error.errors()[0]
         if first["loc"] == ("version",):
@@ -150,7 +181,7 @@ def read_record(path: Path) -> Record:
         raise InputError(f"'{path}' is broken: {where or 'content'}: {first['msg']}") from None
 
 
-def _record(snapshot: Snapshot, write: Any) -> Record:
+def pack_snapshot(snapshot: Snapshot, write: Write) -> Record:
     """Write all that belongs to a snapshot but its JSON file, and give what stands in that."""
     weights = {
         f"{label}/{name}": value
@@ -164,29 +195,32 @@ def _record(snapshot: Snapshot, write: Any) -> Record:
         strokes=None if strokes is None else pack(strokes, write),
         strokes_name=snapshot.strokes_name,
         settings=dict(snapshot.settings),
-        given={label: _write_given(array, write) for label, array in snapshot.given.items()},
+        given={label: pack_any(array, write) for label, array in snapshot.given.items()},
         shapes={
             k: ShapeRecord(spec=s.spec, explained=s.explained) for k, s in snapshot.shapes.items()
         },
-        shapes_file=_write_tensors(weights, write) if weights else None,
+        shapes_file=pack_tensors(weights, write) if weights else None,
     )
 
 
-def _write_given(array: Any, write: Any) -> PictureRecord:
+def pack_any(array: Any, write: Write) -> PictureRecord:
+    """Write labels or a mask as pictures, fractions as a tensor."""
     if array.dtype.kind != "f":
         return pack(array, write)
-    name = _write_tensors({"values": np.asarray(array)}, write)
+    name = pack_tensors({"values": np.asarray(array)}, write)
     return PictureRecord(shape=array.shape, dtype=array.dtype.str[1:], tensor=name)
 
 
-def _write_tensors(tensors: dict[str, Any], write: Any) -> str:
+def pack_tensors(tensors: dict[str, Any], write: Write) -> str:
+    """Write arrays to one file, and give its name."""
     content = to_bytes(tensors)
     name = name_of(content)
     write(name, lambda: content)
     return name
 
 
-def _picture(record: PictureRecord, read: Callable[[str], bytes]) -> npt.NDArray[Any]:
+def unpack_any(record: PictureRecord, read: Callable[[str], bytes]) -> npt.NDArray[Any]:
+    """Read what :func:`pack_any` wrote."""
     if record.tensor is None:
         if record.dtype.startswith("f"):
             raise InputError("a probability map has no file")

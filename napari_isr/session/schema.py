@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -10,7 +11,16 @@ from pydantic import PositiveInt as Positive
 
 from napari_isr.session.identity import DIGEST
 
-__all__ = ["Block", "ImageReference", "PictureRecord", "Record", "ShapeRecord"]
+__all__ = [
+    "Block",
+    "FrameRecord",
+    "ImageReference",
+    "ObjectRecord",
+    "PictureRecord",
+    "Record",
+    "SessionRecord",
+    "ShapeRecord",
+]
 
 MOST_PIXELS = 2**32
 MOST_OBJECTS = 65_536
@@ -19,6 +29,8 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Size = Annotated[tuple[Positive, ...], Field(min_length=1, max_length=5)]
 File = Annotated[str, Field(pattern=rf"^{DIGEST}\.(png|safetensors)$")]
 Label = Annotated[int, Field(ge=0)]
+ObjectLabel = Annotated[int, Field(ge=2, le=65_535)]
+Spacing = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class _Part(BaseModel):
@@ -80,6 +92,8 @@ class PictureRecord(_Part):
             pixels *= count
         if pixels > MOST_PIXELS:
             raise ValueError("a picture is too large")
+        if sum(block.size[0] * block.size[1] for block in self.blocks) > pixels:
+            raise ValueError("the blocks of a picture lie on each other")
         for block in self.blocks:
             end = (*(1 for _ in self.shape[:-2]), *block.size)
             if len(block.offset) != len(self.shape) or len(self.shape) < 2:
@@ -137,3 +151,83 @@ class Record(_Part):
     def when(self) -> datetime:
         """When it was saved, in the user's time zone."""
         return self.saved.astimezone()
+
+
+class CoordinateRecord(_Part):
+    """A map of a further coordinate; see :class:`napari_isr.lifting.Coordinate`."""
+
+    name: str
+    weight: Spacing = 1.0
+    unit: str = ""
+    values_file: File
+
+
+class FrameRecord(_Part):
+    """A raster over the area of the image; see :class:`napari_isr.Frame`."""
+
+    shape: Annotated[tuple[Positive, ...], Field(min_length=2, max_length=4)]
+    spacing: tuple[Spacing, ...]
+    coordinates: Annotated[tuple[CoordinateRecord, ...], Field(max_length=16)] = ()
+
+    @model_validator(mode="after")
+    def _matches(self) -> Self:
+        if len(self.spacing) != len(self.shape):
+            raise ValueError("a spacing has other axes than its raster")
+        return self
+
+
+class ObjectRecord(_Part):
+    """What was found of one object; its probabilities are the tensor ``probability/<label>``."""
+
+    spec: str
+    mask: PictureRecord
+    objective: Finite | None = None
+    seconds: dict[str, Finite] = {}
+    conflict: str | None = None  # its pixels are the tensor ``conflict/<label>``
+
+
+class SessionRecord(Record):
+    """The JSON file of a session: a snapshot, and what was found."""
+
+    frame: FrameRecord
+    raster: FrameRecord | None = None  # of the results, where it is coarser
+    unit: str = ""
+    axes: str | None = None
+    seed: int = 0
+    device: str = "cpu"
+    sources: dict[str, str] = {}
+    versions: dict[str, str] = {}
+    objects: Annotated[dict[ObjectLabel, ObjectRecord], Field(max_length=MOST_OBJECTS)] = {}
+    maps_file: File | None = None  # probabilities, pixels of conflicts and of strokes
+    pixels_file: File | None = None  # the image itself, if it is embedded
+    trained_file: File | None = None
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        size = (self.raster or self.frame).shape
+        if self.frame.shape != self.image.shape:
+            raise ValueError("the frame has another size than its image")
+        if len(size) != len(self.frame.shape):
+            raise ValueError("the raster has other axes than its image")
+        if any(o.mask.shape != size or o.mask.dtype != "bool" for o in self.objects.values()):
+            raise ValueError("a mask has another size than its raster")
+        return self
+
+    @property
+    def files(self) -> set[str]:
+        """Names of all files that belong to it."""
+        masks = {block.file for one in self.objects.values() for block in one.mask.blocks}
+        own = {self.maps_file, self.pixels_file, self.trained_file} - {None}
+        frames = (self.frame, *([self.raster] if self.raster else []))
+        own |= {one.values_file for frame in frames for one in frame.coordinates}
+        return super().files | masks | {name for name in own if name is not None}
+
+    @property
+    def bytes(self) -> int:
+        """Memory that its arrays need."""
+        pictures = [*self.given.values(), *([self.strokes] if self.strokes else [])]
+        pictures += [one.mask for one in self.objects.values()]
+        raster = 4 * math.prod((self.raster or self.frame).shape) * len(self.objects)
+        return raster + sum(
+            math.prod(p.shape) * (1 if p.dtype == "bool" else int(p.dtype[-1])) for p in pictures
+        )

@@ -12,10 +12,12 @@ from napari_isr.errors import InputError
 from napari_isr.session.snapshot import KeptShape
 
 if TYPE_CHECKING:
+    from napari_isr.frame import Frame
     from napari_isr.results import Result
     from napari_isr.segmenter import Segmenter
+    from napari_isr.shapes.base import Shape
 
-__all__ = ["hand_over", "keep_shapes"]
+__all__ = ["built", "hand_over", "keep_shapes"]
 
 log = logging.getLogger(__name__)
 
@@ -40,22 +42,40 @@ def hand_over(kept: Mapping[int, KeptShape], segmenter: Segmenter) -> None:
 
     A shape that this version reads no more, or that has no finite weights, is fitted from nothing.
     """
-    import torch
-
     from napari_isr.shapes.registry import ShapeSpec
 
     for label, one in kept.items():
         try:
-            spec = ShapeSpec.parse(one.spec)
-            shape = spec.build(segmenter.frame.dims, segmenter.frame)
-            if shape is None:
-                continue
-            if not all(np.isfinite(value).all() for value in one.weights.values()):
-                raise InputError("its weights are not finite")
-            values = {name: torch.from_numpy(np.array(v)) for name, v in one.weights.items()}
-            shape.load_state_dict(values)
-        except (InputError, RuntimeError, TypeError) as error:  # torch says with both what is wrong
+            shape = built(one, segmenter.frame)
+        except InputError as error:
             log.warning("The kept shape of object %d does not fit: %s", label, error)
             continue
-        shape.explained = one.explained
-        segmenter.start_from(label, spec, shape)
+        if shape is not None:
+            segmenter.start_from(label, ShapeSpec.parse(one.spec), shape)
+
+
+def built(kept: KeptShape, frame: Frame) -> Shape | None:
+    """Make the shape again; None for ``none``.
+
+    Raises
+    ------
+    InputError
+        If this version reads it no more, or its weights do not fit or are not finite.
+    """
+    import torch
+
+    from napari_isr.shapes.registry import ShapeSpec
+
+    shape = ShapeSpec.parse(kept.spec).build(frame.dims, frame)
+    if shape is None:
+        return None
+    try:
+        values = {name: torch.from_numpy(np.array(v)) for name, v in kept.weights.items()}
+        shape.load_state_dict(values)
+    except (RuntimeError, TypeError):  # torch says with both, in many lines, what is wrong
+        raise InputError(f"the weights are not those of a shape '{kept.spec}'") from None
+    # Looked at here, for a large number may be none any more in single precision.
+    if not all(bool(torch.isfinite(value).all()) for value in shape.state_dict().values()):
+        raise InputError(f"the weights of a shape '{kept.spec}' are not finite")
+    shape.explained = kept.explained
+    return shape
