@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -13,13 +14,14 @@ import torch
 from napari_isr.device import resolve_device
 from napari_isr.errors import InputError
 from napari_isr.evidence import FOREGROUND_WEIGHT, EvidenceGrid, evidence_from_probability
-from napari_isr.fitting.projection import project_shape
+from napari_isr.fitting.sequences import FrameEvidence, fit_shape, given_frames
 from napari_isr.frame import Frame
 from napari_isr.lifting import Coordinates, check_shapes, lifted
 from napari_isr.results import ObjectResult, Result
 from napari_isr.segmenter import Segmenter
 from napari_isr.shapes.registry import ShapeSpec
 from napari_isr.strokes import FIRST_OBJECT, Strokes
+from napari_isr.timeline import Timeline, frame_of
 from napari_isr.trained import Trained
 
 __all__ = ["project", "projecting", "segment"]
@@ -30,8 +32,9 @@ def project(
     shape: str | ShapeSpec = "convex",
     *,
     axes: str | None = None,
-    spacing: Sequence[float] = (),
+    spacing: Sequence[float | None] = (),
     coordinates: Coordinates | None = None,
+    per_frame: bool = False,
     foreground_weight: float = FOREGROUND_WEIGHT,
     device: str = "auto",
     seed: int = 0,
@@ -47,10 +50,14 @@ def project(
     axes : str, optional
         What the axes are: ``"yx"``, ``"zyx"``, ``"tyx"`` or ``"tzyx"``.
     spacing : sequence of float, optional
-        Distance of pixel centres along each axis. Default: 1 each.
+        Distance of pixel centres along each axis. Default: 1 each. Of time, how long a frame
+        counts; None: so that the sequence counts as long as a frame's longest side.
     coordinates : mapping of str to array or Coordinate, optional
         Further coordinates of every pixel by name, ``{"depth": map}``: the shape, convex or star,
         then holds in (row, column, depth). See :class:`napari_isr.lifting.Coordinate`.
+    per_frame : bool, optional
+        Fit each frame of a sequence by itself, from its neighbour's shape; default: all together,
+        so that the shape moves smoothly.
     foreground_weight : float, optional
         How many background pixels one foreground pixel outweighs: 1 explains the most pixels,
         more fills what is hidden.
@@ -85,6 +92,7 @@ def project(
         axes=axes,
         spacing=spacing,
         coordinates=coordinates,
+        per_frame=per_frame,
         foreground_weight=foreground_weight,
         device=device,
         seed=seed,
@@ -98,8 +106,9 @@ def projecting(
     shape: str | ShapeSpec = "convex",
     *,
     axes: str | None = None,
-    spacing: Sequence[float] = (),
+    spacing: Sequence[float | None] = (),
     coordinates: Coordinates | None = None,
+    per_frame: bool = False,
     foreground_weight: float = FOREGROUND_WEIGHT,
     device: str = "auto",
     seed: int = 0,
@@ -113,20 +122,20 @@ def projecting(
     """
     probability = read_unaries(unaries)
     check_axes(axes, probability.ndim)
-    frame = lifted(Frame(probability.shape, tuple(spacing)), coordinates)
+    frame = lifted(frame_of(probability.shape, spacing, axes), coordinates)
+    weight = foreground_weight
     if not 0 < foreground_weight < float("inf"):
         raise InputError(f"foreground_weight must be positive, not {foreground_weight}")
-    spec = ShapeSpec.parse(shape)
+    spec = one_by_one(shape) if per_frame else ShapeSpec.parse(shape)
     check_shapes(frame, [spec.name])
+    if per_frame and not isinstance(frame, Timeline):
+        raise InputError("per_frame is for sequences: say axes='tyx', with the time first")
     where = resolve_device(device)
     module, objective = spec.build(frame.dims, frame), None
     start = time.perf_counter()
     if module is not None:
         module = module.to(where)
-        values = torch.from_numpy(probability).to(where)
-        evidence = evidence_from_probability(values, foreground_weight) / values.numel()
-        grid = EvidenceGrid(evidence, frame.axes(values), frame.lift if frame.lifted else None)
-        for state in project_shape(module, grid):
+        for state in fit_shape(module, _evidence(probability, frame, where, weight)):
             objective = state.objective
             yield None
     fitted = time.perf_counter()
@@ -155,8 +164,9 @@ def segment(
     predictor: str = "auto",
     features: str | Sequence[str] = "auto",
     axes: str | None = None,
-    spacing: Sequence[float] = (),
+    spacing: Sequence[float | None] = (),
     coordinates: Coordinates | None = None,
+    per_frame: bool = False,
     device: str = "auto",
     seed: int = 0,
     trained: Trained | None = None,
@@ -182,10 +192,12 @@ def segment(
     axes : str, optional
         What the axes are: ``"yx"``, ``"zyx"``, ``"tyx"`` or ``"tzyx"``.
     spacing : sequence of float, optional
-        Distance of pixel centres along each axis. Default: 1 each.
+        As for :func:`project`.
     coordinates : mapping of str to array or Coordinate, optional
         Further coordinates of every pixel by name, as for :func:`project`; the predictor sees
         them, too.
+    per_frame : bool, optional
+        As for :func:`project`; shapes that say ``over_time`` themselves keep it.
     seed : int, optional
         Two calls with one seed on one machine give the same result.
     trained : Trained, optional
@@ -212,6 +224,7 @@ def segment(
     segmenter = Segmenter(
         image,
         ndim=ndim,
+        axes=axes,
         spacing=spacing,
         coordinates=coordinates,
         predictor=predictor,
@@ -222,9 +235,35 @@ def segment(
         trained=trained,
         **options,
     )
+    if per_frame:
+        if isinstance(shape, Mapping):
+            shape = {label: one_by_one(name) for label, name in shape.items()}
+        else:
+            shape = one_by_one(shape)
+        if not isinstance(segmenter.frame, Timeline):
+            raise InputError("per_frame is for sequences: say axes='tyx', with the time first")
     for _ in segmenter.run(strokes or Strokes.none(segmenter.frame.shape), shape, given):
         pass
     return segmenter.result
+
+
+def one_by_one(shape: str | ShapeSpec) -> ShapeSpec:
+    """The same shape, each frame of a sequence fitted by itself."""
+    return replace(ShapeSpec.parse(shape), over_time="frames")
+
+
+def _evidence(
+    probability: npt.NDArray[np.float32],
+    frame: Frame,
+    device: torch.device,
+    weight: float,
+) -> EvidenceGrid | FrameEvidence:
+    """Evidence of the pixels; of a sequence that of its frames."""
+    if isinstance(frame, Timeline):
+        return given_frames(probability, frame, device, weight)
+    values = torch.from_numpy(probability).to(device)
+    evidence = evidence_from_probability(values, weight) / values.numel()
+    return EvidenceGrid(evidence, frame.axes(values), frame.lift if frame.lifted else None)
 
 
 def read_unaries(unaries: npt.ArrayLike) -> npt.NDArray[np.float32]:

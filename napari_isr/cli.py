@@ -48,7 +48,13 @@ Unit = Annotated[str, typer.Option(help="Unit of the spacing, for example um")]
 Report = Annotated[Path | None, typer.Option(help="Write what was found as JSON")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result")]
-Spacing = Annotated[str, typer.Option(help="Distance of pixel centres, one per axis: 0.5,0.5")]
+Spacing = Annotated[
+    str,
+    typer.Option(help="Distance of pixel centres, one per axis: 0.5,0.5; of time: auto,0.5,0.5"),
+]
+PerFrame = Annotated[
+    bool, typer.Option("--per-frame", help="Fit each frame of a sequence by itself")
+]
 Axes = Annotated[str | None, typer.Option(help="What the axes are: yx, zyx, tyx or tzyx")]
 Coordinate = Annotated[
     list[str] | None,
@@ -110,6 +116,7 @@ def segment(
     ] = False,
     cache: Annotated[bool, typer.Option(help="Keep computed features for the next time")] = True,
     axes: Axes = None,
+    per_frame: PerFrame = False,
     spacing: Spacing = "",
     coordinate: Coordinate = None,
     device: Device = "auto",
@@ -132,12 +139,14 @@ def segment(
             check_target(kept)
     if scribbles is None and trained is None:
         raise InputError("there are no strokes: name SCRIBBLES after IMAGE, or --trained FILE")
+    check_time(axes, per_frame)
     shapes, factors = parse_shapes(shape or []), parse_numbers("--scale", scale)
     names = parse_names(name or [])
     use_some_cores()
-    from napari_isr.api import check_axes
+    from napari_isr.api import check_axes, one_by_one
     from napari_isr.coordinate_files import read_coordinates
     from napari_isr.features import FeatureCache, default_folder, parse_features
+    from napari_isr.frame_files import read_frames
     from napari_isr.reading import read_array, read_scribbles
     from napari_isr.segmenter import Segmenter, shapes_by_label
     from napari_isr.shapes.registry import ShapeSpec
@@ -145,7 +154,7 @@ def segment(
     from napari_isr.trained import Trained
 
     learned, objects = None if trained is None else Trained.load(trained), read_given(given or [])
-    strokes = None if scribbles is None else Strokes.read(read_scribbles(scribbles))
+    strokes = None if scribbles is None else Strokes.read(read_frames(scribbles, read_scribbles))
     ndim = len(strokes.shape) if strokes is not None else cast("Trained", learned).ndim
     check_axes(axes, ndim)
     labels = sorted(
@@ -158,16 +167,19 @@ def segment(
     chosen: dict[int, str | ShapeSpec] = dict.fromkeys(labels, shapes.get(None, "convex"))
     chosen.update({label: name for label, name in shapes.items() if label is not None})
     shapes_by_label(chosen, labels)
+    if per_frame:
+        chosen = {label: one_by_one(name) for label, name in chosen.items()}
     used = parse_features(features, ndim) if unaries is None else ()
     used = learned.features if learned is not None else used
     check_files_are_used(used, weights=weights, dino=dino, download=download)
     segmenter = Segmenter(
-        read_array(image),
+        read_frames(image, read_array),
         ndim=ndim,
+        axes=axes,
         mode=mode,
         predictor=predictor,
         features=features,
-        spacing=parse_numbers("--spacing", spacing),
+        spacing=parse_spacing(spacing, axes),
         coordinates=read_coordinates(coordinate or []),
         device=device,
         seed=seed,
@@ -214,6 +226,7 @@ def project(
     output: Out,
     shape: Annotated[str, typer.Option(help="For example convex or convex:pieces=24")] = "convex",
     axes: Axes = None,
+    per_frame: PerFrame = False,
     spacing: Spacing = "",
     coordinate: Coordinate = None,
     device: Device = "auto",
@@ -229,17 +242,20 @@ def project(
     check_outputs(output, report)
     if save_session is not None:
         check_target(save_session)
+    check_time(axes, per_frame)
     factors, names = parse_numbers("--scale", scale), parse_names(name or [])
     use_some_cores()
     from napari_isr.api import project as run
     from napari_isr.coordinate_files import read_coordinates
+    from napari_isr.frame_files import read_frames
     from napari_isr.reading import read_probability
 
     result = run(
-        read_probability(unaries),
+        read_frames(unaries, read_probability),
         shape,
         axes=axes,
-        spacing=parse_numbers("--spacing", spacing),
+        per_frame=per_frame,
+        spacing=parse_spacing(spacing, axes),
         coordinates=read_coordinates(coordinate or []),
         device=device,
     )
@@ -333,9 +349,10 @@ def check_files_are_used(features: tuple[str, ...], **options: Any) -> None:
 
 def read_unaries(path: Path) -> Any:
     """Read probabilities or a mask, or a label image: small whole numbers."""
+    from napari_isr.frame_files import read_frames
     from napari_isr.reading import read_array, to_probability
 
-    array = read_array(path)
+    array = read_frames(path, read_array)
     # As probabilities in 256 steps, numbers that small would all mean background.
     if array.dtype.kind in "ui" and 1 < array.max(initial=0) <= LABELS:
         return array
@@ -350,6 +367,7 @@ def read_given(texts: list[str]) -> dict[int, Any]:
     InputError
         If a label is no object's or given twice, or a file cannot be used.
     """
+    from napari_isr.frame_files import read_frames
     from napari_isr.reading import read_probability
     from napari_isr.strokes import FIRST_OBJECT
 
@@ -363,7 +381,7 @@ def read_given(texts: list[str]) -> dict[int, Any]:
             )
         if int(label) in found:
             raise InputError(f"--given {text}: object {int(label)} is given twice")
-        found[int(label)] = read_probability(Path(path))
+        found[int(label)] = read_frames(Path(path), read_probability)
     return found
 
 
@@ -405,6 +423,28 @@ def parse_numbers(option: str, text: str) -> tuple[float, ...]:
     if any(not 0 < number < float("inf") for number in numbers):
         raise InputError(f"{option} {text}: the numbers must be positive")
     return numbers
+
+
+def parse_spacing(text: str, axes: str | None) -> tuple[float | None, ...]:
+    """Read the spacing; that of time, the first one, may be ``auto``.
+
+    Raises
+    ------
+    InputError
+        If one of them is not a positive number.
+    """
+    first, comma, rest = text.partition(",")
+    if first.strip() != "auto":
+        return parse_numbers("--spacing", text)
+    if axes is None or not axes.startswith("t") or not comma:
+        raise InputError(f"--spacing {text}: only that of time may be auto, with --axes tyx")
+    return (None, *parse_numbers("--spacing", rest))
+
+
+def check_time(axes: str | None, per_frame: bool) -> None:
+    """Raise an InputError if frames are asked for where there are none."""
+    if per_frame and (axes is None or not axes.startswith("t")):
+        raise InputError("--per-frame is for sequences: add --axes tyx, with the time first")
 
 
 def open_window(sample: str) -> None:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from napari_isr.frame import Frame
+from napari_isr.timeline import Timeline
 
 __all__ = [
     "FILLING_WEIGHT",
@@ -245,9 +246,11 @@ def base_axes(frame: Frame) -> list[npt.NDArray[np.float64]]:
     list of (ni,) arrays
         Pixel coordinates; together at most ``BASE_CELLS`` points.
     """
-    block = _block_for(frame.shape, BASE_CELLS)
-    axes = []
-    for size in frame.shape:
+    axes, sizes, block = [], frame.shape, _block_for(frame.shape, BASE_CELLS)
+    if isinstance(frame, Timeline):  # whose frames are picked, not summed
+        axes, sizes = [frame.picked.astype(np.float64)], frame.shape[1:]
+        block = _block_for(sizes, BASE_CELLS // len(frame.picked))
+    for size in sizes:
         low = np.arange(0, size, block)
         axes.append((low + np.minimum(low + block, size) - 1) / 2)
     return axes

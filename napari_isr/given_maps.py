@@ -14,8 +14,10 @@ from torch import Tensor
 
 from napari_isr.errors import InputError
 from napari_isr.evidence import SampledEvidence, base_axes
+from napari_isr.fitting.sequences import FrameEvidence, given_frames
 from napari_isr.frame import Frame, grid_points
 from napari_isr.strokes import FIRST_OBJECT
+from napari_isr.timeline import Timeline
 
 __all__ = ["GivenMap", "read_given"]
 
@@ -47,8 +49,10 @@ class GivenMap:
         values: Tensor = self.at(grid_points(axes)).unflatten(0, [len(axis) for axis in axes])
         return values
 
-    def evidence(self, device: torch.device) -> SampledEvidence:
+    def evidence(self, device: torch.device) -> SampledEvidence | FrameEvidence:
         """Evidence for and against the object."""
+        if isinstance(self.frame, Timeline):
+            return given_frames(self.values, self.frame, device)
 
         def probability(points: Tensor) -> Tensor:
             return self.at(points.cpu().numpy()).to(device)

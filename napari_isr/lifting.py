@@ -20,6 +20,7 @@ from scipy.ndimage import distance_transform_edt
 
 from napari_isr.errors import InputError
 from napari_isr.frame import Frame
+from napari_isr.timeline import Timeline
 
 __all__ = ["Coordinate", "Coordinates", "LiftedFrame", "check_shapes", "lifted"]
 
@@ -203,6 +204,11 @@ def lifted(frame: Frame, coordinates: Coordinates | None) -> Frame:
     """
     if not coordinates:
         return frame
+    if isinstance(frame, Timeline):
+        raise InputError(
+            "further coordinates are for single images and volumes, not for sequences: leave out "
+            "the coordinates, or say axes='zyx' to take time for a length"
+        )
     if len(coordinates) > MOST:
         raise InputError(f"{len(coordinates)} coordinates are given, but at most {MOST} can be")
     found = {}

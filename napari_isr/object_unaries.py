@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from napari_isr.evidence import SampledEvidence
+from napari_isr.fitting.sequences import FrameEvidence
 from napari_isr.frame import Frame
 from napari_isr.given_maps import GivenMap
 from napari_isr.unaries import Unaries
@@ -47,7 +48,7 @@ class ObjectUnaries:
             return self.given[label].base
         return self._predictor.base[self.classes.index(label)]
 
-    def evidence(self, label: int, fills: bool = False) -> SampledEvidence:
+    def evidence(self, label: int, fills: bool = False) -> SampledEvidence | FrameEvidence:
         """Evidence for and against an object, for a shape that fills what is hidden or another."""
         if label in self.given:
             return self.given[label].evidence(self.device)

@@ -22,10 +22,13 @@ from napari_isr.frame import Frame
 from napari_isr.guidance import NextStroke, next_stroke, uncertainty
 from napari_isr.lifted_certificate import lifted_certificate
 from napari_isr.lifting import LiftedFrame
+from napari_isr.moving_masks import frames_on_grid
 from napari_isr.planes import check_plane, grid_contours, logit_contours
 from napari_isr.rendering import ShapeLogit, mask_on_grid
 from napari_isr.shapes.base import Shape
+from napari_isr.shapes.moving import Moving
 from napari_isr.surfaces import Surface, surface_of
+from napari_isr.timeline import Timeline
 
 __all__ = ["ObjectResult", "Result", "iou", "versions"]
 
@@ -145,6 +148,9 @@ class ObjectResult:
         yield self.__dict__["mask"]
 
     def _mask_on(self, axes: Sequence[Points]) -> Iterator[Mask | None]:
+        if isinstance(self.shape, Moving) and isinstance(self.frame, Timeline):
+            yield from frames_on_grid(self.shape, self.frame, axes)
+            return
         slopes = self._logit.slopes() if isinstance(self._logit, ShapeLogit) else None
         for mask in mask_on_grid(self._logit, axes, slopes):
             ways = self._connections if mask is not None else None
@@ -276,7 +282,30 @@ class ObjectResult:
         if isinstance(self._logit, ShapeLogit) and isinstance(self.frame, LiftedFrame):
             known = self._readable(self.frame)
             return lifted_certificate(self._logit, self.frame, self.mask, known)
-        return certify(family, promise, self.mask, self._logit, self._readable(self.frame))
+        over_time = self.shape.over_time if isinstance(self.shape, Moving) else None
+        known = self._readable(self.frame)
+        return certify(family, promise, self.mask, self._logit, known, over_time)
+
+    @property
+    def frames_empty(self) -> list[int]:
+        """Of a sequence the numbers of the frames without the object; else none."""
+        if not isinstance(self.frame, Timeline):
+            return []
+        return np.flatnonzero(~self.mask.reshape(len(self.mask), -1).any(axis=1)).tolist()
+
+    def super_resolve(self, times: int) -> Mask:
+        """Mask of a sequence with so many frames for each, evaluated in between, not blended.
+
+        Raises
+        ------
+        InputError
+            If this is no sequence, or the number is not positive.
+        """
+        if not isinstance(self.frame, Timeline):
+            raise InputError(
+                "there is no time to super-resolve: say axes='tyx', with the time first"
+            )
+        return self.render((times, *[1] * (self.frame.ndim - 1)))
 
     @cached_property
     def iou_predictor(self) -> float:
@@ -309,6 +338,7 @@ class ObjectResult:
             "iou_predictor": self.iou_predictor,
             "certificate": self.certificate.to_dict(),
             "conflict": self.conflict.to_dict() if self.conflict is not None else None,
+            **({"frames_empty": self.frames_empty} if isinstance(self.frame, Timeline) else {}),
             "next_stroke": self.next_stroke.to_dict() if self.next_stroke is not None else None,
         }
 

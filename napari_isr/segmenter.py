@@ -23,11 +23,10 @@ from napari_isr.clock import Clock
 from napari_isr.device import resolve_device
 from napari_isr.errors import InputError
 from napari_isr.evidence import base_axes
-from napari_isr.features import FeatureCache, Features, SourceImage, parse_features
+from napari_isr.features import AUTO_IN_TIME, FeatureCache, Features, SourceImage, parse_features
 from napari_isr.features.edges import EDGES, Edges
 from napari_isr.features.nearness import NEARNESS, Nearness
 from napari_isr.fitting.joint import TURNS, coupling_points, coupling_weight, shape_targets
-from napari_isr.frame import Frame
 from napari_isr.given_maps import GivenMap, read_given
 from napari_isr.lifting import Coordinates, check_shapes, lifted
 from napari_isr.object_unaries import ObjectUnaries
@@ -39,6 +38,7 @@ from napari_isr.shape_fits import ShapeFits
 from napari_isr.shapes.base import Shape
 from napari_isr.shapes.registry import ShapeSpec
 from napari_isr.strokes import BACKGROUND, Strokes
+from napari_isr.timeline import Timeline, frame_of
 from napari_isr.trained import Trained
 from napari_isr.unaries import Unaries
 from napari_isr.updates import MODES, Update, parse_mode, shapes_by_label
@@ -61,8 +61,11 @@ class Segmenter:
         (n1, ..., nd) or, with channels, (n1, ..., nd, c).
     ndim : int, optional
         Number of axes that are not channels.
+    axes : str, optional
+        What the axes are, ``"tyx"`` or ``"tzyx"`` for a sequence.
     spacing : sequence of float, optional
-        Distance of pixel centres along each axis.
+        Distance of pixel centres along each axis, of time None or how long a frame counts; see
+        :func:`napari_isr.timeline.frame_of`.
     predictor, features, mode, device : str, optional
         What to use; ``"auto"`` is the default by measurement.
     seed : int, optional
@@ -96,7 +99,8 @@ class Segmenter:
         image: Any,
         *,
         ndim: int = 2,
-        spacing: Sequence[float] = (),
+        axes: str | None = None,
+        spacing: Sequence[float | None] = (),
         predictor: str = "auto",
         features: str | Sequence[str] = "auto",
         mode: str = "auto",
@@ -112,10 +116,12 @@ class Segmenter:
         coordinates: Coordinates | None = None,
     ) -> None:
         self.source = SourceImage(image, ndim)
-        self.frame = lifted(Frame(self.source.shape, tuple(spacing)), coordinates)
+        self.frame = lifted(frame_of(self.source.shape, spacing, axes), coordinates)
         self.raster = self.frame.within(most_pixels)
         self.mode = parse_mode(mode)
         self.predictor_name = parse_predictor(predictor)
+        if features == "auto" and isinstance(self.frame, Timeline):
+            features = AUTO_IN_TIME
         self.features_name = parse_features(features, ndim)
         self.unaries = None if unaries is None else check_given(unaries, self.frame)
         self.carried = trained

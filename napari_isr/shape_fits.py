@@ -12,13 +12,14 @@ import torch
 from napari_isr.clock import Clock
 from napari_isr.conflicts import Conflict, find_conflict
 from napari_isr.evidence import SampledEvidence
-from napari_isr.fitting.projection import project_shape
 from napari_isr.fitting.sampling import Samples
+from napari_isr.fitting.sequences import FrameEvidence, fit_shape
 from napari_isr.frame import Frame
 from napari_isr.object_unaries import ObjectUnaries
 from napari_isr.planes import Plane, logit_contours
 from napari_isr.rendering import ShapeLogit
 from napari_isr.shapes.base import Shape
+from napari_isr.shapes.moving import Moving
 from napari_isr.shapes.registry import ShapeSpec
 from napari_isr.stroke_samples import dishonoured, stroke_samples
 from napari_isr.strokes import Strokes
@@ -107,7 +108,14 @@ class ShapeFits:
             name = f"projection {label}"
             evidence = unaries.evidence(label, shape.fills)
             fit = self._fit(shape, warm, evidence, strokes, label)
+            seen = not isinstance(shape, Moving)  # which shows its start, for it takes longer
             for objectives[label], progress in clock.steps(name, fit):
+                if not seen and self.plane is not None:
+                    seen = True
+                    with clock.measure(name):
+                        logit = ShapeLogit(shape, self.frame, keep=False)
+                        outline = logit_contours(logit, self.frame, self.plane, LIVE_CELLS)
+                    yield Update("projection", start, label, contours=outline)
                 yield Update("projection", start + 0.9 * progress * (end - start), label)
             self._fitted.add(label)
             if self.plane is not None:
@@ -118,12 +126,17 @@ class ShapeFits:
         return objectives
 
     def _fit(
-        self, shape: Shape, warm: bool, evidence: SampledEvidence, strokes: Strokes, label: int
+        self,
+        shape: Shape,
+        warm: bool,
+        evidence: SampledEvidence | FrameEvidence,
+        strokes: Strokes,
+        label: int,
     ) -> Iterator[tuple[float, float]]:
         """Objective and progress of one object's fit, and of another where strokes are missed."""
         samples = stroke_samples(strokes, label, self.frame).to(self.device)
         objective = float("nan")
-        for state in project_shape(shape, evidence, strokes=samples, warm=warm):
+        for state in fit_shape(shape, evidence, strokes=samples, warm=warm):
             objective = state.objective
             yield objective, state.progress
         wrong = dishonoured(shape, strokes, label, self.frame)
@@ -139,7 +152,7 @@ class ShapeFits:
     def _fit_louder(
         self,
         shape: Shape,
-        evidence: SampledEvidence,
+        evidence: SampledEvidence | FrameEvidence,
         strokes: Strokes,
         label: int,
         samples: Samples,
@@ -153,7 +166,7 @@ class ShapeFits:
         best, least = copy.deepcopy(shape.state_dict()), len(wrong.target)
         for warm in (True, False):
             louder = (samples + wrong.to(self.device)).scaled(LOUDER)
-            for _ in project_shape(shape, evidence, strokes=louder, warm=warm):
+            for _ in fit_shape(shape, evidence, strokes=louder, warm=warm):
                 yield
             missed = dishonoured(shape, strokes, label, self.frame)
             if missed is None:

@@ -7,11 +7,12 @@ pixels. The checks use integer arithmetic where the question is about pixels.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from napari_isr.certificates.connected import check_connected
 from napari_isr.certificates.convex import check_convex, convex_defect, function_convexity_gap
 from napari_isr.certificates.lifted import certify_lifted
+from napari_isr.certificates.over_time import check_frames, check_joined
 from napari_isr.certificates.record import TOLERANCE, Certificate, Check, Logit, Mask
 from napari_isr.certificates.symmetry import (
     check_mirror,
@@ -32,6 +33,7 @@ __all__ = [
     "function_convexity_gap",
 ]
 
+OverTime = Literal["smooth", "frames"]
 _CHECKS: dict[str, Callable[[Mask, Logit | None, Mapping[str, Any]], list[Check]]] = {
     "convex": check_convex,
     "star": check_star,
@@ -48,6 +50,7 @@ def certify(
     mask: Mask,
     logit: Logit | None = None,
     parameters: Mapping[str, Any] | None = None,
+    over_time: OverTime | None = None,
 ) -> Certificate:
     """Check a mask, and the function it was made from, for the property called ``name``.
 
@@ -63,6 +66,9 @@ def certify(
         Maps pixel coordinates (n, d) to the logit (n,), positive inside.
     parameters : mapping, optional
         Centre, axis, order or lattice that the property is about, in pixels.
+    over_time : {"smooth", "frames"}, optional
+        Of a sequence, whose first axis is time: every frame is checked, and whether one that moves
+        smoothly is joined from frame to frame, if it has to be connected.
 
     Returns
     -------
@@ -75,5 +81,11 @@ def certify(
     """
     checks: list[Check] = []
     for part in name.split("+") if name != "none" else ():
-        checks += [c for c in _CHECKS[part](mask, logit, parameters or {}) if c not in checks]
+        known = _CHECKS[part]
+        if over_time is None:
+            found = known(mask, logit, parameters or {})
+        else:
+            found = check_frames(mask, logit, parameters or {}, known)
+            found += check_joined(mask) if (part, over_time) == ("connected", "smooth") else []
+        checks += [c for c in found if c not in checks]
     return Certificate(property=name, by_construction=promise, checked=tuple(checks))

@@ -26,9 +26,11 @@ from napari_isr.features.spectral import Spectral
 from napari_isr.features.texture import Texture
 from napari_isr.features.weights import find_weights
 from napari_isr.frame import Frame
+from napari_isr.timeline import Timeline
 
 __all__ = [
     "AUTO",
+    "AUTO_IN_TIME",
     "Bases",
     "Blocks",
     "FeatureBlock",
@@ -42,6 +44,7 @@ __all__ = [
 ]
 
 AUTO = ("rgb", "semantic", "spectral", NEARNESS, EDGES)
+AUTO_IN_TIME = ("rgb", "semantic", NEARNESS)
 AUTO_IN_SPACE = ("rgb", "spatial", NEARNESS)  # a network for each plane would take too long
 _NAMES = ("rgb", "spatial", "texture", "semantic", "spectral", "dino", NEARNESS, EDGES)
 _OF_STROKES = (NEARNESS, EDGES)  # no blocks: they depend on the strokes
@@ -117,6 +120,17 @@ def parse_features(text: str | Sequence[str], ndim: int = 2) -> tuple[str, ...]:
     if not names:
         raise InputError(f"no features given: name one or more of {', '.join(_NAMES)}")
     return tuple(name for name in _NAMES if name in names)
+
+
+def _in_time(names: list[str], weights: bool) -> list[str]:
+    """Blocks that mean the same in every frame; texture stands in for a network."""
+    if "spectral" in names:
+        raise InputError(
+            "the features 'spectral' of one frame mean nothing in another: leave them out, "
+            "for example --features rgb,texture,nearness"
+        )
+    twice = not weights and "texture" in names
+    return [name for name in names if not (twice and name == "semantic")]
 
 
 class Blocks:
@@ -230,12 +244,16 @@ class Features(Blocks):
                 return Texture(image, frame, cache, basis)
             if name == "dino":
                 return Dino(image, frame, cache, dino_weights(dino), device, download, basis)
+            if isinstance(frame, Timeline) and found is None:
+                return Texture(image, frame, cache, basis)
             if name == "spectral" or found is None:
                 return Spectral(image, frame, cache, name)
             return Semantic(image, frame, found, cache, device, basis=basis)
 
         chosen = [name for name in self.names if name not in _OF_STROKES]
         found = find_weights(weights) if "semantic" in chosen else None
+        if isinstance(frame, Timeline):
+            chosen = _in_time(chosen, weights=found is not None)
         if found is None and "spectral" in chosen:  # which would be there twice
             chosen = [name for name in chosen if name != "semantic"]
         super().__init__(

@@ -11,9 +11,11 @@ from scipy.ndimage import map_coordinates
 from napari_isr.features.image import SourceImage
 from napari_isr.features.rgb import Rgb
 from napari_isr.frame import Frame, grid_points
+from napari_isr.timeline import PICKED, Timeline
 
 __all__ = ["CellField", "Cells"]
 
+MORE_IN_TIME = 2  # times as many cells, so that a frame is not too coarse
 PROBES = 3  # pixels read along each axis of a cell
 
 Field = npt.NDArray[np.floating]
@@ -48,6 +50,8 @@ class CellField:
 class Cells:
     """Cells of about the same length along every axis, and not smaller than a pixel.
 
+    Over time each frame has cells of its own, or each of a dozen spans of frames.
+
     Parameters
     ----------
     image : SourceImage
@@ -60,15 +64,11 @@ class Cells:
 
     def __init__(self, image: SourceImage, frame: Frame, count: int) -> None:
         self.image, self.frame = image, frame
-        sides = np.array(frame.shape) * np.array(frame.spacing)
-        cell = (np.prod(sides) / count) ** (1 / frame.ndim)
-        sizes = np.array(frame.shape)
-        for _ in frame.shape:  # an axis of few pixels leaves more cells for the others
-            sizes = np.minimum(np.maximum(np.rint(sides / cell), 1), frame.shape)
-            cell *= (np.prod(sizes) / count) ** (1 / frame.ndim)
-            if np.prod(sizes) >= count or (sizes == frame.shape).all():
-                break
-        self.sizes = tuple(int(n) for n in sizes)
+        if isinstance(frame, Timeline):
+            frames = min(frame.shape[0], PICKED)
+            self.sizes = (frames, *_sizes(frame.space, count * MORE_IN_TIME // frames))
+        else:
+            self.sizes = _sizes(frame, count)
 
     @cached_property
     def points(self) -> npt.NDArray[np.float64]:
@@ -124,3 +124,16 @@ class Cells:
                 cell = free[((places - here) ** 2).sum(1).argmin()]
             seeds[cell] = k
         return seeds
+
+
+def _sizes(frame: Frame, count: int) -> tuple[int, ...]:
+    """Number of cells along each axis."""
+    sides = np.array(frame.shape) * np.array(frame.spacing)
+    cell = (np.prod(sides) / count) ** (1 / frame.ndim)
+    sizes = np.array(frame.shape)
+    for _ in frame.shape:  # an axis of few pixels leaves more cells for the others
+        sizes = np.minimum(np.maximum(np.rint(sides / cell), 1), frame.shape)
+        cell *= (np.prod(sizes) / count) ** (1 / frame.ndim)
+        if np.prod(sizes) >= count or (sizes == frame.shape).all():
+            break
+    return tuple(int(n) for n in sizes)

@@ -12,6 +12,7 @@ from napari_isr.features.graph import CellGraph
 from napari_isr.features.image import SourceImage
 from napari_isr.frame import Frame
 from napari_isr.stopping import breathe
+from napari_isr.timeline import Timeline
 
 __all__ = ["NEARNESS", "Nearness"]
 
@@ -99,11 +100,15 @@ class Nearness:
         away = np.zeros(self.cells.sizes)
         for dim, (size, cells) in enumerate(zip(self.frame.shape, self.cells.sizes, strict=True)):
             x = (np.arange(cells) + 0.5) * size / cells - 0.5
+            if dim == 0 and isinstance(self.frame, Timeline):
+                continue  # nobody draws around the object in time
             outside = np.maximum(np.maximum(low[dim] - x, x - high[dim]), 0) * spacing[dim]
             away += (
                 outside.reshape([-1 if d == dim else 1 for d in range(len(self.cells.sizes))]) ** 2
             )
-        side = np.linalg.norm((high - low + 1) * spacing) / np.sqrt(len(spacing))
+        space = slice(isinstance(self.frame, Timeline), None)
+        sides = ((high - low + 1) * spacing)[space]
+        side = np.linalg.norm(sides) / np.sqrt(len(sides))
         odds: Field = np.minimum(BEYOND * np.sqrt(away.ravel()) / side, LEFT)
         return odds
 

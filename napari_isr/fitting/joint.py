@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from napari_isr.frame import Frame
+from napari_isr.timeline import Timeline
 
 __all__ = ["COUPLING", "TURNS", "coupling_points", "coupling_weight", "shape_targets"]
 
@@ -43,6 +44,8 @@ def coupling_points(frame: Frame, seed: int, turn: int) -> npt.NDArray[np.float6
     """
     draw = np.random.default_rng([seed, turn])
     points: npt.NDArray[np.float64] = draw.random((POINTS, frame.ndim)) * frame.shape - 0.5
+    if isinstance(frame, Timeline):
+        points[:, 0] = draw.choice(frame.picked, POINTS)
     return points
 
 

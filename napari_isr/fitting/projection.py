@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from napari_isr.errors import InputError
-from napari_isr.evidence import Evidence, EvidenceGrid
-from napari_isr.fitting.sampling import Samples, boundary_samples
+from napari_isr.evidence import Evidence
+from napari_isr.fitting.sampling import Samples, boundary_samples, with_strokes
 from napari_isr.fitting.solver import minimise
 from napari_isr.fitting.unfolding import unfold
 from napari_isr.shapes.base import Shape, Stage
@@ -113,16 +113,6 @@ def project_shape(
     yield ProjectionState(1.0, objective, done=True)
 
 
-def _with_strokes(grid: EvidenceGrid, strokes: Samples) -> EvidenceGrid:
-    """The grid with the weight of the strokes added to the cells they lie in."""
-    index: list[Tensor | None] = []
-    for axis, x in zip(grid.axes, strokes.points.T, strict=True):
-        middles = (axis[1:] + axis[:-1]) / 2
-        index.append(torch.bucketize(x.contiguous(), middles))
-    evidence = strokes.weight * (2 * strokes.target - 1)
-    return EvidenceGrid(grid.values.index_put(index, evidence, accumulate=True), grid.axes)
-
-
 def _any_foreground(evidence: Evidence) -> bool:
     return float(evidence.coarsen(1).values.max()) > 0
 
@@ -172,7 +162,7 @@ class _Fit:
         coarse = coarse.in_space()
         if self.strokes is not None:
             samples = samples + self.strokes
-            coarse = _with_strokes(coarse, self.strokes)
+            coarse = with_strokes(coarse, self.strokes)
         starts = [*known, *self.shape.starts(coarse)]
         scores = [self._score(start, samples) for start in starts]
         if not known and self.shape.rivals > 1:
@@ -212,7 +202,7 @@ class _Fit:
         if isinstance(self.shape, SparseShape):
             grid = self.evidence.coarsen(self.evidence.block_for(UNFOLDING_CELLS))
             if self.strokes is not None:
-                grid = _with_strokes(grid, self.strokes)
+                grid = with_strokes(grid, self.strokes)
             yield from unfold(self.shape, grid, steps)
 
     def _sharpen(self, stage: Stage) -> None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from napari_isr.evidence import Evidence
+from napari_isr.evidence import Evidence, EvidenceGrid
 from napari_isr.shapes.base import Shape
 
-__all__ = ["Samples", "boundary_samples"]
+__all__ = ["Samples", "boundary_samples", "with_strokes"]
 
 SPLITS = (4, 2)  # children per axis, if they fit into the budget
 SOFT = 1.0  # logits around the boundary that are looked at closely too
@@ -170,3 +170,13 @@ def _changes(logit: Tensor) -> Tensor:
             wide = torch.cat(ends, dim=dim)
             total += torch.maximum(wide.narrow(dim, 0, size), wide.narrow(dim, 1, size))
     return total.flatten()
+
+
+def with_strokes(grid: EvidenceGrid, strokes: Samples) -> EvidenceGrid:
+    """The grid with the weight of the strokes added to the cells they lie in."""
+    index: list[Tensor | None] = []
+    for axis, x in zip(grid.axes, strokes.points.T, strict=True):
+        middles = (axis[1:] + axis[:-1]) / 2
+        index.append(torch.bucketize(x.contiguous(), middles))
+    evidence = strokes.weight * (2 * strokes.target - 1)
+    return EvidenceGrid(grid.values.index_put(index, evidence, accumulate=True), grid.axes)

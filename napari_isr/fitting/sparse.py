@@ -85,7 +85,8 @@ def _evaluate(
     shape.load_vector(vector)
     inside = torch.sigmoid(shape(samples.points))
     error = samples.weight @ (inside - samples.target).square()
-    return float(error + prior * (vector - rest).square().sum()), inside
+    away = vector - rest
+    return float(error + prior * (away @ shape.pull(away))), inside
 
 
 class _System:
@@ -106,18 +107,19 @@ class _System:
         _, rows = shape.sparse_jacobian(samples.points[live])
         self.rows: SparseRows = rows.scaled(slope[live])
         residual = (weight * (inside - samples.target))[live]
-        self.gradient = self.rows.transposed_times(residual) + prior * away
-        self.squares, self.prior = self.rows.squares(), prior
+        self.gradient = self.rows.transposed_times(residual) + prior * shape.pull(away)
+        self.squares, self.prior, self.pull = self.rows.squares(), prior, shape.pull
 
     def solve(self, damping: float) -> tuple[Tensor, float]:
         """Step (p,) and by how much the linear model says that it lowers the objective."""
-        diagonal = damping * (self.squares + FLOOR * self.squares.mean()) + self.prior
-        scale = 1 / (self.squares + diagonal + 1e-30)
+        diagonal = damping * (self.squares + FLOOR * self.squares.mean())
+        scale = 1 / (self.squares + diagonal + self.prior + 1e-30)
         step, residual = torch.zeros_like(self.gradient), -self.gradient
         direction = scale * residual
         error = first = residual @ direction
         for _ in range(PRODUCTS):
             product = self.rows.transposed_times(self.rows @ direction) + diagonal * direction
+            product = product + self.prior * self.pull(direction)
             length = error / (direction @ product).clamp_min(1e-30)
             step = step + length * direction
             residual = residual - length * product

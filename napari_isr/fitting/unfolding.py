@@ -23,9 +23,10 @@ from scipy.sparse.csgraph import dijkstra
 from napari_isr.evidence import EvidenceGrid
 from napari_isr.fitting.sampling import Samples
 from napari_isr.fitting.sparse import sparse_gauss_newton
+from napari_isr.shapes.base import Shape
 from napari_isr.shapes.sparse import SparseShape
 
-__all__ = ["goal_mask", "unfold"]
+__all__ = ["goal_mask", "timetable", "unfold"]
 
 Mask = npt.NDArray[np.bool_]
 Values = npt.NDArray[np.float64]
@@ -55,30 +56,56 @@ def unfold(shape: SparseShape, grid: EvidenceGrid, most: int) -> Iterator[float]
     float
         Objective of the cells whose time has come, after each step.
     """
-    grid = _around_goal(shape, grid)
-    values = grid.values.cpu().numpy().astype(np.float64)
-    inside = _inside(shape, grid)
-    goal = goal_mask(values)
-    if not (goal & inside).any():  # nothing to start from, or nowhere to go
+    table = timetable(shape, grid)
+    if table is None:
         return
-    time = _arrival(goal, inside)
+    samples, time, cell = table
     last = float(time[np.isfinite(time)].max())
     steps = min(most, math.ceil(last / STRIDE))
     if steps < 2:  # as good as there
         return
+    limit = 3 * shape.scale / cell
+    shape.sharpness.copy_(torch.clamp(limit, min=2.0, max=SHARPNESS))
+    for step in range(1, steps + 1):
+        due = torch.from_numpy(time <= last * step / steps).to(grid.values.device)
+        ripe = Samples(samples.points[due], samples.target[due], samples.weight[due])
+        for state in sparse_gauss_newton(shape, ripe, iterations=2, tolerance=0.0):
+            yield state.objective
+
+
+def timetable(
+    shape: Shape, grid: EvidenceGrid, cells: int = CELLS
+) -> tuple[Samples, Values, float] | None:
+    """Cells of the goal and around it, and when the front from where the shape is reaches each.
+
+    Parameters
+    ----------
+    shape : Shape
+        Where it is now is where the fronts start.
+    grid : EvidenceGrid
+        Evidence.
+    cells : int, optional
+        How many are looked at, at most.
+
+    Returns
+    -------
+    Samples, (n,) array, float
+        The cells, the times, and the side of a cell; None where the shape misses the goal.
+    """
+    grid = _around_goal(shape, grid, cells)
+    values = grid.values.cpu().numpy().astype(np.float64)
+    inside = _inside(shape, grid)
+    goal = goal_mask(values)
+    if not (goal & inside).any():  # nothing to start from, or nowhere to go
+        return None
+    time = _arrival(goal, inside)
     typical = 0.3 * np.median(np.abs(values))
     samples = Samples(
         grid.points,
         torch.from_numpy(goal.ravel()).to(grid.values),
         torch.from_numpy(np.maximum(np.abs(values), typical).ravel()).to(grid.values),
     )
-    limit = 3 * shape.scale / grid.cell
-    shape.sharpness.copy_(torch.clamp(limit, min=2.0, max=SHARPNESS))
-    for step in range(1, steps + 1):
-        due = torch.from_numpy((time <= last * step / steps).ravel()).to(grid.values.device)
-        ripe = Samples(samples.points[due], samples.target[due], samples.weight[due])
-        for state in sparse_gauss_newton(shape, ripe, iterations=2, tolerance=0.0):
-            yield state.objective
+    return samples, time.ravel(), grid.cell
 
 
 def goal_mask(values: Values) -> Mask:
@@ -164,13 +191,13 @@ def _arrival(goal: Mask, inside: Mask) -> Values:
     return np.where(~goal & inside, cut[within], time)
 
 
-def _inside(shape: SparseShape, grid: EvidenceGrid) -> Mask:
+def _inside(shape: Shape, grid: EvidenceGrid) -> Mask:
     with torch.no_grad():
         mask: Mask = (shape(grid.points) > 0).view_as(grid.values).cpu().numpy().astype(bool)
     return mask
 
 
-def _near_start(shape: SparseShape, grid: EvidenceGrid) -> Mask:
+def _near_start(shape: Shape, grid: EvidenceGrid) -> Mask:
     """Cells within two radii of where the shape began: it may be smaller than a cell."""
     offset = (grid.points - shape.anchor).abs().amax(1)
     near = (offset <= 2 * shape.scale) | (offset == offset.min())
@@ -178,9 +205,9 @@ def _near_start(shape: SparseShape, grid: EvidenceGrid) -> Mask:
     return mask
 
 
-def _around_goal(shape: SparseShape, grid: EvidenceGrid) -> EvidenceGrid:
+def _around_goal(shape: Shape, grid: EvidenceGrid, cells: int) -> EvidenceGrid:
     """The part of the grid that matters, not too fine."""
-    block = grid.block_for(CELLS)
+    block = grid.block_for(cells)
     coarse = grid.coarsen(block)
     values = coarse.values.cpu().numpy().astype(np.float64)
     needed = np.argwhere(goal_mask(values) | _inside(shape, coarse) | _near_start(shape, coarse))
@@ -189,4 +216,4 @@ def _around_goal(shape: SparseShape, grid: EvidenceGrid) -> EvidenceGrid:
     part = tuple(slice(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True))
     axes = tuple(axis[s] for axis, s in zip(grid.axes, part, strict=True))
     cut = EvidenceGrid(grid.values[part], axes)
-    return cut.coarsen(cut.block_for(CELLS))
+    return cut.coarsen(cut.block_for(cells))

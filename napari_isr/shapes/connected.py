@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -61,6 +61,8 @@ class Connected(SparseShape):
     promise = "the object is one piece without holes, and all of it lies in the image"
     Options = ConnectedOptions
     options: ConnectedOptions
+    usual_levels: ClassVar[dict[int, int]] = LEVELS
+    finest: ClassVar[dict[int, int]] = FINEST
     stages = (Stage(10, 6), Stage(30, 6), Stage(80, 4), Stage(80, 3, detail=2))
     border: Tensor
     spread: Tensor
@@ -69,7 +71,7 @@ class Connected(SparseShape):
 
     def __init__(self, ndim: int, options: ShapeOptions | None = None) -> None:
         super().__init__(ndim, options)
-        count, finest = self.options.levels or LEVELS[ndim], FINEST[ndim]
+        count, finest = self.options.levels or self.usual_levels[ndim], self.finest[ndim]
         ratio = (finest / COARSEST) ** (1 / max(count - 1, 1))
         intervals = [round(finest / ratio**i) for i in reversed(range(count))]
         self.deformation = Deformation([Level(n, ndim) for n in intervals])
@@ -141,7 +143,12 @@ class Connected(SparseShape):
         """Exponents (pieces, n) at deformed points (d, n)."""
         normals = F.normalize(self.pieces[:, :-1], dim=1)
         offset = local - self.middle[:, None]
-        return self.sharpness * torch.addmm(-self.pieces[:, -1:], normals, offset / self.size)
+        return self.sharpness * torch.addmm(-self._offsets()[0], normals, offset / self.size)
+
+    def _offsets(self) -> tuple[Tensor, Tensor]:
+        """Offsets (pieces, 1) of the pieces, and their derivatives by the parameters."""
+        offsets = self.pieces[:, -1:]
+        return offsets, torch.ones_like(offsets)
 
     def at_rest(self) -> Tensor:
         """Not deformed, and the pieces as they are; see :class:`SparseShape`."""
@@ -162,7 +169,7 @@ class Connected(SparseShape):
         local = (image - self.middle[:, None]) / self.size
         along, turned = normals @ local, share / length
         rows = [turned * (y - n[:, None] * along) for y, n in zip(local, normals.T, strict=True)]
-        own = torch.stack([*rows, -share], dim=1).flatten(0, 1)
+        own = torch.stack([*rows, -share * self._offsets()[1]], dim=1).flatten(0, 1)
         width = sum(value.numel() for value in self.parameters())
         place = torch.arange(len(own), device=own.device)
         columns, values, start = [place[:, None].expand_as(own)], [own], width

@@ -10,15 +10,18 @@ from pydantic import ValidationError
 from napari_isr.errors import InputError, nearest
 from napari_isr.frame import Frame
 from napari_isr.shapes.base import Shape, ShapeOptions
-from napari_isr.shapes.connected import Connected
+from napari_isr.shapes.connected import Connected, ConnectedOptions
 from napari_isr.shapes.convex import Convex
 from napari_isr.shapes.mirror import Mirror
+from napari_isr.shapes.moving import Moving, OverTime
 from napari_isr.shapes.option_info import OptionInfo, options_of
 from napari_isr.shapes.periodic import Periodic
 from napari_isr.shapes.rotational import Rotational
 from napari_isr.shapes.star import Star
 from napari_isr.shapes.symmetric_convex import ConvexMirror, ConvexRotational
 from napari_isr.shapes.symmetric_star import StarMirror, StarRotational
+from napari_isr.shapes.tube import Tube, TubeSlice
+from napari_isr.timeline import Timeline
 
 __all__ = ["NONE", "ShapeSpec", "shape_names", "shape_options"]
 
@@ -60,10 +63,14 @@ class ShapeSpec:
         A family's name, or ``"none"`` for the predictor's mask as it is.
     options : ShapeOptions
         Checked options of the family.
+    over_time : {"smooth", "frames"}, optional
+        Of sequences: whether the shape follows the time smoothly, or each frame has one of its
+        own. Written as an option: ``"convex:over_time=frames"``.
     """
 
     name: str
     options: ShapeOptions = field(default_factory=ShapeOptions)
+    over_time: OverTime = "smooth"
 
     @classmethod
     def parse(cls, text: str | ShapeSpec) -> ShapeSpec:
@@ -96,12 +103,12 @@ class ShapeSpec:
         if not isinstance(text, str):
             raise InputError(f"a shape is given by its name, not by {text!r}")
         name, _, tail = text.strip().partition(":")
-        name = _canonical(name)
+        name, (tail, over_time) = _canonical(name), _over_time(tail)
         if name == NONE:
             if tail:
                 raise InputError("shape 'none' takes no options: leave out everything after it")
-            return cls(NONE)
-        return cls(name, _parse_options(name, tail))
+            return cls(NONE, over_time=over_time)
+        return cls(name, _parse_options(name, tail), over_time)
 
     def build(self, ndim: int, frame: Frame | None = None) -> Shape | None:
         """Make the module for ``ndim`` coordinates; None for ``none``.
@@ -110,14 +117,32 @@ class ShapeSpec:
         """
         if self.name == NONE:
             return None
+        if isinstance(frame, Timeline):
+            return self._moving(frame)
         shape = _FAMILIES[self.name](ndim, self.options)
         if frame is not None:
             shape.place(frame)
         return shape
 
+    def _moving(self, frame: Timeline) -> Shape:
+        """A shape of every frame of a sequence."""
+        ndim = frame.ndim - 1
+        if ndim < 2:
+            raise InputError("a sequence has at least 3 axes: time, row and column")
+        if self.name == Connected.name and self.over_time == "smooth":
+            assert isinstance(self.options, ConnectedOptions)
+            moving: Moving = Tube(TubeSlice(ndim, self.options), frame)
+        else:
+            inner = _FAMILIES[self.name](ndim, self.options)
+            moving = Moving(inner, frame, self.over_time)
+        moving.place(frame)
+        return moving
+
     def __str__(self) -> str:
         """The text that :meth:`parse` reads, with the options that differ from the defaults."""
         changed = self.options.model_dump(exclude_defaults=True)
+        if self.over_time != "smooth":
+            changed["over_time"] = self.over_time
         tail = ",".join(f"{key}={value}" for key, value in changed.items())
         return f"{self.name}:{tail}" if tail else self.name
 
@@ -128,6 +153,23 @@ def _canonical(name: str) -> str:
     if key is None:
         raise InputError(f"unknown shape '{name}': {nearest(name, shape_names())}")
     return key
+
+
+def _over_time(tail: str) -> tuple[str, OverTime]:
+    """What is left of the options without ``over_time``, and what it says."""
+    items, found = [], "smooth"
+    for item in filter(None, tail.split(",")):
+        key, _, value = (part.strip() for part in item.partition("="))
+        if key == "over_time":
+            found = value
+        else:
+            items.append(item)
+    rest = ",".join(items)
+    if found == "smooth":
+        return rest, "smooth"
+    if found == "frames":
+        return rest, "frames"
+    raise InputError(f"over_time must be smooth or frames, not '{found}'")
 
 
 def _parse_options(name: str, tail: str) -> ShapeOptions:

@@ -67,6 +67,13 @@ class SparseShape(Shape):
     def at_rest(self) -> Tensor:
         """Parameter vector (p,) that a fit keeps near to where no sample says otherwise."""
 
+    def pull(self, vector: Tensor) -> Tensor:
+        """A symmetric, positive definite matrix times a vector (p,): what holds the parameters.
+
+        The fit adds a little of the quadratic form of what is away from rest to its objective.
+        """
+        return vector
+
     @abstractmethod
     def sparse_jacobian(self, points: Tensor) -> tuple[Tensor, SparseRows]:
         """Logit (n,) and its derivatives by the parameters, in the order of :meth:`vector`."""

@@ -1,0 +1,66 @@
+"""Certificates of sequences: the checks of every frame, and whether a tube is in one piece."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from napari_isr.certificates.record import Check, Logit, Mask
+from napari_isr.stopping import aside, breathe
+
+__all__ = ["check_frames", "check_joined"]
+
+Checks = Callable[[Mask, Logit | None, Mapping[str, Any]], list[Check]]
+
+
+def check_frames(
+    mask: Mask, logit: Logit | None, parameters: Mapping[str, Any], checks: Checks
+) -> list[Check]:
+    """Check every frame that is not empty; of each check the worst frame counts.
+
+    Parameters
+    ----------
+    mask : (t, n1, ..., nd) bool array
+        The exported pixels.
+    logit : callable, optional
+        Maps pixel coordinates (n, 1 + d), the time first, to the logit (n,).
+    parameters : mapping
+        ``frames``: what each frame's property is about, by its number.
+    checks : callable
+        The checks of a single frame.
+
+    Returns
+    -------
+    list of Check
+        Those of a frame, and whether every frame is empty.
+    """
+    worst: dict[str, Check] = {}
+    every = parameters.get("frames", {})
+    for number, frame in enumerate(mask):
+        breathe()
+        if not frame.any():
+            continue
+        part = None if logit is None else _at(logit, number)
+        for check in checks(frame, part, every.get(number, {})):
+            known = worst.get(check.name)
+            if known is None or not check.value <= known.value:  # NaN is worst of all
+                worst[check.name] = check
+    nowhere = Check(name="sequences without the object", value=float(not mask.any()))
+    return [nowhere, *worst.values()]
+
+
+def check_joined(mask: Mask) -> list[Check]:
+    """Whether the frames of a tube are joined: pieces, through faces, in space and time."""
+    pieces = aside(lambda: int(ndimage.label(mask)[1]))
+    return [Check(name="pieces of the tube beyond the first", value=float(max(pieces - 1, 0)))]
+
+
+def _at(logit: Logit, number: int) -> Logit:
+    def in_frame(points: Any) -> Any:
+        when = np.full((len(points), 1), float(number))
+        return logit(np.concatenate([when, np.asarray(points, np.float64)], axis=1))
+
+    return in_frame

@@ -1,0 +1,243 @@
+"""Fits of moving shapes: all picked frames together, or one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from napari_isr.evidence import Evidence, EvidenceGrid
+from napari_isr.fitting.paths import best_path, windowed
+from napari_isr.fitting.sampling import Samples, boundary_samples, with_strokes
+from napari_isr.fitting.sparse import sparse_gauss_newton
+from napari_isr.fitting.step import Step
+from napari_isr.fitting.unfolding import timetable
+from napari_isr.shapes.base import Stage
+from napari_isr.shapes.moving import Moving
+from napari_isr.shapes.sparse import SparseShape
+from napari_isr.shapes.tube import Tube
+
+__all__ = ["MovingFit"]
+
+START_CELLS = 2048  # of a frame, in which the object is looked for
+GOAL_CELLS = 6144  # of all frames together, in which it unfolds
+STEPS, STEPS_WARM = 10, 2  # of unfolding
+STRIDE = 2.0  # cells that a front advances between two fits
+SHARPNESS = 10.0
+LEAST = 240  # points of a frame
+POINTS = 3200  # of all frames together
+STILL_FITS = 0.85  # of what it explained: then a warm fit looks for no other start
+GONE = -0.05  # evidence in a frame's shape, per typical frame: below, the object is not there
+STEEPEST = 8.0  # slope of the logit, per finest cell
+
+
+class MovingFit:
+    """One fit of a moving shape to the evidence of some frames.
+
+    Parameters
+    ----------
+    shape : Moving
+        Improved in place.
+    frames : sequence of (float, Evidence)
+        Time (shape coordinate) and evidence of each frame, rising.
+    strokes : Samples or None
+        Further points of the sequence.
+    """
+
+    def __init__(
+        self, shape: Moving, frames: list[tuple[float, Evidence]], strokes: Samples | None
+    ) -> None:
+        self.shape, self.frames, self.strokes = shape, frames, strokes
+        self.count = max(1, len(frames))
+        self._coarse: list[EvidenceGrid] | None = None
+
+    # ------------------------------------------------------------------------- what is known
+
+    def drawn(self, time: float) -> Samples | None:
+        """The strokes of a frame, in coordinates of the frame."""
+        if self.strokes is None:
+            return None
+        times = [t for t, _ in self.frames]
+        middle = [(a + b) / 2 for a, b in pairwise(times)]
+        nearest = np.searchsorted(middle, self.strokes.points[:, 0].cpu().numpy())
+        here = torch.from_numpy(np.flatnonzero(nearest == times.index(time)))
+        if not len(here):
+            return None
+        here = here.to(self.strokes.points.device)
+        return Samples(
+            self.strokes.points[here, 1:], self.strokes.target[here], self.strokes.weight[here]
+        )
+
+    def coarse(self) -> list[EvidenceGrid]:
+        """Evidence of each frame on a few cells, that of its strokes included."""
+        if self._coarse is None:
+            self._coarse = [self._grid(t, e, START_CELLS) for t, e in self.frames]
+        return self._coarse
+
+    def _grid(self, time: float, evidence: Evidence, cells: int) -> EvidenceGrid:
+        grid, drawn = evidence.coarsen(evidence.block_for(cells)), self.drawn(time)
+        return grid if drawn is None else with_strokes(grid, drawn)
+
+    @torch.no_grad()
+    def inside(self) -> list[float]:
+        """Evidence inside the shape of each frame."""
+        found = []
+        for (time, _), grid in zip(self.frames, self.coarse(), strict=True):
+            logit = self.shape.at(time)(grid.points)
+            found.append(float(grid.values.flatten() @ (logit > 0).to(logit)))
+        return found
+
+    def explained(self) -> float:
+        """Evidence inside the shape, as part of all that is for the object."""
+        total = sum(float(grid.values.clamp_min(0).sum()) for grid in self.coarse())
+        there = [self.shape.present(time) for time, _ in self.frames]
+        return sum(np.where(there, self.inside(), 0.0)) / max(total, 1e-30)
+
+    # ---------------------------------------------------------------------------- the start
+
+    def begin(self, warm: bool) -> bool:
+        """Find a start, unless the shape fits; return whether it is a fresh one."""
+        known = self.shape.explained
+        if warm and known is not None and self.explained() >= STILL_FITS * known:
+            return False
+        grids = self.coarse()
+        path = best_path(grids)
+        states, sizes = [], []
+        for grid, place in zip(grids, path.places, strict=True):
+            window = windowed(grid, place, path.side)
+            found = self.shape.inner.starts(window)[0]
+            self.shape.inner.load_state_dict(found)
+            logit = self.shape.inner(grid.points)
+            sizes.append(float(grid.values.flatten() @ (logit > 0).to(logit)))
+            states.append(found)
+        typical = float(np.median([s for s in sizes if s > 0] or [1.0]))
+        trusted = [k for k, size in enumerate(sizes) if size > 0.2 * typical]
+        if not trusted:
+            trusted = [int(np.argmax(sizes))]
+        self._take(states, trusted)
+        self.shape.start = {k: v.detach().clone() for k, v in self.shape.state_dict().items()}
+        self.decide()
+        return True
+
+    @torch.no_grad()
+    def _take(self, states: list[dict[str, Tensor]], trusted: list[int]) -> None:
+        """Set the controls; between frames that can be trusted, those that lie between."""
+        times = [self.frames[k][0] for k in trusted]
+        inner = self.shape.inner
+        low_state = high_state = None
+        for index, knot in enumerate(self.shape.knots.tolist()):
+            after = int(np.searchsorted(times, knot))
+            low, high = max(after - 1, 0), min(after, len(times) - 1)
+            low_state, high_state = states[trusted[low]], states[trusted[high]]
+            gap = times[high] - times[low]
+            share = min(max((knot - times[low]) / gap, 0.0), 1.0) if gap > 0 else 0.0
+            mixed = {
+                name: torch.lerp(value, high_state[name], share)
+                if value.is_floating_point()
+                else value
+                for name, value in low_state.items()
+            }
+            inner.load_state_dict(mixed)
+            self.shape.set_control(index, inner)
+        self.shape.scale.copy_(self.shape.get_buffer("of_scale").mean())
+
+    # -------------------------------------------------------------------------- on the way
+
+    def decide(self) -> None:
+        """Say where the object is and where not: a frame that holds none is left out."""
+        inside = np.array(self.inside())
+        typical = float(np.median(inside[inside > 0])) if (inside > 0).any() else 1.0
+        gain = inside / max(typical, 1e-30) - GONE
+        there = _best_run(gain) if isinstance(self.shape, Tube) else gain > 0
+        if not there.any():
+            there[int(gain.argmax())] = True
+        times = np.array([t for t, _ in self.frames])
+        knots = self.shape.knots.tolist()
+        nearest = [int(np.abs(times - knot).argmin()) for knot in knots]
+        values = torch.tensor([1.0 if there[k] else -1.0 for k in nearest])
+        self.shape.presence.copy_(values.to(self.shape.presence))
+
+    def _there(self) -> list[tuple[float, Evidence]]:
+        return [(t, e) for t, e in self.frames if self.shape.present(t)]
+
+    def samples(self, detail: int = 1) -> Samples:
+        """Points of all frames, close together where the boundary of each runs."""
+        frames = self._there()
+        budget = max(LEAST, POINTS // len(frames)) * detail
+        parts = []
+        for time, evidence in frames:
+            found = boundary_samples(evidence, self.shape.at(time), budget)
+            parts.append(_in_sequence(found, time))
+        if self.strokes is not None:
+            parts.append(self.strokes)
+        return _joined(parts)
+
+    def run(self, stage: Stage) -> Iterator[Step]:
+        """One stage of the fit."""
+        self.sharpen(stage.sharpness)
+        yield from sparse_gauss_newton(
+            self.shape, self.samples(stage.detail), iterations=stage.iterations
+        )
+
+    def sharpen(self, sharpness: float) -> None:
+        """Set the slope of the logit; steeper than a cell cannot be seen at the samples."""
+        limit = STEEPEST * self.shape.scale / self.frames[0][1].cell
+        self.shape.sharpness.copy_(torch.clamp(limit, min=2.0, max=sharpness))
+
+    def unfold(self, most: int) -> Iterator[Step]:
+        """Bring deformed shapes near their goals, all frames in step."""
+        if not isinstance(self.shape.inner, SparseShape):
+            return
+        frames = self._there()
+        parts, ticks, cell = [], [], 0.0
+        for time, evidence in frames:
+            grid = self._grid(time, evidence, START_CELLS * 2)
+            table = timetable(self.shape.at(time), grid, GOAL_CELLS // len(frames))
+            if table is None:
+                continue
+            parts.append(_in_sequence(table[0], time))
+            ticks.append(torch.from_numpy(table[1]))
+            cell = max(cell, table[2])
+        if not parts:
+            return
+        samples, tick = _joined(parts), torch.cat(ticks)
+        last = float(tick[tick.isfinite()].max())
+        steps = min(most, int(np.ceil(last / STRIDE)))
+        if steps < 2:
+            return
+        limit = 3 * self.shape.scale / cell
+        self.shape.sharpness.copy_(torch.clamp(limit, min=2.0, max=SHARPNESS))
+        for step in range(1, steps + 1):
+            due = (tick <= last * step / steps).to(samples.points.device)
+            ripe = Samples(samples.points[due], samples.target[due], samples.weight[due])
+            yield from sparse_gauss_newton(self.shape, ripe, iterations=2, tolerance=0.0)
+
+
+def _in_sequence(samples: Samples, time: float) -> Samples:
+    """Samples of a frame as those of the sequence."""
+    when = torch.full_like(samples.points[:, :1], time)
+    return Samples(torch.cat([when, samples.points], dim=1), samples.target, samples.weight)
+
+
+def _joined(parts: list[Samples]) -> Samples:
+    return Samples(
+        torch.cat([p.points for p in parts]),
+        torch.cat([p.target for p in parts]),
+        torch.cat([p.weight for p in parts]),
+    )
+
+
+def _best_run(gain: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """The run of frames with the largest sum of gains."""
+    total = np.concatenate([[0.0], np.cumsum(gain)])
+    best = max(
+        ((i, j) for i in range(len(gain)) for j in range(i + 1, len(gain) + 1)),
+        key=lambda ends: (total[ends[1]] - total[ends[0]], ends[1] - ends[0]),
+    )
+    there = np.zeros(len(gain), bool)
+    there[best[0] : best[1]] = True
+    return there

@@ -1,0 +1,235 @@
+"""The projection of sequences: evidence frame by frame, and fits of moving shapes to it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from napari_isr.errors import InputError
+from napari_isr.evidence import (
+    FOREGROUND_WEIGHT,
+    Evidence,
+    EvidenceGrid,
+    SampledEvidence,
+    evidence_from_probability,
+)
+from napari_isr.fitting.frames import STEPS, STEPS_WARM, MovingFit
+from napari_isr.fitting.projection import ProjectionState, project_shape
+from napari_isr.fitting.sampling import Samples
+from napari_isr.shapes.base import Shape
+from napari_isr.shapes.moving import Moving
+from napari_isr.timeline import Timeline
+
+__all__ = ["FrameEvidence", "fit_shape", "given_frames"]
+
+BASE_CELLS = 2048  # of a frame, at which sampled unaries are evaluated to see all of it
+NOTHING, ALL = 0.1, 0.4  # correlation of neighbouring pixels: noise has none
+UNFOLDING, STAGES = 0.3, 0.95  # ends of the parts of a fit on its progress
+
+
+class FrameEvidence:
+    """Evidence of the frames of a sequence, made when it is asked for.
+
+    Parameters
+    ----------
+    of : callable
+        Maps the number of a frame, and how many frames are asked for, to its evidence.
+    timeline : Timeline
+        The sequence.
+    """
+
+    def __init__(self, of: Callable[[int, int], Evidence], timeline: Timeline) -> None:
+        self.of, self.timeline = of, timeline
+
+    def timed(self, every: bool) -> list[tuple[float, Evidence]]:
+        """Time (shape coordinate) and evidence of every frame, or of the picked ones."""
+        numbers = np.arange(self.timeline.shape[0]) if every else self.timeline.picked
+        times = self.timeline.times(numbers).astype(np.float32).tolist()
+        frames = [self.of(number, len(numbers)) for number in numbers.tolist()]
+        return list(zip(times, frames, strict=True))
+
+
+class _FrameSamples(SampledEvidence):
+    """Evidence of one frame of several, from unaries that are evaluated at few points."""
+
+    def __init__(
+        self, probability: Callable[[Tensor], Tensor], timeline: Timeline, count: int
+    ) -> None:
+        super().__init__(probability, timeline.space)
+        self.base_block, self.count = self.block_for(BASE_CELLS), count
+
+    @cached_property
+    def base(self) -> EvidenceGrid:
+        """Evidence of the smallest blocks that are evaluated all over the frame."""
+        sizes = [-(-n // self.base_block) for n in self.frame.shape]
+        index = torch.cartesian_prod(*(torch.arange(n) for n in sizes))
+        points, values = self.cells(self.base_block, index)
+        places = points.unflatten(0, sizes)
+        axes = [places.movedim(dim, 0).flatten(1, -2)[:, 0, dim] for dim in range(self.ndim)]
+        return EvidenceGrid(values.unflatten(0, sizes), tuple(axes))
+
+    def cells(
+        self, block: int, index: Tensor, known: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Centres (n, d) and evidence (n,) of the blocks with the given indices (n, d)."""
+        points, values = super().cells(block, index, known)
+        return points, values / self.count
+
+
+def given_frames(
+    values: npt.NDArray[Any],
+    timeline: Timeline,
+    device: torch.device | str = "cpu",
+    foreground_weight: float = FOREGROUND_WEIGHT,
+) -> FrameEvidence:
+    """Evidence of probabilities or a mask (t, ...) that are known at every pixel.
+
+    A frame counts by how far its pixels agree with their neighbours: one of pure noise says
+    nothing, though its pixels add up to something.
+
+    Parameters
+    ----------
+    values : (n1, ..., nd) array
+        Probabilities.
+    timeline : Timeline
+        The sequence.
+    device : torch.device or str, optional
+        Where the evidence is wanted.
+    foreground_weight : float, optional
+        See :func:`napari_isr.evidence.evidence_from_probability`.
+    """
+
+    def of(number: int, count: int) -> Evidence:
+        part = np.ascontiguousarray(values[number], dtype=np.float32)
+        probability = torch.from_numpy(part).to(device)
+        evidence = evidence_from_probability(probability, foreground_weight)
+        weight = reliability(probability) / (probability.numel() * count)
+        return EvidenceGrid(evidence * weight, timeline.space.axes(probability))
+
+    return FrameEvidence(of, timeline)
+
+
+def reliability(probability: Tensor) -> float:
+    """How far a frame is believed, 0 to 1, by the correlation of neighbouring pixels."""
+    centred = probability - probability.mean()
+    total = float(centred.square().mean())
+    if total < 1e-12:  # even: it says the same everywhere
+        return 1.0
+    found = []
+    for dim in range(centred.ndim):
+        size = centred.shape[dim] - 1
+        if size:
+            pair = centred.narrow(dim, 0, size) * centred.narrow(dim, 1, size)
+            found.append(float(pair.mean()) / total)
+    correlation = min(found, default=1.0)
+    return min(1.0, max(0.0, (correlation - NOTHING) / (ALL - NOTHING)))
+
+
+def fit_shape(
+    shape: Shape,
+    evidence: Evidence | FrameEvidence,
+    *,
+    strokes: Samples | None = None,
+    warm: bool = False,
+) -> Iterator[ProjectionState]:
+    """Fit any shape, a moving one to its frames; see :func:`project_shape`."""
+    if not isinstance(shape, Moving):
+        assert not isinstance(evidence, FrameEvidence)
+        yield from project_shape(shape, evidence, strokes=strokes, warm=warm)
+        return
+    if isinstance(evidence, SampledEvidence):
+        evidence = _sampled_frames(evidence)
+    assert isinstance(evidence, FrameEvidence)
+    fit = MovingFit(shape, evidence.timed(shape.over_time == "frames"), strokes)
+    if not any(bool((grid.values > 0).any()) for grid in fit.coarse()):
+        raise InputError(
+            "no pixel of any frame is more likely object than background, so there is nothing to "
+            "fit: draw a stroke in the object, or check that the unaries are above 0.5 inside it"
+        )
+    yield from _one_by_one(fit, warm) if shape.over_time == "frames" else _together(fit, warm)
+
+
+def _sampled_frames(evidence: SampledEvidence) -> FrameEvidence:
+    """The evidence of single frames."""
+    timeline = evidence.frame
+    assert isinstance(timeline, Timeline)
+
+    def of(number: int, count: int) -> Evidence:
+        def probability(points: Tensor) -> Tensor:
+            when = points.new_full((len(points), 1), number)
+            return evidence.probability(torch.cat([when, points], dim=1))
+
+        return _FrameSamples(probability, timeline, count)
+
+    return FrameEvidence(of, timeline)
+
+
+def _together(fit: MovingFit, warm: bool) -> Iterator[ProjectionState]:
+    """All frames at once, from soft and simple to sharp and free."""
+    shape = fit.shape
+    cold = fit.begin(warm)
+    steps, objective = (STEPS if cold else STEPS_WARM), float("inf")
+    yield ProjectionState(0.0, objective)
+    for count, state in enumerate(fit.unfold(steps), start=1):
+        objective = state.objective
+        yield ProjectionState(UNFOLDING * min(1.0, count / (2 * steps)), objective)
+    stages = shape.stages if cold else shape.inner.warm_stages or shape.stages[-2:]
+    total, done = sum(stage.iterations for stage in stages), 0
+    for number, stage in enumerate(stages):
+        for state in fit.run(stage):
+            objective = state.objective
+            share = (done + min(state.iteration, stage.iterations)) / total
+            yield ProjectionState(UNFOLDING + (STAGES - UNFOLDING) * share, objective)
+        done += stage.iterations
+        if number == 0:
+            fit.decide()
+    fit.decide()
+    shape.explained = fit.explained()
+    yield ProjectionState(1.0, objective, done=True)
+
+
+def _one_by_one(fit: MovingFit, warm: bool) -> Iterator[ProjectionState]:
+    """Each frame for itself, from the clearest one outward, each from its neighbour's shape."""
+    shape, count = fit.shape, len(fit.frames)
+    support = [float(grid.values.clamp_min(0).sum()) for grid in fit.coarse()]
+    seed = int(np.argmax(support))
+    order = [*range(seed, count), *range(seed - 1, -1, -1)]
+    before: dict[int, Shape] = {}
+    objectives = []
+    known = warm and shape.explained is not None
+    for step, index in enumerate(order):
+        time, evidence = fit.frames[index]
+        neighbour = before.get(index - 1 if index > seed else index + 1)
+        inner = copy.deepcopy(neighbour) if neighbour is not None else shape.at(time)
+        if known:
+            inner = shape.at(time)
+            inner.explained = shape.explained
+        objective = float("nan")
+        there = True
+        try:
+            for state in project_shape(
+                inner,
+                evidence,
+                strokes=fit.drawn(time),
+                warm=known or neighbour is not None,
+            ):
+                objective = state.objective
+                yield ProjectionState((step + state.progress) / (count + 1), objective)
+        except InputError:  # nothing in this frame is for the object
+            there = False
+        if there:
+            before[index] = inner
+            objectives.append(objective)
+        shape.set_control(index, inner)
+        shape.sharpness.copy_(inner.sharpness)
+        shape.presence[index] = 1.0 if there else -1.0
+    fit.decide()
+    shape.explained = fit.explained()
+    yield ProjectionState(1.0, float(np.mean(objectives)), done=True)

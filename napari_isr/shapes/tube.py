@@ -1,0 +1,112 @@
+"""Tubes: connected sets of every frame that are joined over time."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from napari_isr.shapes.base import Stage
+from napari_isr.shapes.connected import Connected
+from napari_isr.shapes.moving import Moving, OverTime
+from napari_isr.timeline import Timeline
+
+__all__ = ["Tube", "TubeSlice"]
+
+SOFTNESS = 0.1  # of the bend below which an offset does not fall
+LEVELS = {2: 6, 3: 4}
+FINEST = {2: 18, 3: 8}  # knot intervals: fewer than of a picture, for every frame has its own
+
+
+class TubeSlice(Connected):
+    r"""A connected set that is never empty: the offsets are positive, so it holds its centre.
+
+    At the centre the convex function is :math:`\log \sum_k \exp(-\beta b_k)`, and
+    :math:`b_k > \log K / \beta` for each of the ``K`` pieces.
+    """
+
+    warm_stages = (Stage(80, 4),)
+    usual_levels: ClassVar[dict[int, int]] = LEVELS
+    finest: ClassVar[dict[int, int]] = FINEST
+
+    def _offsets(self) -> tuple[Tensor, Tensor]:
+        raw = self.pieces[:, -1:]
+        length = (raw * raw + SOFTNESS**2).sqrt()
+        least = math.log(len(raw)) / self.sharpness
+        return least + (raw + length) / 2, (1 + raw / length) / 2
+
+    @torch.no_grad()
+    def lipschitz(self) -> float | None:
+        """Slope of the convex function times those of the levels and of the warp."""
+        low, high = self._ends()
+        slope = float((2 / ((high - low) * self.spread)).max() * self.sharpness / self.size)
+        for level in self.deformation:
+            slope *= level.steepest()
+        return slope
+
+    def centre(self) -> Tensor:
+        """A point (d,) of the set, which follows the parameters continuously."""
+        return self._demagnified(self.deformation.inverse(self.middle[:, None]).T)[0]
+
+
+class Tube(Moving):
+    r"""``{(t, x) : t_0 < t < t_1, f_t(\varphi_t(x)) \le 0}``: a connected set at every time.
+
+    Every frame is one piece without holes, and holds the preimage :math:`\varphi_t^{-1}(m_t)` of
+    a centre, which moves continuously: from any point of the tube a way leads to the centre of its
+    frame and along the centres to every other frame. So the tube is one piece, for every value of
+    the parameters. It may begin and end within the sequence, but not break: it is there from the
+    first control with a positive presence to the last one.
+    """
+
+    def __init__(self, inner: TubeSlice, frame: Timeline, over_time: OverTime = "smooth") -> None:
+        super().__init__(inner, frame, over_time)
+        self.promise = (  # type: ignore[misc]
+            "the object is one tube: one piece without holes in every frame, "
+            "and joined from frame to frame"
+        )
+
+    def present(self, time: float) -> bool:
+        """Whether the tube is there at a time (shape coordinate)."""
+        there = (self.presence > 0).nonzero()[:, 0]
+        if not len(there):
+            return False
+        low, high, _ = self.mix(time)
+        return (int(there[0]) <= low and high <= int(there[-1])) or super().present(time)
+
+    @torch.no_grad()
+    def path(self, start: Tensor, stop: Tensor, fractions: Tensor) -> Tensor:
+        """Points (m, d) on a way in the tube between two of its points (d,).
+
+        A third of the way leads to the centre of the frame, a third along the centres, and a
+        third from there.
+        """
+        ends = torch.stack([start, stop])
+        legs = (fractions * 3).clamp(0, 3)
+        found = start.new_empty(len(fractions), len(start))
+        for end, share in ((0, legs), (1, 3 - legs)):
+            chosen = (share < 1).nonzero()[:, 0]
+            if not len(chosen):
+                continue
+            slice_ = self._slice(float(ends[end, 0]))
+            found[chosen, 0] = ends[end, 0]
+            found[chosen, 1:] = slice_.path(ends[end, 1:], slice_.centre(), share[chosen])
+        for index in ((legs >= 1) & (legs <= 2)).nonzero()[:, 0].tolist():
+            time = torch.lerp(start[0], stop[0], legs[index] - 1)
+            found[index, 0] = time
+            found[index, 1:] = self._slice(float(time)).centre()
+        return found
+
+    @torch.no_grad()
+    def inner_point(self) -> Tensor:
+        """The centre (d,) in the middle of the time for which the tube is there."""
+        there = self.knots[self.presence > 0]
+        time = (there[0] + there[-1]) / 2 if len(there) else self.knots.mean()
+        return torch.cat([time[None], self._slice(float(time)).centre()])
+
+    def _slice(self, time: float) -> TubeSlice:
+        self._load(time)
+        assert isinstance(self.inner, TubeSlice)
+        return self.inner
