@@ -28,6 +28,7 @@ GOAL_CELLS = 6144  # of all frames together, in which it unfolds
 STEPS, STEPS_WARM = 10, 2  # of unfolding
 STRIDE = 2.0  # cells that a front advances between two fits
 SHARPNESS = 10.0
+MORE = 4  # times as many steps as alone, where all parameters hang together
 LEAST = 240  # points of a frame
 POINTS = 3200  # of all frames together
 STILL_FITS = 0.85  # of what it explained: then a warm fit looks for no other start
@@ -179,8 +180,12 @@ class MovingFit:
     def run(self, stage: Stage) -> Iterator[Step]:
         """One stage of the fit."""
         self.sharpen(stage.sharpness)
+        sparse = isinstance(self.shape.inner, SparseShape)
         yield from sparse_gauss_newton(
-            self.shape, self.samples(stage.detail), iterations=stage.iterations
+            self.shape,
+            self.samples(stage.detail),
+            iterations=stage.iterations * (1 if sparse else MORE),
+            damping=10.0 if sparse else 0.3,
         )
 
     def sharpen(self, sharpness: float) -> None:
