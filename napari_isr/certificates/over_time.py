@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
 from napari_isr.certificates.record import Check, Logit, Mask
@@ -13,6 +14,7 @@ from napari_isr.stopping import aside, breathe
 
 __all__ = ["check_frames", "check_joined"]
 
+Points = npt.NDArray[np.float64]
 Checks = Callable[[Mask, Logit | None, Mapping[str, Any]], list[Check]]
 
 
@@ -43,7 +45,7 @@ def check_frames(
         breathe()
         if not frame.any():
             continue
-        part = None if logit is None else _at(logit, number)
+        part = None if logit is None else _InFrame(logit, number)
         for check in checks(frame, part, every.get(number, {})):
             known = worst.get(check.name)
             if known is None or not check.value <= known.value:  # NaN is worst of all
@@ -58,9 +60,19 @@ def check_joined(mask: Mask) -> list[Check]:
     return [Check(name="pieces of the tube beyond the first", value=float(max(pieces - 1, 0)))]
 
 
-def _at(logit: Logit, number: int) -> Logit:
-    def in_frame(points: Any) -> Any:
-        when = np.full((len(points), 1), float(number))
-        return logit(np.concatenate([when, np.asarray(points, np.float64)], axis=1))
+class _InFrame:
+    """A logit of the sequence at the time of one frame, in double precision too if it has it."""
 
-    return in_frame
+    def __init__(self, logit: Logit, number: int) -> None:
+        self.logit, self.number = logit, number
+
+    def __call__(self, points: Points) -> Points:
+        return self.logit(self._in_sequence(points))
+
+    def exact(self, points: Points) -> Points:
+        exact: Logit = getattr(self.logit, "exact", self.logit)
+        return exact(self._in_sequence(points))
+
+    def _in_sequence(self, points: Points) -> Points:
+        when = np.full((len(points), 1), float(self.number))
+        return np.concatenate([when, np.asarray(points, np.float64)], axis=1)
