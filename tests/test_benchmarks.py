@@ -19,6 +19,7 @@ pytestmark = pytest.mark.slow
         ("optimality.py", ["--instances", "1"], ("convex", "star", "mirror", "rotational")),
         ("shapes.py", ["--seeds", "1", "--shapes", "convex,star", "--published", "0"], ("convex",)),
         ("convex_gain.py", ["--scenes", "1"], ("fruit behind leaves", "certificates hold")),
+        ("convex_errors.py", [], ("generated", "too large")),
         (
             "projection.py",
             ["--seeds", "1", "--baseline-seeds", "0", "--wall", "1"],
