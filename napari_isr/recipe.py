@@ -32,7 +32,13 @@ class Recipe:
     trained : str
         File of what a predictor has learned elsewhere; empty if nothing.
     spacing : sequence of float
-        Distance of pixel centres along each axis; 1 each is left out.
+        Distance of pixel centres along each axis, of time None; 1 each is left out.
+    axes : str
+        What the axes are; ``"yx"`` is left out.
+    per_frame : bool
+        Whether each frame of a sequence is fitted by itself.
+    coordinates : mapping of str to str
+        Files of further coordinates by name.
     output : str
         Where the mask goes; default: beside the program, named after the image.
     notes : sequence of str
@@ -49,7 +55,10 @@ class Recipe:
     device: str = DEFAULT
     given: Mapping[int, str] = field(default_factory=dict)
     trained: str = ""
-    spacing: Sequence[float] = ()
+    spacing: Sequence[float | None] = ()
+    axes: str = ""
+    per_frame: bool = False
+    coordinates: Mapping[str, str] = field(default_factory=dict)
     output: str = ""
     notes: Sequence[str] = ()
 
@@ -109,8 +118,15 @@ class Recipe:
             words += [f"--{name}", value]
         if self.trained:
             words += ["--trained", self.trained]
+        if self._axes:
+            words += ["--axes", self._axes]
+        if self.per_frame:
+            words.append("--per-frame")
+        for name, file in self.coordinates.items():
+            words += ["--coordinate", f"{name}={file}"]
         if self._stretched:
-            words += ["--spacing", ",".join(repr(float(s)) for s in self.spacing)]
+            steps = ("auto" if s is None else repr(float(s)) for s in self.spacing)
+            words += ["--spacing", ",".join(steps)]
         return shlex.join(words)
 
     def _call(self) -> list[str]:
@@ -123,8 +139,16 @@ class Recipe:
         if self.given:
             before = [*self._given(), *before]
             arguments.append("given=given")
+        if self._axes:
+            arguments.append(f"axes={self._axes!r}")
+        if self.per_frame:
+            arguments.append("per_frame=True")
+        if self.coordinates:
+            maps = (f"{k!r}: read_array(Path({file!r}))" for k, file in self.coordinates.items())
+            arguments.append(f"coordinates={{{', '.join(maps)}}}")
         if self._stretched:
-            arguments.append(f"spacing={tuple(float(s) for s in self.spacing)!r}")
+            steps = tuple(None if s is None else float(s) for s in self.spacing)
+            arguments.append(f"spacing={steps!r}")
         line = f"result = isr.segment({', '.join(arguments)})"
         if len(line) > 88:
             return [*before, "result = isr.segment(", *(f"    {a}," for a in arguments), ")"]
@@ -161,8 +185,12 @@ class Recipe:
         return {name: value for name, value in asked.items() if value != DEFAULT}
 
     @property
+    def _axes(self) -> str:
+        return "" if self.axes == "yx" else self.axes
+
+    @property
     def _stretched(self) -> bool:
-        return any(float(s) != 1 for s in self.spacing)
+        return any(s is not None and float(s) != 1 for s in self.spacing)
 
 
 def _file(name: str) -> str:

@@ -310,7 +310,6 @@ class Controller:
         chosen = {name: getattr(self.settings, name) for name in FIT_SETTINGS}
         return Job(
             image=image.data[0] if image.multiscale else image.data,
-            spacing=tuple(abs(float(s)) or 1.0 for s in image.scale),
             scribbles=scribbles.data,
             live=live,
             uncertainty=self.settings.uncertainty,

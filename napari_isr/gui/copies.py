@@ -8,6 +8,7 @@ from napari.layers import Layer
 from qtpy.QtWidgets import QApplication, QHBoxLayout, QWidget
 
 from napari_isr.gui.controller import NO_IMAGE, NO_STROKES, Controller
+from napari_isr.gui.stack_job import coordinate_layer, stack_fields
 from napari_isr.gui.widgets import button
 from napari_isr.recipe import Recipe
 
@@ -37,7 +38,9 @@ def recipe_of(control: Controller) -> tuple[Recipe, list[str]]:
     files: list[str] = []
     missing: list[str] = []
     notes: list[str] = []
-    for layer, ending in ((image, ".tif"), (strokes, ".png")):
+    facts = stack_fields(control)
+    flat = facts["axes"] == "yx"  # a PNG holds no stack
+    for layer, ending in ((image, ".tif"), (strokes, ".png" if flat else ".tif")):
         path = _path(layer)
         if not path:
             path = f"{layer.name}{ending}"
@@ -52,6 +55,13 @@ def recipe_of(control: Controller) -> tuple[Recipe, list[str]]:
         missing.append(given[label])
         name = chosen.name(label)
         notes.append(f"First save the mask of the imported '{name}' as '{given[label]}'.")
+    maps: dict[str, str] = {}
+    map_ = coordinate_layer(control)
+    for name in facts["coordinates"] if map_ is not None else ():
+        maps[name] = _path(map_) or f"{map_.name}.tif"
+        if not _path(map_):
+            missing.append(maps[name])
+            notes.append(f"First save the layer '{map_.name}' as '{maps[name]}' (File > Save).")
     drawn = {row.label for row in control.state.rows}
     recipe = Recipe(
         image=files[0],
@@ -62,8 +72,11 @@ def recipe_of(control: Controller) -> tuple[Recipe, list[str]]:
         features=chosen.features,
         mode=chosen.mode,
         device=control.device,
-        spacing=tuple(abs(float(s)) or 1.0 for s in image.scale),
-        output=f"{image.name}-mask.png",
+        spacing=facts["spacing"],
+        output=f"{image.name}-mask.{'png' if flat else 'tif'}",
+        axes=facts["axes"],
+        per_frame=facts["per_frame"],
+        coordinates=maps,
         given=given,
         notes=notes,
     )

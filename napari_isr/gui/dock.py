@@ -35,6 +35,7 @@ from napari_isr.gui.preferences import Preferences
 from napari_isr.gui.properties import Properties
 from napari_isr.gui.scrolling import ScrollColumn
 from napari_isr.gui.shape_options import ShapeOptions
+from napari_isr.gui.shown_plane import is_stack
 from napari_isr.gui.stack_bar import StackBar
 from napari_isr.gui.stack_tools import StackTools
 from napari_isr.gui.switching import Switching
@@ -89,7 +90,8 @@ class ScribbleAndRefine(Properties, QWidget):
         """Write the mask to a file; without a path, ask for one."""
         if path is None:
             image = self.image_layer
-            path = self._ask_where(f"{image.name if image is not None else 'image'}-mask.png")
+            ending = "tif" if is_stack(image) else "png"
+            path = self._ask_where(f"{image.name if image is not None else 'image'}-mask.{ending}")
         if path:
             self.controller.export(path)
 

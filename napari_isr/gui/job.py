@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from napari_isr.results import Result
     from napari_isr.segmenter import Update
     from napari_isr.shapes.option_info import OptionInfo
+    from napari_isr.shapes.registry import ShapeSpec
 
 __all__ = [
     "Done",
@@ -83,7 +84,7 @@ class Job:
     image : array
         (n1, ..., nd) or with channels (n1, ..., nd, c).
     spacing : tuple of float
-        Distance of pixel centres along the axes.
+        Distance of pixel centres along the axes; of time None.
     scribbles : (n1, ..., nd) integer array
         The strokes.
     shape, own_shapes, predictor, features, mode
@@ -119,7 +120,7 @@ class Job:
     """
 
     image: Any
-    spacing: tuple[float, ...]
+    spacing: tuple[float | None, ...]
     scribbles: Any
     shape: str = "convex"
     own_shapes: dict[int, str] = field(default_factory=dict)
@@ -291,7 +292,7 @@ def _fit(job: Job, segmenters: Segmenters) -> Iterator[News]:
     segmenter = segmenters.get(job, trained)
     if job.start is not None:
         segmenter.restore(job.start)
-    shapes = {label: job.own_shapes.get(label, job.shape) for label in labels}
+    shapes = {label: spec_of(job, label) for label in labels}
     shaped = refining = False
     updates = segmenter.run(strokes, shapes or job.shape, job.given)
     for update, plane in watched(updates, segmenter, job.eye):
@@ -300,6 +301,16 @@ def _fit(job: Job, segmenters: Segmenters) -> Iterator[News]:
         again = refining and update.stage in ("predictor", "projection")
         yield from _news(update, REFINING if again else STAGES[update.stage], plane)
     yield _done(job, segmenter.result, rows, hint)
+
+
+def spec_of(job: Job, label: int) -> str | ShapeSpec:
+    """The shape that an object is to have."""
+    shape = job.own_shapes.get(label, job.shape)
+    if not job.per_frame:
+        return shape
+    from napari_isr.api import one_by_one
+
+    return one_by_one(shape)
 
 
 def _done(job: Job, result: Result, rows: dict[int, Row], hint: str) -> Done:

@@ -28,11 +28,14 @@ class Measure:
         How many of the last axes it is measured along.
     note : str
         In which frames of a sequence the object is not; empty if it is in all.
+    space : str
+        The coordinates in which its shape has its property, if not those of the image.
     """
 
     name: str = "Area"
     axes: int = 2
     note: str = ""
+    space: str = ""
 
 
 def measure_of(item: ObjectResult, axes: str) -> tuple[float, Measure]:
@@ -54,13 +57,14 @@ def measure_of(item: ObjectResult, axes: str) -> tuple[float, Measure]:
     space = len(axes.removeprefix("t"))
     name = "Volume" if space == 3 else "Area"
     if not axes.startswith("t"):
-        return item.area, Measure(name, space)
+        return item.area, Measure(name, space, space=item.certificate.space)
     pixels = np.count_nonzero(item.mask, axis=tuple(range(1, item.mask.ndim)))
     there = np.flatnonzero(pixels)
     size = pixels.sum() / max(1, len(there)) * float(np.prod(item.frame.spacing[1:]))
     gone = runs(np.flatnonzero(pixels == 0).tolist())
     note = f"not in {gone}" if gone else ""
-    return float(size), Measure(f"{name}, mean of {len(there)} frames", space, note)
+    name = f"{name}, mean of {len(there)} frames"
+    return float(size), Measure(name, space, note, item.certificate.space)
 
 
 def runs(frames: Sequence[int]) -> str:

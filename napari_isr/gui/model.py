@@ -160,8 +160,11 @@ class State:
         if not promised:
             return None, fitted[0].sentence if fitted else ""
         if len(promised) == 1:
-            what, _, _ = promised[0].sentence.partition(" (")
+            what = promised[0].sentence
+            what = what.partition(" (")[0] if what.endswith(")") else what
             return True, f"object {promised[0].label}: {what}"
         names = sorted({row.shape.partition(":")[0] for row in promised})
         which = f"{len(promised)} objects {' and '.join(names)}"
-        return True, f"{which}, by construction and as checked"
+        space = promised[0].measure.space
+        where = f" in {space}" if space else ""
+        return True, f"{which}{where}, by construction and as checked"

@@ -44,8 +44,12 @@ def stack_fields(control: Controller) -> dict[str, Any]:
     axes = axes_of(image, chosen.axes)
     shown = control.desk.view().shown if is_stack(image) else None
     map_ = coordinate_layer(control)
+    spacing: list[float | None] = [abs(float(s)) or 1.0 for s in image.scale]
+    if axes.startswith(TIME):
+        spacing[0] = None  # seconds are no length: the library says how much a frame counts
     return {
         "axes": axes,
+        "spacing": tuple(spacing),
         "coordinates": {} if map_ is None else _values(map_),
         "per_frame": chosen.per_frame and axes.startswith(TIME),
         "eye": shown.eye if shown is not None else None,

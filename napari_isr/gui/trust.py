@@ -186,6 +186,8 @@ def account(item: Any, whole: str = "", note: str = "") -> str:
     name = escape(item.shape_name.partition(":")[0])
     title = f"<b>Object {item.label}</b>" + (f" · {name}" if name != "none" else "")
     title += f" · {whole}" if whole else ""
+    if proof.space:
+        title += f"<br>in {escape(proof.space)}, not in the image"
     lines += [f"&nbsp;&nbsp;{escape(note)}"] if note else []
     return f'<p style="margin: 4px 0 0 0;">{title}<br>{"<br>".join(lines)}</p>'
 

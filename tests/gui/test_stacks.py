@@ -1,11 +1,17 @@
 """Strokes on slices of a volume, outlines that follow the slider, results for the whole."""
 
+import shlex
+
 import numpy as np
 import pytest
+import tifffile
 
+from napari_isr.gui.copies import recipe_of
 from napari_isr.gui.plane_outlines import planes_around
 from napari_isr.gui.robot import Robot
 from napari_isr.gui.shown_plane import plane_of
+from napari_isr.results import iou
+from napari_isr.session import Store, image_key
 from tests.gui.conftest import PATIENCE, fit
 
 DEPTH, SIDE = 7, 64
@@ -196,3 +202,116 @@ def test_the_table_tells_volumes(stack, strokes, qtbot):
     assert "µm³" in dock.objects.item(0, 1).toolTip()
     dock.trust.more.click()
     assert "the whole volume of 7 slices" in dock.trust.account.text()
+
+
+def test_strokes_of_a_stack_are_kept_and_brought_back(stack, strokes, volume, qtbot):
+    _, dock = stack
+    dock.live = False
+    dock.axes = "z"
+    dock.scribble_layer.data = strokes
+    key = image_key(volume)
+
+    def kept():
+        found = [one.snapshot() for one in Store().kept(key)]
+        return any(s is not None and np.array_equal(s.strokes, strokes) for s in found)
+
+    qtbot.waitUntil(kept, timeout=PATIENCE)
+    (snapshot,) = [one.snapshot() for one in Store().kept(key)]
+    dock.scribble_layer.data = np.zeros_like(strokes)
+    dock.axes = ""
+    dock.keeper.rescue._bring(snapshot, dock.image_layer)
+    np.testing.assert_array_equal(dock.scribble_layer.data, strokes)
+    assert dock.axes == "z"
+
+
+def test_guides_lie_in_their_slices_and_the_key_goes_there(stack, strokes, qtbot):
+    viewer, dock = stack
+    dock.uncertainty, dock.shape = True, "convex"
+    strokes[1, 20:40, 58] = 2  # where nothing is to be seen
+    fit(dock, strokes, qtbot)
+    stroke = dock.result.next_stroke
+    assert stroke is not None
+    mark = viewer.layers["ball [next stroke]"]
+    np.testing.assert_array_equal(mark.data, [stroke.point])
+    assert viewer.layers["ball [uncertainty]"].data.shape == strokes.shape
+    viewer.dims.set_point(0, 4 * (6 - round(stroke.point[0])))
+    dock.controller.look_at_next()
+    assert plane_of(viewer, dock.image_layer)[0] == stroke.point[0]
+    middle = np.asarray(viewer.scene.camera.center)[-2:]
+    np.testing.assert_allclose(middle, stroke.point[1:], atol=0.6)
+    assert "ball [handles]" not in viewer.layers
+
+
+def test_a_mask_of_a_stack_is_imported_and_made_convex(stack, volume, qtbot):
+    viewer, dock = stack
+    dock.shape = "convex"
+    mask = volume > 125
+    mask[3, 20:30, 30:34] = False
+    viewer.add_labels(mask.astype(np.uint8), name="mask", scale=(4, 1, 1))
+    viewer.add_labels(np.ones((SIDE, SIDE), np.uint8), name="flat")
+    dock.panel.menu.aboutToShow.emit()
+    actions = {a.text(): a for a in dock.panel.menu.actions() if a.isEnabled()}
+    assert list(actions) == ["mask"]
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        actions["mask"].trigger()
+    item = dock.result.objects[2]
+    assert item.certificate.holds
+    assert dock.controller.state.certificate[0] is True
+    assert iou(item.mask, volume > 125) > 0.8
+    assert item.mask[3, 25, 32]
+    key = "shape", 2
+    qtbot.waitUntil(lambda: bool(outlines(viewer).get(key)), timeout=PATIENCE)
+    assert abs(mean_radius(outlines(viewer)[key]) - 18) < 2.5
+
+
+def test_strokes_in_conflict_are_marked_in_their_slice(stack, volume, strokes, qtbot):
+    viewer, dock = stack
+    dock.shape = "convex"
+    wrong = np.array(strokes)
+    wrong[2, 30:34, 30:34] = 2
+    wrong[4, 30:34, 30:34] = 2
+    wrong[3] = 0
+    wrong[3, 31:33, 31:33] = 1
+    wrong[3, 4:8, 4:60] = 1
+    fit(dock, wrong, qtbot)
+    marks = viewer.layers["ball [conflict]"].data
+    assert set(marks[:, 0].tolist()) == {3}
+    dock.trust.more.click()
+    viewer.dims.set_point(0, 0)
+    dock.trust.account.linkActivated.emit("conflict:2")
+    assert plane_of(viewer, dock.image_layer)[0] == 3
+
+
+def test_fits_of_a_stack_are_undone_with_their_outlines(stack, strokes, qtbot):
+    viewer, dock = stack
+    fit(dock, strokes, qtbot)
+    first = dock.result
+    more = np.array(strokes)
+    more[3, 48:50, 20:40] = 1
+    fit(dock, more, qtbot)
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        dock.controller.undo_fit()
+    assert dock.result is first
+    key = "predictor", 2
+    lines = first.objects[2].predictor_contours(plane_of(viewer, dock.image_layer))
+    qtbot.waitUntil(
+        lambda: np.isclose(mean_radius(outlines(viewer).get(key, [])), mean_radius(lines)),
+        timeout=PATIENCE,
+    )
+    dock.panel.table.deleted.emit(2)
+    qtbot.waitUntil(lambda: not outlines(viewer).get(key), timeout=PATIENCE)
+
+
+def test_the_copied_program_fits_the_same_volume(
+    stack, strokes, volume, tmp_path, monkeypatch, qtbot
+):
+    _, dock = stack
+    fit(dock, strokes, qtbot)
+    recipe, missing = recipe_of(dock.controller)
+    assert missing == ["ball.tif", "ball [strokes].tif"]
+    assert "'--axes', 'zyx'" in str(shlex.split(recipe.command()))
+    monkeypatch.chdir(tmp_path)
+    tifffile.imwrite("ball.tif", volume)
+    tifffile.imwrite("ball [strokes].tif", strokes)
+    exec(compile(recipe.python(), "copied", "exec"), {})
+    np.testing.assert_array_equal(tifffile.imread(recipe.output) > 0, dock.result.objects[2].mask)

@@ -166,3 +166,17 @@ def test_outlines_follow_the_frames_that_are_played(moving, strokes, qtbot):
     for frame, middle in seen.items():
         assert abs(middle - column(frame)) < 2.5
     viewer.dims.events.current_step.disconnect(note)
+
+
+def test_all_frames_as_one_and_frame_by_frame(moving, strokes, qtbot):
+    """The tube of a disc, certified as a whole; then each frame by itself."""
+    _, dock = moving
+    dock.shape = "star"
+    fit(dock, strokes, qtbot)
+    item = dock.result.objects[2]
+    assert dock.controller.state.certificate[0] is True
+    assert item.mask[2].sum() == pytest.approx(np.pi * 11**2, rel=0.25)  # no stroke in this frame
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        dock.findChild(object, "isr_per_frame").click()
+    assert "over_time=frames" in dock.result.objects[2].shape_name
+    assert dock.result.objects[2].mask[2].sum() == pytest.approx(np.pi * 11**2, rel=0.35)
