@@ -43,7 +43,7 @@ def surface_of(
     vertices : (v, 3) float32 array
         Pixel coordinates; multiply by the spacing for lengths.
     faces : (f, 3) int array
-        Triangles, indices of vertices. Both are empty if the mask is.
+        Triangles, indices of vertices, whose normals point outwards. Both are empty if the mask is.
     """
     if not mask.any():
         return np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int64)
@@ -57,7 +57,9 @@ def surface_of(
     framed = np.pad(values.reshape([len(a) for a in axes]), 1, constant_values=OUTSIDE)
     if framed.max() <= 0:
         return np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int64)
-    vertices, faces, _, _ = marching_cubes(framed, 0.0, allow_degenerate=False)
+    vertices, faces, _, _ = marching_cubes(
+        framed, 0.0, gradient_direction="ascent", allow_degenerate=False
+    )
     places = [
         np.interp(index, np.arange(len(a) + 2), np.r_[a[0], a, a[-1]])
         for index, a in zip(vertices.T, axes, strict=True)

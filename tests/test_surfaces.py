@@ -26,9 +26,9 @@ def mask_of(logit):
 
 
 def volume(vertices, faces):
-    """Of a closed surface, by the divergence theorem."""
+    """Of a closed surface whose normals point outwards, by the divergence theorem."""
     a, b, c = (vertices[faces[:, k]] * SPACING for k in range(3))
-    return abs(np.einsum("ij,ij->i", a, np.cross(b, c)).sum()) / 6
+    return np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6
 
 
 def edges(faces):

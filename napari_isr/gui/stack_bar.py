@@ -41,7 +41,7 @@ class StackBar(QWidget):
         self.axes.setObjectName("isr_axes")
         self.axes.setToolTip(AXES_TIP)
         self.axes.addItems(list(WORDS.values()))
-        self.axes.setMinimumContentsLength(6)
+        self.axes.setMinimumContentsLength(4)
         self.axes.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )

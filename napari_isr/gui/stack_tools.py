@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QHBoxLayout, QSpinBox, QWidget
+from qtpy.QtWidgets import QSpinBox, QVBoxLayout, QWidget
 
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.layers import image_shape
 from napari_isr.gui.stack_axes import TIME, axes_of
 from napari_isr.gui.super_resolve import SuperResolver
 from napari_isr.gui.surface import SurfaceView
-from napari_isr.gui.widgets import button, tick
+from napari_isr.gui.widgets import button, side_by_side, tick
 
 __all__ = ["StackTools"]
 
@@ -20,6 +20,7 @@ FACTOR_TIP = "How many times the frames"
 FINER_TIP = "Make a new layer with masks between the frames too, from the shape itself"
 STOP_TIP = "Stop; no layer is made"
 LEAST, MOST, USUAL = 2, 32, 4
+LEAST_WIDTH = 80
 FINER, STOP = "Super-resolve in time", "Stop"
 
 
@@ -44,12 +45,12 @@ class StackTools(QWidget):
         self.factor.setPrefix("× ")
         self.factor.setValue(USUAL)
         self.finer = button("isr_super_resolve", FINER, FINER_TIP)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(4)
-        row.addWidget(self.surface)
-        row.addWidget(self.finer, 1)
-        row.addWidget(self.factor)
+        self.finer.setMinimumWidth(LEAST_WIDTH)  # a narrow dock stays narrow
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self.surface)
+        column.addWidget(side_by_side(self.finer, self.factor))
         self.surface.toggled.connect(lambda on: setattr(self.surface_view, "on", on))
         self.finer.clicked.connect(self._on_finer)
         self.resolver.busy.connect(self._show_busy)

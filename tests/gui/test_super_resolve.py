@@ -180,3 +180,43 @@ def test_all_frames_as_one_and_frame_by_frame(moving, strokes, qtbot):
         dock.findChild(object, "isr_per_frame").click()
     assert "over_time=frames" in dock.result.objects[2].shape_name
     assert dock.result.objects[2].mask[2].sum() == pytest.approx(np.pi * 11**2, rel=0.35)
+
+
+def test_volumes_over_time(make_napari_viewer_proxy, open_dock, qtbot):
+    places = np.indices((3, 6, 40, 40)).astype(float)
+    t, z, y, x = places
+    inside = ((z - 2.5) / 2.5) ** 2 + ((y - 20) / 11) ** 2 + ((x - 16 - 3 * t) / 11) ** 2 < 1
+    image = np.clip(
+        np.where(inside, 190, 60) + np.random.default_rng(0).normal(0, 6, inside.shape), 0, 255
+    )
+    viewer = make_napari_viewer_proxy()
+    viewer.add_image(image.astype(np.uint8), name="cell", scale=(2, 4, 1, 1))
+    dock = open_dock(viewer, shape="none")
+    dock.new.click()
+    assert dock.controller.job(live=True).axes == "tzyx"
+    assert not dock.stack.axes.isEnabled()
+    strokes = np.zeros(image.shape, np.uint8)
+    for frame in (0, 2):
+        strokes[frame, 2:4, 18:22, 12:20] = 2
+        strokes[frame, 2:4, 2:5, 3:37] = 1
+        strokes[frame, 2:4, 35:38, 3:37] = 1
+        strokes[frame, [0, 5], ::9, 3:37] = 1
+    viewer.dims.set_point([0, 1], [2, 8])
+    fit(dock, strokes, qtbot)
+    layer = viewer.layers["cell [outlines]"]
+    for frame, plane in ((1, 2), (0, 3), (2, 2)):
+        viewer.dims.set_point([0, 1], [2 * frame, 4 * plane])
+        key = "predictor", 2
+        qtbot.waitUntil(lambda: bool(layer.metadata["contours"].get(key)), timeout=PATIENCE)
+        line = max(layer.metadata["contours"][key], key=len)
+        assert abs(line[:, 1].mean() - 16 - 3 * frame) < 2
+        assert set(map(tuple, layer.data[0][:, :2].tolist())) == {(frame, plane)}
+    assert dock.stack_tools.surface.isHidden()
+    made = []
+    dock.stack_tools.resolver.made.connect(made.append)
+    dock.stack_tools.factor.setValue(2)
+    dock.stack_tools.finer.click()
+    qtbot.waitUntil(lambda: bool(made), timeout=PATIENCE)
+    assert made[0].data.shape == (6, 6, 40, 40)
+    assert dock.controller.state.rows[0].measure.name == "Volume, mean of 3 frames"
+    assert dock.objects.item(0, 1).toolTip()
