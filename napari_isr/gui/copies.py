@@ -56,8 +56,8 @@ def recipe_of(control: Controller) -> tuple[Recipe, list[str]]:
         name = chosen.name(label)
         notes.append(f"First save the mask of the imported '{name}' as '{given[label]}'.")
     maps: dict[str, str] = {}
-    map_ = coordinate_layer(control)
-    for name in facts["coordinates"] if map_ is not None else ():
+    if (map_ := coordinate_layer(control)) is not None:
+        (name,) = facts["coordinates"]
         maps[name] = _path(map_) or f"{map_.name}.tif"
         if not _path(map_):
             missing.append(maps[name])

@@ -57,14 +57,14 @@ def measure_of(item: ObjectResult, axes: str) -> tuple[float, Measure]:
     space = len(axes.removeprefix("t"))
     name = "Volume" if space == 3 else "Area"
     if not axes.startswith("t"):
-        return item.area, Measure(name, space, space=item.certificate.space)
+        return item.area, Measure(name, space, space=item.certificate.space or "")
     pixels = np.count_nonzero(item.mask, axis=tuple(range(1, item.mask.ndim)))
     there = np.flatnonzero(pixels)
     size = pixels.sum() / max(1, len(there)) * float(np.prod(item.frame.spacing[1:]))
     gone = runs(np.flatnonzero(pixels == 0).tolist())
     note = f"not in {gone}" if gone else ""
     name = f"{name}, mean of {len(there)} frames"
-    return float(size), Measure(name, space, note, item.certificate.space)
+    return float(size), Measure(name, space, note, item.certificate.space or "")
 
 
 def runs(frames: Sequence[int]) -> str:

@@ -204,9 +204,9 @@ def test_volumes_over_time(make_napari_viewer_proxy, open_dock, qtbot):
     viewer.dims.set_point([0, 1], [2, 8])
     fit(dock, strokes, qtbot)
     layer = viewer.layers["cell [outlines]"]
+    key = "predictor", 2
     for frame, plane in ((1, 2), (0, 3), (2, 2)):
         viewer.dims.set_point([0, 1], [2 * frame, 4 * plane])
-        key = "predictor", 2
         qtbot.waitUntil(lambda: bool(layer.metadata["contours"].get(key)), timeout=PATIENCE)
         line = max(layer.metadata["contours"][key], key=len)
         assert abs(line[:, 1].mean() - 16 - 3 * frame) < 2
