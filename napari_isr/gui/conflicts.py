@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Points
 
-from napari_isr.gui.layers import KEY, PassingLayer, insert_above, pixel_size, place
+from napari_isr.gui.layers import PassingLayer, about, insert_above, pixel_size, place
 
 __all__ = ["ConflictMarks"]
 
@@ -23,6 +23,8 @@ class ConflictMarks(PassingLayer):
     viewer : napari.Viewer
     image : Image
     """
+
+    kind = "conflict"
 
     def show(self, result: Any) -> None:
         """Mark the pixels in conflict of all objects; without any, take the layer away."""
@@ -41,7 +43,7 @@ class ConflictMarks(PassingLayer):
         self._layer = Points(
             pixels,
             name=f"{self._image.name} [conflict]",
-            metadata={KEY: "conflict"},
+            metadata=about(self.kind, self._image),
             symbol="x",
             size=max(4.0, 6.0 / pixel_size(self._image)),
             face_color=RED,

@@ -10,7 +10,7 @@ from napari.layers import Image, Labels, Points
 from napari.utils import Colormap
 
 from napari_isr.gui.colours import CASING, swatch
-from napari_isr.gui.layers import KEY, PassingLayer, insert_above, move, pixel_size, place
+from napari_isr.gui.layers import PassingLayer, about, insert_above, move, pixel_size, place
 from napari_isr.gui.shown_plane import turn_to
 from napari_isr.gui.widgets import single_shot
 
@@ -31,6 +31,8 @@ class UncertaintyMap(PassingLayer):
     image : Image
     """
 
+    kind = "uncertainty"
+
     def show(self, values: npt.NDArray[np.float32]) -> None:
         """Show a map of entropies in bits (H, W)."""
         self.look()
@@ -46,7 +48,7 @@ class UncertaintyMap(PassingLayer):
         self._layer = Image(
             values,
             name=f"{self._image.name} [uncertainty]",
-            metadata={KEY: "uncertainty"},
+            metadata=about(self.kind, self._image),
             rgb=False,
             colormap=Colormap(GLOW, name="glow"),
             contrast_limits=(0, 1),
@@ -67,6 +69,8 @@ class NextMark(PassingLayer):
     viewer : napari.Viewer
     image : Image
     """
+
+    kind = "next"
 
     def __init__(self, viewer: Any, image: Image) -> None:
         super().__init__(viewer, image)
@@ -97,7 +101,7 @@ class NextMark(PassingLayer):
         self._layer = Points(
             where,
             name=f"{self._image.name} [next stroke]",
-            metadata={KEY: "next"},
+            metadata=about(self.kind, self._image),
             symbol="ring",
             size=self._size(),
             face_color=[colour],

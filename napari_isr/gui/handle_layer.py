@@ -11,7 +11,7 @@ from napari.utils import Colormap
 
 from napari_isr.gui.grips import Handle
 from napari_isr.gui.handle_mesh import COLOURS, handle_mesh
-from napari_isr.gui.layers import KEY, PassingLayer, insert_above, move, place
+from napari_isr.gui.layers import PassingLayer, about, insert_above, move, place
 from napari_isr.gui.ribbon import Mesh
 from napari_isr.gui.widgets import single_shot
 
@@ -32,6 +32,8 @@ class HandleLayer(PassingLayer):
     viewer : napari.Viewer
     image : Image
     """
+
+    kind = "handles"
 
     def __init__(self, viewer: Any, image: Image) -> None:
         super().__init__(viewer, image)
@@ -110,7 +112,7 @@ class HandleLayer(PassingLayer):
         self._layer = Surface(
             mesh,
             name=f"{self._image.name} [handles]",
-            metadata={KEY: "handles"},
+            metadata=about(self.kind, self._image),
             colormap=Colormap(colours, name="handles"),
             contrast_limits=(0, top),
             shading="none",

@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 KEY = "napari-isr"  # in a layer's metadata: what it is to us
+OF = "napari-isr-of"  # of a result: the image that it is of
 PATH = "napari-isr-path"  # in that of an image that we opened: its file
 GEOMETRY = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 RESULTS = (
@@ -117,8 +118,21 @@ def image_shape(image: Image) -> tuple[int, ...]:
     return tuple(data.shape[:-1] if image.rgb else data.shape)
 
 
+def about(kind: str, image: Layer) -> dict[str, Any]:
+    """Make the metadata of a layer that shows results of an image."""
+    return {KEY: kind, OF: str(image.unique_id)}
+
+
+def left_behind(viewer: Any, image: Layer, kind: str) -> Layer | None:
+    """Find the layer of some kind that an earlier dock left over an image, to go on with it."""
+    marks = about(kind, image).items()
+    return next((layer for layer in viewer.layers if marks <= layer.metadata.items()), None)
+
+
 class PassingLayer:
     """A layer over one image that is there only while it has something to show.
+
+    One that a closed dock left is gone on with: it is not there twice.
 
     Parameters
     ----------
@@ -126,9 +140,11 @@ class PassingLayer:
     image : Image
     """
 
+    kind: str
+
     def __init__(self, viewer: Any, image: Image) -> None:
         self._viewer, self._image = viewer, image
-        self._layer: Any = None
+        self._layer: Any = left_behind(viewer, image, self.kind)
 
     def look(self) -> None:
         """Forget the layer if the user took it out."""
@@ -154,7 +170,8 @@ class ResultLayers:
 
     def __init__(self, viewer: Any, image: Image) -> None:
         self._viewer, self._image = viewer, image
-        self._layers: dict[str, Labels] = {}
+        left = {kind: left_behind(viewer, image, kind) for kind in ("raw", "isr")}
+        self._layers = {kind: layer for kind, layer in left.items() if isinstance(layer, Labels)}
         self._colours_of: Any = None
 
     def write(
@@ -216,7 +233,7 @@ class ResultLayers:
         layer = Labels(
             data,
             name=f"{self._image.name} [{kind}]",
-            metadata={KEY: kind},
+            metadata=about(kind, self._image),
             colormap=copy_colormap(colours),
             opacity=OPACITY[kind],
             # The predictor's mask is one click away; shown at once, both would be a muddle.

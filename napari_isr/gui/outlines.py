@@ -16,7 +16,7 @@ from napari.layers import Image, Surface
 from napari.utils import Colormap
 
 from napari_isr.gui.colours import CASING, PREDICTOR, SHAPE
-from napari_isr.gui.layers import KEY, PassingLayer, insert_above, place
+from napari_isr.gui.layers import KEY, PassingLayer, about, insert_above, place
 from napari_isr.gui.planes import Plane
 from napari_isr.gui.ribbon import Mesh, ribbon
 from napari_isr.gui.widgets import single_shot
@@ -44,6 +44,8 @@ class Outlines(PassingLayer):
         Of a stack the plane that the outlines lie in; see
         :func:`napari_isr.gui.shown_plane.plane_of`.
     """
+
+    kind = "outlines"
 
     def __init__(self, viewer: Any, image: Image) -> None:
         super().__init__(viewer, image)
@@ -148,7 +150,7 @@ class Outlines(PassingLayer):
         self._layer = Surface(
             mesh,
             name=f"{self._image.name} [outlines]",
-            metadata={KEY: "outlines", "contours": dict(self._contours)},
+            metadata={**about(self.kind, self._image), "contours": dict(self._contours)},
             colormap=_colormap(),
             contrast_limits=(0, 5),
             shading="none",

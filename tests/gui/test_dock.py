@@ -265,3 +265,19 @@ def test_a_deleted_result_layer_is_made_again(quick, qtbot):
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         dock.run()
     assert {"disc [isr]", "disc [outlines]"} <= {layer.name for layer in viewer.layers}
+
+
+def test_a_dock_opened_again_goes_on_with_the_layers_of_the_one_before(
+    fitted, strokes, open_dock, qtbot
+):
+    viewer, dock = fitted
+    there = [layer.name for layer in viewer.layers]
+    mask = next(layer for layer in viewer.layers if layer.name.endswith("[isr]"))
+    viewer.window.remove_dock_widget(dock)
+    again = open_dock(viewer)
+    strokes = strokes.copy()
+    strokes[50:54, 38:58] = 2
+    with qtbot.waitSignal(again.settled, timeout=WAIT):
+        again.scribble_layer.data = strokes
+    assert sorted(layer.name for layer in viewer.layers) == sorted(there)
+    np.testing.assert_array_equal(mask.data == 2, again.result.mask)

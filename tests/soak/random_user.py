@@ -158,6 +158,9 @@ class RandomUser:
         self.dock.run()
         QTest.qWait(int(self.rng.integers(1, 60)))
         self.viewer.layers.remove(self.image)
+        # Its masks stay until somebody takes them out: layers that pile up are no leak.
+        for layer in [layer for layer in self.viewer.layers if is_result(layer)]:
+            self.viewer.layers.remove(layer)
         self.image = self.viewer.add_image(picture(self.rng), name="picture")
         self.dock.image_layer = self.image
 
