@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_isr.gui import keys
 from napari_isr.gui.dock import ScribbleAndRefine
+from napari_isr.gui.handles import GRAB
 from napari_isr.gui.robot import Robot
 
 SIZE = 96
@@ -90,13 +91,15 @@ class RandomUser:
         layer.brush_size = int(self.rng.integers(2, 6))
         before = layer.data.copy()
         start = self.rng.uniform(14, SIZE - 14, 2)
+        while self.on_a_handle(start):  # that would be dragged
+            start = self.rng.uniform(14, SIZE - 14, 2)
         stop = np.clip(start + self.rng.normal(0, 14, 2), 8, SIZE - 8)
         self.hand.draw(tuple(start), tuple(stop))
         drawn = layer.data != before
         assert (layer.data[drawn] == label).all()
         row, column = np.rint(stop).astype(int)
         near = layer.data[row - 4 : row + 5, column - 4 : column + 5]
-        assert (near == label).any(), "a stroke left nothing"
+        assert (near == label).any(), f"a stroke left nothing: {start}, {stop}, {label}"
 
     def wait(self):
         QTest.qWait(int(self.rng.integers(1, 120)))
@@ -211,6 +214,14 @@ class RandomUser:
         if self.dock.scribble_layer is None:
             self.dock.new.click()
         return self.dock.scribble_layer
+
+    def on_a_handle(self, point):
+        """Whether a handle lies so near on the screen that a press takes hold of it."""
+        views = self.dock.controller.desk.views
+        handle = views._handles._handle if views is not None else None
+        grips = handle.grips.values() if handle is not None else ()
+        ways = [self.hand.at(*grip) - self.hand.at(*point) for grip in grips]
+        return any(np.hypot(way.x(), way.y()) < 2 * GRAB for way in ways)
 
     def rest(self):
         """Wait until all is done, and see that the last fit knew the last stroke."""

@@ -72,6 +72,8 @@ def soak(viewer, qtbot, caplog, actions, seed):
         assert not errors, f"after {number} actions: {errors}"
         sweep()
         assert len([dock for dock in docks() if dock not in earlier]) == 1
+        if number % 200 == 0:
+            print(f"{number}: {memory() / 2**20:.0f} MB, {len(viewer.layers)} layers", flush=True)
         if before is None and number >= actions / 4:
             before, ours = memory(), len(widgets())
     grown = memory() - (before or 0)
