@@ -114,7 +114,7 @@ def sequence(path: Path, theme: str) -> None:
         strokes = [(2, 0, 88, 96, 18, 38), (2, FRAMES - 1, 80, 88, 124, 142)]
         for frame in (0, FRAMES - 1):
             strokes += [(1, frame, 10, 14, 8, 152), (1, frame, 148, 152, 8, 152)]
-            strokes += [(1, frame, 40, 145, 90, 94), (1, frame, 20, 140, 70, 73)]
+            strokes += [(1, frame, 34, 56, 90, 94), (1, frame, 128, 144, 40, 120)]
         stage.viewer.dims.set_point(0, FRAME)
         data = boxes(frames.shape, *strokes)
         stage.fit(lambda: setattr(stage.dock.scribble_layer, "data", data))
