@@ -175,6 +175,18 @@ def test_more_strokes_go_on_from_the_last_fit(film):
     assert overlap(segmenter.result.mask, discs()) > 0.85
 
 
+def test_a_session_of_a_sequence_comes_back(film, tmp_path):
+    image, strokes = film
+    segmenter = Segmenter(image, ndim=3, axes="tyx", features="rgb,nearness")
+    for _ in segmenter.run(strokes, "connected"):
+        pass
+    kept = isr.load_session(isr.save_session(tmp_path / "film", segmenter, scribbles=strokes))
+    item, other = segmenter.result.objects[2], kept.result.objects[2]
+    assert isinstance(other.frame, Timeline)
+    np.testing.assert_array_equal(item.super_resolve(2), other.super_resolve(2))
+    assert isinstance(kept.segmenter(image).frame, Timeline)
+
+
 def test_given_probabilities_need_no_strokes(film):
     result = isr.segment(film[0], shape="convex", given={2: discs()}, axes="tyx")
     assert overlap(result.mask, discs()) > 0.85

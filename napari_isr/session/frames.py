@@ -31,8 +31,9 @@ def frame_record(frame: Frame, write: Write) -> FrameRecord:
     """
     from napari_isr.frame import Frame
     from napari_isr.lifting import LiftedFrame
+    from napari_isr.timeline import Timeline
 
-    if type(frame) not in (Frame, LiftedFrame):
+    if type(frame) not in (Frame, LiftedFrame, Timeline):
         raise InputError(
             f"a session cannot hold a {type(frame).__name__}: export the masks instead"
         )
@@ -44,14 +45,22 @@ def frame_record(frame: Frame, write: Write) -> FrameRecord:
             found.append(
                 CoordinateRecord(name=name, weight=one.weight, unit=one.unit, values_file=file)
             )
-    return FrameRecord(shape=frame.shape, spacing=frame.spacing, coordinates=tuple(found))
+    return FrameRecord(
+        shape=frame.shape,
+        spacing=frame.spacing,
+        coordinates=tuple(found),
+        timed=isinstance(frame, Timeline),
+    )
 
 
 def frame_of(record: FrameRecord, read: Callable[[str], bytes]) -> Frame:
     """Make the frame again."""
     from napari_isr.frame import Frame
     from napari_isr.lifting import LiftedFrame
+    from napari_isr.timeline import Timeline
 
+    if record.timed:
+        return Timeline(record.shape, record.spacing)
     if not record.coordinates:
         return Frame(record.shape, record.spacing)
     names = tuple(one.name for one in record.coordinates)

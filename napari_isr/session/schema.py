@@ -168,6 +168,7 @@ class FrameRecord(_Part):
     shape: Annotated[tuple[Positive, ...], Field(min_length=2, max_length=4)]
     spacing: tuple[Spacing, ...]
     coordinates: Annotated[tuple[CoordinateRecord, ...], Field(max_length=16)] = ()
+    timed: bool = False  # the first axis is time
 
     @model_validator(mode="after")
     def _matches(self) -> Self:

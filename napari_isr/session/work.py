@@ -152,6 +152,7 @@ class Session:
             **{
                 "ndim": len(self.snapshot.image.shape),
                 "spacing": self.spacing,
+                "axes": self.axes,
                 **chosen,
                 **options,
             },
@@ -256,6 +257,7 @@ def save_session(
     PosixPath('cup.isr')
     """
     from napari_isr.results import Result
+    from napari_isr.timeline import Timeline
 
     chosen = dict(settings or {})
     if not isinstance(result, Result):
@@ -270,6 +272,8 @@ def save_session(
         raise InputError("the image cannot be embedded: give it")
     first = next(iter(result.objects.values()))
     frame = first.image_frame or first.frame
+    if axes is None and isinstance(frame, Timeline):
+        axes = "tyx" if frame.ndim == 3 else "tzyx"
     specs = {label: item.shape_name for label, item in result.objects.items()}
     rest = next(iter(specs.values()))
     chosen = {

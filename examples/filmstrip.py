@@ -1,0 +1,89 @@
+"""A tube through a sequence: what comes in, and the object in every frame and between them.
+
+    python examples/filmstrip.py UNARIES -o film.png [--images FRAMES] [--compare FRAMES]
+
+UNARIES is a stack (TIFF, NPY), a folder or a pattern in quotes: masks or probabilities of the
+object, one frame each. Rows of the picture: the frames of the sequence with the outline of the
+unaries (blue) and of the tube (orange), then, if given, the masks of another method, then the frame
+half a step later, which nobody has ever seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+import napari_isr as isr
+from napari_isr.frame_files import read_frames
+from napari_isr.reading import read_array, read_probability
+
+BLUE, ORANGE = (70, 150, 255), (255, 145, 0)
+ZOOM = 2
+
+
+def edge(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pixels of a mask that touch what is not in it."""
+    wide = np.pad(mask, 1)
+    inner = wide[2:, 1:-1] & wide[:-2, 1:-1] & wide[1:-1, 2:] & wide[1:-1, :-2]
+    return mask & ~inner
+
+
+def enlarged(picture: NDArray, zoom: int = ZOOM) -> NDArray:
+    """The picture with pixels of ``zoom`` times the side."""
+    return picture.repeat(zoom, axis=0).repeat(zoom, axis=1)
+
+
+def drawn(picture: NDArray, *outlines: tuple[NDArray[np.bool_], tuple[int, int, int]]) -> NDArray:
+    """An enlarged picture with outlines of enlarged masks."""
+    canvas = enlarged(picture).copy()
+    for mask, colour in outlines:
+        canvas[edge(mask)] = colour
+    return canvas
+
+
+def strip(pictures: list[NDArray]) -> NDArray:
+    """Pictures side by side, with a gap."""
+    return np.concatenate([np.pad(p, ((2, 2), (2, 2), (0, 0))) for p in pictures], axis=1)
+
+
+def main() -> None:
+    """Make the picture."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("unaries", type=Path)
+    parser.add_argument("-o", "--output", type=Path, default=Path("film.png"))
+    parser.add_argument("--images", type=Path)
+    parser.add_argument("--compare", type=Path)
+    parser.add_argument("--shape", default="connected")
+    given = parser.parse_args()
+
+    unaries = read_frames(given.unaries, read_probability)
+    item = isr.project(unaries, given.shape, axes="tyx").objects[2]
+    size = item.mask.shape[1:]
+    grey = (120 * np.ones((*item.mask.shape, 3))).astype(np.uint8)
+    images = grey if given.images is None else read_frames(given.images, read_array)[..., :3]
+    fine = item.render(scale=(2, ZOOM, ZOOM))
+    rows = [
+        strip(
+            [
+                drawn(image, (enlarged(u > 0.5), BLUE), (mask, ORANGE))
+                for image, u, mask in zip(images, unaries, fine[::2], strict=True)
+            ]
+        )
+    ]
+    if given.compare is not None:
+        other = read_frames(given.compare, read_probability) > 0.5
+        black = np.zeros((*size, 3), np.uint8)
+        rows.append(strip([np.where(enlarged(m)[..., None], 255, enlarged(black)) for m in other]))
+    for masks in (fine[::2], fine[1::2]):
+        rows.append(strip([np.repeat(m[..., None].astype(np.uint8) * 255, 3, 2) for m in masks]))
+    Image.fromarray(np.concatenate(rows).astype(np.uint8)).save(given.output)
+    print(item.certificate.sentence)
+    print(f"empty frames: {item.frames_empty or 'none'}; picture: {given.output}")
+
+
+if __name__ == "__main__":
+    main()
