@@ -47,9 +47,8 @@ def run(film: dict[str, Array], strokes: Array, cache: FeatureCache, **how: str)
 
 def measure_truth() -> None:
     """Strokes on the first and last frame; IoU of what comes of them."""
-    print(
-        "sequence | predictor alone | raw (with nearness) | tube | joint | own strokes | certificate"
-    )
+    columns = "predictor alone | raw (with nearness) | tube | joint | own strokes | certificate"
+    print(f"sequence | {columns}")
     for name in NAMES:
         film, cache = sequence(DATA, name), FeatureCache()
         every, ends = film["strokes"], film["strokes"].copy()
@@ -130,9 +129,8 @@ def measure_speed() -> None:
         start = time.process_time()
         item = project(frames, "connected", axes="tyx").objects[2]
         total = time.process_time() - start
-        print(
-            f"{len(frames)} given | fit {item.seconds['projection']:.2f} | with pixels {total:.2f}"
-        )
+        fit = item.seconds["projection"]
+        print(f"{len(frames)} given | fit {fit:.2f} | with pixels {total:.2f}")
 
 
 def _times(segmenter: Segmenter, strokes: Array) -> tuple[float, float]:

@@ -4,8 +4,8 @@
 
 UNARIES is a stack (TIFF, NPY), a folder or a pattern in quotes: masks or probabilities of the
 object, one frame each. Rows of the picture: the frames of the sequence with the outline of the
-unaries (blue) and of the tube (orange), then, if given, the masks of another method, then the frame
-half a step later, which nobody has ever seen.
+unaries (blue) and of the tube (orange); if given, the masks of another method; the masks of the
+tube, and those half a frame later, which nobody has ever seen (the last one is shown again).
 """
 
 from __future__ import annotations
@@ -65,12 +65,14 @@ def main() -> None:
     size = item.mask.shape[1:]
     grey = (120 * np.ones((*item.mask.shape, 3))).astype(np.uint8)
     images = grey if given.images is None else read_frames(given.images, read_array)[..., :3]
-    fine = item.render(scale=(2, ZOOM, ZOOM))
+    fine = item.render(scale=(1, ZOOM, ZOOM))
+    whole = [(0.0, float(n)) for n in size]
+    between = item.render(scale=(1, ZOOM, ZOOM), window=[(0.5, len(unaries) - 0.5), *whole])
     rows = [
         strip(
             [
                 drawn(image, (enlarged(u > 0.5), BLUE), (mask, ORANGE))
-                for image, u, mask in zip(images, unaries, fine[::2], strict=True)
+                for image, u, mask in zip(images, unaries, fine, strict=True)
             ]
         )
     ]
@@ -78,7 +80,7 @@ def main() -> None:
         other = read_frames(given.compare, read_probability) > 0.5
         black = np.zeros((*size, 3), np.uint8)
         rows.append(strip([np.where(enlarged(m)[..., None], 255, enlarged(black)) for m in other]))
-    for masks in (fine[::2], fine[1::2]):
+    for masks in (fine, np.concatenate([between, fine[-1:]])):
         rows.append(strip([np.repeat(m[..., None].astype(np.uint8) * 255, 3, 2) for m in masks]))
     Image.fromarray(np.concatenate(rows).astype(np.uint8)).save(given.output)
     print(item.certificate.sentence)
