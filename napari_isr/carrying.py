@@ -14,6 +14,7 @@ from napari_isr.features import Features, SourceImage, parse_features
 from napari_isr.features.edges import EDGES
 from napari_isr.features.nearness import NEARNESS
 from napari_isr.frame import Frame
+from napari_isr.object_unaries import ObjectUnaries
 from napari_isr.predictors import (
     Linear,
     PointPredictor,
@@ -22,9 +23,18 @@ from napari_isr.predictors import (
     make_predictor,
     parse_predictor,
 )
+from napari_isr.strokes import Strokes
 from napari_isr.trained import Trained
 
-__all__ = ["carried_names", "check_carried", "check_features", "learn", "one_hot", "take_up"]
+__all__ = [
+    "carried_names",
+    "check_carried",
+    "check_features",
+    "found_objects",
+    "learn",
+    "one_hot",
+    "take_up",
+]
 
 SHARE = 0.3  # weight of a sample of other images, where one of this image weighs 1
 KEEP = 2400  # samples of each class that are carried on; they are those of some four images
@@ -218,6 +228,28 @@ def carried_names(trained: Trained) -> tuple[str, ...]:
     if trained.predictor != Linear.name:  # whose width depends on the blocks
         local = (NEARNESS, *(name for name in local if name == EDGES))
     return parse_features((*trained.features, *local), trained.ndim)
+
+
+def found_objects(unaries: ObjectUnaries, labels: Sequence[int], strokes: Strokes) -> list[int]:
+    """Objects that are drawn, given, or found by a carried predictor; others are not here.
+
+    Raises
+    ------
+    InputError
+        If there are none.
+    """
+    found = [
+        label
+        for label in labels
+        if label in strokes.objects
+        or label in unaries.given
+        or bool((unaries.base(label) > 0.5).any())
+    ]
+    if not found:
+        raise InputError(
+            "nothing in this image looks like an object that was learned: draw a stroke on it"
+        )
+    return found
 
 
 def one_hot(labels: npt.NDArray[np.integer], classes: tuple[int, ...]) -> Tensor:

@@ -15,6 +15,7 @@ from napari_isr.carrying import (
     carried_names,
     check_carried,
     check_features,
+    found_objects,
     learn,
     one_hot,
     take_up,
@@ -37,6 +38,7 @@ from napari_isr.results import ObjectResult, Result
 from napari_isr.shape_fits import ShapeFits
 from napari_isr.shapes.base import Shape
 from napari_isr.shapes.registry import ShapeSpec
+from napari_isr.sketch import Sketch
 from napari_isr.strokes import BACKGROUND, Strokes
 from napari_isr.timeline import Timeline, frame_of
 from napari_isr.trained import Trained
@@ -136,6 +138,7 @@ class Segmenter:
         self._sources: dict[str, str] = {}
         self._nearness: Nearness | None = None
         self._edges: Edges | None = None
+        self._sketch: Sketch | None = None
         self._strokes: Strokes | None = None
         self._predictor: tuple[tuple[tuple[int, ...], Scene], Predictor] | None = None
         self._given: dict[int, GivenMap] = {}
@@ -210,6 +213,7 @@ class Segmenter:
         scribbles: npt.NDArray[np.integer] | Strokes,
         shapes: str | ShapeSpec | Mapping[int, str | ShapeSpec] = "convex",
         given: Mapping[int, Any] | None = None,
+        sketch: bool = False,
     ) -> Iterator[Update]:
         """Fit predictor and shapes to the strokes; the last update means :attr:`result` is new.
 
@@ -227,6 +231,9 @@ class Segmenter:
             Objects whose unaries are from elsewhere: by label probabilities in [0, 1] or a mask,
             each as large as the image. They need no strokes; those that they have are honoured.
             If no other object has strokes, no predictor is trained and no stroke is needed.
+        sketch : bool, optional
+            Begin with outlines that are quickly made from what the last run found, where it was of
+            the same objects: see :class:`napari_isr.sketch.Sketch`. The result is the same.
 
         Yields
         ------
@@ -245,9 +252,11 @@ class Segmenter:
         self._clock = Clock()
         trained, projected, refined = STAGES[self.mode]
         yield Update("features", 0.0)
+        if sketch and self._sketch is not None and not self._given:
+            yield from self._sketch.updates(strokes, self._shapes.fitted(specs))
         unaries = yield from self._train(strokes, trained)
         if self.carried is not None:
-            specs = self._seen(specs, unaries, strokes)
+            specs = {k: specs[k] for k in found_objects(unaries, list(specs), strokes)}
         yield from self._predictor_outlines(unaries, specs, trained)
         self._shapes.conflicts.clear()
         span = trained, projected
@@ -256,6 +265,10 @@ class Segmenter:
             span = projected, refined
             unaries = yield from self._refine(unaries, strokes, specs, objectives, span)
         yield from self._render(unaries, strokes, specs, objectives)
+        if self._nearness is not None:
+            self._nearness.prepare()  # now that nobody waits
+        if sketch and self._sketch is not None:
+            self._sketch.remember(unaries, strokes)
 
     def restore(self, result: Result) -> None:
         """Let the next run start from the shapes of an earlier result of this image.
@@ -316,23 +329,6 @@ class Segmenter:
         learned = Unaries(scene, self._predictor[1], field, edges)
         return ObjectUnaries(learned, classes, self._given, self.device)
 
-    def _seen(
-        self, specs: dict[int, ShapeSpec], unaries: ObjectUnaries, strokes: Strokes
-    ) -> dict[int, ShapeSpec]:
-        """Objects that are drawn, given, or found by a carried predictor; others are not here."""
-        found = {
-            label: spec
-            for label, spec in specs.items()
-            if label in strokes.objects
-            or label in self._given
-            or bool((unaries.base(label) > 0.5).any())
-        }
-        if not found:
-            raise InputError(
-                "nothing in this image looks like an object that was learned: draw a stroke on it"
-            )
-        return found
-
     def _fresh_predictor(self, scene: Scene, classes: tuple[int, ...]) -> Predictor:
         if self.unaries is not None:
             return Given.read(self.unaries, classes[1:], self.frame.ndim)
@@ -367,6 +363,8 @@ class Segmenter:
             known = self.features_name if self.unaries is None else ()
             self._nearness = Nearness(self.source, self.frame) if NEARNESS in known else None
             self._edges = Edges(self.source, self.frame) if EDGES in known else None
+            if self._edges is not None:
+                self._sketch = Sketch(self._edges, self._nearness, self.device)
         return self._features
 
     def _lessons(self, strokes: Strokes) -> tuple[npt.NDArray[np.float64], torch.Tensor]:
@@ -473,5 +471,3 @@ class Segmenter:
             objects[label] = item
         self.result = Result(objects, str(self.device), self.seed, self._sources, self.frame.shape)
         yield Update("done", 1.0)
-        if self._nearness is not None:
-            self._nearness.prepare()  # now that nobody waits

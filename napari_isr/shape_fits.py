@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +24,20 @@ from napari_isr.shapes.moving import Moving
 from napari_isr.shapes.registry import ShapeSpec
 from napari_isr.stroke_samples import dishonoured, stroke_samples
 from napari_isr.strokes import Strokes
-from napari_isr.updates import Update
+from napari_isr.updates import Contours, Update
 
-__all__ = ["ShapeFits"]
+__all__ = ["LIVE_CELLS", "Fitted", "ShapeFits"]
 
 LIVE_CELLS = 72  # of the grid that finds an outline while the user draws
 LOUDER = 20.0  # times, if strokes that the shape could honour are not honoured
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A shape that was fitted, if one was asked for, and its outline if that is known."""
+
+    shape: Shape | None
+    outline: Contours | None
 
 
 class ShapeFits:
@@ -54,16 +63,28 @@ class ShapeFits:
         self.conflicts: dict[int, Conflict | None] = {}
         self._shapes: dict[int, tuple[ShapeSpec, Shape | None]] = {}
         self._fitted: set[int] = set()
+        self._outlines: dict[int, Contours] = {}  # of shapes as they are now
 
     def shape(self, label: int) -> Shape | None:
         """The shape of an object of the last run; None if none was asked for."""
         return self._shapes[label][1]
+
+    def fitted(self, specs: Mapping[int, ShapeSpec]) -> dict[int, Fitted]:
+        """The objects' shapes, if all of them were fitted as these; else none at all."""
+        found = {}
+        for label, spec in specs.items():
+            known, shape = self._shapes.get(label, (None, None))
+            if known != spec or (shape is not None and label not in self._fitted):
+                return {}
+            found[label] = Fitted(shape, self._outlines.get(label))
+        return found
 
     def take(self, label: int, spec: ShapeSpec, shape: Shape | None) -> None:
         """Start the object's next fit from a copy of a fitted shape."""
         fitted = copy.deepcopy(shape).to(self.device) if shape is not None else None
         self._shapes[label] = spec, fitted
         self._fitted.add(label)
+        self._outlines.pop(label, None)
 
     def inside(
         self, points: npt.NDArray[np.float64], specs: Mapping[int, ShapeSpec]
@@ -107,6 +128,7 @@ class ShapeFits:
             start, end = (span[0] + (span[1] - span[0]) * (index + x) / len(specs) for x in (0, 1))
             name = f"projection {label}"
             evidence = unaries.evidence(label, shape.fills)
+            self._outlines.pop(label, None)
             fit = self._fit(shape, warm, evidence, strokes, label)
             seen = not isinstance(shape, Moving)  # which shows its start, for it takes longer
             for objectives[label], progress in clock.steps(name, fit):
@@ -122,6 +144,8 @@ class ShapeFits:
                 with clock.measure(name):
                     logit = ShapeLogit(shape, self.frame, keep=False)
                     outline = logit_contours(logit, self.frame, self.plane, LIVE_CELLS)
+                if self.frame.ndim == 2:
+                    self._outlines[label] = outline
                 yield Update("projection", end, label, contours=outline)
         return objectives
 

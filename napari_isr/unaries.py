@@ -16,7 +16,7 @@ from napari_isr.features.edges import DrawnEdges
 from napari_isr.frame import Frame, grid_points
 from napari_isr.predictors import Predictor, Scene
 
-__all__ = ["Unaries"]
+__all__ = ["Unaries", "whole"]
 
 CHUNK = 16_384  # pixels between two yields: a few milliseconds
 TRUST = 3.0  # how much the predictor's log-odds count at most, beside the nearness to the strokes
@@ -65,9 +65,9 @@ class Unaries:
 
     def at(self, points: npt.NDArray[np.floating]) -> Tensor:
         """Probabilities (n, classes) at pixel coordinates (n, d)."""
-        if self._settled is None:
+        if self.settled is None:
             return self._added(*self._parts(points)).softmax(1)
-        return torch.from_numpy(self._settled.at(points)).to(self.scene.device).softmax(1)
+        return torch.from_numpy(self.settled.at(points)).to(self.scene.device).softmax(1)
 
     def _parts(self, points: npt.NDArray[np.floating]) -> tuple[Tensor, Tensor | None]:
         """Log-probabilities (n, classes) by the predictor, and by nearness up to a constant."""
@@ -96,12 +96,19 @@ class Unaries:
         return self._parts(self.scene.kept(self.edges.points))
 
     @cached_property
-    def _settled(self) -> CellField | None:
+    def settled(self) -> CellField | None:
         """Log-probabilities, up to a constant, with boundaries at edges; None without edges."""
         if self.edges is None:
             return None
-        logs = self._added(*self._everywhere).cpu().numpy()
-        return self.edges.settle(logs)
+        return self.edges.settle(self._added(*self._everywhere).cpu().numpy())
+
+    @property
+    def odds(self) -> npt.NDArray[np.float32] | None:
+        """Log-odds (objects, h, w) on the edges' coarse cells before they are settled, if any."""
+        if self.edges is None:
+            return None
+        odds = self.edges.odds(self._added(*self._everywhere).cpu().numpy())
+        return np.ascontiguousarray(np.moveaxis(odds, -1, 0), np.float32)
 
     @cached_property
     def base(self) -> Tensor:
@@ -126,11 +133,14 @@ class Unaries:
         """
 
         def probability(points: Tensor) -> Tensor:
-            return _whole(self.at(points.cpu().numpy()), index)
+            return whole(self.at(points.cpu().numpy()), index)
 
-        weight = FILLING_WEIGHT if fills and self.edges is not None else FOREGROUND_WEIGHT
-        base = _whole(self.base.movedim(0, -1), index)
-        return SampledEvidence(probability, self.frame, base, weight)
+        base = whole(self.base.movedim(0, -1), index)
+        return SampledEvidence(probability, self.frame, base, self.weight(fills))
+
+    def weight(self, fills: bool) -> float:
+        """What foreground counts in the evidence; parameters as for :meth:`evidence`."""
+        return FILLING_WEIGHT if fills and self.edges is not None else FOREGROUND_WEIGHT
 
     def everywhere(self, raster: Frame | None = None) -> Iterator[npt.NDArray[np.float32] | float]:
         """Probabilities (classes, n1, ..., nd) of every pixel; before, how much is done.
@@ -155,7 +165,7 @@ class Unaries:
         yield values
 
 
-def _whole(classes: Tensor, index: int) -> Tensor:
+def whole(classes: Tensor, index: int) -> Tensor:
     """Probability (...) of an object from that of all classes (..., classes).
 
     Where another object is seen, this one may be behind it: that counts little against it.

@@ -15,7 +15,7 @@ from napari_isr.features.palette import Palette
 from napari_isr.frame import Frame
 from napari_isr.stopping import breathe
 
-__all__ = ["EDGES", "DrawnEdges", "EdgeCut", "Edges"]
+__all__ = ["EDGES", "DrawnEdges", "EdgeCut", "Edges", "Flows"]
 
 EDGES = "edges"
 COARSE, FINE = 16_384, 65_536  # cells: of what is believed before, and after
@@ -28,6 +28,7 @@ STEPS = 30  # in each round
 OFFSETS = ((0, 1), (1, 0))  # to half of a cell's neighbours
 
 Array = npt.NDArray[np.float32]
+Flows = list[npt.NDArray[np.float32]]
 Part = tuple[slice, slice]
 
 
@@ -51,6 +52,8 @@ class EdgeCut:
     ----------
     colours : (h, w, c) array
         Colours of the cells, of about unit variance.
+    length : float, optional
+        What a boundary costs per cell where there is no contrast.
 
     References
     ----------
@@ -59,9 +62,9 @@ class EdgeCut:
        applications to imaging", J. Math. Imaging and Vision 2011.
     """
 
-    def __init__(self, colours: npt.NDArray[np.floating]) -> None:
+    def __init__(self, colours: npt.NDArray[np.floating], length: float = LENGTH) -> None:
         self.palette = Palette(colours)
-        self.pairs = _pairs(colours.astype(np.float32))
+        self.pairs = _pairs(colours.astype(np.float32), length)
 
     def __call__(self, odds: npt.NDArray[np.floating], seeds: npt.NDArray[np.integer]) -> Array:
         """Log-odds (k, h, w) of the objects against the background, settled.
@@ -74,27 +77,53 @@ class EdgeCut:
             Class of a cell with a stroke, from 0 for the background; -1 elsewhere.
         """
         odds = np.asarray(odds, np.float32)
+        return self.settle(odds, seeds, self.no_flows(len(odds)), odds, ROUNDS, STEPS)
+
+    def no_flows(self, count: int) -> Flows:
+        """Where the dual variables of ``count`` objects begin."""
+        return [np.zeros((count, *weight.shape), np.float32) for *_, weight in self.pairs]
+
+    def settle(
+        self,
+        odds: Array,
+        seeds: npt.NDArray[np.integer],
+        flows: Flows,
+        settled: Array,
+        rounds: int,
+        steps: int,
+    ) -> Array:
+        """Go on from dual variables, which are changed, and from what was settled before.
+
+        Parameters
+        ----------
+        odds, seeds
+            As for a call.
+        flows : list of arrays
+            From :meth:`no_flows`, or as an earlier settling left them.
+        settled : (k, h, w) array
+            What the colours of the first round are learned from.
+        rounds, steps : int
+            Rounds of colours and boundaries, and steps in each.
+        """
         drawn = np.arange(len(odds) + 1)[:, None, None] == seeds
         told = DRAWN * (drawn[1:].astype(np.float32) - drawn[0])
-        flows = [np.zeros((len(odds), *weight.shape), np.float32) for *_, weight in self.pairs]
-        settled = odds
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             breathe()
             believed = probabilities(settled)
             shares = np.concatenate([1 - believed.sum(0, keepdims=True), believed])
             colour = self.palette.log_ratios(np.where(seeds >= 0, drawn, shares))
             told_now = PRIOR * odds + COLOUR * colour + told
             breathe()
-            self._flow(told_now, flows)
+            self._flow(told_now, flows, steps)
             settled = self._less(told_now, flows)
         return settled
 
-    def _flow(self, odds: Array, flows: list[Array]) -> None:
+    def _flow(self, odds: Array, flows: Flows, steps: int) -> None:
         """Bring the dual variables ``flows``, one for each direction, nearer to their best."""
         curve = 0.25 if len(odds) == 1 else 0.5  # of the probabilities in the log-odds, at most
         step = 1 / (curve * 4 * max(1, len(self.pairs)))
         ahead, pace = [flow.copy() for flow in flows], 1.0
-        for _ in range(STEPS):
+        for _ in range(steps):
             faster = (1 + (1 + 4 * pace * pace) ** 0.5) / 2
             momentum, pace = (pace - 1) / faster, faster
             x = step * probabilities(self._less(odds, ahead))
@@ -108,7 +137,7 @@ class EdgeCut:
                 flow += beyond
                 flows[k], ahead[k] = beyond, flow
 
-    def _less(self, odds: Array, flows: list[Array]) -> Array:
+    def _less(self, odds: Array, flows: Flows) -> Array:
         """Log-odds after what flows from each cell to its neighbours."""
         left = odds.copy()
         for (here, there, _), flow in zip(self.pairs, flows, strict=True):
@@ -137,6 +166,13 @@ class Edges:
         """Of the fine cells; made once."""
         return EdgeCut(self.fine.colours)
 
+    @cached_property
+    def rough_cut(self) -> EdgeCut:
+        """Of the coarse cells; made once."""
+        # A coarse cell stands for several fine ones, its sides for fewer.
+        ratio = (np.prod(self.coarse.sizes) / np.prod(self.fine.sizes)) ** 0.5
+        return EdgeCut(self.coarse.colours, LENGTH * float(ratio))
+
     def drawn(
         self, points: npt.NDArray[np.integer], classes: npt.NDArray[np.integer], count: int
     ) -> DrawnEdges:
@@ -164,9 +200,13 @@ class DrawnEdges:
         """Where :meth:`settle` wants to know what is believed: pixel coordinates (n, 2)."""
         return self.edges.coarse.points
 
+    def odds(self, logs: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+        """Log-odds (h, w, k) of the objects on the coarse cells; as for :meth:`settle`."""
+        return (logs[:, 1:] - logs[:, :1]).reshape(*self.edges.coarse.sizes, -1)
+
     def settle(self, logs: npt.NDArray[np.floating]) -> CellField:
         """Log-probabilities up to a constant, of those (n, classes) at :attr:`points`."""
-        odds = (logs[:, 1:] - logs[:, :1]).reshape(*self.edges.coarse.sizes, -1)
+        odds = self.odds(logs)
         fine = CellField(odds, self.edges.frame).at(self.edges.fine.points)
         settled = self.edges.cut(fine.T.reshape(-1, *self.seeds.shape), self.seeds)
         values = np.concatenate([np.zeros_like(settled[:1]), settled])
@@ -184,7 +224,7 @@ def probabilities(odds: Array) -> Array:
     return found
 
 
-def _pairs(colours: Array) -> list[tuple[Part, Part, Array]]:
+def _pairs(colours: Array, length: float) -> list[tuple[Part, Part, Array]]:
     """Neighbours, direction by direction: parts of the plane and the weights between them."""
     rows, columns = colours.shape[:2]
     found = []
@@ -197,6 +237,6 @@ def _pairs(colours: Array) -> list[tuple[Part, Part, Array]]:
     total = sum(float(square.sum(dtype=np.float64)) for *_, square, _ in found)
     mean = total / max(1, sum(square.size for *_, square, _ in found)) + 1e-12
     return [
-        (here, there, (LENGTH / far * np.exp(-FADING * square / mean)).astype(np.float32))
+        (here, there, (length / far * np.exp(-FADING * square / mean)).astype(np.float32))
         for here, there, square, far in found
     ]

@@ -294,13 +294,14 @@ def _fit(job: Job, segmenters: Segmenters) -> Iterator[News]:
         segmenter.restore(job.start)
     shapes = {label: spec_of(job, label) for label in labels}
     shaped = refining = False
-    updates = segmenter.run(strokes, shapes or job.shape, job.given)
+    updates = segmenter.run(strokes, shapes or job.shape, job.given, sketch=True)
     for update, plane in watched(updates, segmenter, job.eye):
         shaped |= update.stage == "projection"
         refining |= shaped and update.stage == "predictor"
         again = refining and update.stage in ("predictor", "projection")
         yield from _news(update, REFINING if again else STAGES[update.stage], plane)
-    yield _done(job, segmenter.result, rows, hint)
+        if update.stage == "done":  # the run goes on: it makes ready for the next stroke
+            yield _done(job, segmenter.result, rows, hint)
 
 
 def spec_of(job: Job, label: int) -> str | ShapeSpec:

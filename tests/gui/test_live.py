@@ -3,7 +3,10 @@
 import numpy as np
 
 from napari_isr.certificates import convex_defect
+from napari_isr.features import FeatureCache
+from napari_isr.gui.job import Done, Job, Outline, fit
 from napari_isr.gui.objects import PROOF, SHAPE
+from napari_isr.gui.segmenters import Segmenters
 
 WAIT = 30_000
 
@@ -143,3 +146,17 @@ def test_keys_choose_what_is_drawn(drawing, qtbot):
         labels.append(layer.selected_label)
         layer.data[0, 0] = 2
     assert labels == [1, 2, 3, 1, 3]
+
+
+def test_outlines_come_quickly_first_and_then_as_they_stay(strokes):
+    """The worker's news of a second fit: each outline twice, the first from a sketch."""
+    image = np.random.default_rng(0).integers(60, 90, strokes.shape).astype(np.uint8)
+    image[30:60, 30:60] += 100
+    segmenters, more = Segmenters(cache=FeatureCache()), strokes.copy()
+    more[2:4, 30:60] = 1
+    kinds = []
+    for drawn in (strokes, more):
+        news = list(fit(Job(image, (1.0, 1.0), drawn), segmenters))
+        assert isinstance(news[-1], Done)
+        kinds.append([item.kind for item in news if isinstance(item, Outline)])
+    assert kinds == [["predictor", "shape"], ["predictor", "shape"] * 2]
