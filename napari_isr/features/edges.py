@@ -118,7 +118,7 @@ class EdgeCut:
             settled = self._less(told_now, flows)
         return settled
 
-    def _flow(self, odds: Array, flows: Flows, steps: int) -> None:
+    def _flow(self, odds: Array, flows: Flows, steps: int = STEPS) -> None:
         """Bring the dual variables ``flows``, one for each direction, nearer to their best."""
         curve = 0.25 if len(odds) == 1 else 0.5  # of the probabilities in the log-odds, at most
         step = 1 / (curve * 4 * max(1, len(self.pairs)))
