@@ -300,8 +300,7 @@ def _fit(job: Job, segmenters: Segmenters) -> Iterator[News]:
         refining |= shaped and update.stage == "predictor"
         again = refining and update.stage in ("predictor", "projection")
         yield from _news(update, REFINING if again else STAGES[update.stage], plane)
-        if update.stage == "done":  # the run goes on: it makes ready for the next stroke
-            yield _done(job, segmenter.result, rows, hint)
+    yield _done(job, segmenter.result, rows, hint)
 
 
 def spec_of(job: Job, label: int) -> str | ShapeSpec:
