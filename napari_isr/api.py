@@ -13,7 +13,12 @@ import torch
 
 from napari_isr.device import resolve_device
 from napari_isr.errors import InputError
-from napari_isr.evidence import FOREGROUND_WEIGHT, EvidenceGrid, evidence_from_probability
+from napari_isr.evidence import (
+    FOREGROUND_WEIGHT,
+    EvidenceGrid,
+    evidence_from_probability,
+    stretch_of,
+)
 from napari_isr.fitting.sequences import FrameEvidence, fit_shape, given_frames
 from napari_isr.frame import Frame
 from napari_isr.lifting import Coordinates, check_shapes, lifted
@@ -263,7 +268,8 @@ def _evidence(
         return given_frames(probability, frame, device, weight)
     values = torch.from_numpy(probability).to(device)
     evidence = evidence_from_probability(values, weight) / values.numel()
-    return EvidenceGrid(evidence, frame.axes(values), frame.lift if frame.lifted else None)
+    lift = frame.lift if frame.lifted else None
+    return EvidenceGrid(evidence, frame.axes(values), lift, stretch_of(frame.spacing))
 
 
 def read_unaries(unaries: npt.ArrayLike) -> npt.NDArray[np.float32]:

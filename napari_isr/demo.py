@@ -44,7 +44,9 @@ def run_demo(name: str, folder: Path) -> Iterator[str]:
     )
     for path in (mask, overlay, report):
         check_target(path)
-    result = segment(sample.image, sample.scribbles, sample.shapes)
+    result = segment(
+        sample.image, sample.scribbles, sample.shapes, coordinates=sample.coordinates or None
+    )
     yield f"{sample.title}: {sample.image.shape[0]} x {sample.image.shape[1]} pixels"
     for label, item in result.objects.items():
         yield f"object {label}: {item.certificate.sentence}"

@@ -24,6 +24,8 @@ __all__ = [
     "SampledEvidence",
     "base_axes",
     "evidence_from_probability",
+    "stretch_left",
+    "stretch_of",
 ]
 
 # Generated occluded fruit are best with 3 to 6, nuclei and photographs with 1.5 to 2.25.
@@ -52,8 +54,11 @@ class Evidence(Protocol):
     def block_for(self, cells: int) -> int:
         """Side of blocks, a power of two, such that at most ``cells`` of them cover the image."""
 
+    def sides(self, block: int) -> tuple[int, ...]:
+        """Pixels of such a block along each axis: fewer where they are long, so that it is not."""
+
     def coarsen(self, block: int) -> EvidenceGrid:
-        """Evidence of all blocks of ``block`` pixels along each axis."""
+        """Evidence of all blocks; see :meth:`sides`."""
 
     def cells(self, block: int, index: Tensor) -> tuple[Tensor, Tensor]:
         """Centres (n, d) and evidence (n,) of the blocks with the given indices (n, d)."""
@@ -75,11 +80,15 @@ class EvidenceGrid:
         Shape coordinates of the cells' centres along each axis.
     lift : callable, optional
         Joins further coordinates to those of the axes; see :meth:`napari_isr.frame.Frame.lift`.
+    stretch : tuple of int, optional
+        How many times as long as the shortest side of a cell each side is, see
+        :func:`stretch_of`; default: all are equal.
     """
 
     values: Tensor
     axes: tuple[Tensor, ...]
     lift: Callable[[Tensor], Tensor] | None = None
+    stretch: tuple[int, ...] = ()
     _levels: dict[int, EvidenceGrid] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -126,7 +135,7 @@ class EvidenceGrid:
         return max(steps, default=1.0)
 
     def coarsen(self, block: int) -> EvidenceGrid:
-        """Sum over blocks of ``block`` cells along each axis; the last block may be smaller."""
+        """Sum over blocks of cells, see :meth:`sides`; the last block may be smaller."""
         if block == 1:
             return self
         if block not in self._levels:
@@ -137,15 +146,24 @@ class EvidenceGrid:
         # From the coarsest level that is known already: that is quicker than from all cells.
         finer = max((b for b in self._levels if block % b == 0), default=1)
         values, axes = self.coarsen(finer).values, []
-        for dim, axis in enumerate(self.axes):
-            values = _fold(values, dim, block // finer).sum(dim + 1)
-            members = _fold(torch.ones_like(axis), 0, block).sum(1)
-            axes.append(_fold(axis, 0, block).sum(1) / members)
-        return EvidenceGrid(values, tuple(axes), self.lift)
+        sides = zip(self.axes, self.sides(block), self.sides(finer), strict=True)
+        for dim, (axis, side, known) in enumerate(sides):
+            values = _fold(values, dim, side // known).sum(dim + 1)
+            members = _fold(torch.ones_like(axis), 0, side).sum(1)
+            axes.append(_fold(axis, 0, side).sum(1) / members)
+        return EvidenceGrid(values, tuple(axes), self.lift, stretch_left(block, self._stretch))
 
     def block_for(self, cells: int) -> int:
         """Side of blocks, a power of two, such that at most ``cells`` of them cover the grid."""
-        return _block_for(self.values.shape, cells)
+        return _block_for(self.values.shape, cells, self._stretch)
+
+    def sides(self, block: int) -> tuple[int, ...]:
+        """Cells of such a block along each axis: fewer where they are long, so that it is not."""
+        return _sides(block, self._stretch)
+
+    @property
+    def _stretch(self) -> tuple[int, ...]:
+        return self.stretch or (1,) * self.ndim
 
     def cells(self, block: int, index: Tensor) -> tuple[Tensor, Tensor]:
         """Centres (n, d) and evidence (n,) of the blocks with the given indices (n, d)."""
@@ -178,7 +196,7 @@ class SampledEvidence:
         weight: float = FOREGROUND_WEIGHT,
     ) -> None:
         self.probability, self.frame, self.weight = probability, frame, weight
-        self.base_block = _block_for(frame.shape, BASE_CELLS)
+        self.base_block = _block_for(frame.shape, BASE_CELLS, stretch_of(frame.spacing))
         self._known = base
 
     @property
@@ -198,7 +216,11 @@ class SampledEvidence:
 
     def block_for(self, cells: int) -> int:
         """Side of blocks, a power of two, such that at most ``cells`` of them cover the image."""
-        return _block_for(self.frame.shape, cells)
+        return _block_for(self.frame.shape, cells, stretch_of(self.frame.spacing))
+
+    def sides(self, block: int) -> tuple[int, ...]:
+        """Pixels of such a block along each axis: fewer where they are long, so that it is not."""
+        return _sides(block, stretch_of(self.frame.spacing))
 
     @cached_property
     def base(self) -> EvidenceGrid:
@@ -210,7 +232,8 @@ class SampledEvidence:
         places = points.unflatten(0, sizes)
         centres = [places.movedim(dim, 0).flatten(1, -2)[:, 0, dim] for dim in range(self.ndim)]
         lift = self.frame.lift if self.frame.lifted else None
-        return EvidenceGrid(values.unflatten(0, sizes), tuple(centres), lift)
+        stretch = stretch_left(self.base_block, stretch_of(self.frame.spacing))
+        return EvidenceGrid(values.unflatten(0, sizes), tuple(centres), lift, stretch)
 
     def coarsen(self, block: int) -> EvidenceGrid:
         """Evidence of all blocks, not finer than :attr:`base`."""
@@ -224,8 +247,9 @@ class SampledEvidence:
         A block is judged by its centre.
         """
         last = torch.tensor(self.frame.shape, device=index.device) - 1
-        low = index * block
-        high = torch.minimum(low + block - 1, last)
+        sides = torch.tensor(self.sides(block), device=index.device)
+        low = index * sides
+        high = torch.minimum(low + sides - 1, last)
         share = (high - low + 1).prod(1).double() / math.prod(self.frame.shape)
         centre = (low + high).double() / 2
         probability = self.probability(centre) if known is None else known.flatten()
@@ -246,13 +270,13 @@ def base_axes(frame: Frame) -> list[npt.NDArray[np.float64]]:
     list of (ni,) arrays
         Pixel coordinates; together at most ``BASE_CELLS`` points.
     """
-    axes, sizes, block = [], frame.shape, _block_for(frame.shape, BASE_CELLS)
+    axes, sizes, cells, stretch = [], frame.shape, BASE_CELLS, stretch_of(frame.spacing)
     if isinstance(frame, Timeline):  # whose frames are picked, not summed
         axes, sizes = [frame.picked.astype(np.float64)], frame.shape[1:]
-        block = _block_for(sizes, BASE_CELLS // len(frame.picked))
-    for size in sizes:
-        low = np.arange(0, size, block)
-        axes.append((low + np.minimum(low + block, size) - 1) / 2)
+        cells, stretch = BASE_CELLS // len(frame.picked), stretch_of(frame.spacing[1:])
+    for size, side in zip(sizes, _sides(_block_for(sizes, cells, stretch), stretch), strict=True):
+        low = np.arange(0, size, side)
+        axes.append((low + np.minimum(low + side, size) - 1) / 2)
     return axes
 
 
@@ -279,11 +303,31 @@ def evidence_from_probability(
     return torch.where(evidence > 0, evidence * foreground_weight, evidence)
 
 
-def _block_for(sizes: Sequence[int], cells: int) -> int:
+def _block_for(sizes: Sequence[int], cells: int, stretch: Sequence[int]) -> int:
     block = 1
-    while math.prod(-(-n // block) for n in sizes) > max(cells, 1):
+
+    def count() -> int:
+        sides = _sides(block, stretch)
+        return math.prod(-(-n // side) for n, side in zip(sizes, sides, strict=True))
+
+    while count() > max(cells, 1):
         block *= 2
     return block
+
+
+def stretch_of(spacing: Sequence[float]) -> tuple[int, ...]:
+    """How many times as long as the shortest one each side is, to the nearest power of two."""
+    logs = (math.floor(math.log2(side / min(spacing)) + 0.5) for side in spacing)
+    return tuple(2**log for log in logs)
+
+
+def _sides(block: int, stretch: Sequence[int]) -> tuple[int, ...]:
+    return tuple(max(1, block // times) for times in stretch)
+
+
+def stretch_left(block: int, stretch: Sequence[int]) -> tuple[int, ...]:
+    """The stretch of blocks."""
+    return tuple(max(1, times // block) for times in stretch)
 
 
 def _fold(values: Tensor, dim: int, step: int) -> Tensor:

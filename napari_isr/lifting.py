@@ -209,6 +209,10 @@ def lifted(frame: Frame, coordinates: Coordinates | None) -> Frame:
             "further coordinates are for single images and volumes, not for sequences: leave out "
             "the coordinates, or say axes='zyx' to take time for a length"
         )
+    if type(frame) is not Frame:
+        raise InputError(
+            "coordinates cannot be given with an axis of time: leave them out, or give one picture"
+        )
     if len(coordinates) > MOST:
         raise InputError(f"{len(coordinates)} coordinates are given, but at most {MOST} can be")
     found = {}

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_isr.errors import InputError, nearest
-from napari_isr.evidence import EvidenceGrid, evidence_from_probability
+from napari_isr.evidence import EvidenceGrid, evidence_from_probability, stretch_of
 from napari_isr.fitting.projection import project_shape
 from napari_isr.fitting.sampling import Samples
 from napari_isr.fitting.solver import minimise
@@ -297,7 +297,11 @@ class _Fit:
         distance smooth in the parameters, as the envelope theorem has it.
         """
         evidence = evidence_from_probability(probability, self.foreground_weight)
-        grid = EvidenceGrid(evidence / evidence.numel(), self.frame.axes(probability))
+        grid = EvidenceGrid(
+            evidence / evidence.numel(),
+            self.frame.axes(probability),
+            stretch=stretch_of(self.frame.spacing),
+        )
         for _ in project_shape(self.shape, grid, warm=warm):
             pass
         slope = _steepness(self._compared(self._points(probability), probability)[0])

@@ -323,6 +323,19 @@ class ObjectResult:
         return next_stroke(self.label, self.probability, self.mask, self.drawn)
 
     @property
+    def volume(self) -> float:
+        """Volume of the mask in cubed units of the spacing; of images with 3 axes only.
+
+        Raises
+        ------
+        InputError
+            If the image has another number of axes.
+        """
+        if self.frame.ndim != 3:
+            raise InputError(f"a volume has 3 axes, but the image has {self.frame.ndim}")
+        return self.area
+
+    @property
     def area(self) -> float:
         """Area or volume of the mask in units of the spacing."""
         return float(np.count_nonzero(self.mask) * np.prod(self.frame.spacing))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -97,11 +98,12 @@ def boundary_samples(evidence: Evidence, shape: Shape, budget: int) -> Samples:
     kept, total = [], near.numel()
     while block > 1:
         room = budget * TOLERATED - total
-        fitting = [r for r in SPLITS if r <= block and len(index) * r**evidence.ndim <= room]
+        children = {r: math.prod(_ratios(evidence, block, r)) for r in SPLITS if r <= block}
+        fitting = [r for r, count in children.items() if len(index) * count <= room]
         if not len(index) or not fitting:
             break
         child = block // fitting[0]
-        total += len(index) * fitting[0] ** evidence.ndim
+        total += len(index) * children[fitting[0]]
         kept.append(cells.chosen(~cells.crossed))
         cells, index = _split(index, evidence, shape, block, child)
         block = child
@@ -128,25 +130,35 @@ def _split(
     parents: Tensor, evidence: Evidence, shape: Shape, block: int, child: int
 ) -> tuple[_Cells, Tensor]:
     """Children of cells of the given indices (n, d), and indices of those that are crossed."""
-    ratio, ndim = block // child, evidence.ndim
-    step = torch.arange(ratio, device=parents.device)
-    offsets = torch.cartesian_prod(*[step] * ndim)
-    index = (parents[:, None] * ratio + offsets).flatten(0, 1)
-    ragged = any(n % block for n in evidence.sizes)
-    stop = torch.tensor([-(-n // child) for n in evidence.sizes], device=index.device)
+    ratios = _ratios(evidence, block, block // child)
+    counts = [torch.arange(r, device=parents.device) for r in ratios]
+    offsets = torch.cartesian_prod(*counts)
+    index = (parents[:, None] * torch.tensor(ratios, device=parents.device) + offsets).flatten(0, 1)
+    ragged = any(n % side for n, side in zip(evidence.sizes, evidence.sides(block), strict=True))
+    ends = zip(evidence.sizes, evidence.sides(child), strict=True)
+    stop = torch.tensor([-(-n // side) for n, side in ends], device=index.device)
     points, values = evidence.cells(child, torch.minimum(index, stop - 1) if ragged else index)
     with torch.no_grad():
         logit = shape(points)
     # How the logit changes is seen within each parent.
-    inner = logit.view(-1, *[ratio] * ndim)
-    changes = [inner.diff(dim=d + 1).abs_().flatten(1).amax(1) for d in range(ndim)]
-    reach = sum(changes[1:], start=changes[0]).repeat_interleave(len(offsets))
+    inner = logit.view(-1, *ratios)
+    split = [d for d, ratio in enumerate(ratios, start=1) if ratio > 1]
+    changes = [inner.diff(dim=d).abs_().flatten(1).amax(1) for d in split]
+    # Along an axis that is not split it changes about as much.
+    reach = sum(changes[1:], start=changes[0]) * (len(ratios) / len(split))
+    reach = reach.repeat_interleave(len(offsets))
     crossed = _crossed(shape, points, logit, reach, child * evidence.cell)
     if ragged:  # some of the children lie beyond the end
         exists = (index < stop).all(1)
         index, points, values = index[exists], points[exists], values[exists]
         crossed = crossed[exists]
     return _Cells(points, values, crossed), index.index_select(0, crossed.nonzero()[:, 0])
+
+
+def _ratios(evidence: Evidence, block: int, ratio: int) -> list[int]:
+    """Children along each axis of blocks that are split by a ratio."""
+    sides = zip(evidence.sides(block), evidence.sides(block // ratio), strict=True)
+    return [parent // child for parent, child in sides]
 
 
 def _crossed(shape: Shape, points: Tensor, logit: Tensor, change: Tensor, side: float) -> Tensor:

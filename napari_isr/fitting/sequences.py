@@ -19,6 +19,8 @@ from napari_isr.evidence import (
     EvidenceGrid,
     SampledEvidence,
     evidence_from_probability,
+    stretch_left,
+    stretch_of,
 )
 from napari_isr.fitting.frames import STEPS, STEPS_WARM, MovingFit
 from napari_isr.fitting.projection import ProjectionState, project_shape
@@ -68,12 +70,14 @@ class _FrameSamples(SampledEvidence):
     @cached_property
     def base(self) -> EvidenceGrid:
         """Evidence of the smallest blocks that are evaluated all over the frame."""
-        sizes = [-(-n // self.base_block) for n in self.frame.shape]
+        sides = self.sides(self.base_block)
+        sizes = [-(-n // side) for n, side in zip(self.frame.shape, sides, strict=True)]
         index = torch.cartesian_prod(*(torch.arange(n) for n in sizes))
         points, values = self.cells(self.base_block, index)
         places = points.unflatten(0, sizes)
         axes = [places.movedim(dim, 0).flatten(1, -2)[:, 0, dim] for dim in range(self.ndim)]
-        return EvidenceGrid(values.unflatten(0, sizes), tuple(axes))
+        stretch = stretch_left(self.base_block, stretch_of(self.frame.spacing))
+        return EvidenceGrid(values.unflatten(0, sizes), tuple(axes), stretch=stretch)
 
     def cells(
         self, block: int, index: Tensor, known: Tensor | None = None

@@ -9,7 +9,7 @@ from napari_isr.gui.colours import stroke_colormap
 from napari_isr.gui.layers import KEY
 from napari_isr.samples import load_sample
 
-__all__ = ["add_sample", "cat", "cell", "coffee", "coins", "fruit", "sample_layers"]
+__all__ = ["add_sample", "cat", "cell", "coffee", "coins", "fruit", "motorcycle", "sample_layers"]
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -25,7 +25,7 @@ def sample_layers(name: str) -> list[LayerData]:
     Returns
     -------
     list of (data, keywords, type)
-        The image and its strokes, as napari takes them.
+        The image, maps such as depth (hidden at first), and the strokes, as napari takes them.
     """
     sample = load_sample(name)
     strokes = {
@@ -34,8 +34,13 @@ def sample_layers(name: str) -> list[LayerData]:
         "colormap": stroke_colormap(),
         "opacity": 0.9,
     }
+    maps = [
+        (values, {"name": f"{sample.name} [{name}]", "visible": False}, "image")
+        for name, values in sample.coordinates.items()
+    ]
     return [
         (sample.image, {"name": sample.name}, "image"),
+        *maps,
         (sample.scribbles, strokes, "labels"),
     ]
 
@@ -47,8 +52,10 @@ def add_sample(viewer: Any, layers: list[LayerData]) -> tuple[Any, Any]:
     -------
     (Image, Labels)
     """
-    (picture, about, _), (strokes, drawn, _) = layers
+    (picture, about, _), *maps, (strokes, drawn, _) = layers
     image = viewer.add_image(picture, **about)
+    for values, named, _ in maps:
+        viewer.add_image(values, **named)
     layer = viewer.add_labels(strokes, **drawn)
     viewer.layers.selection.active = layer
     layer.brush_size = 6
@@ -62,3 +69,4 @@ coffee = partial(sample_layers, "coffee")
 cat = partial(sample_layers, "cat")
 coins = partial(sample_layers, "coins")
 cell = partial(sample_layers, "cell")
+motorcycle = partial(sample_layers, "motorcycle")

@@ -12,6 +12,7 @@ from functools import partial
 from napari_isr.errors import InputError, nearest
 from napari_isr.samples import photos
 from napari_isr.samples.fruit import fruit_behind_leaves
+from napari_isr.samples.motorcycle import motorcycle
 from napari_isr.samples.record import Sample
 
 __all__ = ["SAMPLES", "Sample", "fruit_behind_leaves", "load_sample"]
@@ -22,6 +23,7 @@ SAMPLES: dict[str, Callable[[], Sample]] = {
     "cat": photos.cat,
     "coins": photos.coins,
     "cell": photos.cell,
+    "motorcycle": motorcycle,
 }
 
 

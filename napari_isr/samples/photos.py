@@ -12,7 +12,7 @@ from napari_isr.errors import InputError
 from napari_isr.samples.record import Sample
 from napari_isr.samples.strokes import Stroke, rasterise
 
-__all__ = ["cat", "cell", "coffee", "coins"]
+__all__ = ["cat", "cell", "coffee", "coins", "read_photograph"]
 
 
 def coins() -> Sample:
@@ -123,13 +123,13 @@ def cat() -> Sample:
 
 
 def _sample(name: str, title: str, file: str, strokes: Sequence[Stroke]) -> Sample:
-    image = _photograph(file)
+    image = read_photograph(file)
     scribbles = rasterise(strokes, (image.shape[0], image.shape[1]))
     labels = sorted({stroke.label for stroke in strokes} - {1})
     return Sample(name, title, image, scribbles, None, dict.fromkeys(labels, "convex"))
 
 
-def _photograph(file: str) -> NDArray[np.uint8]:
+def read_photograph(file: str) -> NDArray[np.uint8]:
     """Read a picture out of the wheel; `skimage.data.coins()` would download a missing one."""
     import skimage.data
     import skimage.io

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,8 @@ class Sample:
         Each object's label -> its whole mask, occluded parts included. None where nobody knows it.
     shapes : dict of int to str
         Each object's label -> the shape that suits it, e.g. ``{2: "convex"}``.
+    coordinates : dict of str to (H, W) ndarray
+        Maps that are further coordinates, such as depth; mostly none.
     """
 
     name: str
@@ -36,3 +38,4 @@ class Sample:
     scribbles: NDArray[np.uint8]
     truth: dict[int, NDArray[np.bool_]] | None
     shapes: dict[int, str]
+    coordinates: dict[str, NDArray[np.float32]] = field(default_factory=dict)

@@ -133,9 +133,11 @@ class Star(Shape):
         return (len(self.middles) / 4 * (direction @ self.middles.T - 1)).exp()
 
     def logit_and_jacobian(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Closed form in two dimensions."""
+        """Closed form in two dimensions, and in more for the star itself."""
         if self.ndim != 2:
-            return super().logit_and_jacobian(points)
+            if type(self) is not Star:
+                return super().logit_and_jacobian(points)
+            return self._in_space(points)
         with torch.no_grad():
             offset = self.local(points) - self._middle()
             distance, angle = polar(offset)
@@ -154,6 +156,21 @@ class Star(Shape):
                 by_column = self.sharpness * column + slope * row
                 parts.insert(0, self._by_centre(torch.stack([by_row, by_column], dim=1)))
             return self.sharpness * (radius - distance), columns(parts)
+
+    @torch.no_grad()
+    def _in_space(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        distance, direction = spherical(self.local(points) - self._middle())
+        basis = self._sphere(direction)
+        radius, rate = self._radius(basis @ self.radius)
+        rate = self.sharpness * rate
+        parts = [rate[:, None] * basis]
+        if "centre" in self._parameters:
+            # How the exponent grows along the sphere, per unit of space.
+            slope = len(self.middles) / 4 * (basis * self.radius) @ self.middles
+            slope = slope - (slope * direction).sum(1, keepdim=True) * direction
+            safe = distance.clamp_min(torch.finfo(distance.dtype).tiny ** 0.5)[:, None]
+            parts.insert(0, self.sharpness * direction - rate[:, None] * slope / safe)
+        return self.sharpness * (radius - distance), torch.cat(parts, dim=1)
 
     def _by_centre(self, gradient: Tensor) -> Tensor:
         """Derivatives (n, d) by the parameter ``centre`` from those by the centre itself."""

@@ -1,0 +1,98 @@
+"""Convex in (row, column, depth): what cannot be convex in an image may be in the room.
+
+    python examples/depth.py -o FOLDER
+    python examples/depth.py -o FOLDER --teaser ICML_TEASER
+
+The floor under a motorcycle: wheels cut it in pieces in the image, and in the room it is convex.
+The picture is scikit-image's, of the Middlebury stereo benchmark, with its disparity as a further
+coordinate. Writes ``depth.png``: strokes; disparity; convex in the image; convex with disparity.
+
+With ``--teaser``, a folder of the published method's images (not part of this repository), writes
+``teaser.png`` too: strokes; our convex object in (row, column, depth); the authors' mask. There
+the object is what stands on the floor, as the authors' strokes have it; prints how much of each
+kind of stroke either mask honours.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+import napari_isr as isr
+
+ORANGE, GREEN, PINK = (255, 145, 0), (0, 220, 0), (255, 0, 200)
+
+
+def shown(
+    image: NDArray[np.generic],
+    mask: NDArray[np.bool_] | None = None,
+    strokes: NDArray[np.uint8] | None = None,
+) -> NDArray[np.uint8]:
+    """A picture with a mask in orange and strokes in green and pink."""
+    values = np.nan_to_num(image.astype(float))
+    picture = np.stack([values] * 3, axis=-1) if values.ndim == 2 else values.copy()
+    if mask is not None:
+        picture[mask] = picture[mask] * 0.4 + np.array(ORANGE) * 0.6
+    if strokes is not None:
+        picture[strokes == 1], picture[strokes == 2] = GREEN, PINK
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def motorcycle(folder: Path) -> None:
+    """Fit the floor in the image and with disparity."""
+    sample = isr.load_sample("motorcycle")
+    disparity = sample.coordinates["disparity"]
+    flat = isr.segment(sample.image, sample.scribbles, "convex").objects[2]
+    deep = isr.segment(
+        sample.image, sample.scribbles, "convex", coordinates=sample.coordinates
+    ).objects[2]
+    for item in (flat, deep):
+        print(item.certificate.sentence)
+        print(f"  strokes honoured: {honoured(item.mask, sample.scribbles)}")
+    depth = 255 * disparity / np.nanmax(disparity)
+    rows = [
+        [shown(sample.image, None, sample.scribbles), shown(depth)],
+        [shown(sample.image, flat.mask), shown(sample.image, deep.mask)],
+    ]
+    Image.fromarray(np.vstack([np.hstack(row) for row in rows])).save(folder / "depth.png")
+
+
+def teaser(folder: Path, data: Path) -> None:
+    """Fit what stands on the floor in the published image of depth."""
+    depth = np.asarray(Image.open(data / "images/convex_depth.png"))[::2, ::2]
+    drawn = np.asarray(Image.open(data / "scribbles/convex_depth_scribbles.png").convert("RGB"))
+    red, green = (drawn[::2, ::2, channel].astype(float) / 255 for channel in (0, 1))
+    theirs = np.asarray(Image.open(data / "reference_result/convex_depth_ours.png")) == 0
+    strokes = np.zeros(depth.shape, np.uint8)
+    strokes[red - green > 0.1], strokes[red - green < -0.1] = 2, 1
+    item = isr.segment(depth, strokes, "convex", coordinates={"depth": depth}).objects[2]
+    print(item.certificate.sentence)
+    print(f"  strokes honoured: ours {honoured(item.mask, strokes)}")
+    print(f"  strokes honoured: theirs {honoured(theirs, strokes)}")
+    panels = [shown(depth, None, strokes), shown(depth, item.mask), shown(depth, theirs)]
+    Image.fromarray(np.hstack(panels)).save(folder / "teaser.png")
+
+
+def honoured(mask: NDArray[np.bool_], strokes: NDArray[np.uint8]) -> str:
+    """Which part of the object's and of the background's strokes a mask has right."""
+    return f"object {mask[strokes == 2].mean():.1%}, background {(~mask[strokes == 1]).mean():.1%}"
+
+
+def main() -> None:
+    """Write the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("-o", "--output", type=Path, default=Path("depth"))
+    parser.add_argument("--teaser", type=Path)
+    arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    motorcycle(arguments.output)
+    if arguments.teaser is not None:
+        teaser(arguments.output, arguments.teaser)
+
+
+if __name__ == "__main__":
+    main()
