@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,9 @@ import torch
 import napari_isr as isr
 from napari_isr.certificates import certify_lifted
 from napari_isr.certificates.hull import corners_by_slice, in_hull_of
+from napari_isr.cli import main
 from napari_isr.conflicts import find_conflict
+from napari_isr.coordinate_files import read_coordinates
 from napari_isr.errors import InputError
 from napari_isr.frame import Frame, grid_points
 from napari_isr.lifting import Coordinate, LiftedFrame, lifted
@@ -193,3 +197,32 @@ def test_other_shapes_are_refused_and_so_is_a_weight_of_zero():
         isr.project(TRUTH, "mirror", coordinates={"depth": DEPTH})
     with pytest.raises(InputError, match="positive"):
         Coordinate(DEPTH, 0)
+
+
+def test_the_command_line_reads_maps_by_name_with_weight_and_unit(tmp_path):
+    np.save(tmp_path / "depth.npy", DEPTH)
+    path = tmp_path / "depth.npy"
+    read = read_coordinates([f"depth={path}", f"height:2:mm={path}"])
+    assert (read["depth"].weight, read["height"].weight, read["height"].unit) == (1, 2, "mm")
+    for text in ("depth", f"={path}", f"depth:x={path}", f"depth:1:m:2={path}", "depth="):
+        with pytest.raises(InputError, match="write NAME=FILE"):
+            read_coordinates([text])
+    with pytest.raises(InputError, match="twice"):
+        read_coordinates([f"depth={path}"] * 2)
+
+
+def test_the_command_line_certifies_in_the_lifted_space(tmp_path):
+    np.save(tmp_path / "depth.npy", DEPTH)
+    np.save(tmp_path / "floor.npy", TRUTH)
+    out, report = tmp_path / "out.png", tmp_path / "report.json"
+    depth = f"depth={tmp_path / 'depth.npy'}"
+    words = ["project", str(tmp_path / "floor.npy"), "-o", str(out), "--report", str(report)]
+    with pytest.raises(SystemExit) as status:
+        main([*words, "--coordinate", depth])
+    assert status.value.code in (0, None)
+    found = json.loads(report.read_text())["objects"]["2"]["certificate"]
+    assert found["holds"]
+    assert found["space"] == "(row, column, depth)"
+    with pytest.raises(SystemExit) as status:
+        main([*words, "--shape", "mirror", "--coordinate", depth])
+    assert status.value.code == 2
