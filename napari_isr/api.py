@@ -202,7 +202,7 @@ def segment(
         Further coordinates of every pixel by name, as for :func:`project`; the predictor sees
         them, too.
     per_frame : bool, optional
-        As for :func:`project`; shapes that say ``over_time`` themselves keep it.
+        As for :func:`project`.
     seed : int, optional
         Two calls with one seed on one machine give the same result.
     trained : Trained, optional
