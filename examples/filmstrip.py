@@ -60,11 +60,11 @@ def main() -> None:
     parser.add_argument("--shape", default="connected")
     given = parser.parse_args()
 
-    unaries = read_frames(given.unaries, read_probability)
+    unaries = read_frames(given.unaries, read_probability, "tyx")
     item = isr.project(unaries, given.shape, axes="tyx").objects[2]
     size = item.mask.shape[1:]
     grey = (120 * np.ones((*item.mask.shape, 3))).astype(np.uint8)
-    images = grey if given.images is None else read_frames(given.images, read_array)[..., :3]
+    images = grey if given.images is None else read_frames(given.images, read_array, "tyx")[..., :3]
     fine = item.render(scale=(1, ZOOM, ZOOM))
     whole = [(0.0, float(n)) for n in size]
     between = item.render(scale=(1, ZOOM, ZOOM), window=[(0.5, len(unaries) - 0.5), *whole])
@@ -77,7 +77,7 @@ def main() -> None:
         )
     ]
     if given.compare is not None:
-        other = read_frames(given.compare, read_probability) > 0.5
+        other = read_frames(given.compare, read_probability, "tyx") > 0.5
         black = np.zeros((*size, 3), np.uint8)
         rows.append(strip([np.where(enlarged(m)[..., None], 255, enlarged(black)) for m in other]))
     for masks in (fine, np.concatenate([between, fine[-1:]])):

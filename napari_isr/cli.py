@@ -153,8 +153,13 @@ def segment(
     from napari_isr.strokes import Strokes
     from napari_isr.trained import Trained
 
-    learned, objects = None if trained is None else Trained.load(trained), read_given(given or [])
-    strokes = None if scribbles is None else Strokes.read(read_frames(scribbles, read_scribbles))
+    learned, objects = (
+        None if trained is None else Trained.load(trained),
+        read_given(given or [], axes),
+    )
+    strokes = (
+        None if scribbles is None else Strokes.read(read_frames(scribbles, read_scribbles, axes))
+    )
     ndim = len(strokes.shape) if strokes is not None else cast("Trained", learned).ndim
     check_axes(axes, ndim)
     labels = sorted(
@@ -173,7 +178,7 @@ def segment(
     used = learned.features if learned is not None else used
     check_files_are_used(used, weights=weights, dino=dino, download=download)
     segmenter = Segmenter(
-        read_frames(image, read_array),
+        read_frames(image, read_array, axes),
         ndim=ndim,
         axes=axes,
         mode=mode,
@@ -183,7 +188,7 @@ def segment(
         coordinates=read_coordinates(coordinate or []),
         device=device,
         seed=seed,
-        unaries=None if unaries is None else read_unaries(unaries),
+        unaries=None if unaries is None else read_unaries(unaries, axes),
         weights=weights,
         dino=dino,
         download=download,
@@ -251,7 +256,7 @@ def project(
     from napari_isr.reading import read_probability
 
     result = run(
-        read_frames(unaries, read_probability),
+        read_frames(unaries, read_probability, axes),
         shape,
         axes=axes,
         per_frame=per_frame,
@@ -347,19 +352,19 @@ def check_files_are_used(features: tuple[str, ...], **options: Any) -> None:
             )
 
 
-def read_unaries(path: Path) -> Any:
+def read_unaries(path: Path, axes: str | None = None) -> Any:
     """Read probabilities or a mask, or a label image: small whole numbers."""
     from napari_isr.frame_files import read_frames
     from napari_isr.reading import read_array, to_probability
 
-    array = read_frames(path, read_array)
+    array = read_frames(path, read_array, axes)
     # As probabilities in 256 steps, numbers that small would all mean background.
     if array.dtype.kind in "ui" and 1 < array.max(initial=0) <= LABELS:
         return array
     return to_probability(array, path)
 
 
-def read_given(texts: list[str]) -> dict[int, Any]:
+def read_given(texts: list[str], axes: str | None = None) -> dict[int, Any]:
     """Read ``--given 3=mask.png``: masks or probabilities of single objects, by label.
 
     Raises
@@ -381,7 +386,7 @@ def read_given(texts: list[str]) -> dict[int, Any]:
             )
         if int(label) in found:
             raise InputError(f"--given {text}: object {int(label)} is given twice")
-        found[int(label)] = read_frames(Path(path), read_probability)
+        found[int(label)] = read_frames(Path(path), read_probability, axes)
     return found
 
 

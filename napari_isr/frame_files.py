@@ -18,7 +18,9 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".npy")
 WILD = re.compile(r"[*?\[]")
 
 
-def read_frames(path: Path, read: Callable[[Path], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+def read_frames(
+    path: Path, read: Callable[[Path], npt.NDArray[Any]], axes: str | None
+) -> npt.NDArray[Any]:
     """Read one file, or a stack of those in a folder or of a pattern.
 
     Parameters
@@ -27,6 +29,8 @@ def read_frames(path: Path, read: Callable[[Path], npt.NDArray[Any]]) -> npt.NDA
         A file; a folder, whose pictures are the frames; or a pattern such as ``frames/*.png``.
     read : callable
         Reads one file.
+    axes : str or None
+        What the axes are; with three or more a folder or a pattern is read.
 
     Returns
     -------
@@ -39,10 +43,14 @@ def read_frames(path: Path, read: Callable[[Path], npt.NDArray[Any]]) -> npt.NDA
     InputError
         If there is no picture, or the pictures differ in size.
     """
-    if path.exists() and not path.is_dir():
+    several = path.is_dir() or (not path.exists() and WILD.search(path.name) is not None)
+    if not several:
         return read(path)
-    if not path.is_dir() and not WILD.search(path.name):
-        return read(path)  # which says that it does not exist
+    if axes is None or len(axes) < 3:
+        raise InputError(
+            f"'{path}' is a folder or a pattern: name an image file, or add --axes tyx if its "
+            "pictures are the frames of a sequence (zyx: the planes of a volume)"
+        )
     frames = [(one, read(one)) for one in frame_paths(path)]
     first = frames[0][1]
     for name, frame in frames:

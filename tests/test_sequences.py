@@ -223,7 +223,7 @@ def test_the_command_line_reads_folders_and_writes_stacks(film, tmp_path):
     found = json.loads(report.read_text())["objects"]["2"]
     assert found["frames_empty"] == []
     assert found["certificate"]["holds"]
-    read = read_frames(tmp_path / "film" / "frame*.npy", read_array)
+    read = read_frames(tmp_path / "film" / "frame*.npy", read_array, "tyx")
     assert (read == image).all()  # frame 8 before frame 10
 
 
@@ -246,6 +246,6 @@ def test_frames_of_another_size_are_told(tmp_path: Path):
     for number, size in enumerate((8, 9)):
         np.save(tmp_path / f"{number}.npy", np.zeros((size, 8), np.uint8))
     with pytest.raises(InputError, match=r"1\.npy"):
-        read_frames(tmp_path, read_array)
+        read_frames(tmp_path, read_array, "tyx")
     with pytest.raises(InputError, match="no picture"):
-        read_frames(tmp_path / "*.png", read_array)
+        read_frames(tmp_path / "*.png", read_array, "tyx")
