@@ -35,6 +35,15 @@ def test_samples_open(viewer, name):
     assert [layer.name for layer in viewer.layers] == [name, f"{name} [strokes]"]
 
 
+def test_a_sample_with_depth_brings_its_map_hidden(viewer):
+    dock = open_sample(viewer, "motorcycle")
+    names = [layer.name for layer in viewer.layers]
+    assert names[:3] == ["motorcycle", "motorcycle [disparity]", "motorcycle [strokes]"]
+    assert not viewer.layers["motorcycle [disparity]"].visible
+    assert dock.image_layer.name == "motorcycle"
+    assert dock.scribble_layer.name == "motorcycle [strokes]"
+
+
 def test_the_dock_opens_from_the_plugin_menu(viewer, disc):
     viewer.add_image(disc)
     _, dock = viewer.window.add_plugin_dock_widget("napari-isr", "Scribble and refine")
