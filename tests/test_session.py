@@ -145,6 +145,20 @@ def test_a_stack_comes_back(tmp_path):
     assert kept.axes == "zyx"
 
 
+def test_what_was_learned_goes_to_other_images(fitted, saved, tmp_path):
+    segmenter, image, strokes = fitted
+    bare = isr.save_session(tmp_path / "s.isr", segmenter, scribbles=strokes)
+    masks = [
+        isr.segment(image[:, ::-1].copy(), trained=trained, spacing=(0.5, 0.5)).labels()
+        for trained in (isr.load_session(saved).learned(), isr.load_session(bare).learned(image))
+    ]
+    np.testing.assert_array_equal(*masks)
+    assert set(np.unique(masks[0])) == {0, 2, 3}
+    shape_alone = isr.save_session(tmp_path / "p.isr", isr.project(disc()))
+    with pytest.raises(InputError, match="has no strokes"):
+        isr.load_session(shape_alone).learned()
+
+
 def test_further_coordinates_come_back(tmp_path):
     row, column = np.mgrid[:30, :34].astype(float)
     depth = np.hypot(row - 15, column - 17)
@@ -153,6 +167,10 @@ def test_further_coordinates_come_back(tmp_path):
     kept = isr.load_session(isr.save_session(tmp_path / "s.isr", result))
     assert same(kept.result, result)
     assert kept.result.objects[2].frame.names == ("depth",)
+    image = (depth < 9).astype(np.uint8)
+    result = isr.segment(image, (depth < 5) * 2 + (row < 3), coordinates={"depth": depth})
+    kept = isr.load_session(isr.save_session(tmp_path / "t.isr", result, image=image, embed=True))
+    assert kept.segmenter().frame.dims == 3
 
 
 CHILD = """

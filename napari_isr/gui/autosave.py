@@ -28,7 +28,7 @@ from napari_isr.gui.layers import PATH, image_shape
 from napari_isr.gui.widgets import single_shot
 from napari_isr.session import ImageReference, Snapshot, Store, image_key, keep_shapes
 
-__all__ = ["Autosave", "Keys", "pixels"]
+__all__ = ["Autosave", "Draft", "Keys", "pixels"]
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +158,7 @@ class Autosave:
         self._timer.stop()
         if not self._on or not self._dirty or self._saving:
             return  # what comes back from the thread asks again
-        draft = self._draft()
+        draft = self.draft()
         self._dirty = False
         if draft is not None:
             self._saving = True
@@ -166,7 +166,7 @@ class Autosave:
 
     def close(self) -> None:
         """Save the rest, and tell other processes that this one ended in good order."""
-        draft = self._draft() if self._on and self._dirty else None
+        draft = self.draft() if self._on and self._dirty else None
         self._bind(None)
         self._dirty = False
         # First of all, for nothing of Qt may be left where Python ends.
@@ -233,7 +233,7 @@ class Autosave:
         control = self._control
         if self._current:
             return
-        if self._dirty and self._on and (draft := self._draft()) is not None:
+        if self._dirty and self._on and (draft := self.draft()) is not None:
             self._errands.send(partial(self._keep, draft), self._on_saved)
         self._dirty = False
         self._timer.stop()
@@ -251,7 +251,7 @@ class Autosave:
             for name in EVENTS:
                 layer.events[name].connect(self.touch)
 
-    def _draft(self) -> Draft | None:
+    def draft(self) -> Draft | None:
         """Note what is there now; None if nothing belongs together."""
         image, layer = self._image, self._layer
         if image is None or layer is None or tuple(layer.data.shape) != image_shape(image):

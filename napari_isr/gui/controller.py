@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
 from psygnal import Signal
 
-from napari_isr.errors import InputError
 from napari_isr.gui import keys
 from napari_isr.gui.guides import look_at
 from napari_isr.gui.job import Job, Names
@@ -225,27 +223,6 @@ class Controller:
         stroke = self.desk.next_stroke
         if stroke is not None and self.image_layer is not None:
             look_at(self.viewer, self.image_layer, stroke.point)
-
-    def export(self, path: str | Path) -> None:
-        """Write the mask to a file.
-
-        Parameters
-        ----------
-        path : str or Path
-            Its ending picks the format, see :func:`napari_isr.write`.
-        """
-        from napari_isr.export import write
-
-        try:
-            if self.result is None:
-                raise InputError("There is no mask to export yet: draw strokes first.")
-            names, image = self.settings.names, self.image_layer
-            unit = str(image.units[-1]) if image is not None else ""
-            target, *_ = write(self.result, path, names=names, unit=unit)
-        except (InputError, OSError) as error:
-            self.state.say("error", str(error))
-        else:
-            self.state.say("done", f"Saved {target.name}.")
 
     def close(self) -> None:
         """Let go of the viewer; a running fit stops at its next step."""

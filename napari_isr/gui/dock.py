@@ -11,7 +11,6 @@ from psygnal import EmitLoopError
 from qtpy.QtCore import QEvent, Signal
 from qtpy.QtWidgets import (
     QApplication,
-    QFileDialog,
     QVBoxLayout,
     QWidget,
 )
@@ -22,6 +21,8 @@ from napari_isr.gui.brush import BrushSwitch
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.coordinates import CoordinateRow
 from napari_isr.gui.copies import CopyButtons
+from napari_isr.gui.errands import Errands
+from napari_isr.gui.exporting import Exporter, ExportOptions
 from napari_isr.gui.held import HeldRow
 from napari_isr.gui.hint import FirstHint
 from napari_isr.gui.job import Names
@@ -34,8 +35,8 @@ from napari_isr.gui.playlist_bar import PlaylistBar
 from napari_isr.gui.preferences import Preferences
 from napari_isr.gui.properties import Properties
 from napari_isr.gui.scrolling import ScrollColumn
+from napari_isr.gui.sessions import SessionButtons, Sessions
 from napari_isr.gui.shape_options import ShapeOptions
-from napari_isr.gui.shown_plane import is_stack
 from napari_isr.gui.stack_bar import StackBar
 from napari_isr.gui.stack_tools import StackTools
 from napari_isr.gui.switching import Switching
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ScribbleAndRefine"]
 
-FILES = "PNG (*.png);;TIFF (*.tif *.tiff);;NumPy (*.npy)"
 COLOURS = {"hint": "", "busy": "", "done": "", "error": "#e05d52"}
 
 
@@ -86,21 +86,22 @@ class ScribbleAndRefine(Properties, QWidget):
         """Forget all that was fitted; the strokes stay."""
         self.controller.reset()
 
-    def export(self, path: str | Path | None = None) -> None:
-        """Write the mask to a file; without a path, ask for one."""
-        if path is None:
-            image = self.image_layer
-            ending = "tif" if is_stack(image) else "png"
-            path = self._ask_where(f"{image.name if image is not None else 'image'}-mask.{ending}")
-        if path:
-            self.controller.export(path)
+    def export(self, path: str | Path | None = None, **options: Any) -> None:
+        """Write masks, outlines or tables to a file; without a path, ask for one.
 
-    def _ask_where(self, name: str) -> str:
-        """Let the user choose a file; empty if they do not."""
-        path, kind = QFileDialog.getSaveFileName(self, "Export mask", name, FILES)
-        if path and not Path(path).suffix:
-            path += {"T": ".tif", "N": ".npy"}.get(kind[:1], ".png")
-        return str(path)
+        ``scale`` and ``each`` are, if not given, what is chosen in the dock.
+        """
+        path = path or self.exporter.ask(self)
+        if path:
+            self.exporter.export(path, **options)
+
+    def save_session(self, path: str | Path, *, embed: bool = False) -> None:
+        """Save all work on the image to one ``.isr`` file."""
+        self.sessions.save(path, embed=embed)
+
+    def open_session(self, path: str | Path) -> None:
+        """Open what was saved so."""
+        self.sessions.open(path)
 
     # ------------------------------------------------------------------------------- parts
 
@@ -160,7 +161,14 @@ class ScribbleAndRefine(Properties, QWidget):
         )
         for small in (self.undo_button, self.redo_button):
             small.setFixedWidth(30)
-        self.export_button = button("isr_export", "Export mask…", "Save as PNG, TIFF or NumPy")
+        self.export_button = button(
+            "isr_export",
+            "Export mask…",
+            "Masks, outlines, tables, probabilities, strokes to a file",
+        )
+        self.files = Errands()
+        self.exporter = Exporter(self.controller, self.files, ExportOptions())
+        self.sessions = Sessions(self.controller, self.keeper, self.files)
         self.bar = ThinBar()
         self.status = Sentence("isr_status")
         self.trust = TrustPanel(self.controller)
@@ -202,12 +210,14 @@ class ScribbleAndRefine(Properties, QWidget):
                 stretch=(0, 0, 0, 1),
             )
         )
+        column.addWidget(SessionButtons(self.sessions, self))
         more = QWidget()
         inner = form(more)
         inner.addRow("Predictor", self.predictors)
         inner.addRow("Features", self.blocks)
         inner.addRow("Mode", self.modes)
         inner.addRow(self.coordinates.label, self.coordinates)
+        inner.addRow("Export", self.exporter.options)
         inner.addRow("Copy as", CopyButtons(self.controller))
         self.more = Fold("isr_settings", "Settings", more)
         column.addWidget(self.more)
@@ -280,6 +290,7 @@ class ScribbleAndRefine(Properties, QWidget):
         super().closeEvent(event)
 
     def _shut(self) -> None:
+        self.files.close(lambda: None, 0)
         self.keeper.close()
         self.controller.close()
         self.brush.watch(None)

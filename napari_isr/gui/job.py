@@ -46,6 +46,7 @@ __all__ = [
     "Outline",
     "Stage",
     "fit",
+    "rows_of",
 ]
 
 log = logging.getLogger(__name__)
@@ -317,7 +318,7 @@ def _done(job: Job, result: Result, rows: dict[int, Row], hint: str) -> Done:
     """All that the dock will show, so that nothing is computed in the GUI thread."""
     return Done(
         *composites(result, job.hidden),
-        _rows(result, rows, job.axes),
+        rows_of(result, rows, job.axes),
         result,
         next_stroke=result.next_stroke,
         uncertainty=result.uncertainty if job.uncertainty else None,
@@ -337,7 +338,8 @@ def _news(update: Update, message: str, plane: Plane | None) -> Iterator[News]:
             yield Outline("shape", update.label, update.contours, plane)
 
 
-def _rows(result: Result, drawn: dict[int, Row], axes: str) -> tuple[Row, ...]:
+def rows_of(result: Result, drawn: dict[int, Row], axes: str) -> tuple[Row, ...]:
+    """Rows of the table: what was drawn, and what was found of it."""
     rows = dict(drawn)  # with those that lack strokes so far
     for label, item in result.objects.items():
         proof = item.certificate

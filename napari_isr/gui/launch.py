@@ -9,7 +9,7 @@ import napari
 from napari_isr.gui.dock import ScribbleAndRefine
 from napari_isr.gui.samples import add_sample, sample_layers
 
-__all__ = ["launch_demo", "open_sample"]
+__all__ = ["dock_of", "launch_demo", "open_sample"]
 
 TITLE = "Scribble and refine"
 
@@ -32,6 +32,16 @@ def open_sample(viewer: Any, name: str = "fruit") -> ScribbleAndRefine:
     viewer.window.add_dock_widget(dock, name=TITLE, area="right")
     dock.scribble_layer = layer
     dock.brush.pick(2)
+    return dock
+
+
+def dock_of(viewer: Any) -> ScribbleAndRefine:
+    """The dock of a viewer; a new one if there is none yet."""
+    for widget in viewer.window.dock_widgets.values():
+        if isinstance(widget, ScribbleAndRefine):
+            return widget
+    dock = ScribbleAndRefine(viewer)
+    viewer.window.add_dock_widget(dock, name=TITLE, area="right")
     return dock
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from napari.layers import Image, Labels
 from psygnal import Signal
 
+from napari_isr.errors import InputError
 from napari_isr.gui.autosave import Keys, pixels
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.errands import Errands
@@ -115,7 +116,7 @@ class Rescue:
             control.state.say("error", GONE)
             return
         try:
-            image = control.image_layer or self._open(snapshot.image)
+            image = control.image_layer or self.open_image(snapshot.image)
             if image_shape(image) != snapshot.image.shape:
                 raise ValueError("the image has another size now")
         except Exception as error:  # readers of other plugins may raise anything
@@ -124,25 +125,29 @@ class Rescue:
             why = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
             control.state.say("error", f"“{name}” cannot be opened: {why}. Its strokes are kept.")
             return
-        self._bring(snapshot, image)
+        self.bring(snapshot, image)
         self.restored.emit(kept)
 
-    def _open(self, about: ImageReference) -> Image:
-        """Open the file of an image, placed as it was."""
-        viewer = self._control.viewer
+    def open_image(self, about: ImageReference, near: Path | None = None) -> Image:
+        """Open the file of an image, placed as it was; it may lie in the folder ``near`` now."""
+        viewer, path = self._control.viewer, about.path
+        if near is not None and path is not None and not Path(path).exists():
+            path = str(near / Path(path).name)
+        if path is None or (near is not None and not Path(path).is_file()):
+            raise InputError(f"the file '{about.path or about.name}' is not there: open the image")
         try:
-            layers = viewer.open(about.path, plugin=about.reader or BUILTIN)
+            layers = viewer.open(path, plugin=about.reader or BUILTIN)
         except Exception:
             if about.reader in (None, BUILTIN):
                 raise
-            layers = viewer.open(about.path, plugin=BUILTIN)  # the other one may be gone
+            layers = viewer.open(path, plugin=BUILTIN)  # the other one may be gone
         image = next(layer for layer in layers if isinstance(layer, Image))
         if len(about.scale) == image.ndim and len(about.translate) == image.ndim:
             image.scale, image.translate = about.scale, about.translate
         self._control.image_layer = image
         return image
 
-    def _bring(self, snapshot: Snapshot, image: Image) -> None:
+    def bring(self, snapshot: Snapshot, image: Image) -> None:
         """Settings first, strokes last: they start the fit, which finds the rest in place."""
         control = self._control
         KeptSettings(control.settings).set(snapshot.settings)

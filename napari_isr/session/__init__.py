@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from napari_isr.session.files import load, save
 from napari_isr.session.identity import image_key
+from napari_isr.session.saving import save_session
 from napari_isr.session.schema import ImageReference
 from napari_isr.session.snapshot import KeptShape, Snapshot
 from napari_isr.session.store import Kept, Store, default_folder
 from napari_isr.session.weights import hand_over, keep_shapes
-from napari_isr.session.work import ENDING, Session, load_session, save_session
+from napari_isr.session.work import ENDING, Session, load_session
 
 __all__ = [
     "ENDING",

@@ -21,18 +21,18 @@ from napari_isr.session.files import (
     unpack_snapshot,
 )
 from napari_isr.session.found import pack_result, unpack_result
-from napari_isr.session.identity import digest_of, image_key
-from napari_isr.session.schema import FrameRecord, ImageReference, SessionRecord
+from napari_isr.session.identity import image_key
+from napari_isr.session.schema import FrameRecord, SessionRecord
 from napari_isr.session.snapshot import Snapshot
 from napari_isr.session.tensors import from_bytes, name_of
-from napari_isr.session.weights import hand_over, keep_shapes
+from napari_isr.session.weights import hand_over
 
 if TYPE_CHECKING:
     from napari_isr.results import Result
     from napari_isr.segmenter import Segmenter
     from napari_isr.trained import Trained
 
-__all__ = ["ENDING", "Session", "load_session", "save_session"]
+__all__ = ["CHOICES", "ENDING", "Session", "load_session"]
 
 ENDING = ".isr"
 FORMAT = "napari-isr session"
@@ -145,22 +145,45 @@ class Session:
 
         array = self.image() if image is None else image
         self.check_image(array)
-        chosen = {k: v for k, v in self.snapshot.settings.items() if k in CHOICES}
+        asked = self.snapshot.settings
+        chosen: dict[str, Any] = {k: asked[k] for k in CHOICES if isinstance(asked.get(k), str)}
         chosen["seed"] = self.result.seed if self.result is not None else 0
-        segmenter = Segmenter(
-            array,
-            **{
-                "ndim": len(self.snapshot.image.shape),
-                "spacing": self.spacing,
-                "axes": self.axes,
-                **chosen,
-                **options,
-            },
-        )
+        chosen |= {"ndim": len(self.snapshot.image.shape), "spacing": self.spacing}
+        chosen |= {"axes": self.axes, "coordinates": self._coordinates() or None}
+        segmenter = Segmenter(array, **{**chosen, **options})
         hand_over(self.snapshot.shapes, segmenter)
         if self.result is not None:
             segmenter.result = self.result
         return segmenter
+
+    def _coordinates(self) -> dict[str, Any]:
+        """Maps of further coordinates, by name."""
+        from napari_isr.lifting import LiftedFrame
+
+        items = list(self.result.objects.values()) if self.result is not None else []
+        frame = (items[0].image_frame or items[0].frame) if items else None
+        if not isinstance(frame, LiftedFrame):
+            return {}
+        return dict(zip(frame.names, frame.coordinates, strict=True))
+
+    def learned(self, image: Any = None) -> Trained:
+        """What can be carried to other images: as it was saved, or learned from the strokes.
+
+        Parameters
+        ----------
+        image : array, optional
+            Default: :meth:`image`.
+
+        Raises
+        ------
+        InputError
+            If nothing was saved and there are no strokes or no image to learn from.
+        """
+        if self.trained is not None:
+            return self.trained
+        if self.strokes is None:
+            raise InputError("the session has no strokes: there is nothing to learn from")
+        return self.segmenter(image).trained(self.strokes)
 
     def save(self, path: str | Path) -> Path:
         """Write all to one file, which is there whole or not at all.
@@ -196,111 +219,6 @@ class Session:
             record = SessionRecord(**fields, unit=self.unit, axes=self.axes, versions=versions())
             write(MAIN, lambda: to_json(record, FORMAT))
         return target
-
-
-def save_session(
-    path: str | Path,
-    result: Result | Segmenter,
-    *,
-    image: Any = None,
-    scribbles: npt.ArrayLike | None = None,
-    given: Mapping[int, npt.ArrayLike] | None = None,
-    settings: Mapping[str, Any] | None = None,
-    names: Mapping[int, str] | None = None,
-    unit: str = "",
-    axes: str | None = None,
-    trained: Trained | None = None,
-    file: str | Path | None = None,
-    embed: bool = False,
-) -> Path:
-    """Save the work on an image to one ``.isr`` file.
-
-    Parameters
-    ----------
-    path : str or Path
-        The ending ``.isr`` is added if there is none.
-    result : Result or Segmenter
-        What was found; a segmenter knows its image and settings, too.
-    image : array, optional
-        The image, which is known again by its pixels.
-    scribbles : (n1, ..., nd) integer array, optional
-        The strokes.
-    given : mapping of int to array, optional
-        Objects from elsewhere.
-    settings : mapping, optional
-        ``predictor``, ``features`` and ``mode`` as they were given; ``shape`` and ``own_shapes``
-        are those of the result.
-    names : mapping of int to str, optional
-        Of objects, by label.
-    unit, axes : str, optional
-        Of the spacing, and what the axes are.
-    trained : Trained, optional
-        What was learned, for other images.
-    file : str or Path, optional
-        The image's file, to find it again.
-    embed : bool, optional
-        Put the image itself into the file.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    InputError
-        If the place cannot be written to, or nothing was found yet.
-
-    Examples
-    --------
-    >>> import napari_isr as isr
-    >>> isr.save_session("cup.isr", result, image=image, scribbles=strokes)  # doctest: +SKIP
-    PosixPath('cup.isr')
-    """
-    from napari_isr.results import Result
-    from napari_isr.timeline import Timeline
-
-    chosen = dict(settings or {})
-    if not isinstance(result, Result):
-        segmenter, result = result, result.result
-        image = segmenter.source.data if image is None else image
-        own = segmenter.predictor_name, segmenter.features_name, segmenter.mode
-        known = zip(CHOICES, (own[0], ",".join(own[1]), own[2]), strict=False)
-        chosen = {**dict(known), **chosen}
-    if not result.objects:
-        raise InputError("there is nothing to save yet: fit an object first")
-    if embed and image is None:
-        raise InputError("the image cannot be embedded: give it")
-    first = next(iter(result.objects.values()))
-    frame = first.image_frame or first.frame
-    if axes is None and isinstance(frame, Timeline):
-        axes = "tyx" if frame.ndim == 3 else "tzyx"
-    specs = {label: item.shape_name for label, item in result.objects.items()}
-    rest = next(iter(specs.values()))
-    chosen = {
-        "shape": rest,
-        "own_shapes": {str(k): spec for k, spec in specs.items() if spec != rest},
-        "names": {str(k): name for k, name in (names or {}).items()},
-        **chosen,
-    }
-    place = None if file is None else str(Path(file).expanduser().absolute())
-    about = ImageReference(
-        key=digest_of(first.probability) if image is None else image_key(image),
-        name="" if file is None else Path(file).name,
-        path=place,
-        shape=frame.shape,
-        dtype="" if image is None else str(np.asarray(image).dtype),
-        scale=frame.spacing,
-        units=(unit,) * frame.ndim if unit else (),
-    )
-    snapshot = Snapshot(
-        about,
-        None if scribbles is None else np.asarray(scribbles),
-        settings=chosen,
-        given={label: np.asarray(mask) for label, mask in (given or {}).items()},
-        shapes=keep_shapes(result),
-    )
-    pixels = np.asarray(image) if embed else None
-    return Session(snapshot, result, frame.spacing, unit, axes, pixels, trained).save(path)
 
 
 def load_session(path: str | Path, *, most_bytes: int = MOST_BYTES) -> Session:

@@ -7,9 +7,9 @@ from qtpy.QtWidgets import (
     QApplication,
     QCheckBox,
     QComboBox,
-    QFileDialog,
     QLabel,
     QPushButton,
+    QSpinBox,
     QTableWidget,
     QWidget,
 )
@@ -33,6 +33,10 @@ CONTROLS = {
     "isr_cancel": QPushButton,
     "isr_reset": QPushButton,
     "isr_export": QPushButton,
+    "isr_export_scale": QSpinBox,
+    "isr_export_each": QCheckBox,
+    "isr_open_session": QPushButton,
+    "isr_save_session": QPushButton,
     "isr_objects": QTableWidget,
     "isr_import": QPushButton,
     "isr_status": QLabel,
@@ -160,31 +164,6 @@ def test_the_table_shows_the_objects_and_picks_them(fitted, qtbot):
         pos=table.visualItemRect(table.item(0, NAME)).center(),
     )
     assert dock.scribble_layer.selected_label == 2
-
-
-def test_export_writes_the_mask(quick, tmp_path, monkeypatch):
-    import imageio.v3 as iio
-
-    viewer, dock = quick
-    mask = viewer.layers["disc [isr]"].data
-    for ending in ("png", "tif", "npy"):
-        path = tmp_path / f"mask.{ending}"
-        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, p=path: (str(p), ""))
-        dock.findChild(QPushButton, "isr_export").click()
-        assert path.name in status(dock)
-        found = np.load(path) if ending == "npy" else iio.imread(path)
-        if ending != "png":  # an indexed PNG is read as colours
-            np.testing.assert_array_equal(found, mask)
-    dock.export(tmp_path / "mask.bmpp")
-    assert "ending" in status(dock)
-    dock.export(tmp_path / "no folder" / "mask.png")
-    assert "no folder" in status(dock)
-
-
-def test_export_without_a_fit_is_one_sentence(ready, tmp_path):
-    _, dock = ready
-    dock.export(tmp_path / "mask.png")
-    assert "no mask" in status(dock)
 
 
 def test_missing_strokes_are_a_hint_live_and_an_error_on_run(ready, qtbot):
