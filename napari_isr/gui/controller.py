@@ -248,7 +248,7 @@ class Controller:
             self.loop.request(live=True)
 
     def _on_setting(self) -> None:
-        if self.settings.live and self.result is not None:
+        if self.settings.live and self.result is not None and not self.desk.choosing:
             self.loop.request(live=True)
 
     def _on_image_data(self) -> None:

@@ -201,6 +201,8 @@ class Done:
         Labels that are left out of the masks.
     hint : str
         What is still to be drawn for objects that were not fitted; empty if nothing is.
+    shapes : dict
+        The settings ``shape`` and ``own_shapes`` that it was made with.
     """
 
     raw: npt.NDArray[np.integer]
@@ -213,6 +215,7 @@ class Done:
     found: dict[int, Found] = field(default_factory=dict)
     hidden: tuple[int, ...] = ()
     hint: str = ""
+    shapes: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -326,6 +329,7 @@ def _done(job: Job, result: Result, rows: dict[int, Row], hint: str) -> Done:
         seconds=time.perf_counter() - job.started,
         hidden=job.hidden,
         hint=hint,
+        shapes={"shape": job.shape, "own_shapes": dict(job.own_shapes)},
     )
 
 

@@ -42,6 +42,7 @@ class NewsDesk:
         self.result: Any = None
         self.history = FitHistory()
         self._settling: PastFit | None = None
+        self.choosing = False  # settings change to those of an earlier fit: no reason to refit
         self._restored = False  # an earlier fit is shown: the next one starts from there
         self.views: Views | None = None
         self._closed = False
@@ -146,11 +147,21 @@ class NewsDesk:
             return
         self._restored, self._settling = True, None
         try:
+            self._choose(fit.done.shapes)
             self.view().restore(fit, self.scribbles)
         except Exception as error:
             self._on_failed(error)
         else:
             self.updated.emit(set(fit.outlines))
+
+    def _choose(self, shapes: dict[str, Any]) -> None:
+        """Bring back the shapes of an earlier fit, with what is held fixed; nothing is refitted."""
+        self.choosing = True
+        try:
+            for name, value in shapes.items():
+                setattr(self.settings, name, value)
+        finally:
+            self.choosing = False
 
     def forget_all(self) -> None:
         """There is no result any more, and none to go back to; strokes and imports stay."""

@@ -171,3 +171,22 @@ def test_strokes_that_were_undone_leave_the_last_fit_to_go_back_to(quick, stroke
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         dock.undo_button.click()
     same(shown(viewer, dock), before)
+
+
+def test_an_earlier_fit_brings_back_its_shape_and_what_was_held(fitted, qtbot):
+    _, dock = fitted
+    held = "star:centre=48/48"
+    with qtbot.waitSignal(dock.settled, timeout=WAIT):
+        dock.shape = held
+    fits = len(dock.controller.desk.history)
+    for back, shape in ((True, "convex"), (False, held)):
+        with qtbot.waitSignal(dock.settled, timeout=WAIT):
+            dock.undo_button.click() if back else dock.redo_button.click()
+        assert dock.shape == shape
+        assert dock.options.shape == shape
+        assert dock.result.objects[2].shape_name == shape
+        assert not dock.controller.loop.runner.busy  # it is shown, not fitted again
+    assert len(dock.controller.desk.history) == fits
+    with qtbot.waitSignal(dock.settled, timeout=WAIT):
+        dock.shape = "convex"  # a change by the user fits again
+    assert len(dock.controller.desk.history) == fits + 1
