@@ -12,14 +12,13 @@ from napari.utils import Colormap
 from napari_isr.gui.colours import CASING, swatch
 from napari_isr.gui.layers import PassingLayer, about, insert_above, move, pixel_size, place
 from napari_isr.gui.shown_plane import turn_to
-from napari_isr.gui.widgets import single_shot
+from napari_isr.gui.zooming import ZoomFollower
 
 __all__ = ["NextMark", "UncertaintyMap", "look_at"]
 
 # What is clear stays as it is in the image; what is not glows in a hue that photographs lack.
 GLOW = ("#00000000", "#b400ff66", "#f050ffbf", "#fff0ffee")
 RING = 26  # pixels on the screen
-ZOOM_PAUSE_MS = 40
 
 
 class UncertaintyMap(PassingLayer):
@@ -74,9 +73,7 @@ class NextMark(PassingLayer):
 
     def __init__(self, viewer: Any, image: Image) -> None:
         super().__init__(viewer, image)
-        self._timer = single_shot(self._resize, ZOOM_PAUSE_MS)
-        self._zoom = viewer.scene.camera.events.zoom
-        self._zoom.connect(self._on_zoom)
+        self._zoom = ZoomFollower(viewer, self._resize)
 
     def show(self, stroke: Any, scribbles: Labels) -> None:
         """Mark the place of a :class:`napari_isr.guidance.NextStroke` in its object's colour."""
@@ -94,8 +91,7 @@ class NextMark(PassingLayer):
 
     def close(self) -> None:
         """Stop following the zoom."""
-        self._timer.stop()
-        self._zoom.disconnect(self._on_zoom)
+        self._zoom.close()
 
     def _add(self, where: npt.NDArray[np.float64], colour: npt.NDArray[np.float64]) -> None:
         self._layer = Points(
@@ -115,10 +111,6 @@ class NextMark(PassingLayer):
     def _size(self) -> float:
         """Diameter in pixels of the image."""
         return RING / (self._viewer.scene.camera.zoom * pixel_size(self._image))
-
-    def _on_zoom(self) -> None:
-        if self._layer is not None:
-            self._timer.start()
 
     def _resize(self) -> None:
         self.look()

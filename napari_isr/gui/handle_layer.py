@@ -13,12 +13,12 @@ from napari_isr.gui.grips import Handle
 from napari_isr.gui.handle_mesh import COLOURS, handle_mesh
 from napari_isr.gui.layers import PassingLayer, about, insert_above, move, place
 from napari_isr.gui.ribbon import Mesh
-from napari_isr.gui.widgets import single_shot
+from napari_isr.gui.zooming import ZoomFollower
 
 __all__ = ["HandleLayer"]
 
 Floats = npt.NDArray[np.floating]
-ZOOM_PAUSE_MS, ZOOM_STEP = 40, 1.04
+ZOOM_STEP = 1.04
 MOVES = ("scale", "translate", "rotate", "shear", "affine")
 
 
@@ -39,8 +39,7 @@ class HandleLayer(PassingLayer):
         super().__init__(viewer, image)
         self._shown: tuple[Handle, bool, str] | None = None
         self._drawn_at = 0.0
-        self._timer = single_shot(self._redraw, ZOOM_PAUSE_MS)
-        viewer.scene.camera.events.zoom.connect(self._on_zoom)
+        self._zoom = ZoomFollower(viewer, self._redraw)
         for name in MOVES:
             getattr(image.events, name).connect(self._on_moved)
 
@@ -67,8 +66,7 @@ class HandleLayer(PassingLayer):
 
     def close(self) -> None:
         """Take the layer out, and let go of viewer and image."""
-        self._timer.stop()
-        self._viewer.scene.camera.events.zoom.disconnect(self._on_zoom)
+        self._zoom.close()
         for name in MOVES:
             getattr(self._image.events, name).disconnect(self._on_moved)
         self.remove()
@@ -121,10 +119,6 @@ class HandleLayer(PassingLayer):
         )
         insert_above(self._viewer, self._layer, None)
 
-    def _on_zoom(self) -> None:
-        if self._shown is not None:
-            self._timer.start()
-
     def _on_moved(self) -> None:
         """The image lies elsewhere now."""
         self.look()
@@ -135,5 +129,6 @@ class HandleLayer(PassingLayer):
     def _redraw(self) -> None:
         self.look()
         ratio = float(self._viewer.scene.camera.zoom) / (self._drawn_at or 1)
-        if self._layer is not None and not 1 / ZOOM_STEP < ratio < ZOOM_STEP:
+        there = self._layer is not None and self._shown is not None
+        if there and not 1 / ZOOM_STEP < ratio < ZOOM_STEP:
             self._layer.data = self._mesh()

@@ -19,14 +19,14 @@ from napari_isr.gui.colours import CASING, PREDICTOR, SHAPE
 from napari_isr.gui.layers import KEY, PassingLayer, about, insert_above, place
 from napari_isr.gui.planes import Plane
 from napari_isr.gui.ribbon import Mesh, ribbon
-from napari_isr.gui.widgets import single_shot
+from napari_isr.gui.zooming import ZoomFollower
 
 __all__ = ["Outlines"]
 
 Contours = list[npt.NDArray[np.float64]]
 CASING_VALUE, KINDS = 1.0, {"predictor": 3.0, "shape": 5.0}  # opaque; one less: transparent
 WIDTH, MARGIN, SOFT = 2.2, 1.1, 0.8  # pixels on the screen
-ZOOM_PAUSE_MS, ZOOM_STEP = 40, 1.04
+ZOOM_STEP = 1.04
 MOST_VERTICES = 40_000
 
 
@@ -53,9 +53,7 @@ class Outlines(PassingLayer):
         self.plane: Plane = (None, None)
         self._hidden: frozenset[int] = frozenset()
         self._drawn_at = 0.0
-        self._timer = single_shot(self._redraw, ZOOM_PAUSE_MS)
-        self._zoom = viewer.scene.camera.events.zoom
-        self._zoom.connect(self._on_zoom)
+        self._zoom = ZoomFollower(viewer, self._redraw)
 
     def update(self, contours: dict[tuple[str, int], Contours]) -> None:
         """Replace some outlines and draw.
@@ -99,8 +97,7 @@ class Outlines(PassingLayer):
 
     def close(self, remove: bool = True) -> None:
         """Stop following the zoom; remove the layer if asked to."""
-        self._timer.stop()
-        self._zoom.disconnect(self._on_zoom)
+        self._zoom.close()
         if remove:
             self.remove()
         self._layer = None
@@ -165,13 +162,10 @@ class Outlines(PassingLayer):
         ]
         insert_above(self._viewer, self._layer, ours[-1] if ours else self._image)
 
-    def _on_zoom(self) -> None:
-        if self._contours:
-            self._timer.start()
-
     def _redraw(self) -> None:
         ratio = self._viewer.scene.camera.zoom / (self._drawn_at or 1)
-        if self._layer is not None and not 1 / ZOOM_STEP < ratio < ZOOM_STEP:
+        there = self._layer is not None and self._contours
+        if there and not 1 / ZOOM_STEP < ratio < ZOOM_STEP:
             self.draw()
 
 
