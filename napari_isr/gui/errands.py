@@ -1,14 +1,21 @@
-"""Small work in a thread of its own, which no fit keeps waiting."""
+"""Small work in a thread that stays, which no fit keeps waiting."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import cache
 from typing import Any
 
 from qtpy.QtCore import QObject, Qt, Signal
 
 __all__ = ["Errands"]
+
+
+@cache
+def _thread() -> ThreadPoolExecutor:
+    """One for all docks: each new thread that computes with torch leaves megabytes for good."""
+    return ThreadPoolExecutor(1, thread_name_prefix="isr-errands")
 
 
 class Errands(QObject):
@@ -18,7 +25,6 @@ class Errands(QObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="isr-errands")
         self._last: Future[None] | None = None
         self._closed = False
         self._came.connect(self._on_came, Qt.ConnectionType.QueuedConnection)
@@ -26,7 +32,7 @@ class Errands(QObject):
     def send(self, compute: Callable[[], Any], answer: Callable[[Any], None]) -> None:
         """Compute in the thread, then give what was found, or the exception, to ``answer``."""
         if not self._closed:
-            self._last = self._thread.submit(self._run, compute, answer)
+            self._last = _thread().submit(self._run, compute, answer)
 
     def close(self, last: Callable[[], None], patience: float) -> None:
         """Do one last thing, without an answer, and wait for it, though no longer than that.
@@ -42,11 +48,10 @@ class Errands(QObject):
             return
         self._closed = True
         try:
-            future = self._thread.submit(last)
+            future = _thread().submit(last)
         except RuntimeError:  # Python is ending, and its threads have ended already
             last()
             return
-        self._thread.shutdown(wait=False)
         wait([future], timeout=patience)
 
     def _run(self, compute: Callable[[], Any], answer: Callable[[Any], None]) -> None:

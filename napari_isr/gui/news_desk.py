@@ -12,6 +12,7 @@ from psygnal import Signal
 from napari_isr.gui.history import FitHistory, PastFit
 from napari_isr.gui.job import Done, Failed, Hint, News, Outline, Stage
 from napari_isr.gui.model import Row, Settings, State
+from napari_isr.gui.steady import steady
 from napari_isr.gui.views import Views
 from napari_isr.gui.visibility import Visibility
 from napari_isr.gui.worker import in_thread
@@ -195,7 +196,10 @@ class NewsDesk:
             if self.views is not None:
                 self.views.show_uncertainty(None)
         elif result is not None:
-            in_thread(lambda: result.uncertainty, lambda found: self._on_map(result, found))
+            in_thread(
+                lambda: steady(lambda: result.uncertainty),
+                lambda found: self._on_map(result, found),
+            )
 
     def _on_map(self, result: Any, values: Any) -> None:
         if result is self.result and self.views is not None and not self._closed:

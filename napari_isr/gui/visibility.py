@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_isr.gui.composites import composites
 from napari_isr.gui.job import Done
+from napari_isr.gui.steady import steady
 from napari_isr.gui.worker import in_thread
 
 if TYPE_CHECKING:
@@ -63,7 +64,10 @@ class Visibility:
         """Write the masks of what is not hidden; composed in a thread, for images may be large."""
         result, hidden = self._desk.result, self._desk.settings.hidden
         if result is not None:
-            in_thread(lambda: composites(result, hidden), lambda m: self._write(result, hidden, m))
+            in_thread(
+                lambda: steady(lambda: composites(result, hidden)),
+                lambda m: self._write(result, hidden, m),
+            )
 
     def _write(self, result: Any, hidden: tuple[int, ...], masks: tuple[Any, Any]) -> None:
         desk = self._desk
