@@ -101,7 +101,6 @@ class Views:
         keep = {("predictor", label) for label, _ in fitted}
         keep |= {("shape", label) for label, item in fitted if item.shape is not None}
         self._outlines.keep(keep)
-        self.trace(done.result)
         self._marks.show(done.result)
         self._writing = done, self._layers(done, scribbles)
         self._write.start(0)
@@ -131,6 +130,7 @@ class Views:
         self.show_next(done.next_stroke, scribbles)
         yield
         self._handles.show(done.found, scribbles)
+        self.trace(done.result)  # last: the thread that traces would hold these layers up
 
     def show_uncertainty(self, values: Any) -> None:
         """Show the map of the uncertainty, if it is wanted and there is one."""
