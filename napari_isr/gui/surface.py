@@ -104,6 +104,8 @@ class SurfaceView:
 class _MeshLayer(PassingLayer):
     """The layer itself."""
 
+    kind = "surface"
+
     def show(self, mesh: ColouredMesh, visible: bool) -> None:
         """Show a mesh; napari keeps colours of vertices only with their number, so anew."""
         vertices, faces, colours = mesh
@@ -112,7 +114,7 @@ class _MeshLayer(PassingLayer):
             (vertices, faces),
             vertex_colors=colours,
             name=f"{self._image.name} [isr] surface",
-            metadata={KEY: "surface"},
+            metadata={KEY: self.kind},
             shading="smooth",
             opacity=0.8,
             visible=visible,

@@ -188,7 +188,9 @@ def test_the_surface_is_seen_in_three_dimensions(stack, strokes, qtbot):
     with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
         dock.scribble_layer.fill((3, 10, 10), 1)
     viewer.dims.ndisplay = 2
-    qtbot.waitUntil(lambda: name in viewer.layers and not viewer.layers[name].visible)
+    qtbot.waitUntil(
+        lambda: name in viewer.layers and not viewer.layers[name].visible, timeout=PATIENCE
+    )
     tick.click()
     assert name not in viewer.layers
 
@@ -219,7 +221,7 @@ def test_strokes_of_a_stack_are_kept_and_brought_back(stack, strokes, volume, qt
     (snapshot,) = [one.snapshot() for one in Store().kept(key)]
     dock.scribble_layer.data = np.zeros_like(strokes)
     dock.axes = ""
-    dock.keeper.rescue._bring(snapshot, dock.image_layer)
+    dock.keeper.rescue.bring(snapshot, dock.image_layer)
     np.testing.assert_array_equal(dock.scribble_layer.data, strokes)
     assert dock.axes == "z"
 
