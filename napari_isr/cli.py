@@ -147,7 +147,7 @@ def segment(
     from napari_isr.coordinate_files import read_coordinates
     from napari_isr.features import FeatureCache, default_folder, parse_features
     from napari_isr.frame_files import read_frames
-    from napari_isr.reading import read_array, read_scribbles
+    from napari_isr.reading import read_image, read_scribbles
     from napari_isr.segmenter import Segmenter, shapes_by_label
     from napari_isr.shapes.registry import ShapeSpec
     from napari_isr.strokes import Strokes
@@ -178,7 +178,7 @@ def segment(
     used = learned.features if learned is not None else used
     check_files_are_used(used, weights=weights, dino=dino, download=download)
     segmenter = Segmenter(
-        read_frames(image, read_array, axes),
+        read_frames(image, read_image, axes),
         ndim=ndim,
         axes=axes,
         mode=mode,

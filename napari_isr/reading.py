@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from napari_isr.errors import InputError
 
-__all__ = ["read_array", "read_probability", "read_scribbles", "to_probability"]
+__all__ = ["read_array", "read_image", "read_probability", "read_scribbles", "to_probability"]
 
 TIFF = (".tif", ".tiff")
 
@@ -37,12 +37,29 @@ def read_array(path: Path) -> npt.NDArray[Any]:
     InputError
         If the file is missing or cannot be read.
     """
+    return _checked(path, colours=False)
+
+
+def read_image(path: Path) -> npt.NDArray[Any]:
+    """Read a picture that is to be segmented.
+
+    As :func:`read_array`, but a palette image gives its colours, as napari shows them.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_array`.
+    """
+    return _checked(path, colours=True)
+
+
+def _checked(path: Path, *, colours: bool) -> npt.NDArray[Any]:
     if not path.exists():
         raise InputError(f"the file '{path}' does not exist: check its name")
     if path.is_dir():
         raise InputError(f"'{path}' is a folder: name an image file")
     try:
-        array = _read(path)
+        array = _read(path, colours)
     except PermissionError:
         raise InputError(f"the file '{path}' may not be read: check its permissions") from None
     except (OSError, ValueError, EOFError, SyntaxError, KeyError, IndexError) as error:
@@ -53,7 +70,7 @@ def read_array(path: Path) -> npt.NDArray[Any]:
     return array
 
 
-def _read(path: Path) -> npt.NDArray[Any]:
+def _read(path: Path, colours: bool) -> npt.NDArray[Any]:
     if path.suffix.lower() == ".npy":
         array = np.load(path, allow_pickle=False)
         return np.asarray(array)
@@ -64,6 +81,8 @@ def _read(path: Path) -> npt.NDArray[Any]:
     try:
         with warnings.catch_warnings(), Image.open(path) as image:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
+            if colours and image.mode == "P":
+                return np.asarray(image.convert("RGBA" if "transparency" in image.info else "RGB"))
             return np.asarray(image)
     except UnidentifiedImageError:
         raise ValueError("its format is not known; use PNG, JPEG, TIFF or NPY") from None

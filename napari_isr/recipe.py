@@ -91,7 +91,7 @@ class Recipe:
             "from napari_isr.export import write_labels",
             f"from napari_isr.reading import {', '.join(self._readers)}",
             "",
-            f"image = read_array(Path({self.image!r}))",
+            f"image = read_image(Path({self.image!r}))",
             f"strokes = read_scribbles(Path({self.strokes!r}))",
             *self._call(),
             "for label, item in result.objects.items():",
@@ -176,7 +176,9 @@ class Recipe:
 
     @property
     def _readers(self) -> list[str]:
-        return ["read_array", *(["read_probability"] if self.given else []), "read_scribbles"]
+        maps = ["read_array"] if self.coordinates else []
+        given = ["read_probability"] if self.given else []
+        return [*maps, "read_image", *given, "read_scribbles"]
 
     def _chosen(self) -> dict[str, str]:
         """What differs from the defaults."""

@@ -24,6 +24,7 @@ from napari_isr.features import default_folder, feature_names, semantic_source
 from napari_isr.features.weights import VARIABLE, find_weights
 from napari_isr.guidance import uncertainty
 from napari_isr.predictors import predictor_names
+from napari_isr.reading import read_image
 from napari_isr.results import iou
 from napari_isr.segmenter import MODES
 
@@ -526,3 +527,17 @@ def test_module_runs_as_a_program(files):
     assert done.returncode == 2
     assert "does not exist" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_palette_picture_is_seen_in_its_colours(files):
+    # Places in a palette say nothing of how alike two colours are.
+    folder, _ = files
+    picture = Image.open(folder / "image.png").quantize(64)
+    picture.save(folder / "places.png")
+    picture.convert("RGB").save(folder / "colours.png")
+    for name in ("places", "colours"):
+        image, strokes = folder / f"{name}.png", folder / "strokes.png"
+        assert cli("segment", image, strokes, "-o", folder / f"{name}.npy") == 0
+    found, expected = (np.load(folder / f"{name}.npy") for name in ("places", "colours"))
+    np.testing.assert_array_equal(found, expected)
+    assert read_image(folder / "places.png").shape == (*expected.shape, 3)

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from napari_isr.errors import InputError
-from napari_isr.reading import read_array
+from napari_isr.reading import read_image
 from napari_isr.session import Snapshot, Store, image_key
 
 __all__ = ["Picture", "open_picture"]
@@ -66,11 +65,7 @@ def open_picture(path: Path, store: Store | None = None) -> Picture | str:
 
 
 def _pixels(path: Path) -> npt.NDArray[Any]:
-    array = read_array(path)
-    if path.suffix.lower() not in (".npy", ".tif", ".tiff"):
-        with Image.open(path) as picture:
-            if picture.mode == "P":  # its array holds places in the palette
-                array = np.asarray(picture.convert("RGB"))
+    array = read_image(path)
     if array.ndim == 3 and array.shape[-1] not in COLOURS:
         array = array.squeeze()
     if array.ndim == 3 and array.shape[0] in COLOURS and array.shape[-1] not in COLOURS:

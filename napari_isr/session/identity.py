@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.reading import read_array
+from napari_isr.reading import read_image
 
 __all__ = ["DIGEST", "digest_of", "image_key"]
 
@@ -37,7 +37,7 @@ def image_key(image: Any) -> str:
     InputError
         If a file cannot be read as an image.
     """
-    array = read_array(Path(image)) if isinstance(image, str | Path) else image
+    array = read_image(Path(image)) if isinstance(image, str | Path) else image
     if not hasattr(array, "shape") or not hasattr(array, "dtype"):
         array = np.asarray(array)
     size = int(np.prod(array.shape)) * array.dtype.itemsize

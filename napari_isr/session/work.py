@@ -112,9 +112,9 @@ class Session:
                 f"the image of the session is not there ({what}): give it, or save the session "
                 "with the image embedded"
             )
-        from napari_isr.reading import read_array
+        from napari_isr.reading import read_image
 
-        array = read_array(there[0])
+        array = read_image(there[0])
         self.check_image(array)
         return array
 
