@@ -95,8 +95,8 @@ def test_cancel_in_a_joint_fit_stops_within_a_few_steps(joint, qtbot, monkeypatc
     _, dock = joint
     steps, run = [], Segmenter.run
 
-    def counted(self, *arguments):
-        for update in run(self, *arguments):
+    def counted(self, *arguments, **options):
+        for update in run(self, *arguments, **options):
             steps.append(update)
             yield update
 
