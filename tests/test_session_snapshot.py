@@ -454,18 +454,18 @@ def fitted(scene):
     image, drawn, _ = scene
 
     def fit(kept, monkeypatch):
-        warm, real = [], shape_fits.project_shape
+        warm, real = [], shape_fits.fit_shape
 
         def project(*arguments, **options):
             warm.append(options["warm"])
             return real(*arguments, **options)
 
-        monkeypatch.setattr(shape_fits, "project_shape", project)
+        monkeypatch.setattr(shape_fits, "fit_shape", project)
         segmenter = Segmenter(image, features="rgb", mode="sequential")
         hand_over(kept, segmenter)
         for _ in segmenter.run(drawn, {2: "convex", 3: "star"}):
             pass
-        monkeypatch.setattr(shape_fits, "project_shape", real)
+        monkeypatch.setattr(shape_fits, "fit_shape", real)
         return segmenter.result, warm
 
     return fit
