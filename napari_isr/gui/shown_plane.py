@@ -85,6 +85,8 @@ class ShownPlane:
     def step(self) -> tuple[float, ...]:
         """How far a step of each slider goes, in pixels of the image."""
         dims, ndim = self._viewer.dims, len(image_shape(self._image))
+        if dims.ndim < ndim:  # the image is being taken away
+            return (1.0,) * ndim
         steps = np.array([one.step for one in dims.range][-ndim:])
         scale = np.abs(np.asarray(self._image.scale[-ndim:]))
         found: list[float] = np.round(steps / np.where(scale > 0, scale, 1), 3).tolist()
