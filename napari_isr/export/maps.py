@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from napari_isr.errors import InputError
 from napari_isr.export.content import Content
+from napari_isr.export.npy import write_array
 from napari_isr.export.tiff import write_values
 
 __all__ = ["probabilities_npy", "probabilities_tiff", "uncertainty_npy", "uncertainty_tiff"]
@@ -19,7 +20,7 @@ Values = npt.NDArray[np.float32]
 
 def probabilities_npy(path: Path, content: Content) -> None:
     """Write probabilities as an array."""
-    _npy(path, _probabilities(content))
+    write_array(path, _probabilities(content).astype(np.float32))
 
 
 def probabilities_tiff(path: Path, content: Content) -> None:
@@ -29,7 +30,7 @@ def probabilities_tiff(path: Path, content: Content) -> None:
 
 def uncertainty_npy(path: Path, content: Content) -> None:
     """Write the largest entropy of all objects, in bits, as an array."""
-    _npy(path, _uncertainty(content))
+    write_array(path, _uncertainty(content))
 
 
 def uncertainty_tiff(path: Path, content: Content) -> None:
@@ -53,11 +54,6 @@ def _uncertainty(content: Content) -> Values:
         raise InputError("a label image holds no probabilities: write them from a result")
     found: Values = np.maximum.reduce(maps)
     return found
-
-
-def _npy(path: Path, values: Values) -> None:
-    with path.open("wb") as file:
-        np.save(file, values.astype(np.float32), allow_pickle=False)
 
 
 def _tiff(path: Path, content: Content, values: Any) -> None:

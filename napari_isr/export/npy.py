@@ -7,19 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_isr.errors import InputError
 from napari_isr.export.content import Content, ContentObject
 
-__all__ = ["write", "write_all", "write_strokes"]
+__all__ = ["write", "write_all", "write_array", "write_strokes"]
 
 ROWS = 2**18  # points that are evaluated at once
 
 
 def write(path: Path, content: Content) -> None:
     """Write the label image."""
+    write_array(path, content.labels)
+
+
+def write_array(path: Path, values: npt.NDArray[Any]) -> None:
+    """Write an array under exactly this name: numpy would add an ending to a temporary one."""
     with path.open("wb") as file:
-        np.save(file, content.labels, allow_pickle=False)
+        np.save(file, values, allow_pickle=False)
 
 
 def write_strokes(path: Path, content: Content) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.atomic import written_beside
-from napari_isr.export import tiff
+from napari_isr.export import npy, tiff
 from napari_isr.export.targets import check_ending
 
 __all__ = ["check_value_target", "write_values"]
@@ -56,8 +56,7 @@ def write_values(path: str | Path, values: npt.NDArray[np.floating[Any]]) -> Pat
     single = np.asarray(values, np.float32)
     with written_beside(target) as temporary:
         if target.suffix.lower() == ".npy":
-            with temporary.open("wb") as file:
-                np.save(file, single, allow_pickle=False)
+            npy.write_array(temporary, single)
         else:
             tiff.write_values(temporary, single)
     return target
