@@ -49,8 +49,8 @@ test: system-deps lint ## Lint, then all tests that are quick
 	if [ $$dock = 5 ]; then exit $$others; elif [ $$others = 5 ]; then exit $$dock; fi; \
 	exit $$((dock + others))
 
-test-slow: system-deps $(VENV)/.stamp ## The tests marked slow
-	$(XVFB) $(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+test-slow: system-deps $(VENV)/.stamp ## The tests marked slow; properties with many examples
+	ISR_EXAMPLES=many $(XVFB) $(BIN)/python -m pytest -m "slow or examples" $(PYTEST_ARGS)
 
 soak: system-deps $(VENV)/.stamp ## A random user of the dock, 2,000 actions; ISR_SOAK_SEED=1 is another one
 	$(subst xvfb-run -a,xvfb-run -a -s "-screen 0 1600x1000x24",$(XVFB)) $(BIN)/python -m pytest tests/soak -m slow -s $(PYTEST_ARGS)

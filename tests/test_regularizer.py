@@ -121,9 +121,10 @@ def test_a_channel_and_a_third_axis():
     known = ShapeRegularizer("convex")
     assert known(flat[:, None]) == known(flat)
     assert known.project(flat[:, None]).shape == (2, 1, *SIZE)
-    depth = torch.arange(-7.0, 8.0)[:, None, None]
-    ball = 11 - torch.sqrt(away(20, 22) ** 2 + 4 * depth**2)
-    bitten = torch.minimum(ball, away(20, 29) - 9)
+    depth = torch.arange(-4.0, 5.0)[:, None, None]
+    ball = 7 - torch.sqrt(away(20, 22) ** 2 + 4 * depth**2)
+    ball = ball[:, 11:30, 12:32]
+    bitten = torch.minimum(ball, (away(20, 27) - 6)[11:30, 12:32])
     in_space = ShapeRegularizer("convex", ndim=3, spacing=(2, 1, 1), reduction="none")
     whole, missing = in_space(torch.stack([ball, bitten])[:, None])
     assert 2 * whole < missing

@@ -15,7 +15,7 @@ from napari_isr.samples.phantom import phantom
 SPACING = (4.0, 1.0, 1.0)
 
 
-def ball(radius=14.0, shape=(12, 44, 44)):
+def ball(radius=9.0, shape=(8, 30, 30)):
     z, y, x = np.mgrid[tuple(slice(n) for n in shape)]
     middle = (np.array(shape) - 1) / 2
     return (
@@ -52,14 +52,14 @@ def test_a_ball_with_a_hidden_part_in_long_voxels(shape):
     truth = ball()
     seen = truth.astype(np.float32)
     if shape in ("convex", "mirror"):
-        seen[:, 20:24] = np.where(truth[:, 20:24], 0.4, 0)
+        seen[:, 14:16] = np.where(truth[:, 14:16], 0.4, 0)
     item = isr.project(seen, shape, spacing=SPACING, axes="zyx").objects[2]
     assert item.certificate.holds, item.certificate.sentence
     assert isr.results.iou(item.mask, truth) > 0.85
 
 
 def test_a_surface_holds_the_volume_of_the_object_in_physical_units():
-    item = isr.project(ball(), spacing=SPACING).objects[2]
+    item = isr.project(ball(14.0, (12, 44, 44)), spacing=SPACING).objects[2]
     vertices, faces = item.surface()
     corners = (vertices.astype(float) * SPACING)[faces]
     volume = abs(np.linalg.det(corners).sum()) / 6

@@ -1,5 +1,8 @@
 """A viewer with a disc, strokes by hand, and the dock."""
 
+import gc
+import importlib
+
 import numpy as np
 import pytest
 
@@ -17,6 +20,19 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "/gui/" in item.path.as_posix():
             item.add_marker(pytest.mark.gui)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _little_garbage():
+    """Napari collects all garbage as layers go: what was there before need not be looked at again.
+
+    Else half of the time of these tests goes into looking at the objects of torch and napari.
+    """
+    for name in ("napari._qt.qt_viewer", "napari_isr.api", "napari_isr.gui.job"):
+        importlib.import_module(name)
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

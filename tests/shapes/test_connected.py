@@ -7,7 +7,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from napari_isr.certificates.connected import check_connected
@@ -20,6 +20,7 @@ from napari_isr.frame import Frame
 from napari_isr.rendering import ShapeLogit, mask_on_grid
 from napari_isr.shapes.connected import Connected, ConnectedOptions
 from napari_isr.shapes.deformation import Deformation, Level, spline_slopes, spline_weights
+from tests.examples import examples
 
 SCALES = (1.0, 2.0, 3.5, 0.5)
 
@@ -70,7 +71,7 @@ def test_spline_weights_sum_to_one_and_slopes_to_zero():
     assert bool((weights >= -1e-15).all())
 
 
-@settings(max_examples=2000)
+@examples(100, 2000)
 @given(
     ndim=st.integers(2, 3),
     seed=st.integers(0, 2**31),
@@ -104,7 +105,7 @@ def test_level_starts_as_the_identity():
     assert torch.equal(Deformation([Level(n, 2) for n in (2, 5)])(points), points)
 
 
-@settings(max_examples=60)
+@examples(15, 60)
 @given(seed=st.integers(0, 2**31), size=st.floats(0.05, 100), tall=st.booleans())
 def test_one_piece_without_holes_for_any_parameters_at_every_scale(seed, size, tall):
     shape = shaken(2, seed, size, levels=5)
@@ -116,7 +117,7 @@ def test_one_piece_without_holes_for_any_parameters_at_every_scale(seed, size, t
         assert not failures(mask)
 
 
-@settings(max_examples=10)
+@examples(4, 10)
 @given(seed=st.integers(0, 2**31), size=st.floats(0.05, 3))
 def test_one_piece_without_cavities_in_space(seed, size):
     shape, frame = shaken(3, seed, size, levels=3), Frame((16, 16, 16))
@@ -125,7 +126,7 @@ def test_one_piece_without_cavities_in_space(seed, size):
         assert not names - {"tunnels"}
 
 
-@settings(max_examples=40)
+@examples(15, 40)
 @given(ndim=st.integers(2, 3), seed=st.integers(0, 2**31), size=st.floats(0.05, 100))
 def test_way_between_two_points_stays_in_the_set_and_in_the_image(ndim, seed, size):
     shape = shaken(ndim, seed, size, levels=5)
@@ -141,7 +142,7 @@ def test_way_between_two_points_stays_in_the_set_and_in_the_image(ndim, seed, si
         assert float(shape(shape.inner_point()[None])) > 0.9 * float(shape(members).max())
 
 
-@settings(max_examples=30)
+@examples(15, 30)
 @given(seed=st.integers(0, 2**31), size=st.floats(0.05, 100))
 def test_nothing_beyond_the_image(seed, size):
     shape = shaken(2, seed, size, levels=3)

@@ -7,13 +7,14 @@ import copy
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_isr.evidence import EvidenceGrid
 from napari_isr.fitting import project_shape
 from napari_isr.frame import Frame
 from napari_isr.shapes import NONE, Shape, ShapeSpec, shape_names
+from tests.examples import examples
 
 SPECS = [
     *[name for name in shape_names() if name != NONE],
@@ -45,7 +46,7 @@ def points(ndim: int, count: int = 64, dtype: torch.dtype = torch.float32) -> to
 
 def blob(ndim: int) -> EvidenceGrid:
     """Evidence for a ball among noise."""
-    shape = (28,) * ndim
+    shape = (28 if ndim == 2 else 18,) * ndim
     frame = Frame(shape)
     values = torch.zeros(shape)
     grid = EvidenceGrid(values, frame.axes(values))
@@ -139,7 +140,7 @@ def test_shape_is_bounded(spec):
     assert bool((shape(far) < 0).all())
 
 
-@settings(max_examples=400)
+@examples(100, 400)
 @given(
     spec=st.sampled_from([s for s in SPECS if s.startswith("convex")]),
     ndim=st.integers(2, 3),

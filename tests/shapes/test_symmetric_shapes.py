@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_isr.errors import InputError
@@ -17,6 +17,7 @@ from napari_isr.frame import Frame
 from napari_isr.shapes import Shape, ShapeSpec
 from napari_isr.shapes.folded import bumps, fourier, fourier_slope
 from napari_isr.shapes.lattice import find_lattice
+from tests.examples import examples
 
 PLANE = {
     "star": "star",
@@ -153,7 +154,7 @@ CONVEX = ["convex", "convex:pieces=7", "convex:depth=2", "convex:depth=3,width=8
 
 
 @pytest.mark.parametrize("spec", [*CONVEX, *PLANE.values()])
-@settings(max_examples=2000)
+@examples(60, 2000)
 @given(
     ndim=st.sampled_from([2, 2, 3]),
     seed=st.integers(0, 2**31),
@@ -168,7 +169,7 @@ def test_the_property_holds_for_any_parameters(spec, ndim, seed, size, spaced):
     check_properties(spec, shake(shape, seed, size), frame, ndim, seed)
 
 
-@settings(max_examples=400)
+@examples(100, 400)
 @given(
     spec=st.sampled_from(HELD),
     seed=st.integers(0, 2**31),
