@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from napari_isr.session import save_session as save_session
     from napari_isr.shapes.registry import ShapeSpec as ShapeSpec
     from napari_isr.shapes.registry import shape_names as shape_names
+    from napari_isr.strokes import Strokes as Strokes
     from napari_isr.trained import Trained as Trained
 
 # Torch takes a second to load, and napari imports every plugin's package: load on first use.
@@ -44,6 +45,7 @@ _HOMES = {
     "Session": "session",
     "ShapeRegularizer": "regularizer",
     "ShapeSpec": "shapes.registry",
+    "Strokes": "strokes",
     "Trained": "trained",
     "Update": "segmenter",
     "load_sample": "samples",
@@ -66,6 +68,7 @@ __all__ = [
     "Session",
     "ShapeRegularizer",
     "ShapeSpec",
+    "Strokes",
     "Trained",
     "Update",
     "load_sample",

@@ -181,11 +181,12 @@ def segment(
 
     Parameters
     ----------
-    image : (n1, ..., nd) or (n1, ..., nd, c) array
-        Grey, or with channels last.
-    scribbles : (n1, ..., nd) integer array, optional
+    image : (n1, ..., nd) or (n1, ..., nd, c) array, or sequence of such
+        Grey, or with channels last. A dask or zarr array, a memory map or a pyramid (its levels,
+        the finest first) is never loaded whole; see ``memory``.
+    scribbles : (n1, ..., nd) integer array or Strokes, optional
         0 unlabelled, 1 background, 2, 3, ... objects. May be left out if all objects are given, or
-        with ``trained``.
+        with ``trained``. Of a very large image :meth:`Strokes.from_lines` is quicker.
     shape : str, ShapeSpec or mapping, optional
         One shape for all objects, or by label, ``{2: "convex", 3: "none"}``.
     given : mapping of int to array, optional
@@ -208,7 +209,8 @@ def segment(
     trained : Trained, optional
         What :meth:`Segmenter.trained` learned from other images.
     **options
-        ``unaries``, ``weights``, ``dino``, ``download`` and ``cache`` of :class:`Segmenter`.
+        ``unaries``, ``weights``, ``dino``, ``download``, ``cache``, ``memory`` and
+        ``most_pixels`` of :class:`Segmenter`.
 
     Returns
     -------
@@ -223,7 +225,7 @@ def segment(
         scribbles = np.zeros(np.shape(next(iter(given.values()))), np.uint8)
     if scribbles is None and trained is None:
         raise InputError("there are no strokes: give scribbles, or a trained predictor")
-    strokes = None if scribbles is None else Strokes.read(scribbles)
+    strokes = scribbles if isinstance(scribbles, Strokes | None) else Strokes.read(scribbles)
     ndim = len(strokes.shape) if strokes is not None else cast("Trained", trained).ndim
     check_axes(axes, ndim)
     segmenter = Segmenter(

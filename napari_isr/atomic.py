@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,9 @@ from pathlib import Path
 
 from napari_isr.errors import InputError
 
-__all__ = ["check_target", "written_beside"]
+__all__ = ["check_folder_target", "check_target", "folder_beside", "written_beside"]
+
+ZARR = (".zgroup", ".zarray", "zarr.json")  # files by which a folder of ours is known
 
 
 def check_target(path: Path) -> None:
@@ -73,3 +76,61 @@ def written_beside(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def check_folder_target(path: Path) -> None:
+    """Raise an InputError unless a folder in the form of zarr can be written there.
+
+    An older one is replaced; any other folder with files in it is not.
+
+    Raises
+    ------
+    InputError
+        If the place cannot be written to, or something else is there.
+    """
+    if path.is_dir():
+        known = any((path / name).is_file() for name in ZARR) or not any(path.iterdir())
+        if path.is_symlink() or not known:
+            raise InputError(f"'{path}' is a folder with other files: choose another name")
+    elif path.exists():
+        raise InputError(f"'{path}' is a file: choose another name")
+    if not path.parent.is_dir():
+        raise InputError(f"the output folder '{path.parent}' does not exist: make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"'{path}' cannot be written: choose a place where you may write")
+
+
+@contextmanager
+def folder_beside(path: Path) -> Iterator[Path]:
+    """Give an empty folder beside ``path``, and rename it when the block ends well.
+
+    Parameters
+    ----------
+    path : Path
+        Where it ends up; see :func:`check_folder_target`.
+
+    Yields
+    ------
+    Path
+        Where to write.
+
+    Raises
+    ------
+    InputError
+        If the place cannot be written to or the disk is full.
+    """
+    check_folder_target(path)
+    temporary = None
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+        made = temporary / "new"
+        made.mkdir()
+        yield made
+        if path.exists():
+            path.rename(temporary / "old")
+        made.rename(path)
+    except OSError as error:
+        raise InputError(f"'{path}' could not be written: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)

@@ -75,13 +75,15 @@ def root(context: typer.Context) -> None:
 
 @app.command()
 def segment(
-    image: Annotated[Path, typer.Argument(help="Image file", show_default=False)],
+    image: Annotated[
+        Path, typer.Argument(help="Image file, or a folder as zarr", show_default=False)
+    ],
     output: Out,
     scribbles: Annotated[
         Path | None,
         typer.Argument(
-            help="Label image: 0 unlabelled, 1 background, 2, 3, ... objects; "
-            "may be left out with --trained"
+            help="Label image: 0 unlabelled, 1 background, 2, 3, ... objects; or lines as "
+            ".geojson; may be left out with --trained"
         ),
     ] = None,
     shape: Annotated[
@@ -115,6 +117,10 @@ def segment(
         bool, typer.Option("--download", help="Fetch the weights of the dino features if need be")
     ] = False,
     cache: Annotated[bool, typer.Option(help="Keep computed features for the next time")] = True,
+    memory: Annotated[
+        float | None,
+        typer.Option(help="Megabytes that pixels may take; 256 for images read in parts"),
+    ] = None,
     axes: Axes = None,
     per_frame: PerFrame = False,
     spacing: Spacing = "",
@@ -147,9 +153,11 @@ def segment(
     from napari_isr.coordinate_files import read_coordinates
     from napari_isr.features import FeatureCache, default_folder, parse_features
     from napari_isr.frame_files import read_frames
-    from napari_isr.reading import read_image, read_scribbles
+    from napari_isr.lazy import levels_of
+    from napari_isr.reading import read_lazy
     from napari_isr.segmenter import Segmenter, shapes_by_label
     from napari_isr.shapes.registry import ShapeSpec
+    from napari_isr.stroke_files import drawn_strokes, read_strokes
     from napari_isr.strokes import Strokes
     from napari_isr.trained import Trained
 
@@ -157,9 +165,9 @@ def segment(
         None if trained is None else Trained.load(trained),
         read_given(given or [], axes),
     )
-    strokes = (
-        None if scribbles is None else Strokes.read(read_frames(scribbles, read_scribbles, axes))
-    )
+    picture = read_frames(image, read_lazy, axes)
+    whole = levels_of(picture)[0].shape
+    strokes = None if scribbles is None else read_strokes(scribbles, axes, whole)
     ndim = len(strokes.shape) if strokes is not None else cast("Trained", learned).ndim
     check_axes(axes, ndim)
     labels = sorted(
@@ -178,7 +186,7 @@ def segment(
     used = learned.features if learned is not None else used
     check_files_are_used(used, weights=weights, dino=dino, download=download)
     segmenter = Segmenter(
-        read_frames(image, read_image, axes),
+        picture,
         ndim=ndim,
         axes=axes,
         mode=mode,
@@ -194,6 +202,7 @@ def segment(
         download=download,
         cache=FeatureCache(default_folder() if cache else None),
         trained=learned,
+        memory=memory,
     )
     for _ in segmenter.run(strokes or Strokes.none(segmenter.frame.shape), chosen, objects):
         pass
@@ -201,7 +210,7 @@ def segment(
     if save_trained is not None:
         segmenter.trained().save(save_trained)
     about = {"names": names, "unit": unit, "axes": axes, "image": image.name}
-    drawn = None if scribbles is None else read_scribbles(scribbles)
+    drawn = None if scribbles is None else drawn_strokes(scribbles)
     write_result(result, output, factors, report, each=each, strokes=drawn, **about)
     if save_session is not None:
         asked = {"predictor": predictor, "features": features, "mode": mode}

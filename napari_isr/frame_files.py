@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_isr.errors import InputError
+from napari_isr.large_files import is_zarr
 
 __all__ = ["frame_paths", "read_frames"]
 
@@ -18,9 +18,7 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".npy")
 WILD = re.compile(r"[*?\[]")
 
 
-def read_frames(
-    path: Path, read: Callable[[Path], npt.NDArray[Any]], axes: str | None
-) -> npt.NDArray[Any]:
+def read_frames(path: Path, read: Callable[[Path], Any], axes: str | None) -> Any:
     """Read one file, or a stack of those in a folder or of a pattern.
 
     Parameters
@@ -43,7 +41,9 @@ def read_frames(
     InputError
         If there is no picture, or the pictures differ in size.
     """
-    several = path.is_dir() or (not path.exists() and WILD.search(path.name) is not None)
+    several = (path.is_dir() and not is_zarr(path)) or (
+        not path.exists() and WILD.search(path.name) is not None
+    )
     if not several:
         return read(path)
     if axes is None or len(axes) < 3:

@@ -105,7 +105,7 @@ def keep_session(
     **about
         See :func:`napari_isr.save_session`.
     """
-    from napari_isr.reading import read_image
+    from napari_isr.reading import read_lazy
     from napari_isr.results import Result
     from napari_isr.session import save_session
 
@@ -113,5 +113,5 @@ def keep_session(
     if not isinstance(found, Result):
         with suppress(InputError):  # unaries from elsewhere, or only features of this one image
             trained = found.trained()
-    pixels = read_image(image)
+    pixels = read_lazy(image)
     save_session(path, found, image=pixels, file=image, trained=trained, embed=embed, **about)

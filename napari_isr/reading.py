@@ -11,8 +11,17 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from napari_isr.errors import InputError
+from napari_isr.large_files import is_zarr, open_npy, open_tiff, open_zarr
+from napari_isr.lazy import is_lazy
 
-__all__ = ["read_array", "read_image", "read_probability", "read_scribbles", "to_probability"]
+__all__ = [
+    "read_array",
+    "read_image",
+    "read_lazy",
+    "read_probability",
+    "read_scribbles",
+    "to_probability",
+]
 
 TIFF = (".tif", ".tiff")
 
@@ -37,7 +46,8 @@ def read_array(path: Path) -> npt.NDArray[Any]:
     InputError
         If the file is missing or cannot be read.
     """
-    return _checked(path, colours=False)
+    array: npt.NDArray[Any] = _checked(path, colours=False)
+    return array
 
 
 def read_image(path: Path) -> npt.NDArray[Any]:
@@ -50,24 +60,63 @@ def read_image(path: Path) -> npt.NDArray[Any]:
     InputError
         As :func:`read_array`.
     """
-    return _checked(path, colours=True)
+    array: npt.NDArray[Any] = _checked(path, colours=True)
+    return array
 
 
-def _checked(path: Path, *, colours: bool) -> npt.NDArray[Any]:
+def read_lazy(path: Path) -> Any:
+    """Open a picture that is to be segmented: large ones are read where they lie.
+
+    Parameters
+    ----------
+    path : Path
+        As for :func:`read_image`, or a folder in the form of zarr or OME-Zarr.
+
+    Returns
+    -------
+    array or list of arrays
+        In memory, a memory map, a zarr or dask array; or the levels of a pyramid.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_image`.
+    """
+    if is_zarr(path):
+        found = open_zarr(path)
+        first = found[0] if isinstance(found, list) else found
+        if first.dtype.kind not in "buif":
+            raise InputError(
+                f"the file '{path}' holds {first.dtype} values: real numbers are needed"
+            )
+        return found
+    return _checked(path, colours=True, lazy=True)
+
+
+def _checked(path: Path, *, colours: bool, lazy: bool = False) -> Any:
     if not path.exists():
         raise InputError(f"the file '{path}' does not exist: check its name")
     if path.is_dir():
         raise InputError(f"'{path}' is a folder: name an image file")
     try:
-        array = _read(path, colours)
+        array = _opened(path) if lazy else None
+        if array is None:
+            array = _read(path, colours)
     except PermissionError:
         raise InputError(f"the file '{path}' may not be read: check its permissions") from None
     except (OSError, ValueError, EOFError, SyntaxError, KeyError, IndexError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"the file '{path}' cannot be read as an image: {reason}") from None
-    if array.dtype.kind not in "buif":
-        raise InputError(f"the file '{path}' holds {array.dtype} values: real numbers are needed")
+    first = array[0] if isinstance(array, list) else array
+    if first.dtype.kind not in "buif":
+        raise InputError(f"the file '{path}' holds {first.dtype} values: real numbers are needed")
     return array
+
+
+def _opened(path: Path) -> Any:
+    """What can be read in parts; None for other files."""
+    ending = path.suffix.lower()
+    return open_npy(path) if ending == ".npy" else open_tiff(path) if ending in TIFF else None
 
 
 def _read(path: Path, colours: bool) -> npt.NDArray[Any]:
@@ -90,15 +139,19 @@ def _read(path: Path, colours: bool) -> npt.NDArray[Any]:
         raise ValueError(str(warning)) from None
 
 
-def read_scribbles(path: Path) -> npt.NDArray[np.integer]:
-    """Read a label image of strokes: whole numbers, one per pixel.
+def read_scribbles(path: Path) -> Any:
+    """Read a label image of strokes: whole numbers, one per pixel; large ones are not loaded.
 
     Raises
     ------
     InputError
         As :func:`read_array`, or if the file holds colours or fractions.
     """
-    array = read_array(path)
+    array = read_lazy(path) if is_zarr(path) else _checked(path, colours=False, lazy=True)
+    if isinstance(array, list):  # the levels of a pyramid
+        array = array[0]
+    if is_lazy(array):
+        return array
     if array.dtype.kind == "f":
         whole = np.rint(array)
         if not np.array_equal(whole, array):

@@ -30,6 +30,7 @@ from napari_isr.features.nearness import NEARNESS, Nearness
 from napari_isr.fitting.joint import TURNS, coupling_points, coupling_weight, shape_targets
 from napari_isr.given_maps import GivenMap, read_given
 from napari_isr.lifting import Coordinates, check_shapes, lifted
+from napari_isr.memory import MEMORY, check_memory, raster_pixels
 from napari_isr.object_unaries import ObjectUnaries
 from napari_isr.planes import check_plane, grid_contours
 from napari_isr.predictors import PointPredictor, Predictor, Scene, make_predictor, parse_predictor
@@ -59,8 +60,9 @@ class Segmenter:
 
     Parameters
     ----------
-    image : array
-        (n1, ..., nd) or, with channels, (n1, ..., nd, c).
+    image : array or sequence of arrays
+        (n1, ..., nd) or, with channels, (n1, ..., nd, c). It may be a dask or zarr array, which is
+        never loaded whole, or a pyramid: its levels, the finest first.
     ndim : int, optional
         Number of axes that are not channels.
     axes : str, optional
@@ -86,9 +88,13 @@ class Segmenter:
         used; strokes are not needed any more, and what they say is learned beside the old.
     most_pixels : int, optional
         A larger image gets results on a coarser raster of the same area, with about so many
-        pixels. Default: results have the image's pixels.
+        pixels. Default: results have the image's pixels, unless ``memory`` bounds them.
     coordinates : mapping of str to array or Coordinate, optional
         Further coordinates by name, ``{"depth": map}``; see :mod:`napari_isr.lifting`.
+    memory : float, optional
+        Megabytes that pixels may take, beside what the program itself needs: of an image that is
+        read where it lies (dask, zarr, memory maps, pyramids) and of results. Default: 256 for
+        such images; no bound for others.
 
     Raises
     ------
@@ -116,9 +122,14 @@ class Segmenter:
         trained: Trained | None = None,
         most_pixels: int | None = None,
         coordinates: Coordinates | None = None,
+        memory: float | None = None,
     ) -> None:
-        self.source = SourceImage(image, ndim)
+        budget = MEMORY if memory is None else check_memory(memory)
+        in_time = axes is not None and axes.startswith("t")
+        self.source = SourceImage(image, ndim, memory=budget, frames=in_time)
         self.frame = lifted(frame_of(self.source.shape, spacing, axes), coordinates)
+        if most_pixels is None and (memory is not None or self.source.lazy):
+            most_pixels = raster_pixels(budget, ndim)
         self.raster = self.frame.within(most_pixels)
         self.mode = parse_mode(mode)
         self.predictor_name = parse_predictor(predictor)

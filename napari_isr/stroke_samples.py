@@ -29,7 +29,7 @@ def stroke_samples(strokes: Strokes, label: int, frame: Frame) -> Samples:
     points, labels = strokes.sample(0, STROKE_SAMPLE)
     use = (labels == label) | (labels == BACKGROUND)
     points, labels = points[use], labels[use]
-    weight = np.full(len(labels), STROKE_WEIGHT / math.prod(frame.shape))
+    weight = np.full(len(labels), strokes.each * STROKE_WEIGHT / math.prod(frame.shape))
     for k in (label, BACKGROUND):
         drawn = labels == k
         if drawn.any():  # objects that are given, or found by a carried predictor, may have none
@@ -50,7 +50,8 @@ def dishonoured(shape: Shape, strokes: Strokes, label: int, frame: Frame) -> Sam
     wrong = (logit(points) > 0) != (labels == label)
     if not wrong.any():
         return None
-    weight = np.full(np.count_nonzero(wrong), STROKE_WEIGHT / math.prod(frame.shape))
+    one = strokes.each * STROKE_WEIGHT / math.prod(frame.shape)
+    weight = np.full(np.count_nonzero(wrong), one)
     return _samples(points[wrong], labels[wrong] == label, weight, frame)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,12 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.errors import InputError
+from napari_isr.lazy import blocks_of, is_lazy
 
 __all__ = ["BACKGROUND", "FIRST_OBJECT", "Strokes"]
 
 BACKGROUND, FIRST_OBJECT = 1, 2
 SAMPLE = 600  # stroke pixels of each class that are looked at
 STRIP = 2**20  # pixels that are looked through at once
+ALONG, ACROSS = 512, 9  # pixels that a line is thinned out to, along and across
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,14 @@ class Strokes:
         Pixel coordinates (row, column), depth or time first where there is one.
     labels : (n,) array of int
         1 background, 2, 3, ... objects.
+    each : float, optional
+        Pixels that each of the points stands for, where wide strokes are thinned out.
     """
 
     shape: tuple[int, ...]
     points: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
+    each: float = 1.0
 
     @classmethod
     def read(cls, scribbles: Any) -> Strokes:
@@ -44,14 +49,15 @@ class Strokes:
         Parameters
         ----------
         scribbles : (n1, ..., nd) integer array
-            0 unlabelled, 1 background, 2, 3, ... objects.
+            0 unlabelled, 1 background, 2, 3, ... objects. A dask or zarr array is read block by
+            block.
 
         Raises
         ------
         InputError
             If the array does not hold whole numbers from 0.
         """
-        array = np.asarray(scribbles)
+        array = scribbles if is_lazy(scribbles) else np.asarray(scribbles)
         if array.dtype.kind not in "ui":
             raise InputError(
                 f"the strokes hold {array.dtype} values: whole numbers are needed, 0 unlabelled, "
@@ -64,6 +70,57 @@ class Strokes:
                 "1 background, 2 and up objects"
             )
         return cls(tuple(array.shape), points, labels)
+
+    @classmethod
+    def from_lines(
+        cls, shape: tuple[int, ...], lines: Mapping[int, Sequence[Any]], width: float = 1
+    ) -> Strokes:
+        """Strokes as lines: of a very large image much less to read than a label image.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Size of the image.
+        lines : mapping of int to sequence of (n, d) arrays
+            By label, 1 background, 2, 3, ... objects: corners of lines in pixel coordinates (row,
+            column). A single corner is a dot.
+        width : float, optional
+            Of the lines in pixels. Wide or long ones are thinned out to some thousand pixels;
+            :attr:`each` tells how many pixels each of them stands for.
+
+        Raises
+        ------
+        InputError
+            If a label is below 1, a line is no (n, d) array, or leaves the image.
+
+        Examples
+        --------
+        >>> strokes = Strokes.from_lines((100, 100), {1: [[(5, 5), (5, 9)]], 2: [[(50, 50)]]})
+        >>> strokes.of(1).tolist()
+        [[5, 5], [5, 6], [5, 7], [5, 8], [5, 9]]
+        """
+        parts = []
+        for label, drawn in lines.items():
+            if label < BACKGROUND:
+                raise InputError(
+                    f"a line has the label {label}: labels are 1 background, 2 and up objects"
+                )
+            for line in drawn:
+                points, area = _drawn(np.asarray(line, np.float64), shape, width)
+                each = max(1.0, area / len(points))
+                parts.append(cls(shape, points, np.full(len(points), label, np.int64), each))
+        return cls.joined(shape, parts)
+
+    @classmethod
+    def joined(cls, shape: tuple[int, ...], parts: Sequence[Strokes]) -> Strokes:
+        """Strokes of the same image together; of pixels with several labels the last one counts."""
+        if not parts:
+            return cls.none(shape)
+        points = np.concatenate([part.points for part in parts])[::-1]
+        labels = np.concatenate([part.labels for part in parts])[::-1]
+        _, first = np.unique(np.ravel_multi_index(tuple(points.T), shape), return_index=True)
+        pixels = sum(part.each * len(part.labels) for part in parts)
+        return cls(tuple(shape), points[first], labels[first], pixels / len(labels))
 
     @cached_property
     def objects(self) -> tuple[int, ...]:
@@ -103,7 +160,7 @@ class Strokes:
     def only(self, labels: Container[int]) -> Strokes:
         """The strokes of some labels."""
         use = np.isin(self.labels, [k for k in (BACKGROUND, *self.objects) if k in labels])
-        return Strokes(self.shape, self.points[use], self.labels[use])
+        return Strokes(self.shape, self.points[use], self.labels[use], self.each)
 
     def without(self, labels: Container[int]) -> Strokes:
         """The strokes of all other labels."""
@@ -135,7 +192,7 @@ class Strokes:
 
 
 def _labelled(
-    array: npt.NDArray[np.integer],
+    array: Any,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Coordinates (n, d) and labels (n,) of the pixels that are not 0.
 
@@ -143,14 +200,38 @@ def _labelled(
     does. What is searched is a copy: somebody may be drawing.
     """
     points, labels = [np.zeros((0, array.ndim), np.int64)], [np.zeros(0, np.int64)]
-    rows = max(1, STRIP // max(1, array[:1].size))
-    for start in range(0, len(array), rows):
-        strip = array[start : start + rows]
+    for window in blocks_of(array, STRIP * array.dtype.itemsize):
+        strip = np.asarray(array[window])
         if strip.size == 0 or not (strip.max() if array.dtype.kind == "u" else strip.any()):
             continue
         strip = strip.copy()
         where = np.nonzero(strip)
         labels.append(strip[where].astype(np.int64))
-        points.append(np.stack(where, axis=1))
-        points[-1][:, 0] += start
+        points.append(np.stack(where, axis=1) + [side.start for side in window])
     return np.concatenate(points), np.concatenate(labels)
+
+
+def _drawn(
+    line: npt.NDArray[np.float64], shape: tuple[int, ...], width: float
+) -> tuple[npt.NDArray[np.int64], float]:
+    """Pixels (m, d) of a line, or enough of them, and how many it has."""
+    if line.ndim != 2 or line.shape[1] != len(shape) or not len(line):
+        raise InputError(
+            f"a line must be an (n, {len(shape)}) array of pixel coordinates, not one of size "
+            f"{line.shape}"
+        )
+    last = np.array(shape) - 1
+    if not ((line > -1) & (line < last + 1)).all():
+        raise InputError(f"a line leaves the image, whose size is {shape}: draw it inside")
+    far = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
+    places = np.linspace(0, far[-1], min(ALONG, int(np.ceil(far[-1])) + 1))
+    middle = np.stack([np.interp(places, far, x) for x in line.T], axis=1)
+    half = (width - 1) / 2
+    aside = np.linspace(-half, half, min(ACROSS, max(1, round(width))))
+    # A brush that is a ball: the same width whatever the direction.
+    ball = np.stack(np.meshgrid(*[aside] * len(shape), indexing="ij"), axis=-1)
+    ball = ball.reshape(-1, len(shape))
+    ball = ball[np.linalg.norm(ball, axis=1) <= half + 1e-9] if half > 0 else ball[:1] * 0
+    pixels = np.rint(middle[:, None] + ball).reshape(-1, len(shape)).astype(np.int64)
+    area = (far[-1] + width) * width ** (len(shape) - 1)
+    return np.unique(np.clip(pixels, 0, last), axis=0), float(area)

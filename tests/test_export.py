@@ -388,7 +388,7 @@ def test_a_stack_is_written_as_arrays_and_refused_as_outlines(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
         "m" + e
         for e in (
-            ".tif", ".ome.tif", ".npy", ".npz", ".csv", ".probabilities.tif",
+            ".tif", ".ome.tif", ".zarr", ".npy", ".npz", ".csv", ".probabilities.tif",
             ".probabilities.npy", ".uncertainty.tif", ".uncertainty.npy",
         )
     )  # fmt: skip

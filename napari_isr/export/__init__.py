@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.atomic import check_target, written_beside
+from napari_isr.atomic import folder_beside, written_beside
 from napari_isr.errors import InputError
 from napari_isr.export.content import Content
 from napari_isr.export.formats import FORMATS, Format, check_write_target, format_of, stem_of
@@ -59,8 +59,8 @@ def write(
         What :func:`napari_isr.segment` or :func:`napari_isr.project` gave.
     path : str or Path
         Its ending picks the format, see ``docs/export.md``: ``.png``, ``.tif``, ``.ome.tif``,
-        ``.npy``, ``.npz``, ``.json`` and ``.polygons.json`` (COCO), ``.geojson``, ``.zip``
-        (ImageJ), ``.svg``, ``.csv``, ``.probabilities.tif``, ``.uncertainty.tif``,
+        ``.zarr``, ``.npy``, ``.npz``, ``.json`` and ``.polygons.json`` (COCO), ``.geojson``,
+        ``.zip`` (ImageJ), ``.svg``, ``.csv``, ``.probabilities.tif``, ``.uncertainty.tif``,
         ``.strokes.png`` ...
     scale : float or sequence of float, optional
         Output pixels per pixel of the image; shapes are evaluated afresh, not enlarged. The
@@ -126,9 +126,9 @@ def write_content(path: str | Path, content: Content, *, each: bool = False) -> 
             for one in content.objects
         }
         for place in parts:
-            check_target(place)
+            check_write_target(place)
     for place, shown in parts.items():
-        with written_beside(place) as temporary:
+        with (folder_beside if kind.folder else written_beside)(place) as temporary:
             kind.write(temporary, shown)
     return list(parts)
 

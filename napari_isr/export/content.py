@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -21,9 +22,11 @@ __all__ = ["Content", "ContentObject"]
 
 Mask = npt.NDArray[np.bool_]
 Ring = npt.NDArray[np.float64]
+Window = Sequence[tuple[int, int]]
 
 AXES = {2: "yx", 3: "zyx", 4: "tzyx"}
-MOST_PIXELS = 2**31
+MOST_PIXELS = 2**31  # of a picture that is made whole
+LARGE = 2**26  # pixels from which it is made in parts, where the format allows that
 DIGITS = 1e-3  # output pixels that vertices are rounded to
 ONE_PIECE = {"convex", "star", "connected"}  # families of sets without gaps and holes
 CELLS = (256, 512, 1024)  # across an object, for a longest side of so many pixels:
@@ -44,6 +47,10 @@ class ContentObject:
         Gives rings (n, 2) in output pixels from the image's corner; None: along the mask's pixels.
     item : ObjectResult, optional
         Where it comes from.
+    part : callable, optional
+        Gives the mask of a window: for each axis where it starts and stops, in output pixels.
+    size : tuple of int, optional
+        Pixels of the output.
     """
 
     label: int
@@ -51,6 +58,8 @@ class ContentObject:
     render: Callable[[], Mask]
     trace: Callable[[int], list[Ring]] | None = None
     item: ObjectResult | None = None
+    part: Callable[[Window], Mask] | None = None
+    size: tuple[int, ...] = ()
 
     @property
     def mask(self) -> Mask:
@@ -82,7 +91,15 @@ class ContentObject:
             if not self.family & ONE_PIECE or not found or _single(found):
                 return found
         # A neck is thinner than the cells: the pixels are held together there.
+        if self.item is not None and math.prod(self.size) > LARGE:
+            factor = np.array(self.size) / self.item.frame.shape
+            return nested([ring * factor for ring in trace_pixels(self.item.mask)])
         return nested(trace_pixels(self.mask))
+
+    def coarser(self) -> ContentObject:
+        """The same at the resolution of the result, which is bounded whatever the output's."""
+        assert self.item is not None
+        return _object(self.item, self.name, self.item.frame.shape)
 
 
 @dataclass(frozen=True)
@@ -135,9 +152,15 @@ class Content:
         """Distance of the centres of output pixels, in units of the spacing."""
         return tuple(s / k for s, k in zip(self.spacing, self.scale, strict=True))
 
+    @property
+    def large(self) -> bool:
+        """Whether the label image is better never made whole."""
+        return self.result is not None and math.prod(self.size) > LARGE
+
     @cached_property
     def labels(self) -> npt.NDArray[np.integer[Any]]:
         """One label image; where objects overlap, the higher label is on top."""
+        check_whole(self.size)
         highest = max((one.label for one in self.objects), default=0)
         image = np.zeros(self.size, np.min_scalar_type(highest))
         for one in self.objects:
@@ -201,11 +224,6 @@ class Content:
         image_size = tuple(result.image_shape) or frame.shape
         scales = frame.check_scale(scale)
         size = tuple(max(1, round(n * s)) for n, s in zip(image_size, scales, strict=True))
-        if np.prod(size, dtype=float) > MOST_PIXELS:
-            raise InputError(
-                f"at this scale the picture would have {' x '.join(map(str, size))} pixels: "
-                "choose a smaller scale"
-            )
         objects = [
             _object(item, (names or {}).get(label) or f"object {label}", size)
             for label, item in sorted(result.objects.items())
@@ -267,6 +285,7 @@ class Content:
 def _object(item: ObjectResult, name: str, size: tuple[int, ...]) -> ContentObject:
     @cache
     def render() -> Mask:
+        check_whole(size)
         return item.mask if size == item.frame.shape else item.render(shape=size)
 
     def trace(attempt: int) -> list[Ring]:
@@ -282,7 +301,22 @@ def _object(item: ObjectResult, name: str, size: tuple[int, ...]) -> ContentObje
         values = item.logit(grid_points(axes)).reshape(size)
         return [(r + 0.5) * factor for r in contours_on_grid(values, axes, item.frame)]
 
-    return ContentObject(item.label, name, render, trace if len(size) == 2 else None, item)
+    def part(window: Window) -> Mask:
+        factors = [n / m for n, m in zip(size, item.frame.shape, strict=True)]
+        sides = [(a / f, b / f) for (a, b), f in zip(window, factors, strict=True)]
+        return item.render(shape=[b - a for a, b in window], window=sides)
+
+    trace_it = trace if len(size) == 2 else None
+    return ContentObject(item.label, name, render, trace_it, item, part, size)
+
+
+def check_whole(size: Sequence[int]) -> None:
+    """Raise an InputError if a picture has too many pixels to be made whole."""
+    if math.prod(size) > MOST_PIXELS:
+        raise InputError(
+            f"at this scale the picture would have {' x '.join(map(str, size))} pixels: "
+            "choose a smaller scale, or write .tif or .zarr, which are made in parts"
+        )
 
 
 def _single(polygons: list[Polygon]) -> bool:

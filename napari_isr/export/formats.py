@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_isr.atomic import check_target
+from napari_isr.atomic import check_folder_target, check_target
 from napari_isr.errors import InputError, nearest
-from napari_isr.export import coco, geojson, imagej, maps, npy, png, svg, table, tiff
+from napari_isr.export import coco, geojson, imagej, maps, npy, png, svg, table, tiff, zarrs
 from napari_isr.export.content import Content
 
 __all__ = ["FORMATS", "Format", "check_write_target", "format_of", "stem_of"]
@@ -30,6 +30,8 @@ class Format:
         Whether a label image alone has what it needs.
     each : bool
         Whether one file for each object makes sense.
+    folder : bool
+        Whether it is a folder, which ``write`` finds empty.
     """
 
     endings: tuple[str, ...]
@@ -37,12 +39,14 @@ class Format:
     write: Callable[[Path, Content], None]
     of_labels: bool = True
     each: bool = True
+    folder: bool = False
 
 
 FORMATS = (
     Format((".png",), "PNG with a palette", png.write),
     Format((".tif", ".tiff"), "TIFF", tiff.write),
     Format((".ome.tif", ".ome.tiff"), "OME-TIFF", tiff.write_ome),
+    Format((".zarr",), "OME-Zarr, in chunks and levels", zarrs.write, folder=True),
     Format((".npy",), "NumPy array", npy.write),
     Format((".npz",), "NumPy arrays: masks, logits, parameters", npy.write_all),
     Format((".json",), "COCO with exact masks", coco.write),
@@ -98,9 +102,8 @@ def check_write_target(path: str | Path) -> Path:
     -------
     Path
     """
-    format_of(path)
     target = Path(path)
-    check_target(target)
+    (check_folder_target if format_of(path).folder else check_target)(target)
     return target
 
 

@@ -11,6 +11,7 @@ import tifffile
 
 from napari_isr.errors import InputError
 from napari_isr.export.content import Content
+from napari_isr.export.parts import TILE, label_type, planes_of
 from napari_isr.export.units import METRES
 
 __all__ = ["write", "write_ome", "write_strokes", "write_values"]
@@ -19,7 +20,10 @@ IMAGEJ = {"µm": "micron"}  # its header is ASCII
 
 
 def write(path: Path, content: Content) -> None:
-    """Write the label image, in the form of ImageJ where that holds it."""
+    """Write the label image, in the form of ImageJ where that holds it; a large one in tiles."""
+    if content.large:
+        _write_tiles(path, content, None)
+        return
     labels = content.labels
     dtype = np.min_scalar_type(max(int(labels.max(initial=0)), 0))
     if dtype.itemsize > 4:
@@ -53,14 +57,7 @@ def write_values(
         What the last axes are.
     """
     options: dict[str, Any] = {"compression": "zlib", "photometric": "minisblack"}
-    if (step and any(s != 1 for s in step)) or unit:
-        per_unit = 1 / step[-1], 1 / step[-2]
-        options["resolution"] = per_unit
-        options["resolutionunit"] = "NONE"
-        if unit in METRES:
-            cm = METRES["cm"] / METRES[unit]
-            options["resolution"] = per_unit[0] * cm, per_unit[1] * cm
-            options["resolutionunit"] = "CENTIMETER"
+    options |= _resolution(step, unit)
     # ImageJ takes its unit from a text of its own, and numbers of pixels per that unit.
     if values.dtype.str[1:] in ("u1", "u2", "f4") and values.ndim == len(axes) <= 4:
         metadata: dict[str, Any] = {"axes": axes.upper(), "mode": "grayscale"}
@@ -78,10 +75,39 @@ def write_values(
 
 def write_ome(path: Path, content: Content) -> None:
     """Write the label image as OME-TIFF, whose header says the size of a pixel and its unit."""
+    if content.large:
+        _write_tiles(path, content, _ome(content))
+        return
     labels = content.labels
     dtype = np.min_scalar_type(max(int(labels.max(initial=0)), 0))
     if dtype.itemsize > 4:
         raise InputError("a TIFF file holds labels up to 4294967295: write .npy")
+    tifffile.imwrite(
+        path,
+        labels.astype(dtype),
+        ome=True,
+        metadata=_ome(content),
+        compression="zlib",
+        photometric="minisblack",
+    )
+
+
+def _resolution(step: tuple[float, ...], unit: str) -> dict[str, Any]:
+    """Tags for the size of a pixel, if it is known."""
+    if not ((step and any(s != 1 for s in step)) or unit):
+        return {}
+    per_unit = 1 / step[-1], 1 / step[-2]
+    if unit not in METRES:
+        return {"resolution": per_unit, "resolutionunit": "NONE"}
+    cm = METRES["cm"] / METRES[unit]
+    return {
+        "resolution": (per_unit[0] * cm, per_unit[1] * cm),
+        "resolutionunit": "CENTIMETER",
+    }
+
+
+def _ome(content: Content) -> dict[str, Any]:
+    """What the header of an OME-TIFF says."""
     metadata: dict[str, Any] = {"axes": content.axes.upper()}
     if content.unit or any(s != 1 for s in content.step):
         for axis, size in zip(content.axes, content.step, strict=True):
@@ -93,11 +119,21 @@ def write_ome(path: Path, content: Content) -> None:
                 content.unit if content.unit in METRES else "pixel"
             )
     metadata["Channel"] = {"Name": ", ".join(f"{o.label}: {o.name}" for o in content.objects)}
+    return metadata
+
+
+def _write_tiles(path: Path, content: Content, ome: dict[str, Any] | None) -> None:
+    """Write the label image tile by tile; only a few are in memory."""
     tifffile.imwrite(
         path,
-        labels.astype(dtype),
-        ome=True,
-        metadata=metadata,
+        planes_of(content),
+        shape=content.size,
+        dtype=label_type(content),
+        tile=(TILE, TILE),
+        bigtiff=True,
+        ome=ome is not None,
+        metadata=ome,
         compression="zlib",
         photometric="minisblack",
+        **_resolution(content.step, content.unit),
     )

@@ -286,7 +286,7 @@ class Controller:
             return None
         chosen = {name: getattr(self.settings, name) for name in FIT_SETTINGS}
         return Job(
-            image=image.data[0] if image.multiscale else image.data,
+            image=image.data,
             scribbles=scribbles.data,
             live=live,
             uncertainty=self.settings.uncertainty,

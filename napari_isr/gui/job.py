@@ -82,8 +82,8 @@ class Job:
 
     Parameters
     ----------
-    image : array
-        (n1, ..., nd) or with channels (n1, ..., nd, c).
+    image : array or sequence of arrays
+        (n1, ..., nd) or with channels (n1, ..., nd, c); a pyramid as its levels.
     spacing : tuple of float
         Distance of pixel centres along the axes; of time None.
     scribbles : (n1, ..., nd) integer array

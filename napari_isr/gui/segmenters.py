@@ -58,7 +58,7 @@ class Segmenters:
                 self._kept.append(self._kept.pop(index))
                 return segmenter
         segmenter = Segmenter(
-            np.asarray(job.image),
+            job.image,  # which may be lazy, or a pyramid: it is not loaded
             ndim=np.ndim(job.scribbles),
             axes=job.axes,
             spacing=job.spacing,

@@ -174,7 +174,6 @@ def _save(draft: Draft, path: Path, embed: bool, axes: str | None) -> Path:
     """Write; in the thread."""
     import numpy as np
 
-    array = np.asarray(draft.image)
     units = draft.about["units"]
     return Session(
         draft.snapshot(image_key(draft.image)),
@@ -182,7 +181,7 @@ def _save(draft: Draft, path: Path, embed: bool, axes: str | None) -> Path:
         tuple(abs(s) or 1.0 for s in draft.about["scale"]),
         units[-1] if units else "",
         axes,
-        pixels=array if embed else None,
+        pixels=np.asarray(draft.image) if embed else None,
     ).save(path)
 
 

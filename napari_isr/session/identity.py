@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_isr.lazy import blocks_of, is_lazy
 from napari_isr.reading import read_image
 
 __all__ = ["DIGEST", "digest_of", "image_key"]
@@ -16,6 +17,7 @@ __all__ = ["DIGEST", "digest_of", "image_key"]
 DIGEST = r"[0-9a-f]{32}"
 WHOLE = 64 * 2**20  # bytes: of larger images, rows spread over the whole are looked at
 ROWS = 256
+READ = 16 * 2**20  # bytes at once
 
 
 def image_key(image: Any) -> str:
@@ -47,8 +49,22 @@ def image_key(image: Any) -> str:
         array = array[0]
     rows = np.unique(np.linspace(0, array.shape[0] - 1, ROWS).astype(int))
     share = max(1, size // array.shape[0] * len(rows) // WHOLE)
-    seen = [np.asarray(array[int(row)]).reshape(-1)[::share] for row in rows]
-    return digest_of(np.stack(seen), about=str(tuple(array.shape)))
+    if is_lazy(array) and len(array.shape) <= 3:
+        seen = _rows(array, rows).reshape(len(rows), -1)[:, ::share]
+    else:
+        seen = np.stack([np.asarray(array[int(row)]).reshape(-1)[::share] for row in rows])
+    return digest_of(seen, about=str(tuple(array.shape)))
+
+
+def _rows(array: Any, rows: npt.NDArray[np.integer[Any]]) -> npt.NDArray[Any]:
+    """Some rows of an image; every chunk is read once, and not once for each row."""
+    found = np.empty((len(rows), *array.shape[1:]), array.dtype)
+    for window in blocks_of(array, READ):
+        first, last = np.searchsorted(rows, [window[0].start, window[0].stop])
+        if first < last:
+            part = np.asarray(array[window])
+            found[(slice(first, last), *window[1:])] = part[rows[first:last] - window[0].start]
+    return found
 
 
 def digest_of(array: npt.NDArray[Any], about: str = "") -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.errors import InputError
+from napari_isr.lazy import is_lazy, levels_of
 from napari_isr.session.identity import digest_of, image_key
 from napari_isr.session.schema import ImageReference
 from napari_isr.session.snapshot import Snapshot
@@ -86,9 +87,12 @@ def save_session(
     from napari_isr.timeline import Timeline
 
     chosen = dict(settings or {})
+    if image is not None:
+        image = levels_of(image)[0]
+        image = image if is_lazy(image) else np.asarray(image)
     if not isinstance(result, Result):
         segmenter, result = result, result.result
-        image = segmenter.source.data if image is None else image
+        image = segmenter.source.pixels if image is None else image
         own = segmenter.predictor_name, segmenter.features_name, segmenter.mode
         known = zip(CHOICES, (own[0], ",".join(own[1]), own[2]), strict=False)
         chosen = {**dict(known), **chosen}
@@ -114,13 +118,15 @@ def save_session(
         name="" if file is None else Path(file).name,
         path=place,
         shape=frame.shape,
-        dtype="" if image is None else str(np.asarray(image).dtype),
+        dtype="" if image is None else str(image.dtype),
         scale=frame.spacing,
         units=(unit,) * frame.ndim if unit else (),
     )
+    # A lazy one is kept block by block.
+    strokes: Any = scribbles if scribbles is None or is_lazy(scribbles) else np.asarray(scribbles)
     snapshot = Snapshot(
         about,
-        None if scribbles is None else np.asarray(scribbles),
+        strokes,
         settings=chosen,
         given={label: np.asarray(mask) for label, mask in (given or {}).items()},
         shapes=keep_shapes(result),

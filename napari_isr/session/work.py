@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.errors import InputError
+from napari_isr.large_files import is_zarr
 from napari_isr.session.archive import MAIN, reading, writing
 from napari_isr.session.files import (
     MOST_JSON,
@@ -86,8 +87,8 @@ class Session:
             return {}
         return {int(k): str(v) for k, v in names.items() if str(k).isdecimal()}
 
-    def image(self, near: Path | str | None = None) -> npt.NDArray[Any]:
-        """Pixels of the image: embedded ones, or those of its file.
+    def image(self, near: Path | str | None = None) -> Any:
+        """Pixels of the image: embedded ones, or those of its file; a large one is not loaded.
 
         Parameters
         ----------
@@ -105,16 +106,21 @@ class Session:
         places = [Path(about.path)] if about.path else []
         places += [Path(near) / place.name for place in places if near is not None]
         # No devices, and nothing that the network would have to be asked for.
-        there = [p for p in places if not str(p).startswith(("\\\\", "//")) and p.is_file()]
+        there = [
+            p
+            for p in places
+            if not str(p).startswith(("\\\\", "//")) and (p.is_file() or is_zarr(p))
+        ]
         if not there:
             what = f"'{about.path}'" if about.path else "its file is not known"
             raise InputError(
                 f"the image of the session is not there ({what}): give it, or save the session "
                 "with the image embedded"
             )
-        from napari_isr.reading import read_image
+        from napari_isr.lazy import levels_of
+        from napari_isr.reading import read_lazy
 
-        array = read_image(there[0])
+        array: Any = levels_of(read_lazy(there[0]))[0]
         self.check_image(array)
         return array
 

@@ -1,0 +1,54 @@
+"""How much memory pixels may take, shared out among those who keep them."""
+
+from __future__ import annotations
+
+import math
+
+from napari_isr.errors import InputError
+
+__all__ = [
+    "MEMORY",
+    "check_memory",
+    "kept_pixels",
+    "raster_pixels",
+    "read_bytes",
+    "tile_side",
+]
+
+MEMORY = 256.0  # megabytes
+LEAST = 16.0
+MEGABYTE = 2**20
+KEPT, RASTER, READ, TILE = 1 / 4, 1 / 4, 1 / 16, 1 / 8  # of it
+RASTER_BYTES = 32  # of a pixel of the results: masks and probabilities of a few classes
+MOST_RASTER = {2: 1024**2}  # of an image: outlines are exact whatever the raster
+MOST_TILE = 4096
+
+
+def check_memory(memory: float) -> float:
+    """Return the megabytes, or raise an InputError if they are too few for anything."""
+    if not math.isfinite(memory) or memory < LEAST:
+        raise InputError(f"memory must be {LEAST:g} megabytes or more, not {memory:g}")
+    return float(memory)
+
+
+def kept_pixels(memory: float, size: int) -> int:
+    """Pixels of so many bytes that may be kept of an image that is not in memory."""
+    # While means are made, their sums are there too.
+    return max(1, int(KEPT * memory * MEGABYTE / (size + 4)))
+
+
+def raster_pixels(memory: float, ndim: int) -> int:
+    """Pixels that the results of an image with so many axes may have."""
+    most = int(RASTER * memory * MEGABYTE / RASTER_BYTES)
+    return min(most, MOST_RASTER.get(ndim, most))
+
+
+def read_bytes(memory: float) -> int:
+    """Bytes that are read at once."""
+    return int(READ * memory * MEGABYTE)
+
+
+def tile_side(memory: float, ndim: int = 2) -> int:
+    """Side of the tiles that a large mask is made of: a multiple of 16, as TIFF files need it."""
+    side = (TILE * memory * MEGABYTE / 8) ** (1 / ndim)
+    return int(min(MOST_TILE, max(16, side // 16 * 16)))
