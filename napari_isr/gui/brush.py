@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
+import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
 from napari_isr.gui import keys
 from napari_isr.gui.colours import swatch
+from napari_isr.gui.scans import ask
 from napari_isr.gui.widgets import colour_icon
 
 __all__ = ["BrushSwitch"]
@@ -76,8 +79,11 @@ class BrushSwitch(QWidget):
     def add(self) -> None:
         """Arm the brush with the first label that has no strokes."""
         if self._layer is not None:
-            highest = max([int(self._layer.data.max(initial=0)), *self.taken()])
-            self.pick(max(highest + 1, FIRST_OBJECT))
+            ask(self._layer.data, highest, partial(self._pick_after, self._layer))
+
+    def _pick_after(self, layer: Labels, drawn: int) -> None:
+        if layer is self._layer:
+            self.pick(max([drawn, *self.taken()]) + 1)
 
     def _show(self, event: Any = None) -> None:
         layer = self._layer
@@ -91,6 +97,11 @@ class BrushSwitch(QWidget):
         self.background.setIcon(colour_icon(swatch(layer.colormap, BACKGROUND)))
         self.object.setChecked(label >= FIRST_OBJECT)
         self.background.setChecked(label == BACKGROUND)
+
+
+def highest(data: Any) -> int:
+    """The highest label that is drawn; 1, the background, if no object is."""
+    return max(int(np.asarray(data).max(initial=BACKGROUND)), BACKGROUND)
 
 
 def _flat(name: str, text: str, tip: str) -> QPushButton:

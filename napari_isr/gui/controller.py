@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-import numpy as np
 from napari.layers import Image, Labels, Layer
 from psygnal import Signal
 
@@ -19,6 +19,7 @@ from napari_isr.gui.live_loop import LiveLoop
 from napari_isr.gui.model import FIT_SETTINGS, Settings, State
 from napari_isr.gui.news_desk import NewsDesk
 from napari_isr.gui.object_actions import ObjectActions
+from napari_isr.gui.scans import anything, ask
 from napari_isr.gui.stack_axes import MOST
 from napari_isr.gui.stack_job import stack_fields
 from napari_isr.gui.watch import StrokeWatch
@@ -29,6 +30,7 @@ __all__ = ["Controller"]
 NO_IMAGE = "Open an image to begin, or choose one above."
 NO_STROKES = "Click New to get a layer to draw strokes on."
 READY = "Draw a stroke on the object, then press S and draw one on the background."
+DRAWN = "Draw another stroke, or press Run."
 LOADING = "Loading PyTorch, once …"
 CANCELLED = "Cancelled; the next fit goes on from here."
 
@@ -170,6 +172,10 @@ class Controller:
         else:
             self.scribble_layer = new_scribbles(self.viewer, self.image_layer)
 
+    def note_strokes(self) -> None:
+        """The strokes were changed after napari had told of it."""
+        self._watch.note()
+
     # -------------------------------------------------------------------------------- runs
 
     def run(self) -> None:
@@ -178,8 +184,14 @@ class Controller:
 
     def begin(self) -> None:
         """Fit what a fresh image has: strokes, or what other images taught."""
-        drawn = self.scribble_layer is not None and np.any(self.scribble_layer.data)
-        if self.settings.live and (drawn or self.lesson() is not None):
+        layer = self.scribble_layer
+        if self.settings.live and self.lesson() is not None:
+            self.loop.request(live=True)
+        elif self.settings.live and layer is not None:
+            ask(layer.data, anything, partial(self._begin, layer))
+
+    def _begin(self, layer: Labels, drawn: bool) -> None:
+        if drawn and layer is self.scribble_layer and not self._closed:
             self.loop.request(live=True)
 
     def job(self, *, live: bool) -> Job | None:
@@ -309,8 +321,13 @@ class Controller:
         elif self.scribble_layer is None:
             self.state.say("hint", NO_STROKES)
         else:
-            drawn = bool(np.asarray(self.scribble_layer.data).max(initial=0))
-            self.state.say("hint", "Draw another stroke, or press Run." if drawn else READY)
+            self.state.say("hint", READY)
+            layer = self.scribble_layer
+            ask(layer.data, anything, partial(self._guide_on, layer))
+
+    def _guide_on(self, layer: Labels, drawn: bool) -> None:
+        if drawn and layer is self.scribble_layer and self.state.message == READY:
+            self.state.say("hint", DRAWN)
 
 
 def _sliders(viewer: Any) -> tuple[Any, ...]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_isr.errors import InputError
+from napari_isr.gui.deletions import BY_LABEL, Deletions, Places, places
 from napari_isr.gui.given import GivenObjects, Source
 from napari_isr.gui.import_watch import SourceWatch
 from napari_isr.gui.importing import Piece, read_pieces, refusal
+from napari_isr.gui.scans import ask
 from napari_isr.gui.worker import in_thread
 from napari_isr.strokes import FIRST_OBJECT
 
@@ -21,18 +24,6 @@ if TYPE_CHECKING:
     from napari_isr.gui.controller import Controller
 
 __all__ = ["ObjectActions"]
-
-BY_LABEL = ("names", "own_shapes")  # settings of single objects
-
-
-@dataclass(frozen=True)
-class Deleted:
-    """What an undo of the deletion brings back."""
-
-    pixels: tuple[Any, ...]
-    settings: dict[str, Any]
-    mask: Any
-    source: Source | None
 
 
 class ObjectActions:
@@ -45,12 +36,15 @@ class ObjectActions:
 
     def __init__(self, control: Controller) -> None:
         self._control = control
-        self._deleted: dict[int, Deleted] = {}
+        self._closed = False
+        self._deletions = Deletions(control)
         self.given = GivenObjects()
         self.given.changed.connect(self._on_given)
 
     def close(self) -> None:
         """Let go of the viewer."""
+        self._closed = True
+        self._deletions.close()
         self.given.close()
 
     # ----------------------------------------------------------------------------- settings
@@ -81,13 +75,25 @@ class ObjectActions:
     # ----------------------------------------------------------------------------- deletion
 
     def delete(self, label: int) -> None:
-        """Delete an object: its strokes, which napari can undo, its mask, its outline, its name."""
-        control, strokes = self._control, self._control.scribble_layer
+        """Delete an object: its strokes, its mask, its outline, its name; Ctrl+Z undoes it."""
+        self._control.loop.cancel()
+        strokes = self._control.scribble_layer
+        if strokes is None:
+            self._delete(label, None, ())
+        else:
+            found = partial(places, label=label)
+            ask(strokes.data, found, partial(self._delete, label, strokes))
+
+    def _delete(self, label: int, strokes: Any, pixels: Places) -> None:
+        control = self._control
+        if self._closed or strokes is not control.scribble_layer:
+            return
         control.loop.cancel()
         name = control.settings.name(label)
-        pixels = np.nonzero(strokes.data == label) if strokes is not None else ()
-        drawn = bool(pixels) and pixels[0].size > 0
-        before = self._remember(label, pixels)
+        if strokes is not None:
+            still = strokes.data[pixels] == label  # it may have been drawn on meanwhile
+            pixels = tuple(axis[still] for axis in pixels)
+        before = replace(self._deletions.about(label), pixels=pixels)
         control.desk.visibility.drop(label)
         for setting in BY_LABEL:
             self._set(setting, label, "")
@@ -95,41 +101,27 @@ class ObjectActions:
         given = self.given.masks
         if given.pop(label, None) is not None:
             self.given.masks = given
-        if drawn and strokes is not None:
-            strokes.data_setitem(pixels, 0, refresh=False)
-            self._deleted[label] = before  # not sooner: the event comes before the change
-            strokes.refresh()
-        if strokes is not None and strokes.selected_label == label:
-            strokes.selected_label = self._neighbour(label)
-        back = "Ctrl+Z on the stroke layer brings it back" if drawn else "import it again"
+        if strokes is not None:
+            strokes.data_setitem(pixels, 0)
+            control.note_strokes()  # the event comes before the change
+            self._deletions.keep(label, before)
+            if strokes.selected_label == label:
+                strokes.selected_label = self._neighbour(label)
         control.state.busy = False
-        control.state.say("hint", f"Deleted {name}; {back}.")
+        back = "; Ctrl+Z on the stroke layer brings it back" if strokes is not None else ""
+        control.state.say("hint", f"Deleted {name}{back}.")
 
     def look_for_undo(self) -> None:
         """Bring back a deleted object, with all that was its own, if its strokes are back."""
-        strokes = self._control.scribble_layer
-        if strokes is None:
-            return
-        data = strokes.data
-        for label, what in list(self._deleted.items()):
-            last = tuple(int(axis.max()) for axis in what.pixels)
-            if any(k >= n for k, n in zip(last, data.shape, strict=True)):
-                del self._deleted[label]  # it is another image
-            elif (data[what.pixels] == label).all():
-                self._bring_back(label, self._deleted.pop(label))
+        self._deletions.look()
 
-    def _remember(self, label: int, pixels: tuple[Any, ...]) -> Deleted:
-        chosen = self._control.settings
-        settings: dict[str, Any] = {s: getattr(chosen, s).get(label, "") for s in BY_LABEL}
-        settings["hidden"] = label in chosen.hidden
-        return Deleted(pixels, settings, self.given.masks.get(label), self.given.sources.get(label))
-
-    def _bring_back(self, label: int, what: Deleted) -> None:
-        for setting in BY_LABEL:
-            self._set(setting, label, what.settings[setting])
-        self.hide(label, what.settings["hidden"])
-        if what.mask is not None:
-            self.given.masks = {**self.given.masks, label: what.mask}
+    def give_again(self, label: int, mask: Any, layer: Any, value: int) -> None:
+        """Give what was imported once more, and follow the layer that it is from again."""
+        sources = self.given.sources
+        if layer is not None and layer in self._control.viewer.layers:
+            known = (s.watch for s in sources.values() if s.watch.layer is layer)
+            sources[label] = Source(next(known, None) or self._follow(layer), value)
+        self.given.put({**self.given.masks, label: mask}, sources)
 
     def _neighbour(self, label: int) -> int:
         """The object that the brush goes on with."""

@@ -11,12 +11,11 @@ import numpy as np
 from napari.layers import Labels
 from psygnal import Signal
 
-from napari_isr.gui.worker import in_thread
+from napari_isr.gui.scans import ask
 
 __all__ = ["StrokeWatch", "digest"]
 
 Digest = tuple[tuple[int, ...], int]
-LARGE = 2**22  # bytes
 
 
 def digest(data: Any) -> Digest:
@@ -61,19 +60,19 @@ class StrokeWatch:
             events.data.disconnect(self._on_painted)
             events.set_data.disconnect(self._on_shown)
         self._layer = layer
-        self._note()
+        self.note()
         if layer is not None:
             layer.events.paint.connect(self._on_painted)
             layer.events.data.connect(self._on_painted)
             layer.events.set_data.connect(self._on_shown)
 
     def _on_painted(self) -> None:
-        self._note()
+        self.note()
         if self._layer is not None:
             self.changed.emit()
 
-    def _note(self) -> None:
-        """Remember what is drawn now."""
+    def note(self) -> None:
+        """Remember what is drawn now; to be called, too, after a change that was told before."""
         self._changes += 1
         self._seen = None
         if self._layer is not None:
@@ -97,8 +96,5 @@ class StrokeWatch:
         self.changed.emit()
 
     def _with_digest(self, use: Callable[[Digest], None]) -> None:
-        data = self._layer.data if self._layer is not None else None
-        if getattr(data, "nbytes", LARGE) < LARGE:
-            use(digest(data))
-        else:
-            in_thread(lambda: digest(data), use)
+        if self._layer is not None:
+            ask(self._layer.data, digest, use)

@@ -1,11 +1,15 @@
 """Masks and probabilities of other layers as objects."""
 
+from functools import partial
+
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
 from napari_isr.gui.object_cells import DETAILS
 from napari_isr.gui.objects import NAME
+from napari_isr.gui.robot import Robot
 from napari_isr.results import iou
 
 WAIT = 30_000
@@ -154,10 +158,38 @@ def test_an_imported_object_is_deleted(other, qtbot):
     dock.controller.objects.delete(2)
     assert dock.controller.given == {}
     assert dock.result is None
-    assert "import it again" in status(dock)
     assert layer in viewer.layers
     take(dock, "sam", qtbot)
     assert names(dock) == ["sam"]
+
+
+def test_a_deleted_import_is_undone_on_the_stroke_layer(other, qtbot):
+    viewer, dock = other
+    layer = viewer.add_labels(disc(48, 40).astype(int), name="sam")
+    take(dock, "sam", qtbot)
+    act, strokes = dock.controller.objects, dock.scribble_layer
+    canvas = Robot(viewer, dock).canvas
+    press_undo = partial(qtbot.keyClick, canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    act.rename(2, "apple")
+    with qtbot.waitSignal(dock.settled, timeout=WAIT):
+        act.reshape(2, "star")
+    act.delete(2)
+    assert "Ctrl+Z" in status(dock)
+    assert names(dock) == ["object 2"]
+    with qtbot.waitSignal(dock.settled, timeout=WAIT):
+        press_undo()
+    assert names(dock) == ["apple"]
+    assert "apple is back" in status(dock) or dock.controller.state.kind == "done"
+    assert dock.result.objects[2].shape_name == "star"
+    with qtbot.waitSignal(dock.settled, timeout=WAIT):  # it is followed as before
+        layer.data = disc(48, 60).astype(int)
+    assert iou(dock.result.mask, disc(48, 60)) > 0.95
+    # A stroke that is drawn after the deletion is what Ctrl+Z undoes.
+    act.delete(2)
+    strokes.data_setitem((np.array([3]), np.array([4])), 1)
+    press_undo()
+    assert not strokes.data.any()
+    assert dock.controller.given == {}
 
 
 def test_what_is_given_can_be_saved_and_set(other, qtbot):

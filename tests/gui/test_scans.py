@@ -1,0 +1,82 @@
+"""What is asked of all pixels of a large layer is answered by a thread."""
+
+import numpy as np
+import pytest
+
+from napari_isr.gui import controller, scans
+from napari_isr.gui.deletions import places
+
+WAIT = 30_000
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """Every layer is a large one; gives the list of what was asked, filled as it is answered."""
+    answered = []
+
+    def slow(compute, answer):
+        def told(found):
+            answered.append(found)
+            answer(found)
+
+        there(compute, told)
+
+    there = scans.in_thread
+    monkeypatch.setattr(scans, "LARGE", 0)
+    monkeypatch.setattr(scans, "in_thread", slow)
+    return answered
+
+
+def test_a_large_layer_with_strokes_is_known_as_such(ready, strokes, large, qtbot):
+    _, dock = ready
+    dock.live = False
+    layer = dock.scribble_layer
+    dock.scribble_layer = None
+    layer.data = strokes
+    dock.scribble_layer = layer
+    assert dock.status.text() == controller.READY
+    qtbot.waitUntil(lambda: dock.status.text() == controller.DRAWN, timeout=WAIT)
+    dock.brush.pick(2)
+    dock.brush.add()
+    qtbot.waitUntil(lambda: layer.selected_label == 3, timeout=WAIT)
+
+
+def test_a_large_layer_with_strokes_is_fitted_at_once(ready, strokes, large, qtbot):
+    _, dock = ready
+    dock.shape, dock.live = "none", False
+    dock.scribble_layer.data = strokes
+    dock.live = True
+    with qtbot.waitSignal(dock.settled, timeout=WAIT):
+        dock.controller.begin()
+
+
+def test_an_object_of_a_large_layer_is_deleted_and_undone(ready, strokes, large, qtbot):
+    _, dock = ready
+    dock.live = False
+    layer = dock.scribble_layer
+    two = strokes.copy()
+    two[60:64, 40:50] = 3
+    layer.data = two
+    dock.controller.objects.rename(3, "moon")
+    dock.controller.objects.delete(3)
+    layer.data_setitem((np.array([61]), np.array([45])), 1)  # sooner than the thread
+    qtbot.waitUntil(lambda: not (layer.data == 3).any(), timeout=WAIT)
+    assert layer.data[61, 45] == 1
+    assert dock.controller.settings.names == {}
+    large.clear()
+    layer.undo()
+    qtbot.waitUntil(lambda: dock.controller.settings.names == {3: "moon"}, timeout=WAIT)
+    # An answer that comes when the dock is at another layer is not wanted any more.
+    dock.controller.objects.delete(3)
+    large.clear()
+    dock.new.click()
+    qtbot.waitUntil(lambda: any(isinstance(found, tuple) for found in large), timeout=WAIT)
+    assert (layer.data == 3).any()
+
+
+def test_places_are_those_of_numpy(monkeypatch):
+    monkeypatch.setattr("napari_isr.gui.deletions.BLOCK", 7)
+    data = np.random.default_rng(0).integers(0, 4, (3, 5, 6))
+    for array in (data, data.transpose(2, 0, 1)[::-1], np.zeros((0, 4), int)):
+        expected = np.nonzero(array == 2)
+        assert all(map(np.array_equal, places(array, 2), expected))
