@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 from napari.layers import Image
 from qtpy.QtWidgets import QLabel
 
 from napari_isr.gui.controller import Controller
+from napari_isr.gui.layers import COORDINATE
 from napari_isr.gui.stack_job import coordinate_layer, usable
 from napari_isr.gui.widgets import Choice
 
@@ -37,6 +39,7 @@ class CoordinateRow(Choice):
         super().__init__("isr_coordinate", [NONE], TIP)
         self._control, self.label = control, QLabel("Coordinate")
         self._layer: Any = None
+        self._known: weakref.WeakSet[Image] = weakref.WeakSet()  # maps that were chosen unasked
         events = control.viewer.layers.events
         self._events = (events.inserted, events.removed, events.reordered)
         for event in self._events:
@@ -58,7 +61,13 @@ class CoordinateRow(Choice):
     def _offer(self, _: Any = None) -> None:
         """Bring the list up to date; a layer that is gone is no coordinate any more."""
         control = self._control
-        names = [x.name for x in control.viewer.layers if usable(x, control.image_layer)]
+        maps = [x for x in control.viewer.layers if usable(x, control.image_layer)]
+        names = [x.name for x in maps]
+        if new := [x for x in maps if COORDINATE in x.metadata and x not in self._known]:
+            self._known.update(new)  # the user may choose another one, and that stays
+            if not control.settings.coordinate:
+                control.settings.coordinate = new[0].name
+                return  # which asks again
         layer = coordinate_layer(control)
         if control.settings.coordinate and layer is None and control.image_layer is not None:
             control.settings.coordinate = ""

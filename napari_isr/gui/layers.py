@@ -13,6 +13,7 @@ from napari.utils.transforms import Affine
 from napari_isr.gui.colours import copy_colormap, stroke_colormap
 
 __all__ = [
+    "COORDINATE",
     "KEY",
     "PATH",
     "PassingLayer",
@@ -28,6 +29,7 @@ __all__ = [
 KEY = "napari-isr"  # in a layer's metadata: what it is to us
 OF = "napari-isr-of"  # of a result: the image that it is of
 PATH = "napari-isr-path"  # in that of an image that we opened: its file
+COORDINATE = "napari-isr-coordinate"  # in that of a map: the coordinate that its values are
 GEOMETRY = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 RESULTS = (
     "raw",

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from napari_isr.gui.colours import stroke_colormap
-from napari_isr.gui.layers import KEY
+from napari_isr.gui.layers import COORDINATE, KEY
 from napari_isr.samples import load_sample
 
 __all__ = ["add_sample", "cat", "cell", "coffee", "coins", "fruit", "motorcycle", "sample_layers"]
@@ -35,7 +35,15 @@ def sample_layers(name: str) -> list[LayerData]:
         "opacity": 0.9,
     }
     maps = [
-        (values, {"name": f"{sample.name} [{name}]", "visible": False}, "image")
+        (
+            values,
+            {
+                "name": f"{sample.name} [{name}]",
+                "visible": False,
+                "metadata": {COORDINATE: name},
+            },
+            "image",
+        )
         for name, values in sample.coordinates.items()
     ]
     return [

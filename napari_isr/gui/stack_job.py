@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Layer
 
-from napari_isr.gui.layers import image_shape, is_ours
+from napari_isr.gui.layers import COORDINATE, image_shape, is_ours
 from napari_isr.gui.shown_plane import is_stack
 from napari_isr.gui.stack_axes import TIME, axes_of
 
@@ -57,6 +57,7 @@ def stack_fields(control: Controller) -> dict[str, Any]:
 
 
 def _values(layer: Image) -> dict[str, Any]:
-    """The values of a layer by its name, as the library takes them."""
-    name = f"{layer.name} value" if layer.name in AXES else layer.name
+    """The values of a layer by the name of the coordinate that they are, or else its own."""
+    name = str(layer.metadata.get(COORDINATE) or layer.name)
+    name = f"{name} value" if name in AXES else name
     return {name: layer.data[0] if layer.multiscale else layer.data}

@@ -2,11 +2,13 @@
 
 from importlib.resources import files
 
+import numpy as np
 import pytest
 from npe2 import PluginManager, PluginManifest
 
 from napari_isr.export import FORMATS
 from napari_isr.gui.launch import open_sample
+from napari_isr.gui.stack_job import stack_fields
 from napari_isr.samples import SAMPLES
 from napari_isr.shapes import shape_names
 
@@ -42,6 +44,12 @@ def test_a_sample_with_depth_brings_its_map_hidden(viewer):
     assert not viewer.layers["motorcycle [disparity]"].visible
     assert dock.image_layer.name == "motorcycle"
     assert dock.scribble_layer.name == "motorcycle [strokes]"
+    assert dock.coordinate == "motorcycle [disparity]"
+    assert list(stack_fields(dock.controller)["coordinates"]) == ["disparity"]
+    assert dock.playlist.isHidden()  # the map is not another image
+    dock.coordinates.word = "none"
+    viewer.add_image(np.ones((4, 4)))
+    assert dock.coordinate == ""  # what the user chose stays
 
 
 def test_the_dock_opens_from_the_plugin_menu(viewer, disc):
