@@ -404,6 +404,17 @@ def test_a_stack_is_written_as_arrays_and_refused_as_outlines(tmp_path):
     assert float(line["centroid_z"]) == pytest.approx(np.nonzero(found.mask)[0].mean() * 2)
 
 
+def test_a_sequence_of_volumes_has_a_table(tmp_path):
+    mask = np.zeros((2, 4, 12, 12), bool)
+    mask[:, 1:3, 3:9, 4:10] = True
+    found = isr.project(mask, "none", axes="tzyx", spacing=(None, 2, 1, 1))
+    write(found, tmp_path / "m.csv", axes="tzyx")
+    line = table(tmp_path / "m.csv")[2]
+    assert int(float(line["area_pixels"])) == mask.sum()
+    assert [float(line[f"centroid_{name}"]) for name in ("row", "column", "z")] == [5.5, 6.5, 3]
+    assert line["axis_major"] == ""
+
+
 def test_outlines_of_any_mask_are_its_pixels(tmp_path):
     rng = np.random.default_rng(0)
     for _ in range(40):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from skimage.measure import regionprops
 
 from napari_isr.export.content import Content, ContentObject
@@ -53,15 +54,15 @@ def measure(one: ContentObject, content: Content) -> dict[str, Any]:
         "perimeter": _perimeter(one, content) if content.ndim == 2 and pixels else None,
     }
     names = [AXES.get(axis, axis) for axis in content.axes]
-    region = regionprops(mask.astype(np.uint8), spacing=content.step)[0] if pixels else None
-    places = [None] * len(names) if region is None else _centroid(region.centroid, content)
+    places = _centroid(mask, content) if pixels else [None] * len(names)
     found |= {f"centroid_{name}": place for name, place in zip(names, places, strict=True)}
     found |= {
         f"centroid_{axis}": None if place is None else place * s
         for axis, place, s in zip(content.axes, places, content.spacing, strict=True)
     }
-    if content.ndim > 3:
-        region = None
+    region = None
+    if pixels and content.ndim <= 3:
+        region = regionprops(mask.astype(np.uint8), spacing=content.step)[0]
     found["axis_major"] = None if region is None else float(region.axis_major_length)
     found["axis_minor"] = None if region is None else float(region.axis_minor_length)
     found["certificate"] = bool(certificate.holds) if certificate and promised else None
@@ -78,10 +79,14 @@ def write(path: Path, content: Content) -> None:
         writer.writerows(lines)
 
 
-def _centroid(centre: Any, content: Content) -> list[float]:
-    """In pixels of the image, from physical distances to the centre of the first output pixel."""
-    axes = zip(centre, content.step, content.scale, strict=True)
-    return [float((c / step + 0.5) / scale - 0.5) for c, step, scale in axes]
+def _centroid(mask: npt.NDArray[np.bool_], content: Content) -> list[float]:
+    """In pixels of the image, of a mask that is not empty."""
+    found = []
+    for axis, scale in enumerate(content.scale):
+        counts = mask.sum(axis=tuple(k for k in range(mask.ndim) if k != axis))
+        centre = np.average(np.arange(len(counts)), weights=counts)
+        found.append(float((centre + 0.5) / scale - 0.5))
+    return found
 
 
 def _perimeter(one: ContentObject, content: Content) -> float:

@@ -107,7 +107,7 @@ class Exporter:
     def _on_written(self, found: Any) -> None:
         state = self._control.state
         if isinstance(found, InputError | OSError):
-            state.say("error", str(found))
+            state.say("error", f"{str(found)[:1].upper()}{str(found)[1:]}.")
         elif isinstance(found, Exception):
             state.say("error", f"It could not be written ({type(found).__name__}: {found}).")
         elif len(found) == 1:
