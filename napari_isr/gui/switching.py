@@ -10,8 +10,9 @@ from napari.layers import Image, Labels
 
 from napari_isr.gui import keys
 from napari_isr.gui.controller import Controller
+from napari_isr.gui.done_marks import DoneMarks
 from napari_isr.gui.kept_settings import KeptSettings
-from napari_isr.gui.layers import PATH, is_ours, new_scribbles
+from napari_isr.gui.layers import COORDINATE, PATH, is_ours, new_scribbles
 from napari_isr.gui.lesson import Lesson
 from napari_isr.gui.model import IMAGE_SETTINGS
 from napari_isr.gui.pictures import Picture, open_picture
@@ -36,9 +37,11 @@ class Switching:
     ----------
     control : Controller
         Whose image and strokes are exchanged.
+    kept : callable, optional
+        Whether the user lets anything be kept for the next time.
     """
 
-    def __init__(self, control: Controller) -> None:
+    def __init__(self, control: Controller, kept: Callable[[], bool] = lambda: True) -> None:
         self.control, self.viewer = control, control.viewer
         self.list = Playlist()
         self.opening: Entry | None = None
@@ -46,6 +49,7 @@ class Switching:
         self._pictures: list[tuple[Entry, Picture | str]] = []
         self._reading: set[Entry] = set()
         self._store, self._closed, self._busy = Store(), False, False
+        self._marks = DoneMarks(self.list, self._store.folder, kept)
         self._touched = True  # the strokes since the image was shown: there is more to be learned
         self._follow = single_shot(self._follow_layers)
         self._keys: dict[str, Callable[[], Any]] = {
@@ -71,6 +75,7 @@ class Switching:
             return
         self._closed = True
         self._follow.stop()
+        self._marks.close()
         for key in self._keys:
             self.viewer.bind_key(key, None, overwrite=True)
         for event in self._events:
@@ -282,7 +287,11 @@ class Switching:
         if self._closed or self.list.of_files:
             return
         known = {id(entry.layer): entry for entry in self.list.entries}
-        images = [x for x in self.viewer.layers if isinstance(x, Image) and not is_ours(x)]
+        images = [
+            x
+            for x in self.viewer.layers
+            if isinstance(x, Image) and not is_ours(x) and COORDINATE not in x.metadata
+        ]
         entries = [known.get(id(x)) or Entry(x.name, layer=x) for x in images]
         shown = self.control.image_layer
         place = images.index(shown) if shown in images else -1
