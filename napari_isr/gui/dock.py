@@ -11,6 +11,7 @@ from psygnal import EmitLoopError
 from qtpy.QtCore import QEvent, Signal
 from qtpy.QtWidgets import (
     QApplication,
+    QLabel,
     QVBoxLayout,
     QWidget,
 )
@@ -40,6 +41,7 @@ from napari_isr.gui.shape_options import ShapeOptions
 from napari_isr.gui.stack_bar import StackBar
 from napari_isr.gui.stack_tools import StackTools
 from napari_isr.gui.switching import Switching
+from napari_isr.gui.tones import BAD
 from napari_isr.gui.trust import TrustPanel
 from napari_isr.gui.widgets import Choice, Fold, Sentence, ThinBar, button, form, side_by_side, tick
 
@@ -48,7 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ScribbleAndRefine"]
 
-COLOURS = {"hint": "", "busy": "", "done": "", "error": "#e05d52"}
+TONES = {"error": BAD}
 
 
 class ScribbleAndRefine(Properties, QWidget):
@@ -114,7 +116,7 @@ class ScribbleAndRefine(Properties, QWidget):
             "open an image",
         )
         self.images.setToolTip("The image to segment")
-        self.switching = Switching(self.controller)
+        self.switching = Switching(self.controller, lambda: self.keeper.preferences.autosave)
         self.playlist = PlaylistBar(self.switching, self)
         self.stack, self.stack_tools = StackBar(self.controller), StackTools(self.controller)
         self.coordinates = CoordinateRow(self.controller)
@@ -178,38 +180,33 @@ class ScribbleAndRefine(Properties, QWidget):
     def _arrange(self) -> None:
         body = QWidget()
         column = QVBoxLayout(body)
-        column.setContentsMargins(8, 8, 8, 8)
-        column.setSpacing(6)
-        fields = form()
+        column.setContentsMargins(8, 6, 8, 8)
+        column.setSpacing(5)
+        fields, strokes = form(), QLabel("Strokes")
+        drawing = side_by_side(self.scribbles, self.new), side_by_side(self.options)
+        running = side_by_side(self.live_box, self.run_button, self.cancel_button, stretch=(1, 2))
+        guides = side_by_side(self.next_box, self.uncertainty_box, stretch=(1, 1))
+        ending = side_by_side(
+            self.undo_button,
+            self.redo_button,
+            self.reset_button,
+            self.export_button,
+            stretch=(0, 0, 0, 1),
+        )
+        need_an_image = strokes, *drawing, self.brush, self.panel, running, self.bar, guides, ending
         fields.addRow("Image", side_by_side(self.images, self.playlist.open))
         fields.addRow(self.playlist)
         fields.addRow(self.stack.label, self.stack)
-        fields.addRow("Strokes", side_by_side(self.scribbles, self.new))
-        fields.addRow(self.brush)
-        fields.addRow(self.shapes)
-        fields.addRow(self.options)
+        fields.addRow(strokes, drawing[0])
+        for part in (self.brush, self.shapes, drawing[1]):
+            fields.addRow(part)
         column.addWidget(RestoreBar(self.keeper.rescue))
-        column.addWidget(FirstHint(self.controller))
+        column.addWidget(FirstHint(self.controller, need_an_image))
         column.addLayout(fields)
-        column.addWidget(self.panel)
-        column.addWidget(
-            side_by_side(self.live_box, self.run_button, self.cancel_button, stretch=(1, 2))
-        )
-        column.addWidget(self.bar)
-        column.addWidget(self.status)
-        column.addWidget(self.trust)
-        column.addWidget(side_by_side(self.next_box, self.uncertainty_box, stretch=(1, 1)))
-        column.addWidget(self.advice)
+        for part in (self.panel, running, self.bar, self.status, self.trust, guides, self.advice):
+            column.addWidget(part)
         column.addWidget(self.stack_tools)
-        column.addWidget(
-            side_by_side(
-                self.undo_button,
-                self.redo_button,
-                self.reset_button,
-                self.export_button,
-                stretch=(0, 0, 0, 1),
-            )
-        )
+        column.addWidget(ending)
         column.addWidget(SessionButtons(self.sessions, self))
         more = QWidget()
         inner = form(more)
@@ -338,7 +335,7 @@ class ScribbleAndRefine(Properties, QWidget):
 
     def _show_message(self) -> None:
         state = self.controller.state
-        self.status.tell(state.message, COLOURS[state.kind])
+        self.status.tell(state.message, TONES.get(state.kind, ""))
 
     def _show_advice(self) -> None:
         advice = self.controller.state.advice

@@ -1,10 +1,11 @@
-"""What to do first, shown while the dock has no image."""
+"""What to do first, shown while the dock has no image, in the place of what needs one."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from qtpy.QtWidgets import QFrame, QLabel, QVBoxLayout
+from qtpy.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.samples import add_sample, sample_layers
@@ -29,10 +30,13 @@ class FirstHint(QFrame):
     ----------
     control : Controller
         Whose image and strokes are looked at, and get those of the sample.
+    others : iterable of QWidget
+        Are shown when there is an image.
     """
 
-    def __init__(self, control: Controller) -> None:
+    def __init__(self, control: Controller, others: Iterable[QWidget] = ()) -> None:
         super().__init__()
+        self._others = tuple(others)
         self.setObjectName("isr_hint")
         self._control = control
         column = QVBoxLayout(self)
@@ -51,7 +55,10 @@ class FirstHint(QFrame):
         self._look()
 
     def _look(self, *_: Any) -> None:
-        self.setVisible(self._control.image_layer is None)
+        empty = self._control.image_layer is None
+        self.setVisible(empty)
+        for part in self._others:
+            part.setVisible(not empty)
 
     def _try(self) -> None:
         # It is painted leaf by leaf, which takes longer than a frame.

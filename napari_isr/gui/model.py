@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -74,6 +75,13 @@ class Settings:
     def name(self, label: int) -> str:
         """What an object is called."""
         return self.names.get(label) or f"object {label}"
+
+    def named(self, text: str) -> str:
+        """A text in which objects are called by their names, not ``object 2``."""
+        return re.sub(r"\b[Oo]bject (\d+)\b", self._called, text)
+
+    def _called(self, found: re.Match[str]) -> str:
+        return self.names.get(int(found[1])) or found[0]
 
 
 @dataclass(frozen=True)

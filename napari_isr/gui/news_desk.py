@@ -50,6 +50,7 @@ class NewsDesk:
         self.visibility = Visibility(self)
         settings.events.uncertainty.connect(self.show_uncertainty)
         settings.events.next_stroke.connect(self.show_next)
+        settings.events.names.connect(self.advise)
 
     # -------------------------------------------------------------------------------- news
 
@@ -103,14 +104,15 @@ class NewsDesk:
         self.visibility.after(done)
         conflicts = [o.conflict for o in done.result.objects.values() if o.conflict is not None]
         if conflicts:
-            sentence = conflicts[0].sentence
+            sentence = self.settings.named(conflicts[0].sentence)
             self.finish("error", f"{sentence[:1].upper()}{sentence[1:]}.")
         elif done.hint:
             self.finish("hint", done.hint)
         elif self._restored:
-            self.finish("done", f"This is {self.history.place}; the next one starts from it.")
+            what = f"This is {self.history.place}" if len(self.history) > 1 else "The fit is back"
+            self.finish("done", f"{what}; the next one starts from it.")
         else:
-            self.finish("done", f"Fitted in {1000 * done.seconds:.0f} ms.")
+            self.finish("done", f"Fitted in {_time(done.seconds)}.")
         self.settled.emit()
 
     def _on_failed(self, error: Exception) -> None:
@@ -180,7 +182,7 @@ class NewsDesk:
     def advise(self) -> None:
         """Tell where another stroke helps most."""
         stroke = self.next_stroke if self.settings.next_stroke else None
-        text = stroke.sentence if stroke is not None else ""
+        text = self.settings.named(stroke.sentence) if stroke is not None else ""
         self.state.advice = f"{text[:1].upper()}{text[1:]}." if text else ""
 
     def show_next(self) -> None:
@@ -245,3 +247,10 @@ def _merged(rows: tuple[Row, ...], before: tuple[Row, ...]) -> tuple[Row, ...]:
         replace(old, strokes=r.strokes) if (old := known.get(r.label)) is not None else r
         for r in rows
     )
+
+
+def _time(seconds: float) -> str:
+    """A time in words: ``85 ms``, ``1.2 s``, ``34 s``."""
+    if seconds < 0.995:
+        return f"{1000 * seconds:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"

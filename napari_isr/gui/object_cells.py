@@ -8,11 +8,14 @@ from qtpy.QtCore import QModelIndex, QPointF, QRect, QRectF, Qt, Signal
 from qtpy.QtGui import QColor, QFont, QPainter, QPainterPath, QPalette, QPen
 from qtpy.QtWidgets import QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-__all__ = ["COLOUR", "DETAILS", "HIDDEN", "EyeCell", "MarkCell", "NameCell"]
+from napari_isr.gui.tones import tone
+
+__all__ = ["COLOUR", "DETAILS", "HIDDEN", "TONE", "EyeCell", "MarkCell", "NameCell"]
 
 COLOUR = Qt.ItemDataRole.UserRole  # (red, green, blue)
 DETAILS = Qt.ItemDataRole.UserRole + 1  # the second line
 HIDDEN = Qt.ItemDataRole.UserRole + 2  # whether the object is hidden
+TONE = Qt.ItemDataRole.UserRole + 3  # what a mark means, see gui/tones.py
 SQUARE, GAP = 12, 6
 FAINT = 150  # alpha of the second line
 
@@ -82,12 +85,12 @@ class MarkCell(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
         """Paint the cell."""
         _, box = _begin(self, painter, option, index)
-        colour = index.data(Qt.ItemDataRole.ForegroundRole)
-        if colour is not None:
+        meaning = index.data(TONE)
+        if meaning is not None:
             bold = QFont(option.font)
             bold.setBold(True)
             painter.setFont(bold)
-            painter.setPen(QColor(colour))
+            painter.setPen(QColor(tone(meaning, option.widget)))
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, str(index.data() or ""))
         painter.restore()
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from napari_isr.gui.areas import area_text
+from napari_isr.gui.areas import area_text, short_number
 from napari_isr.gui.model import Row, Settings
 from napari_isr.strokes import FIRST_OBJECT
 
@@ -108,7 +108,7 @@ def _line(
 
 def _brief(count: int) -> str:
     """A number of pixels for the second line; the tooltip has all of it."""
-    return f"{count:,}" if count < 1000 else f"{count / 1000:.3g}k"
+    return f"{count:,}" if count < 100_000 else short_number(count)
 
 
 def _pixels(row: Row, area: str, scale: Sequence[float]) -> str:

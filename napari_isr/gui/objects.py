@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import QPoint, Qt, Signal
-from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -17,18 +16,30 @@ from qtpy.QtWidgets import (
 )
 
 from napari_isr.gui.colours import swatch
-from napari_isr.gui.object_cells import COLOUR, DETAILS, HIDDEN, EyeCell, MarkCell, NameCell
+from napari_isr.gui.object_cells import (
+    COLOUR,
+    DETAILS,
+    HIDDEN,
+    TONE,
+    EyeCell,
+    MarkCell,
+    NameCell,
+)
 from napari_isr.gui.object_rows import Line
+from napari_isr.gui.tones import BAD, GOOD
 from napari_isr.gui.widgets import Choice
 
 __all__ = ["ObjectTable"]
 
 COLUMNS = ("", "Object", "Shape", "", "")
 EYE, NAME, SHAPE, PROOF, DELETE = range(5)
-HOLDS, FAILS = QColor("#35a56a"), QColor("#e05d52")
 INHERIT = "same"
 ROW_HEIGHT, FEWEST, MOST = 36, 1, 5
 NARROW, SHAPE_WIDTH, LIST_WIDTH = 20, 72, 150
+CHOSEN = """
+QTableView { selection-background-color: transparent; }
+QTableView::item:selected { background: rgba(68, 138, 255, 75); }
+"""  # the bar's blue; marks of any colour can be read on it, in a dark and in a light theme
 QUIET = "QComboBox { background: transparent; padding: 0px 2px; }"  # beside the names, not above
 TIPS = (
     "Show or hide the object's outline and mask",
@@ -72,6 +83,7 @@ class ObjectTable(QTableWidget):
             if column == NAME:
                 item.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
             self.setHorizontalHeaderItem(column, item)
+        self.setStyleSheet(CHOSEN)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
         self.setShowGrid(False)
@@ -116,7 +128,7 @@ class ObjectTable(QTableWidget):
             self.cellWidget(row, SHAPE).word = line.shape or INHERIT
             proof = self.item(row, PROOF)
             _put(proof, Qt.ItemDataRole.EditRole, {True: "✓", False: "✗", None: ""}[line.holds])
-            _put(proof, Qt.ItemDataRole.ForegroundRole, HOLDS if line.holds else FAILS)
+            _put(proof, TONE, GOOD if line.holds else BAD)
             _put(proof, Qt.ItemDataRole.ToolTipRole, line.sentence)
 
     def select(self, label: int) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["OptionControl", "option_control"]
 
 LARGE = 10**6
-LEAST_WIDTH = 76
+NARROW = "min-width: 26px;"  # napari's own is twice as wide
 AUTO = "auto"
 FOUND = "found by the fit"
 
@@ -69,7 +69,7 @@ class NumberBox(OptionControl):
         box.setKeyboardTracking(False)  # 24 is not 2 first
         # Two stand side by side in a narrow dock.
         box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        box.setMinimumWidth(LEAST_WIDTH)
+        box.setStyleSheet(NARROW)
         self.value_text = ""
         box.valueChanged.connect(lambda _: self.edited.emit())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from napari_isr.shapes.option_info import OptionInfo
 
 __all__ = ["ShapeOptions"]
+
+NUMBERS = ("int", "float")  # kinds of options
 
 
 class ShapeOptions(QWidget):
@@ -92,26 +94,40 @@ class ShapeOptions(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(6)
         grid.setVerticalSpacing(3)
-        for row, name in enumerate(self._controls):
-            self._add(grid, name, row)
+        for row, names in enumerate(_rows(infos)):
+            for place, name in enumerate(names):
+                self._add(grid, name, row, 2 * place)
         grid.setColumnStretch(1, 1)
+        grid.setColumnStretch(3, 1)
         self._grid_of.setVisible(bool(self._controls))
         self._column.insertWidget(0, self._grid_of)
         self._show()
 
-    def _add(self, grid: QGridLayout, name: str, row: int) -> None:
+    def _add(self, grid: QGridLayout, name: str, row: int, column: int) -> None:
         control = self._controls[name]
         control.edited.connect(self._choose)
         if hasattr(control, "problem"):
             control.problem.connect(self.problem)
         if control.info.kind == "bool":  # has its name beside the tick
-            grid.addWidget(control, row, 0, 1, 2)
+            grid.addWidget(control, row, 0, 1, 4)
             return
         label = QLabel(name)
         label.setToolTip(control.toolTip())
         label.setBuddy(control)
-        grid.addWidget(label, row, 0)
-        grid.addWidget(control, row, 1)
+        grid.addWidget(label, row, column)
+        grid.addWidget(control, row, column + 1, 1, 1 if control.info.kind in NUMBERS else 3)
 
     def _choose(self) -> None:
         self.chosen.emit(self.shape)
+
+
+def _rows(infos: Iterable[OptionInfo]) -> list[list[str]]:
+    """Which options stand in one row: two numbers, anything else by itself."""
+    rows: list[list[str]] = []
+    numbers: list[str] = []
+    for info in infos:
+        if info.kind in NUMBERS:
+            numbers.append(info.name)
+        else:
+            rows.append([info.name])
+    return rows + [numbers[k : k + 2] for k in range(0, len(numbers), 2)]

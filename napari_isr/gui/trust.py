@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_isr.gui.guides import look_at
 from napari_isr.gui.stack_axes import axes_of
+from napari_isr.gui.tones import ALARM, BAD, DOUBT, GOOD, ON_DARK, tones
 from napari_isr.gui.widgets import Sentence
 
 if TYPE_CHECKING:
@@ -28,12 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TrustPanel", "account"]
 
-PROVEN, BROKEN, DOUBTFUL = "#35a56a", "#e05d52", "#d98e04"
 TICK, CROSS = "✓", "✗"
-ALARM = (
-    "QLabel { background: #b3261e; color: white; font-weight: bold;"
-    " padding: 4px 6px; border-radius: 3px; }"
-)
 HEIGHT = 150  # of the account, in pixels
 CONFLICT = "conflict"  # begins the links to strokes in conflict
 
@@ -74,11 +70,11 @@ class TrustPanel(QWidget):
         self.scroll.setFixedHeight(HEIGHT)
         self.scroll.setWidget(self.account)
         self._arrange()
-        self._alarmed = False
         self.more.toggled.connect(self._unfold)
         self.account.linkActivated.connect(self._follow)
         controller.state.events.rows.connect(self._tell)
         controller.settled.connect(self._tell)
+        controller.settings.events.names.connect(self._tell)
         self._unfold(False)
         self._tell()
 
@@ -93,6 +89,12 @@ class TrustPanel(QWidget):
         column.addLayout(head)
         column.addWidget(self.scroll)
 
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self._tell()
+
     def _unfold(self, on: bool) -> None:
         self.more.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
         self.scroll.setVisible(on)
@@ -102,16 +104,12 @@ class TrustPanel(QWidget):
         """Bring line and account up to date."""
         state, result = self._controller.state, self._controller.result
         holds, sentence = state.certificate
-        mark, colour = {True: (f"{TICK} ", PROVEN), False: (f"{CROSS} ", ""), None: ("", "")}[holds]
-        if self._alarmed != (holds is False):
-            self._alarmed = holds is False
-            self.line.tell("", "none")  # so that the next colour is set anew
-            self.line.setStyleSheet(ALARM)
-        if self._alarmed:
-            self.line.setText(f"{mark}{sentence[:1].upper()}{sentence[1:]}")
-        else:
-            self.line.tell(f"{mark}{sentence[:1].upper()}{sentence[1:]}", colour)
-        self.line.setToolTip(state.proofs)
+        named = self._controller.settings.named
+        mark, meaning = {True: (f"{TICK} ", GOOD), False: (f"{CROSS} ", ALARM), None: ("", "")}[
+            holds
+        ]
+        self.line.tell(f"{mark}{_capital(named(sentence))}", meaning)
+        self.line.setToolTip(named(state.proofs))
         self.more.setVisible(bool(sentence))
         if self.scroll.isHidden():
             return
@@ -119,14 +117,10 @@ class TrustPanel(QWidget):
         notes = {row.label: row.measure.note for row in state.rows}
         image = self._controller.image_layer
         axes = axes_of(image, self._controller.settings.axes) if image is not None else "yx"
-        told = (
-            [
-                account(item, extent(item.frame.shape, axes), notes.get(label, ""))
-                for label, item in result.objects.items()
-            ]
-            if known
-            else []
-        )
+        told = []
+        for label, item in result.objects.items() if known else ():
+            whole = extent(item.frame.shape, axes)
+            told.append(account(item, whole, notes.get(label, ""), named, tones(self)))
         self.account.setText("".join(told))
 
     def _follow(self, link: str) -> None:
@@ -156,7 +150,13 @@ def extent(shape: Sequence[int], axes: str) -> str:
     )
 
 
-def account(item: Any, whole: str = "", note: str = "") -> str:
+def account(
+    item: Any,
+    whole: str = "",
+    note: str = "",
+    named: Callable[[str], str] = str,
+    colours: Mapping[str, str] = ON_DARK,
+) -> str:
     """What is known of one object, as rich text: a line for each thing that was looked at.
 
     Parameters
@@ -166,25 +166,31 @@ def account(item: Any, whole: str = "", note: str = "") -> str:
         What it is known of, if not of a plain image.
     note : str, optional
         What else is to be told.
+    named : callable, optional
+        Puts an object's name in the place of ``object 2`` in a text.
+    colours : mapping of str to str, optional
+        Of what holds, of what does not, and of what is doubtful.
     """
     proof = item.certificate
     lines = []
     if proof.by_construction is not None:
-        lines.append(_line(True, f"proved: {proof.by_construction}"))
-        lines += [_line(check.holds, _finding(check)) for check in proof.checked]
+        lines.append(_line(True, f"proved: {proof.by_construction}", colours))
+        lines += [_line(check.holds, _finding(check), colours) for check in proof.checked]
         lines.append(f"&nbsp;&nbsp;shape and predictor agree by {100 * item.iou_predictor:.0f} %")
     else:
         lines.append("&nbsp;&nbsp;no shape was asked for, so nothing is promised")
     if item.conflict is not None:
         count = len(item.conflict.pixels)
-        reason = escape(item.conflict.sentence)
-        link = f'<a href="{CONFLICT}:{item.label}" style="color: {DOUBTFUL};">show them</a>'
+        reason = escape(named(item.conflict.sentence))
+        link = f'<a href="{CONFLICT}:{item.label}" style="color: {colours[DOUBT]};">show them</a>'
         lines.append(
-            f'<span style="color: {DOUBTFUL};">⚠ {count} stroke pixels in conflict:</span> '
+            f'<span style="color: {colours[DOUBT]};">⚠ {count} stroke pixels in conflict:</span> '
             f"{reason} ({link})"
         )
     name = escape(item.shape_name.partition(":")[0])
-    title = f"<b>Object {item.label}</b>" + (f" · {name}" if name != "none" else "")
+    title = f"<b>{escape(_capital(named(f'object {item.label}')))}</b>" + (
+        f" · {name}" if name != "none" else ""
+    )
     title += f" · {whole}" if whole else ""
     if proof.space:
         title += f"<br>in {escape(proof.space)}, not in the image"
@@ -192,9 +198,13 @@ def account(item: Any, whole: str = "", note: str = "") -> str:
     return f'<p style="margin: 4px 0 0 0;">{title}<br>{"<br>".join(lines)}</p>'
 
 
-def _line(holds: bool, text: str) -> str:
-    mark, colour = (TICK, PROVEN) if holds else (CROSS, BROKEN)
-    return f'<span style="color: {colour};">{mark}</span> {escape(text)}'
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def _line(holds: bool, text: str, colours: Mapping[str, str]) -> str:
+    mark, meaning = (TICK, GOOD) if holds else (CROSS, BAD)
+    return f'<span style="color: {colours[meaning]};">{mark}</span> {escape(text)}'
 
 
 def _finding(check: Any) -> str:

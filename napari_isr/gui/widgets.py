@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPixmap
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -19,6 +19,8 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+
+from napari_isr.gui.tones import dress
 
 __all__ = [
     "Choice",
@@ -79,17 +81,32 @@ class Sentence(QLabel):
         self.setObjectName(name)
         self.setWordWrap(True)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        self._colour = ""
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._tone = self._style = ""
 
-    def tell(self, text: str, colour: str = "") -> None:
-        """Show a text in a colour, or in the theme's."""
-        # Setting a style sheet costs milliseconds, the same one again as well.
-        if colour != self._colour:
-            self._colour = colour
-            self.setStyleSheet(f"color: {colour};" if colour else "")
+    def minimumSizeHint(self) -> QSize:
+        """One line: how many there are depends on the width, which the layout asks for."""
+        return QSize(0, self.fontMetrics().lineSpacing())
+
+    def tell(self, text: str, meaning: str = "") -> None:
+        """Show a text in the theme's colour, or in one of :mod:`napari_isr.gui.tones`."""
+        self._tone = meaning
+        self._dress()
         if text != self.text():
             self.setText(text)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self._dress()
+
+    def _dress(self) -> None:
+        style = dress(self._tone, self.parentWidget() or self)
+        # Setting a style sheet costs milliseconds, the same one again as well.
+        if style != self._style:
+            self._style = style
+            self.setStyleSheet(style)
 
 
 class ThinBar(QWidget):

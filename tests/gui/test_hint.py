@@ -31,10 +31,15 @@ def test_the_hint_is_there_only_without_an_image(viewer, disc, open_dock):
     dock = open_dock(viewer)
     hint = dock.findChild(QFrame, "isr_hint")
     assert hint.isHidden()
+    needs_an_image = [dock.panel, dock.brush, dock.scribbles.parentWidget(), dock.bar]
+    assert not any(part.isHidden() for part in needs_an_image)
     viewer.layers.clear()
     assert not hint.isHidden()
+    assert all(part.isHidden() for part in needs_an_image)
+    assert not dock.status.isHidden()
     viewer.add_image(disc)
     assert hint.isHidden()
+    assert not any(part.isHidden() for part in needs_an_image)
 
 
 def test_an_image_that_came_first_stays(viewer, disc, open_dock, qtbot):
