@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_isr.api import project as project
     from napari_isr.api import segment as segment
+    from napari_isr.batch.run import run_batch as run_batch
     from napari_isr.certificates import Certificate as Certificate
     from napari_isr.errors import InputError as InputError
     from napari_isr.export import write as write
@@ -51,6 +52,7 @@ _HOMES = {
     "load_sample": "samples",
     "load_session": "session",
     "project": "api",
+    "run_batch": "batch.run",
     "save_session": "session",
     "segment": "api",
     "shape_names": "shapes.registry",
@@ -74,6 +76,7 @@ __all__ = [
     "load_sample",
     "load_session",
     "project",
+    "run_batch",
     "save_session",
     "segment",
     "shape_names",

@@ -1,4 +1,4 @@
-"""The command line: segment, project, export, demo, info."""
+"""The command line: segment, batch, project, export, demo, info."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from napari_isr.atomic import check_target
+from napari_isr.batch_command import batch
 from napari_isr.errors import InputError
 from napari_isr.outputs import check_outputs, keep_session, parse_names, write_result
 
@@ -232,6 +233,9 @@ def segment(
         write_values(uncertainty, result.uncertainty)
     if result.next_stroke is not None:
         typer.echo(result.next_stroke.sentence)
+
+
+app.command()(batch)
 
 
 @app.command()

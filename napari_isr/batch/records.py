@@ -1,0 +1,76 @@
+"""What is done: one JSON record for each image, written after its results and at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from napari_isr.atomic import written_beside
+from napari_isr.batch.jobs import BatchItem, BatchSettings
+
+__all__ = ["RECORDS", "THUMBNAILS", "WORK", "is_done", "read_record", "size_of", "stamp_of", "write_failure"]
+
+RECORDS, THUMBNAILS, WORK = "records", "thumbnails", ".work"  # folders in the output folder
+
+Record = Mapping[str, Any]
+
+
+def stamp_of(path: str | None) -> list[int] | None:
+    """Size and time of the last change of a file or of all files of a folder; None without one."""
+    if path is None:
+        return None
+    place = Path(path)
+    try:
+        files = [p.stat() for p in sorted(place.rglob("*"))] if place.is_dir() else [place.stat()]
+    except OSError:
+        return None
+    return [
+        len(files),
+        sum(s.st_size for s in files),
+        max((s.st_mtime_ns for s in files), default=0),
+    ]
+
+
+def read_record(out: Path, name: str) -> dict[str, Any] | None:
+    """The record of an image; None if there is none, or a broken one."""
+    try:
+        found = json.loads((out / RECORDS / f"{name}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def is_done(record: Record | None, item: BatchItem, settings: BatchSettings, out: Path) -> bool:
+    """Whether an image has results of just these settings, pixels and strokes."""
+    if record is None or record.get("status") != "done" or record.get("settings") != settings.key:
+        return False
+    if record.get("image") != item.place or record.get("strokes") != item.strokes:
+        return False
+    stamps = [stamp_of(item.path), stamp_of(item.strokes)]
+    files = record.get("files")
+    if record.get("stamps") != stamps or not isinstance(files, dict):
+        return False
+    return all(size_of(out / name) == size for name, size in files.items())
+
+
+def size_of(path: Path) -> int | None:
+    """Bytes of a file or of all files of a folder; None without one."""
+    stamp = stamp_of(str(path))
+    return None if stamp is None else stamp[1]
+
+
+def write_failure(out: Path, item: BatchItem, settings: BatchSettings, error: str) -> None:
+    """Note down why there are no results of an image."""
+    record: dict[str, Any] = {
+        "name": item.name,
+        "image": item.place,
+        "strokes": item.strokes,
+        "settings": settings.key,
+        "status": "failed",
+        "error": error,
+        "files": {},
+    }
+    with written_beside(out / RECORDS / f"{item.name}.json") as temporary:
+        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
