@@ -82,7 +82,7 @@ class BatchSettings:
     spacing: tuple[float | None, ...] = ()
     per_frame: bool = False
     seed: int = 0
-    scale: tuple[float, ...] = ()
+    scale: tuple[float, ...] = (1.0,)
     each: bool = False
     names: dict[int, str] = field(default_factory=dict)
     unit: str = ""
@@ -93,5 +93,6 @@ class BatchSettings:
     @property
     def key(self) -> str:
         """Hash of all settings: results of other settings are made anew."""
-        text = json.dumps(asdict(self), sort_keys=True)
+        told = asdict(self) | {"scale": [float(factor) for factor in self.scale]}
+        text = json.dumps(told, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]

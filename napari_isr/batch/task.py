@@ -118,7 +118,7 @@ def _segment(item: BatchItem, settings: BatchSettings, work: Path, trained: str)
         raise InputError("no object was found")
     content = Content.of_result(
         result,
-        settings.scale or 1,
+        settings.scale,
         names=settings.names,
         unit=picture.unit,
         axes=settings.axes,

@@ -16,6 +16,7 @@ from napari_isr.results import ObjectResult, Result
 __all__ = ["write_thumbnail"]
 
 SIDE = 320  # pixels, the longer one
+CELLS = 96  # across an object: outlines are no finer than the picture
 SMOOTHING = 2  # drawn larger and scaled down, for lines without steps
 DARK = (20, 20, 20)
 
@@ -43,7 +44,7 @@ def write_thumbnail(path: Path, image: Any, result: Result) -> None:
     draw = ImageDraw.Draw(canvas)
     for item in items:
         where = None if not plane else (*plane, None, None)
-        for contour in item.contours(plane=where):
+        for contour in item.contours(CELLS, where):
             points = [tuple(p) for p in ((contour[:, ::-1] + 0.5) * scale * SMOOTHING).tolist()]
             # A dark line below makes the outline visible on any image.
             draw.line(points, fill=DARK, width=4 * SMOOTHING, joint="curve")
