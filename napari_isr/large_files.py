@@ -103,7 +103,7 @@ def _in_order(levels: list[Any], names: list[str]) -> Any:
     found = []
     for level in levels:
         index = tuple(slice(None) if a in keep else 0 for a in range(level.ndim))
-        array = da.from_array(level, chunks=level.chunks)[index]  # type: ignore[no-untyped-call]
+        array = da.from_array(level, chunks=level.chunks)[index]
         found.append(da.moveaxis(array, kept.index("c"), -1) if last else array)
     return found if len(found) > 1 else found[0]
 

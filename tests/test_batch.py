@@ -140,7 +140,7 @@ def out(tmp_path):
 
 def test_a_task_writes_results_once_and_again_if_something_changed(folder, trained, out, scene):
     item = find_items([folder / "images" / "a10.png"])[0]
-    settings = BatchSettings((".png", ".json"), trained="x")
+    settings = BatchSettings((".png", ".zarr"), trained="x")
     first = segment_item(item, settings, str(out), str(trained))
     assert (first.status, first.new) == ("done", True)
     labels = np.array(Image.open(out / "a10.png"))
@@ -150,9 +150,9 @@ def test_a_task_writes_results_once_and_again_if_something_changed(folder, train
     assert not segment_item(item, settings, str(out), str(trained)).new
     assert (out / "a10.png").stat().st_mtime_ns == written
     assert list((out / WORK).iterdir()) == [out / WORK / "a10.lock"]
-    other = BatchSettings((".png", ".json"), trained="x", shape="star")
+    other = BatchSettings((".png", ".zarr"), trained="x", shape="star")
     assert segment_item(item, other, str(out), str(trained)).new
-    (out / "a10.json").unlink()
+    next((out / "a10.zarr").rglob("*.json")).unlink()
     assert segment_item(item, other, str(out), str(trained)).new
     Path(item.path).touch()
     assert segment_item(item, other, str(out), str(trained)).new

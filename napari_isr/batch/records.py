@@ -10,7 +10,16 @@ from typing import Any
 from napari_isr.atomic import written_beside
 from napari_isr.batch.jobs import BatchItem, BatchSettings
 
-__all__ = ["RECORDS", "THUMBNAILS", "WORK", "is_done", "read_record", "size_of", "stamp_of", "write_failure"]
+__all__ = [
+    "RECORDS",
+    "THUMBNAILS",
+    "WORK",
+    "is_done",
+    "read_record",
+    "size_of",
+    "stamp_of",
+    "write_failure",
+]
 
 RECORDS, THUMBNAILS, WORK = "records", "thumbnails", ".work"  # folders in the output folder
 

@@ -17,7 +17,15 @@ import numpy.typing as npt
 from filelock import FileLock
 
 from napari_isr.batch.jobs import BatchItem, BatchSettings
-from napari_isr.batch.records import RECORDS, THUMBNAILS, WORK, is_done, read_record, size_of, stamp_of
+from napari_isr.batch.records import (
+    RECORDS,
+    THUMBNAILS,
+    WORK,
+    is_done,
+    read_record,
+    size_of,
+    stamp_of,
+)
 from napari_isr.errors import InputError
 
 if TYPE_CHECKING:
