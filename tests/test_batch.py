@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -152,7 +153,7 @@ def test_a_task_writes_results_once_and_again_if_something_changed(folder, train
     assert list((out / WORK).iterdir()) == [out / WORK / "a10.lock"]
     other = BatchSettings((".png", ".zarr"), trained="x", shape="star")
     assert segment_item(item, other, str(out), str(trained)).new
-    next((out / "a10.zarr").rglob("*.json")).unlink()
+    shutil.rmtree(out / "a10.zarr")
     assert segment_item(item, other, str(out), str(trained)).new
     Path(item.path).touch()
     assert segment_item(item, other, str(out), str(trained)).new
