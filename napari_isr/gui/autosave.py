@@ -25,6 +25,7 @@ from napari_isr.gui.controller import Controller
 from napari_isr.gui.errands import Errands
 from napari_isr.gui.kept_settings import KeptSettings
 from napari_isr.gui.layers import PATH, image_shape
+from napari_isr.gui.stack_axes import TIME, axes_of
 from napari_isr.gui.widgets import single_shot
 from napari_isr.session import ImageReference, Snapshot, Store, image_key, keep_shapes
 
@@ -267,6 +268,9 @@ class Autosave:
             "translate": tuple(float(x) for x in image.translate),
             "units": tuple(str(unit) for unit in image.units),
         }
+        # That the first axis is time, the layer may say, but hardly its file.
+        axes = axes_of(image, self._chosen.get("axes", ""))
+        settings = {**self._chosen, "axes": TIME} if axes == TIME + "yx" else self._chosen
         # The shapes of another image's fit are not shapes of this one.
         result = self._control.result if image == self._control.image_layer else None
         return Draft(
@@ -274,7 +278,7 @@ class Autosave:
             about,
             layer.data,
             layer.name,
-            self._chosen,
+            settings,
             self._given,
             result,
             self._numbers.setdefault(layer, len(self._numbers)),

@@ -11,6 +11,7 @@ from napari.layers import Image, Labels, Layer
 from psygnal import Signal
 
 from napari_isr.gui import keys
+from napari_isr.gui.first_words import NO_IMAGE, NO_STROKES, no_image, no_strokes
 from napari_isr.gui.guides import look_at
 from napari_isr.gui.job import Job, Names
 from napari_isr.gui.layers import image_shape, new_scribbles
@@ -27,8 +28,6 @@ from napari_isr.session import KeptShape
 
 __all__ = ["Controller"]
 
-NO_IMAGE = "Open an image to begin, or choose one above."
-NO_STROKES = "Click New to get a layer to draw strokes on."
 READY = "Draw a stroke on the object, then press S and draw one on the background."
 DRAWN = "Draw another stroke, or press Run."
 LOADING = "Loading PyTorch, once …"
@@ -315,11 +314,11 @@ class Controller:
     def _guide(self) -> None:
         """Say what to do first."""
         if self.image_layer is None:
-            self.state.say("hint", NO_IMAGE)
+            self.state.say("hint", no_image(self.viewer))
         elif problem := _unfit(self.image_layer):
             self.state.say("error", problem)
         elif self.scribble_layer is None:
-            self.state.say("hint", NO_STROKES)
+            self.state.say("hint", no_strokes(self.image_layer))
         else:
             self.state.say("hint", READY)
             layer = self.scribble_layer

@@ -7,7 +7,8 @@ from typing import Any
 from napari.layers import Layer
 from qtpy.QtWidgets import QApplication, QHBoxLayout, QWidget
 
-from napari_isr.gui.controller import NO_IMAGE, NO_STROKES, Controller
+from napari_isr.gui.controller import Controller
+from napari_isr.gui.first_words import NO_IMAGE, NO_STROKES
 from napari_isr.gui.stack_job import coordinate_layer, stack_fields
 from napari_isr.gui.widgets import button
 from napari_isr.recipe import Recipe

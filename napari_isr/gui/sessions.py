@@ -110,6 +110,9 @@ class Sessions:
             self._say("error", _told(error, "The image of the session cannot be opened"))
             return
         rescue.bring(session.snapshot, image)
+        axes = session.axes or ""
+        if len(axes) == 3 and axes_of(image, control.settings.axes) != axes:
+            control.settings.axes = axes[0]  # what the layer said is not in the image's file
         if control.scribble_layer is None:
             control.new_scribbles()
         control.cancel()  # the strokes ask for a fit, but it is there already
@@ -222,6 +225,8 @@ def _embedded(viewer: Any, session: Session) -> Image:
         value = getattr(about, name)
         if len(value) == len(about.shape):
             placed[name] = value
+    if session.axes and len(session.axes) == len(about.shape):
+        placed["axis_labels"] = tuple(session.axes)
     return viewer.add_image(array, **placed)
 
 

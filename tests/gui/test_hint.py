@@ -50,3 +50,17 @@ def test_an_image_that_came_first_stays(viewer, disc, open_dock, qtbot):
     layer = viewer.add_image(disc)
     qtbot.waitUntil(button.isEnabled, timeout=PATIENCE)
     assert list(viewer.layers) == [layer]
+
+
+def test_the_first_words_suit_what_is_open(viewer, disc, open_dock):
+    viewer.add_labels((disc > 120).astype(int), name="cells")
+    dock = open_dock(viewer)
+    assert "the mask 'cells'" in dock.status.text()
+    assert "Layers > Segment" in dock.status.text()
+    viewer.layers.clear()
+    assert dock.status.text() == "Open an image to begin, or choose one above."
+    viewer.add_image(np.stack([disc, disc, disc]), name="channels")
+    assert "'channels' has 3 colours, not slices: Split Stack" in dock.status.text()
+    viewer.layers.clear()
+    viewer.add_image(np.stack([disc] * 5))
+    assert dock.status.text() == "Click New to get a layer to draw strokes on."
