@@ -89,14 +89,14 @@ def close_up(grid: EvidenceGrid, centres: Tensor, reach: Tensor, rings: int) -> 
     cells = float(reach) / grid.cell
     if COARSE * cells >= rings:
         return grid
-    parts = math.ceil(FINE / cells)
     low, high = centres.amin(0) - reach - grid.cell, centres.amax(0) + reach + grid.cell
-    shifts = (torch.arange(parts).to(centres) + 0.5) / parts - 0.5
     values, axes = grid.values, []
     for dim, axis in enumerate(grid.axes):
+        side = float(axis[1] - axis[0]) if len(axis) > 1 else grid.cell
+        parts = math.ceil(FINE * side / float(reach))
+        shifts = (torch.arange(parts).to(centres) + 0.5) / parts - 0.5
         index = ((axis >= low[dim]) & (axis <= high[dim])).nonzero()[:, 0]
         values = values.index_select(dim, index).repeat_interleave(parts, dim) / parts
-        side = axis[1] - axis[0] if len(axis) > 1 else grid.cell
         axes.append((axis[index, None] + side * shifts).flatten())
     return EvidenceGrid(values, tuple(axes))
 
