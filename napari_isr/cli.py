@@ -210,9 +210,10 @@ def segment(
     result = segmenter.result
     if save_trained is not None:
         segmenter.trained().save(save_trained)
-    about = {"names": names, "unit": unit, "axes": axes, "image": image.name}
+    about: dict[str, Any] = {"names": names, "unit": unit, "axes": axes, "image": image.name}
     drawn = None if scribbles is None else drawn_strokes(scribbles)
-    write_result(result, output, factors, report, each=each, strokes=drawn, **about)
+    about |= {"strokes": drawn, "uncertainty": uncertainty}
+    write_result(result, output, factors, report, each=each, **about)
     if save_session is not None:
         asked = {"predictor": predictor, "features": features, "mode": mode}
         keep_session(
@@ -227,10 +228,6 @@ def segment(
             unit=unit,
             axes=axes,
         )
-    if uncertainty is not None:
-        from napari_isr.export import write_values
-
-        write_values(uncertainty, result.uncertainty)
     if result.next_stroke is not None:
         typer.echo(result.next_stroke.sentence)
 
@@ -277,7 +274,7 @@ def project(
         coordinates=read_coordinates(coordinate or []),
         device=device,
     )
-    about = {"names": names, "unit": unit, "axes": axes, "image": unaries.name}
+    about: dict[str, Any] = {"names": names, "unit": unit, "axes": axes, "image": unaries.name}
     write_result(result, output, factors, report, each=each, **about)
     if save_session is not None:
         keep_session(save_session, result, unaries, embed, names=names, unit=unit, axes=axes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
-__all__ = ["NextStroke", "next_stroke", "uncertainty"]
+__all__ = ["NextStroke", "highest", "next_stroke", "uncertainty"]
 
 CELLS = 65_536  # at most that many are looked at
 REACH = 0.02  # of the image's diagonal: a stroke tells about its neighbourhood
@@ -59,6 +60,12 @@ class NextStroke:
             "score": round(self.score, 4),
             "sentence": self.sentence,
         }
+
+
+def highest(maps: Iterable[Values]) -> Values:
+    """Pixel by pixel the highest value of several maps of one size."""
+    found: Values = np.maximum.reduce(list(maps))
+    return found
 
 
 def uncertainty(probability: npt.NDArray[np.floating]) -> Values:

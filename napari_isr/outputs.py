@@ -58,6 +58,7 @@ def write_result(
     report: Path | None = None,
     *,
     each: bool = False,
+    uncertainty: Path | None = None,
     **about: Any,
 ) -> None:
     """Write files and the report, and print a line for each object.
@@ -72,15 +73,19 @@ def write_result(
     report : Path, optional
     each : bool, optional
         One file for each object.
+    uncertainty : Path, optional
+        A file for the uncertainty.
     **about
         Names, spacing, unit, axes, image and strokes, see :meth:`Content.of_result`.
     """
-    from napari_isr.export import Content, write_content
+    from napari_isr.export import Content, write_content, write_uncertainty
     from napari_isr.export.report import write_report
 
     content = Content.of_result(result, scale or 1, **about)
     for output in outputs:
         write_content(output, content, each=each)
+    if uncertainty is not None:
+        write_uncertainty(uncertainty, content)
     if report is not None:
         write_report(report, result.report())
     for label, item in result.objects.items():

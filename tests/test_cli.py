@@ -169,7 +169,10 @@ def save_grey(path, values):
 def test_uncertainty_is_written_in_bits(files, ending):
     folder, _ = files
     path = folder / f"uncertainty{ending}"
-    assert segment(folder, "--uncertainty", path, "--features", "rgb") == 0
+    same = folder / f"x.uncertainty{ending}"
+    options = ["--features", "rgb", "--spacing", "0.5,0.25", "--unit", "um"]
+    assert segment(folder, "--uncertainty", path, "-o", same, *options) == 0
+    assert path.read_bytes() == same.read_bytes()  # with the pixel's size, where there is one
     values = {".npy": np.load, ".tif": tifffile.imread}[ending](path)
     assert values.dtype == np.float32
     assert values.shape == (64, 80)

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import napari_isr as isr
-from napari_isr import ShapeRegularizer, regularizer
+from napari_isr import ShapeRegularizer, nearest_shape
 from napari_isr.certificates import convex_defect
 from napari_isr.errors import InputError
 
@@ -168,7 +168,7 @@ def steps(monkeypatch):
         return run
 
     for name in ("project_shape", "minimise"):
-        monkeypatch.setattr(regularizer, name, counted(getattr(regularizer, name)))
+        monkeypatch.setattr(nearest_shape, name, counted(getattr(nearest_shape, name)))
     return count
 
 

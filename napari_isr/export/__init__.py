@@ -13,7 +13,7 @@ from napari_isr.atomic import folder_beside, written_beside
 from napari_isr.errors import InputError
 from napari_isr.export.content import Content
 from napari_isr.export.formats import FORMATS, Format, check_write_target, format_of, stem_of
-from napari_isr.export.values import check_value_target, write_values
+from napari_isr.export.values import check_value_target, write_uncertainty
 
 if TYPE_CHECKING:
     from napari_isr.results import Result
@@ -29,7 +29,7 @@ __all__ = [
     "write",
     "write_content",
     "write_labels",
-    "write_values",
+    "write_uncertainty",
 ]
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_isr.atomic import check_folder_target, check_target
-from napari_isr.errors import InputError, nearest
 from napari_isr.export import coco, geojson, imagej, maps, npy, png, svg, table, tiff, zarrs
 from napari_isr.export.content import Content
+from napari_isr.export.targets import unknown_ending
 
 __all__ = ["FORMATS", "Format", "check_write_target", "format_of", "stem_of"]
 
@@ -77,10 +77,7 @@ def format_of(path: str | Path) -> Format:
     """
     ending = _ending(Path(path).name)
     if ending is None:
-        known = list(_BY_ENDING)
-        suffix = Path(path).suffix.lower()
-        hint = nearest(suffix, known) if suffix else f"known: {', '.join(known)}"
-        raise InputError(f"'{path}' has no known ending: {hint}")
+        raise unknown_ending(path, _BY_ENDING)
     return _BY_ENDING[ending]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,10 @@ from napari_isr.errors import InputError
 from napari_isr.export.content import Content
 from napari_isr.export.npy import write_array
 from napari_isr.export.tiff import write_values
+from napari_isr.guidance import highest
+
+if TYPE_CHECKING:
+    from napari_isr.results import ObjectResult
 
 __all__ = ["probabilities_npy", "probabilities_tiff", "uncertainty_npy", "uncertainty_tiff"]
 
@@ -40,19 +44,18 @@ def uncertainty_tiff(path: Path, content: Content) -> None:
 
 def _probabilities(content: Content) -> Values:
     """Of one object (...); of several (n, ...), labels rising."""
-    items = [one.item for one in content.objects]
-    maps = [item.probability for item in items if item is not None]
-    if not maps:
-        raise InputError("a label image holds no probabilities: write them from a result")
+    maps = [item.probability for item in _items(content)]
     return maps[0] if len(maps) == 1 else np.stack(maps)
 
 
 def _uncertainty(content: Content) -> Values:
-    items = [one.item for one in content.objects]
-    maps = [item.uncertainty for item in items if item is not None]
-    if not maps:
+    return highest(item.uncertainty for item in _items(content))
+
+
+def _items(content: Content) -> list[ObjectResult]:
+    found = [one.item for one in content.objects if one.item is not None]
+    if not found:
         raise InputError("a label image holds no probabilities: write them from a result")
-    found: Values = np.maximum.reduce(maps)
     return found
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from napari_isr.atomic import check_target
 from napari_isr.errors import InputError, nearest
 
-__all__ = ["check_ending"]
+__all__ = ["check_ending", "unknown_ending"]
 
 
 def check_ending(path: str | Path, endings: Collection[str], what: str) -> Path:
@@ -28,9 +28,14 @@ def check_ending(path: str | Path, endings: Collection[str], what: str) -> Path:
     Path
     """
     target = Path(path)
-    ending = target.suffix.lower()
-    if ending not in endings:
-        hint = nearest(ending, list(endings)) if ending else f"known: {', '.join(endings)}"
-        raise InputError(f"'{target}' has no known ending for {what}: {hint}")
+    if target.suffix.lower() not in endings:
+        raise unknown_ending(target, endings, f" for {what}")
     check_target(target)
     return target
+
+
+def unknown_ending(path: str | Path, endings: Collection[str], what: str = "") -> InputError:
+    """The error for a file whose ending is none of these."""
+    ending = Path(path).suffix.lower()
+    hint = nearest(ending, list(endings)) if ending else f"known: {', '.join(endings)}"
+    return InputError(f"'{path}' has no known ending{what}: {hint}")

@@ -1,18 +1,15 @@
-"""Maps of numbers, such as an uncertainty, as TIFF or NPY."""
+"""The uncertainty in a file of any name, for which the formats have endings of their own."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from napari_isr.atomic import written_beside
-from napari_isr.export import npy, tiff
+from napari_isr.export import maps
+from napari_isr.export.content import Content
 from napari_isr.export.targets import check_ending
 
-__all__ = ["check_value_target", "write_values"]
+__all__ = ["check_value_target", "write_uncertainty"]
 
 ENDINGS = (".tif", ".tiff", ".npy")
 
@@ -32,15 +29,15 @@ def check_value_target(path: str | Path) -> Path:
     return check_ending(path, ENDINGS, "a map of numbers")
 
 
-def write_values(path: str | Path, values: npt.NDArray[np.floating[Any]]) -> Path:
-    """Write numbers as float32; the file is there whole or not at all.
+def write_uncertainty(path: str | Path, content: Content) -> Path:
+    """Write the largest entropy of all objects, in bits; the file is there whole or not at all.
 
     Parameters
     ----------
     path : str or Path
         A ``.tif`` or ``.npy`` file.
-    values : (n1, ..., nd) array
-        The numbers.
+    content : Content
+        A result, made ready to be written.
 
     Returns
     -------
@@ -53,10 +50,7 @@ def write_values(path: str | Path, values: npt.NDArray[np.floating[Any]]) -> Pat
         If the ending is unknown or the place cannot be written to.
     """
     target = check_value_target(path)
-    single = np.asarray(values, np.float32)
+    array = target.suffix.lower() == ".npy"
     with written_beside(target) as temporary:
-        if target.suffix.lower() == ".npy":
-            npy.write_array(temporary, single)
-        else:
-            tiff.write_values(temporary, single)
+        (maps.uncertainty_npy if array else maps.uncertainty_tiff)(temporary, content)
     return target
