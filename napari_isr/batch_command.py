@@ -85,7 +85,7 @@ def batch(
     unit: Annotated[str, typer.Option(help="Unit of the spacing, for example um")] = "",
 ) -> int:
     """Segment many images, each with its strokes or by what was learned on another one."""
-    from napari_isr.cli import check_time, parse_numbers, parse_shapes, parse_spacing
+    from napari_isr.cli_values import check_time, parse_numbers, parse_shapes, parse_spacing
     from napari_isr.outputs import parse_names
 
     check_time(axes, per_frame)
