@@ -9,6 +9,8 @@ import pytest
 pytest.importorskip("napari", reason="the dock's tests need napari")
 pytest.importorskip("qtpy", reason="the dock's tests need Qt")
 
+from npe2 import PluginManifest
+
 from napari_isr.gui.dock import ScribbleAndRefine
 from napari_isr.gui.robot import Robot
 
@@ -23,15 +25,29 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(autouse=True, scope="module")
+def _swept():
+    """What the tests of a file leave is collected before those of the next."""
+    for name in ("napari._qt.qt_viewer", "napari_isr.api", "napari_isr.gui.job"):
+        importlib.import_module(name)
+    gc.unfreeze()
+    gc.collect()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _manifests_read_once():
+    """Each new viewer asks for the manifests of all plugins, and YAML is slow to read."""
+    found = list(PluginManifest.discover())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PluginManifest, "discover", lambda *_, **__: iter(found))
+        yield
+
+
+@pytest.fixture(autouse=True)
 def _little_garbage():
     """Napari collects all garbage as layers go: what was there before need not be looked at again.
 
     Else half of the time of these tests goes into looking at the objects of torch and napari.
     """
-    for name in ("napari._qt.qt_viewer", "napari_isr.api", "napari_isr.gui.job"):
-        importlib.import_module(name)
-    gc.unfreeze()
-    gc.collect()
     gc.freeze()
 
 
