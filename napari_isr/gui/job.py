@@ -13,16 +13,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_isr.errors import InputError
 from napari_isr.gui.composites import composites
 from napari_isr.gui.finding import found_in
-from napari_isr.gui.grips import Found
 from napari_isr.gui.measures import measure_of
 from napari_isr.gui.memory import give_back
 from napari_isr.gui.missing import next_stroke
 from napari_isr.gui.model import Row
+from napari_isr.gui.names import Names
+from napari_isr.gui.news import Done, Failed, Hint, News, Outline, Stage
 from napari_isr.gui.planes import Eye, Plane, watched
 from napari_isr.session import KeptShape
 from napari_isr.strokes import BACKGROUND, Strokes
@@ -30,10 +30,8 @@ from napari_isr.strokes import BACKGROUND, Strokes
 if TYPE_CHECKING:
     from napari_isr.gui.lesson import Lesson
     from napari_isr.gui.segmenters import Segmenters
-    from napari_isr.guidance import NextStroke
     from napari_isr.results import Result
     from napari_isr.segmenter import Update
-    from napari_isr.shapes.option_info import OptionInfo
     from napari_isr.shapes.registry import ShapeSpec
 
 __all__ = [
@@ -59,21 +57,6 @@ STAGES = {
     "done": "Done",
 }
 REFINING = "Refining predictor and shape"
-# Of features, those that go well together and need no file; names that there are not, are left out.
-TOGETHER = (
-    "rgb,spatial",
-    "rgb,semantic",
-    "rgb,texture",
-    "rgb,nearness",
-    "rgb,nearness,edges",
-    "rgb,spatial,semantic",
-    "rgb,spatial,nearness",
-    "rgb,texture,nearness",
-    "rgb,semantic,nearness",
-    "rgb,spatial,semantic,nearness",
-    "rgb,semantic,nearness,edges",
-)
-NEED_A_FILE = ("dino",)
 
 
 @dataclass(frozen=True)
@@ -142,112 +125,6 @@ class Job:
     coordinate: str = ""
     coordinates: Mapping[str, Any] = field(default_factory=dict)
     eye: Eye | None = None
-
-
-@dataclass(frozen=True)
-class Stage:
-    """The fit got on; ``rows`` where the objects have become known."""
-
-    message: str = ""
-    progress: float = 0.0
-    rows: tuple[Row, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Outline:
-    """A new outline of kind ``"predictor"`` or ``"shape"``."""
-
-    kind: str
-    label: int
-    contours: list[npt.NDArray[np.float64]]
-    plane: Plane | None = None  # of a stack
-
-
-@dataclass(frozen=True)
-class Hint:
-    """Strokes are missing: what to draw next."""
-
-    message: str
-    rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True)
-class Failed:
-    """The fit ended with one sentence for the user."""
-
-    message: str
-
-
-@dataclass(frozen=True)
-class Done:
-    """The fit ended well.
-
-    Parameters
-    ----------
-    raw, isr : (H, W) integer arrays
-        Masks of the predictor and of the shapes, with the objects' labels.
-    rows : tuple of Row
-        The rows of the table.
-    result : Result
-    seconds : float
-        From when it was asked for.
-    next_stroke : NextStroke or None
-        Where another stroke helps most.
-    uncertainty : (H, W) float32 array or None
-        In bits; None if it was not asked for.
-    found : dict
-        Places of the shapes that can be dragged, by label.
-    hidden : tuple of int
-        Labels that are left out of the masks.
-    hint : str
-        What is still to be drawn for objects that were not fitted; empty if nothing is.
-    shapes : dict
-        The settings ``shape`` and ``own_shapes`` that it was made with.
-    """
-
-    raw: npt.NDArray[np.integer]
-    isr: npt.NDArray[np.integer]
-    rows: tuple[Row, ...]
-    result: Result
-    seconds: float
-    next_stroke: NextStroke | None = None
-    uncertainty: npt.NDArray[np.float32] | None = None
-    found: dict[int, Found] = field(default_factory=dict)
-    hidden: tuple[int, ...] = ()
-    hint: str = ""
-    shapes: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Names:
-    """What can be chosen."""
-
-    shapes: tuple[str, ...]
-    predictors: tuple[str, ...]
-    features: tuple[str, ...]
-    modes: tuple[str, ...]
-    options: dict[str, tuple[OptionInfo, ...]] = field(default_factory=dict)  # of each shape
-
-    @classmethod
-    def load(cls) -> Names:
-        """Ask the library, which imports torch."""
-        from napari_isr.features import feature_names
-        from napari_isr.predictors import predictor_names
-        from napari_isr.segmenter import MODES
-        from napari_isr.shapes.registry import shape_names, shape_options
-
-        blocks = [name for name in feature_names() if name not in NEED_A_FILE]
-        joined = [names for names in TOGETHER if set(names.split(",")) <= set(blocks)]
-        return cls(
-            tuple(shape_names()),
-            ("auto", *predictor_names()),
-            ("auto", *blocks, *joined),
-            ("auto", *(mode for mode in MODES if mode != "auto")),
-            {name: shape_options(name) for name in shape_names()},
-        )
-
-
-News = Stage | Outline | Hint | Failed | Done
 
 
 def fit(job: Job, segmenters: Segmenters) -> Generator[News, None, None]:
