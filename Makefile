@@ -39,7 +39,9 @@ app: system-deps $(VENV)/.stamp ## Open napari with the dock on the built-in exa
 	$(BIN)/napari-isr demo --gui
 
 # The dock's tests wait for windows more than they compute: the others run beside them, on a display
-# of their own. Status 5 of pytest: nothing was selected, which one half may say.
+# of their own, each half with one thread. Status 5 of pytest: nothing was selected, which one half
+# may say.
+test: export OMP_NUM_THREADS := 1
 test: system-deps lint ## Lint, then all tests that are quick
 	@mkdir -p build; echo "== tests of the dock; the others run beside them"; \
 	$(XVFB_BESIDE) $(BIN)/python -m pytest -m "not gui and not slow" $(PYTEST_ARGS) >build/tests.log 2>&1 & \

@@ -40,7 +40,7 @@ def probabilities(model, scene):
 
 
 @pytest.mark.parametrize("name", MAPS)
-@pytest.mark.parametrize("size", [(1, 9), (9, 1), (1, 2), (3, 3), (2, 50), (33, 17)])
+@pytest.mark.parametrize("size", [(9, 1), (1, 2), (2, 30), (17, 9)])
 def test_small_and_odd_images(name, size):
     image = np.zeros(size, np.uint8)
     image.flat[image.size // 2 :] = 200

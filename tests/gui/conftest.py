@@ -112,15 +112,16 @@ def fit(dock, strokes, qtbot):
 
 @pytest.fixture
 def fitted(ready, strokes, qtbot):
-    """Give viewer and dock after the first fit."""
+    """Give viewer and dock after the first fit, of colours alone, which is quick."""
+    ready[1].features = "rgb"
     fit(ready[1], strokes, qtbot)
     return ready
 
 
 @pytest.fixture
 def quick(ready, strokes, qtbot):
-    """Give viewer and dock after a fit without a shape, which is quick."""
-    ready[1].shape = "none"
+    """Give viewer and dock after a fit without a shape, which is quickest."""
+    ready[1].shape, ready[1].features = "none", "rgb"
     fit(ready[1], strokes, qtbot)
     return ready
 

@@ -15,7 +15,7 @@ def slow(monkeypatch):
     """Let every fit go on until it is stopped."""
     from napari_isr.segmenter import Segmenter, Update
 
-    running, closed = threading.Event(), threading.Event()
+    running, closed, steps = threading.Event(), threading.Event(), []
 
     def run(self, *_, **__):
         try:
@@ -23,18 +23,19 @@ def slow(monkeypatch):
             running.set()
             for step in range(10_000):
                 time.sleep(0.005)
+                steps.append(step)
                 yield Update("predictor", min(0.4, step / 1000))
         finally:
             closed.set()
 
     monkeypatch.setattr(Segmenter, "run", run)
-    return running, closed
+    return running, closed, steps
 
 
 @pytest.fixture
 def fitting(ready, strokes, qtbot, slow):
     viewer, dock = ready
-    running, closed = slow
+    running, closed, _ = slow
     dock.scribble_layer.data = strokes
     qtbot.waitUntil(running.is_set, timeout=WAIT)
     return viewer, dock, closed
@@ -44,13 +45,14 @@ def quiet(qtbot):
     qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=WAIT)
 
 
-def test_cancel_stops_at_the_next_step(fitting, qtbot):
+def test_cancel_stops_at_the_next_step(fitting, slow, qtbot):
     _, dock, closed = fitting
+    steps = slow[2]
     assert dock.cancel_button.isEnabled()
-    start = time.perf_counter()
     dock.cancel_button.click()
+    done = len(steps)
     qtbot.waitUntil(closed.is_set, timeout=WAIT)
-    assert time.perf_counter() - start < 0.5  # 0.1 on a machine that is not busy
+    assert len(steps) <= done + 2  # one that was going on, and one that had been asked for
     assert "ancel" in dock.status.text()
     assert not dock.cancel_button.isEnabled()
     quiet(qtbot)
@@ -124,17 +126,17 @@ def test_reset_in_mid_fit_starts_afresh(fitting, qtbot, monkeypatch):
 
 
 def test_the_gui_thread_stays_free(fitted, qtbot):
-    """A bound that a busy machine keeps; benchmarks/latency.py prints the true figure."""
+    """Work of the window itself, so that other programs do not count; see benchmarks/latency.py."""
     import torch
     from qtpy.QtCore import QTimer
 
     _, dock = fitted
     threads = torch.get_num_threads()
-    gaps, last = [], time.perf_counter()
+    gaps, last = [], time.thread_time()
 
     def tick():
         nonlocal last
-        now = time.perf_counter()
+        now = time.thread_time()
         gaps.append(now - last)
         last = now
 
@@ -145,5 +147,6 @@ def test_the_gui_thread_stays_free(fitted, qtbot):
         with qtbot.waitSignal(dock.settled, timeout=WAIT):
             dock.run()
     timer.stop()
-    assert max(gaps) < 0.25, f"largest gap {1000 * max(gaps):.0f} ms"
+    assert len(gaps) > 20
+    assert max(gaps) < 0.25, f"{1000 * max(gaps):.0f} ms of work at a stretch"
     assert torch.get_num_threads() == threads
