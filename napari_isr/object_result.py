@@ -67,9 +67,13 @@ class ObjectResult(RenderedShape):
     image_frame: Frame | None = None
 
     @property
+    def _image(self) -> Frame:
+        return self.image_frame or self.frame
+
+    @property
     def parameters(self) -> dict[str, Any]:
         """Centre, axis, order or lattice of the shape, in pixels of the image."""
-        return self._readable(self.image_frame or self.frame)
+        return self._readable(self._image)
 
     def _readable(self, frame: Frame) -> dict[str, Any]:
         return self.shape.readable(frame) if self.shape is not None else {}
@@ -79,12 +83,12 @@ class ObjectResult(RenderedShape):
         """What was proved and what was checked on :attr:`mask`."""
         family = self.shape.name if self.shape is not None else "none"
         promise = self.shape.promise if self.shape is not None else None
-        if isinstance(self._logit, ShapeLogit) and isinstance(self.frame, LiftedFrame):
+        if isinstance(self._on_raster, ShapeLogit) and isinstance(self.frame, LiftedFrame):
             known = self._readable(self.frame)
-            return lifted_certificate(self._logit, self.frame, self.mask, known)
+            return lifted_certificate(self._on_raster, self.frame, self.mask, known)
         over_time = self.shape.over_time if isinstance(self.shape, Moving) else None
         known = self._readable(self.frame)
-        return certify(family, promise, self.mask, self._logit, known, over_time)
+        return certify(family, promise, self.mask, self._on_raster, known, over_time)
 
     @property
     def frames_empty(self) -> list[int]:
@@ -105,7 +109,8 @@ class ObjectResult(RenderedShape):
             raise InputError(
                 "there is no time to super-resolve: say axes='tyx', with the time first"
             )
-        return self.render((times, *[1] * (self.frame.ndim - 1)))
+        sizes = zip(self.frame.shape[1:], self._image.shape[1:], strict=True)
+        return self.render((times, *(n / m for n, m in sizes)))
 
     @cached_property
     def iou_predictor(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ from napari_isr.errors import InputError
 from napari_isr.frame import Frame
 from napari_isr.moving_masks import frames_on_grid
 from napari_isr.planes import check_plane, grid_contours, logit_contours
+from napari_isr.refining import WORTH_IT, refined_mask
 from napari_isr.rendering import ShapeLogit, mask_on_grid
 from napari_isr.shapes.base import Shape
 from napari_isr.shapes.moving import Moving
@@ -56,9 +58,32 @@ class RenderedShape:
     def _logit(self) -> Callable[[Points], Points]:
         if self.shape is None:
             return self._interpolated
-        return ShapeLogit(self.shape, self.frame)
+        return ShapeLogit(self.shape, self._image)
+
+    @property
+    def _image(self) -> Frame:
+        """The frame whose pixels users know; that of the masks may be coarser."""
+        return self.frame
+
+    @cached_property
+    def _on_raster(self) -> Callable[[Points], Points]:
+        """Logit at pixels of :attr:`mask`."""
+        if self._image is self.frame:
+            return self._logit
+        if self.shape is not None:
+            return ShapeLogit(self.shape, self.frame)
+        factor = np.array(self._image.shape) / np.array(self.frame.shape)
+        return lambda points: self._logit((points + 0.5) * factor - 0.5)
+
+    def _raster_axes(self) -> list[Points]:
+        """Where the pixels of :attr:`mask` lie in the image."""
+        sizes = zip(self.frame.shape, self._image.shape, strict=True)
+        return self._image.axis_positions([n / m for n, m in sizes])
 
     def _interpolated(self, points: Points) -> Points:
+        if self._image is not self.frame:
+            scale = np.array(self.frame.shape) / np.array(self._image.shape)
+            points = (np.asarray(points) + 0.5) * scale - 0.5
         values = map_coordinates(
             self.probability, np.asarray(points).T, order=1, mode="nearest", output=np.float64
         )
@@ -72,7 +97,7 @@ class RenderedShape:
         Parameters
         ----------
         points : (n, d) array
-            Pixel coordinates (row, column), depth or time first where there is one.
+            Pixel coordinates of the image (row, column), depth or time first where there is one.
 
         Returns
         -------
@@ -93,7 +118,7 @@ class RenderedShape:
 
     @cached_property
     def mask(self) -> Mask:
-        """The object's pixels (n1, ..., nd), bool."""
+        """The object's pixels (n1, ..., nd), bool; of a very large image on a coarser raster."""
         *_, mask = self.rendering()
         assert mask is not None
         return mask
@@ -104,7 +129,7 @@ class RenderedShape:
             if self.shape is None:
                 self.__dict__["mask"] = self.probability > 0.5
             else:
-                for mask in self._mask_on(self.frame.axis_positions()):
+                for mask in self._mask_on(self._raster_axes()):
                     if mask is None:
                         yield None
                     else:
@@ -112,11 +137,15 @@ class RenderedShape:
         yield self.__dict__["mask"]
 
     def _mask_on(self, axes: Sequence[Points]) -> Iterator[Mask | None]:
-        if isinstance(self.shape, Moving) and isinstance(self.frame, Timeline):
-            yield from frames_on_grid(self.shape, self.frame, axes)
+        if isinstance(self.shape, Moving) and isinstance(self._image, Timeline):
+            yield from frames_on_grid(self.shape, self._image, axes)
             return
         slopes = self._logit.slopes() if isinstance(self._logit, ShapeLogit) else None
-        for mask in mask_on_grid(self._logit, axes, slopes):
+        steps = mask_on_grid(self._logit, axes, slopes)
+        count = math.prod(len(axis) for axis in axes)
+        if slopes is None and "mask" in self.__dict__ and count > WORTH_IT:
+            steps = refined_mask(self._logit, axes, self.mask, self._image.shape)
+        for mask in steps:
             ways = self._connections if mask is not None else None
             yield mask if mask is None or ways is None else repair_mask(mask, axes, *ways)
 
@@ -126,7 +155,7 @@ class RenderedShape:
         exact = copy.deepcopy(self.shape)
         if exact is None or not isinstance(exact, Connections):
             return None
-        return connections_of(exact.double(), self.frame)
+        return connections_of(exact.double(), self._image)
 
     def render(
         self,
@@ -140,11 +169,11 @@ class RenderedShape:
         Parameters
         ----------
         scale : float or sequence of float, optional
-            Output pixels per input pixel, one number or one per axis.
+            Output pixels per pixel of the image, one number or one per axis.
         shape : sequence of int, optional
             Size of the output in pixels, instead of ``scale``.
         window : sequence of (start, stop), optional
-            Part of the image, in input pixels as slices count. Default: all of it.
+            Part of the image, in its pixels as slices count. Default: all of it.
 
         Returns
         -------
@@ -156,7 +185,7 @@ class RenderedShape:
             If a number does not fit.
         """
         if shape is not None:
-            extent = [(0, n) for n in self.frame.shape] if window is None else window
+            extent = [(0, n) for n in self._image.shape] if window is None else window
             if len(shape) != self.frame.ndim or min(shape) < 1:
                 raise InputError(f"shape must hold {self.frame.ndim} positive sizes, not {shape}")
             scale = [n / (b - a) for n, (a, b) in zip(shape, extent, strict=True)]
@@ -177,7 +206,7 @@ class RenderedShape:
         None or bool array
             None after each step, at last the mask.
         """
-        return self._mask_on(self.frame.axis_positions(scale, window))
+        return self._mask_on(self._image.axis_positions(scale, window))
 
     def contours(
         self, cells: int = 256, plane: Sequence[float | None] | None = None
@@ -204,12 +233,12 @@ class RenderedShape:
         """
         if self.shape is None:
             return self.predictor_contours(plane)
-        return logit_contours(self._logit, self.frame, check_plane(plane, self.frame), cells)
+        return logit_contours(self._logit, self._image, check_plane(plane, self._image), cells)
 
     def predictor_contours(self, plane: Sequence[float | None] | None = None) -> list[Points]:
         """Outline of the predictor's foreground, as :meth:`contours` gives it."""
-        where = check_plane(plane, self.frame)
-        return grid_contours(self.probability - 0.5, self.frame.axis_positions(), self.frame, where)
+        where = check_plane(plane, self._image)
+        return grid_contours(self.probability - 0.5, self._raster_axes(), self._image, where)
 
     def surface(self) -> Surface:
         """Surface of an object with three axes, from the logit itself.
@@ -228,4 +257,4 @@ class RenderedShape:
         """
         if self.frame.ndim != 3:
             raise InputError(f"a surface needs 3 axes, but the image has {self.frame.ndim}")
-        return surface_of(self._logit, self.frame, self.mask)
+        return surface_of(self._on_raster, self.frame, self.mask)

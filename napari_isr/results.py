@@ -93,7 +93,7 @@ class Result:
         Parameters
         ----------
         scale : float or sequence of float, optional
-            Output pixels per input pixel.
+            Output pixels per pixel of the image. Default: those of the masks.
         shape : sequence of int, optional
             Size of the output in pixels, instead of ``scale``.
 

@@ -284,3 +284,21 @@ def test_the_command_line_reads_and_writes_zarr(disc, tmp_path):
     assert done.exit_code == 0, done.output
     mask = open_zarr(tmp_path / "mask.zarr")[0][:] == 2
     assert iou(mask, truth) > 0.98
+
+
+@pytest.mark.parametrize("shape", ["star", "connected"])
+def test_only_the_rim_of_a_large_mask_is_looked_at(shape, monkeypatch):
+    rows, columns = np.mgrid[:160, :200]
+    item = isr.project(np.hypot(rows - 80, columns - 90) < 50 + 9 * np.sin(columns / 9), shape)
+    item = item.objects[2]
+    whole = item.render(6)
+    window = [(30, 90), (60, 200)]
+    part = item.render(6, window=window)
+    assert item.mask.any()
+    monkeypatch.setattr("napari_isr.rendered_shape.WORTH_IT", 1000)
+    seen = []
+    logit = item._logit
+    item.__dict__["_logit"] = lambda points: seen.append(len(points)) or logit(points)
+    np.testing.assert_array_equal(item.render(6), whole)
+    np.testing.assert_array_equal(item.render(6, window=window), part)
+    assert 0 < sum(seen) < whole.size / 2

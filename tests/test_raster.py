@@ -74,3 +74,19 @@ def test_strokes_are_found_in_every_strip():
     found = Strokes.read(array)
     np.testing.assert_array_equal(found.points, np.argwhere(array))
     np.testing.assert_array_equal(found.labels, array[array > 0])
+
+
+def test_outlines_and_parts_are_in_pixels_of_the_image(both):
+    fine, coarse = (result.objects[2] for result in both)
+    corners = [
+        line.min(0).tolist() + line.max(0).tolist()
+        for line in (fine.contours()[0], coarse.contours()[0])
+    ]
+    np.testing.assert_allclose(*corners, atol=0.1)
+    window = [(60, 130), (80, 190)]
+    np.testing.assert_array_equal(coarse.render(window=window), fine.mask[60:130, 80:190])
+    np.testing.assert_array_equal(coarse.render(), fine.mask)
+    points = np.random.default_rng(0).uniform(0, 239, (20, 2))
+    np.testing.assert_allclose(coarse.logit(points), fine.logit(points), atol=1e-6)
+    (raw, *_), (rough, *_) = fine.predictor_contours(), coarse.predictor_contours()
+    np.testing.assert_allclose(raw.mean(0), rough.mean(0), atol=3)

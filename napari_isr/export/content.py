@@ -288,8 +288,10 @@ def _object(item: ObjectResult, name: str, size: tuple[int, ...]) -> ContentObje
         check_whole(size)
         return item.mask if size == item.frame.shape else item.render(shape=size)
 
+    frame = item.image_frame or item.frame
+
     def trace(attempt: int) -> list[Ring]:
-        factor = np.array(size) / item.frame.shape
+        factor = np.array(size) / frame.shape
         if item.shape is not None:
             rings = item.contours(CELLS[np.searchsorted(SIDES, max(size))] << attempt)
             return [(ring + 0.5) * factor for ring in rings]
@@ -297,12 +299,12 @@ def _object(item: ObjectResult, name: str, size: tuple[int, ...]) -> ContentObje
         from napari_isr.rendering import contours_on_grid
 
         # Between the centres of the output's pixels, so that polygons say what the mask says.
-        axes = item.frame.axis_positions(factor.tolist())
+        axes = frame.axis_positions(factor.tolist())
         values = item.logit(grid_points(axes)).reshape(size)
-        return [(r + 0.5) * factor for r in contours_on_grid(values, axes, item.frame)]
+        return [(r + 0.5) * factor for r in contours_on_grid(values, axes, frame)]
 
     def part(window: Window) -> Mask:
-        factors = [n / m for n, m in zip(size, item.frame.shape, strict=True)]
+        factors = [n / m for n, m in zip(size, frame.shape, strict=True)]
         sides = [(a / f, b / f) for (a, b), f in zip(window, factors, strict=True)]
         return item.render(shape=[b - a for a, b in window], window=sides)
 

@@ -67,8 +67,9 @@ def _logits(one: ContentObject, size: tuple[int, ...]) -> Any:
 
     item = one.item
     assert item is not None
-    scale = [n / m for n, m in zip(size, item.frame.shape, strict=True)]
-    first, *rest = item.frame.axis_positions(scale)
+    frame = item.image_frame or item.frame
+    scale = [n / m for n, m in zip(size, frame.shape, strict=True)]
+    first, *rest = frame.axis_positions(scale)
     out = np.empty(size, np.float32)
     rows = max(1, ROWS // int(np.prod(size[1:])))
     for start in range(0, len(first), rows):

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
 from napari.qt.threading import create_worker
 from psygnal import Signal
 
@@ -151,16 +150,7 @@ def outlines_in(result: Any, plane: Plane) -> Outlines:
     """Outlines of all objects in one plane of the image, by kind and label."""
     found: Outlines = {}
     for label, item in result.objects.items():
-        sizes = np.array(result.image_shape or item.frame.shape) / np.array(item.frame.shape)
-        free = sizes[[axis for axis, place in enumerate(plane) if place is None]]
-        # Results of a large stack may have fewer pixels than it.
-        on_raster = tuple(
-            None if place is None else (place + 0.5) / size - 0.5
-            for place, size in zip(plane, sizes.tolist(), strict=True)
-        )
-        lines = {"predictor": item.predictor_contours(on_raster)}
+        found["predictor", label] = item.predictor_contours(plane)
         if item.shape is not None:
-            lines["shape"] = item.contours(CELLS, on_raster)
-        for kind, contours in lines.items():
-            found[kind, label] = [(line + 0.5) * free - 0.5 for line in contours]
+            found["shape", label] = item.contours(CELLS, plane)
     return found

@@ -125,7 +125,10 @@ def finer(
     masks: Any = None
     dtype = np.uint8 if max((label for label, _ in objects), default=0) < 256 else np.uint16
     for number, (label, item) in enumerate(objects):
-        scale = (factor, *[1] * (item.frame.ndim - 1))
+        # A large stack is drawn on a coarser raster, and so is this.
+        frame = item.image_frame or item.frame
+        sizes = zip(item.frame.shape[1:], frame.shape[1:], strict=True)
+        scale = (factor, *(n / m for n, m in sizes))
         for step, mask in enumerate(item.render_steps(scale)):
             yield (number + 1 - 1 / (1 + step / STEPS)) / len(objects), None
             if mask is not None:
