@@ -34,7 +34,12 @@ def write_thumbnail(path: Path, image: Any, result: Result) -> None:
     """
     items = list(result.objects.values())
     source = SourceImage(image, len(items[0].frame.shape))
-    plane = _fullest(items)
+    # Masks of a very large stack are on a coarser raster.
+    raster = items[0].frame.shape
+    plane = tuple(
+        int((p + 0.5) * n / m)
+        for p, n, m in zip(_fullest(items), source.shape, raster, strict=False)
+    )
     size = source.shape[-2:]
     step = max(1, max(size) // (SIDE * SMOOTHING))
     picture = _as_rgb(source, plane, step)
