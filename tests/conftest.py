@@ -15,13 +15,16 @@ settings.register_profile("house", deadline=None, derandomize=True)
 settings.load_profile("house")
 
 
+# Two threads on two cores that others use too wait for each other more than they work; and sums end
+# on other last digits with them. Here, before the fixtures of modules are made.
+torch.set_num_threads(1)
+
+
 @pytest.fixture(autouse=True)
 def _one_thread():
-    """Two threads on two cores that others use too wait for each other more than they work."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    """The command line, as it runs in a test, chooses for itself."""
     yield
-    torch.set_num_threads(before)
+    torch.set_num_threads(1)
 
 
 def disc(shape=(64, 80), centre=(30.0, 42.0), radius=18.0):

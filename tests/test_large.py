@@ -6,7 +6,6 @@ import dask.array as da
 import numpy as np
 import pytest
 import tifffile
-import torch
 import zarr
 
 import napari_isr as isr
@@ -59,14 +58,6 @@ def disc():
         2: [[(900, 800), (900, 1200)]],
     }
     return image, truth, Strokes.from_lines((SIDE, SIDE), lines, 30)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

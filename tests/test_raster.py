@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 from napari_isr.frame import Frame
 from napari_isr.segmenter import Segmenter
@@ -26,8 +25,6 @@ def test_a_coarser_frame_covers_the_same_area(shape):
 
 @pytest.fixture(scope="module")
 def both():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     rows, columns = np.ogrid[:240, :300]
     image = np.where(np.hypot(rows - 120, columns - 140) < 70, 200, 40).astype(np.uint8)
     strokes = np.zeros((240, 300), np.uint8)
@@ -39,7 +36,6 @@ def both():
         shares = [update.progress for update in segmenter.run(strokes, "rotational:order=4")]
         assert shares == sorted(shares)
         found.append(segmenter.result)
-    torch.set_num_threads(threads)
     return found
 
 

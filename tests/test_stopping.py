@@ -5,7 +5,6 @@ import time
 
 import numpy as np
 import pytest
-import torch
 
 from napari_isr.segmenter import Segmenter
 from napari_isr.stopping import Stopped, aside, breathe, stoppable
@@ -75,15 +74,6 @@ def test_what_is_done_aside_is_left_at_once():
     assert not ended.is_set()
     go_on.set()
     assert ended.wait(20)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """As in the dock: threads that spin slow each other down on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def stopped(segmenter, strokes, asked):
