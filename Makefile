@@ -93,6 +93,7 @@ docs: $(VENV)/.stamp ## Build the documentation strictly, into build/site
 pictures: system-deps $(VENV)/.stamp ## The pictures of the documentation, from the real window
 	$(BIN)/python tools/shape_pictures.py
 	$(WINDOW) $(BIN)/python tools/screenshot.py
+	$(WINDOW) $(BIN)/python tools/stack_pictures.py
 	$(WINDOW) $(BIN)/python tools/session.py
 
 system-deps:
