@@ -30,7 +30,7 @@ def no_image(viewer: Any) -> str:
 def no_strokes(image: Image) -> str:
     """What to do with an image; colours that are in the first axis look like slices."""
     shape = image_shape(image)
-    if len(shape) == 3 and shape[0] in COLOURS and min(shape[1:]) >= LEAST:
+    if not image.rgb and len(shape) == 3 and shape[0] in COLOURS and min(shape[1:]) >= LEAST:
         return (
             f"{NO_STROKES} If '{image.name}' has {shape[0]} colours, not slices: Split Stack, then "
             "Merge to RGB in the layer list's menu."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -201,19 +201,18 @@ class ObjectActions:
         if problem := refusal(layer, image):
             self._control.state.say("error", f"{problem} Its objects stay as they were.")
             return
-        in_thread(lambda: _read(layer, np.zeros(1)), lambda found: self._renew(watch, found))
+        masks = self.given.masks
+        before = {value: masks[label] for label, value in self._from(watch).items()}
+        in_thread(lambda: _read_new(layer, before), lambda found: self._renew(watch, found))
 
-    def _renew(self, watch: SourceWatch, found: tuple[list[Piece], int] | str) -> None:
+    def _renew(self, watch: SourceWatch, found: dict[int, Any] | str) -> None:
         state = self._control.state
         if isinstance(found, str):
             state.say("error", f"{found} Its objects stay as they were.")
             return
-        now = {piece.value: piece.values for piece in found[0]}
-        new = {label: now[value] for label, value in self._from(watch).items() if value in now}
-        masks = self.given.masks
-        new = {k: v for k, v in new.items() if not np.array_equal(v, masks[k])}
+        new = {label: found[value] for label, value in self._from(watch).items() if value in found}
         if new:
-            self.given.masks = {**masks, **new}
+            self.given.masks = {**self.given.masks, **new}
             state.say("hint", f"'{watch.name}' changed, and {self._named(new)} with it.")
 
     def _on_renamed(self, watch: SourceWatch, before: str) -> None:
@@ -245,3 +244,12 @@ def _read(layer: Any, drawn: Any) -> tuple[list[Piece], int] | str:
         return read_pieces(layer), int(np.max(drawn))
     except InputError as error:
         return str(error)
+
+
+def _read_new(layer: Any, before: Mapping[int, Any]) -> dict[int, Any] | str:
+    """What of the layer is not as it was, by value, or what is wrong."""
+    found = _read(layer, np.zeros(1))
+    if isinstance(found, str):
+        return found
+    now = {piece.value: piece.values for piece in found[0] if piece.value in before}
+    return {k: v for k, v in now.items() if not np.array_equal(v, before[k])}
