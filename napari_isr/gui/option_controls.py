@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["OptionControl", "option_control"]
 
 LARGE = 10**6
-NARROW = "min-width: 26px;"  # napari's own is twice as wide
+# Two stand side by side in a narrow dock; napari's own are twice as wide.
+NARROW = """
+QAbstractSpinBox { min-width: 30px; padding: 1px 0px; }
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 15px; }
+"""
 AUTO = "auto"
 FOUND = "found by the fit"
 
@@ -67,7 +71,6 @@ class NumberBox(OptionControl):
         if info.auto:
             box.setSpecialValueText(AUTO)
         box.setKeyboardTracking(False)  # 24 is not 2 first
-        # Two stand side by side in a narrow dock.
         box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         box.setStyleSheet(NARROW)
         self.value_text = ""

@@ -108,7 +108,9 @@ class Outlines(PassingLayer):
         mesh = self._mesh()
         if self._layer is not None:
             self._layer.metadata["contours"] = dict(self._contours)
-            self._layer.data = mesh if len(mesh[0]) else _nothing(len(self.plane))
+            # Where it lies hardly changes; told of it, napari would slice every layer once more.
+            with self._layer.events.data.blocker():
+                self._layer.data = mesh if len(mesh[0]) else _nothing(len(self.plane))
         elif len(mesh[0]):
             self._add(mesh)
 

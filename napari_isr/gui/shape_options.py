@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["ShapeOptions"]
 
 NUMBERS = ("int", "float")  # kinds of options
+SHORT = 7  # letters
 
 
 class ShapeOptions(QWidget):
@@ -122,12 +123,12 @@ class ShapeOptions(QWidget):
 
 
 def _rows(infos: Iterable[OptionInfo]) -> list[list[str]]:
-    """Which options stand in one row: two numbers, anything else by itself."""
+    """Which options stand in one row: two numbers with short names, anything else by itself."""
     rows: list[list[str]] = []
-    numbers: list[str] = []
+    short: list[str] = []
     for info in infos:
-        if info.kind in NUMBERS:
-            numbers.append(info.name)
+        if info.kind in NUMBERS and len(info.name) <= SHORT:
+            short.append(info.name)
         else:
             rows.append([info.name])
-    return rows + [numbers[k : k + 2] for k in range(0, len(numbers), 2)]
+    return rows + [short[k : k + 2] for k in range(0, len(short), 2)]
