@@ -130,7 +130,7 @@ def _work(job: Job, segmenters: Segmenters, stop: threading.Event) -> Generator[
     with closing(steadily(_stoppable(job, segmenters, stop))) as steps:
         for news in steps:
             if stop.is_set():
-                return
+                continue  # to its end, which is near: the next fit begins after it
             if isinstance(news, Stage) and news.rows is None:
                 if time.perf_counter() - told < STAGE_PAUSE:
                     continue

@@ -1,4 +1,4 @@
-"""The thread that stays: everything is computed there, whoever asks, and ends there too."""
+"""Threads that stay: everything is computed there, whoever asks, and ends there too."""
 
 import threading
 
@@ -8,7 +8,7 @@ from napari.qt.threading import create_worker
 from napari_isr.gui.steady import steadily, steady
 
 
-def test_all_is_computed_in_the_same_thread(qtbot):
+def test_what_comes_one_after_the_other_is_computed_in_the_same_thread(qtbot):
     seen = {steady(threading.get_ident) for _ in range(3)}
 
     def steps():
@@ -30,6 +30,48 @@ def test_all_is_computed_in_the_same_thread(qtbot):
     steady(lambda: None)  # what was closed has ended before
     assert len(seen) == 1
     assert threading.get_ident() not in seen
+
+
+def test_nobody_waits_for_the_step_of_another_one():
+    begun, go_on = threading.Event(), threading.Event()
+
+    def long():
+        begun.set()
+        assert go_on.wait(30)
+        yield threading.get_ident()
+
+    def short():
+        yield threading.get_ident()
+
+    found = []
+    waiting = threading.Thread(target=lambda: found.extend(steadily(long())))
+    waiting.start()
+    assert begun.wait(30)
+    first = list(steadily(short()))
+    assert [steady(threading.get_ident)] == first  # in no third thread
+    go_on.set()
+    waiting.join(30)
+    assert found
+    assert found != first
+
+
+def test_closing_does_not_wait():
+    """It may be the collector that closes, in the middle of anything."""
+    go_on, closed = threading.Event(), threading.Event()
+
+    def steps():
+        try:
+            yield 1
+        finally:
+            assert go_on.wait(30)
+            closed.set()
+
+    begun = steadily(steps())
+    next(begun)
+    begun.close()
+    assert not closed.is_set()
+    go_on.set()
+    assert closed.wait(30)
 
 
 def test_what_goes_wrong_is_raised_where_it_was_asked_for():

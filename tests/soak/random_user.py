@@ -41,7 +41,7 @@ class RandomUser:
 
     def __init__(self, viewer, qtbot, seed):
         self.viewer, self.qtbot, self.rng = viewer, qtbot, np.random.default_rng(seed)
-        self.done = Counter()
+        self.done, self.taken = Counter(), Counter()
         self.image = viewer.add_image(picture(self.rng), name="picture")
         self.open_dock()
         self.weights = {
@@ -70,7 +70,7 @@ class RandomUser:
     # ------------------------------------------------------------------------------ actions
 
     def act(self):
-        """Do one thing; strokes change only where that is what it does."""
+        """Do one thing, and say its name; strokes change only where that is what it does."""
         actions = list(self.weights)
         share = np.array([self.weights[action] for action in actions], float)
         action = actions[self.rng.choice(len(actions), p=share / share.sum())]
@@ -82,6 +82,7 @@ class RandomUser:
         if before is not None and not changes and layer in self.viewer.layers:
             np.testing.assert_array_equal(layer.data, before, f"strokes lost: {action.__name__}")
         QApplication.processEvents()
+        return action.__name__
 
     def stroke(self):
         layer = self.strokes()

@@ -18,6 +18,7 @@ from qtpy.QtCore import QCoreApplication, QEvent, QThreadPool
 from qtpy.QtWidgets import QApplication
 
 from napari_isr.gui.dock import ScribbleAndRefine
+from napari_isr.gui.memory import give_back
 from tests.soak.random_user import PATIENCE, RandomUser
 
 ACTIONS = int(os.environ.get("ISR_SOAK_ACTIONS", "2000"))
@@ -30,9 +31,14 @@ GROWTH = 50 * 2**20  # bytes, after a quarter of the actions
 pytestmark = [pytest.mark.gui, pytest.mark.filterwarnings("default")]
 
 
+def resident():
+    return psutil.Process().memory_info().rss
+
+
 def memory():
     gc.collect()
-    return psutil.Process().memory_info().rss
+    give_back()
+    return resident()
 
 
 def sweep():
@@ -60,7 +66,9 @@ def soak(viewer, qtbot, caplog, actions, seed):
     user = RandomUser(viewer, qtbot, seed)
     before, threads, ours = None, threading.active_count(), 0
     for number in range(1, actions + 1):
-        user.act()
+        held = resident()
+        kind = user.act()
+        user.taken[kind] += resident() - held
         if number % REST and number != actions:
             continue
         user.rest()
@@ -72,8 +80,9 @@ def soak(viewer, qtbot, caplog, actions, seed):
         assert not errors, f"after {number} actions: {errors}"
         sweep()
         assert len([dock for dock in docks() if dock not in earlier]) == 1
-        if number % 200 == 0:
+        if number % 100 < REST and number >= 100 or number == actions:
             print(f"{number}: {memory() / 2**20:.0f} MB, {len(viewer.layers)} layers", flush=True)
+            print("   ", {k: f"{n / 2**20:.0f} MB in {user.done[k]}" for k, n in user.taken.most_common()}, flush=True)
         if before is None and number >= actions / 4:
             before, ours = memory(), len(widgets())
     grown = memory() - (before or 0)
