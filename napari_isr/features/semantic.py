@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -80,18 +80,21 @@ class Semantic(MapBlock):
         """See :attr:`MapBlock.version`."""
         return VERSION, self.weights.digest
 
-    @cached_property
-    def _network(self) -> Lite0:
-        weights = self.weights.read()
-        try:
-            network = Lite0(weights)
-        except InputError as error:
-            raise InputError(f"{error} (in '{self.weights.path}')") from error
-        return network.to(self.device)
-
     def stages(self, pixels: Array) -> list[Array]:
         """Maps at the three strides; see :meth:`MapBlock.stages`."""
+        network = _network(self.weights, self.weights.digest, self.device)
         image = torch.from_numpy(pixels).permute(2, 0, 1)[None].to(self.device)
         with torch.inference_mode():
-            maps: list[torch.Tensor] = self._network(image)
+            maps: list[torch.Tensor] = network(image)
         return [m[0].permute(1, 2, 0).float().cpu().numpy() for m in maps]
+
+
+@lru_cache(maxsize=1)
+def _network(weights: Weights, _: str, device: torch.device) -> Lite0:
+    """The network, 13 MB, for all images: known by its weights' digest, not by their file alone."""
+    tensors = weights.read()
+    try:
+        network = Lite0(tensors)
+    except InputError as error:
+        raise InputError(f"{error} (in '{weights.path}')") from error
+    return network.to(device)

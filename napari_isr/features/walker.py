@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
-from scipy.sparse.linalg import splu
+
+from napari_isr.features.factor import Factor
 
 __all__ = ["Walker"]
 
@@ -95,13 +96,7 @@ class Walker:
         if not len(free):
             return
         rows = self._laplacian[free]
-        # Symmetric and positive definite: no pivoting.
-        self._factor = splu(
-            rows[:, free].tocsc(),
-            permc_spec="MMD_AT_PLUS_A" if self._order is None else "NATURAL",
-            diag_pivot_thresh=0,
-            options={"SymmetricMode": True},
-        )
+        self._factor = Factor(rows[:, free].tocsc(), ordered=self._order is not None)
         if classes > 1:
             values = np.eye(classes)[seeds[fixed]][:, 1:]
             self._solved = self._factor.solve(np.asarray(-(rows[:, fixed] @ values), order="F"))

@@ -8,14 +8,12 @@ what is stopped in one dock does not wait for a step of another one's.
 
 from __future__ import annotations
 
-import atexit
-import threading
 from collections import deque
 from collections.abc import Callable, Generator
-from concurrent.futures import Future
-from functools import cache, partial
-from queue import SimpleQueue
-from typing import Any, TypeVar
+from functools import cache
+from typing import TypeVar
+
+from napari_isr.staying import StayingThread
 
 __all__ = ["steadily", "steady"]
 
@@ -23,64 +21,18 @@ T = TypeVar("T")
 Y = TypeVar("Y")
 
 
-class _Thread:
-    """A thread that does one thing after the other, until Python ends."""
-
-    def __init__(self) -> None:
-        self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._lock, self._ended = threading.Lock(), False
-        self._thread = threading.Thread(target=self._work, name="napari-isr", daemon=True)
-        self._thread.start()
-        atexit.register(self._end)
-
-    def call(self, compute: Callable[[], T]) -> T:
-        """Wait for what a function returns or raises there."""
-        answer: Future[T] = Future()
-        with self._lock:
-            if self._ended:
-                raise RuntimeError("Python is being ended")
-            self._tasks.put(partial(_answer, answer, compute))
-        return answer.result()
-
-    def leave(self, compute: Callable[[], Any]) -> None:
-        """Let it be done there, without waiting.
-
-        The collector may call this at any moment and in any thread, also in the middle of a
-        :meth:`call`: it takes no lock, and this queue can be entered twice.
-        """
-        self._tasks.put(partial(_answer, Future(), compute))
-
-    def _work(self) -> None:
-        while (task := self._tasks.get()) is not None:
-            task()
-            del task  # with all that it holds, while the thread waits for the next one
-
-    def _end(self) -> None:
-        with self._lock:
-            self._ended = True
-            self._tasks.put(None)
-        self._thread.join()
-
-
-def _answer(answer: Future[T], compute: Callable[[], T]) -> None:
-    try:
-        answer.set_result(compute())
-    except BaseException as error:
-        answer.set_exception(error)
-
-
 @cache
-def _free() -> deque[_Thread]:
+def _free() -> deque[StayingThread]:
     """Threads that wait for work; those of a deque are taken and given back without a lock."""
     return deque()
 
 
-def _take() -> _Thread:
+def _take() -> StayingThread:
     """The thread that worked last of those that are free, else a new one."""
     try:
         return _free().pop()
     except IndexError:
-        return _Thread()
+        return StayingThread("napari-isr")
 
 
 def steady(compute: Callable[[], T]) -> T:
