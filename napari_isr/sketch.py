@@ -81,6 +81,8 @@ class Sketch:
     def remember(self, unaries: ObjectUnaries, strokes: Strokes) -> None:
         """Take up what a run believed; it is quick, but best done while nobody waits.
 
+        Stopped halfway, what was known stays: older, but good enough to start from.
+
         Parameters
         ----------
         unaries : ObjectUnaries
@@ -88,12 +90,10 @@ class Sketch:
         strokes : Strokes
             Of the run.
         """
-        self._ground = None
         learned = unaries.learned
-        if learned is None or unaries.given:
-            return
-        odds, settled = learned.odds, learned.settled
-        if odds is None or settled is None:
+        odds, settled = (learned.odds, learned.settled) if learned is not None else (None, None)
+        if unaries.given or learned is None or odds is None or settled is None:
+            self._ground = None
             return
         answer = CellField(settled.values[..., 1:], self.frame)
         cut, seeds = self.edges.rough_cut, self._seeds(strokes, unaries.classes)

@@ -124,6 +124,7 @@ class EdgeCut:
         step = 1 / (curve * 4 * max(1, len(self.pairs)))
         ahead, pace = [flow.copy() for flow in flows], 1.0
         for _ in range(steps):
+            breathe()
             faster = (1 + (1 + 4 * pace * pace) ** 0.5) / 2
             momentum, pace = (pace - 1) / faster, faster
             x = step * probabilities(self._less(odds, ahead))

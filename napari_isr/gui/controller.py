@@ -76,6 +76,7 @@ class Controller:
         self._watch.changed.connect(self.strokes_changed.emit)
         self.desk.updated.connect(self.updated.emit)
         self.desk.settled.connect(self.settled.emit)
+        self.desk.drawing.connect(self.loop.runner.courtesy.ask)
         self.loop.started.connect(self._on_started)
         self.loop.runner.news.connect(self.desk.take)
         self.loop.runner.ended.connect(self.desk.on_ended)
@@ -256,7 +257,7 @@ class Controller:
 
     def _on_strokes(self) -> None:
         if self.settings.live:
-            self.loop.request(live=True)
+            self.loop.request(live=True, at_once=True)
 
     def _on_setting(self) -> None:
         if self.settings.live and self.result is not None and not self.desk.choosing:

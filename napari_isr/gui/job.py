@@ -181,7 +181,8 @@ def _fit(job: Job, segmenters: Segmenters) -> Iterator[News]:
         refining |= shaped and update.stage == "predictor"
         again = refining and update.stage in ("predictor", "projection")
         yield from _news(update, REFINING if again else STAGES[update.stage], plane)
-    yield _done(job, segmenter.result, rows, hint)
+        if update.stage == "done":  # what the run prepares for the next one comes afterwards
+            yield _done(job, segmenter.result, rows, hint)
 
 
 def spec_of(job: Job, label: int) -> str | ShapeSpec:

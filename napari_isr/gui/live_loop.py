@@ -41,14 +41,21 @@ class LiveLoop:
         self._asked, self._live, self._closed = 0.0, True, False
         self._pause = single_shot(self._start)
 
-    def request(self, *, live: bool) -> None:
-        """Fit soon: at once if all was quiet, else as soon as changes pause."""
+    def request(self, *, live: bool, at_once: bool = False) -> None:
+        """Fit soon: if all was quiet, before the next event, or now; else when changes pause.
+
+        Now means that the fit begins while napari still draws the stroke.
+        """
         if self._closed:
             return
         now = time.perf_counter()
         quiet = now - self._asked > 3 * self.pause_ms / 1000
         self._asked, self._live = now, live
-        self._pause.start(0 if quiet or not live else self.pause_ms)
+        if at_once and quiet:
+            self._pause.stop()
+            self._start()
+        else:
+            self._pause.start(0 if quiet or not live else self.pause_ms)
 
     def cancel(self) -> None:
         """Stop the fit at its next step, and drop what was asked for."""

@@ -15,11 +15,14 @@ from napari_isr.gui.model import Row, Settings, State
 from napari_isr.gui.steady import steady
 from napari_isr.gui.views import Views
 from napari_isr.gui.visibility import Visibility
+from napari_isr.gui.widgets import single_shot
 from napari_isr.gui.worker import in_thread
 
 __all__ = ["NewsDesk"]
 
 log = logging.getLogger(__name__)
+
+COUNTS_MS = 150  # the table waits so long with new counts: drawing it holds the outlines up
 
 
 class NewsDesk:
@@ -35,6 +38,7 @@ class NewsDesk:
 
     updated = Signal(object)  # outlines were drawn: a set of (kind, label)
     settled = Signal()  # the fit is finished and its layers are written
+    drawing = Signal()  # layers change now, and the canvas is about to be painted
 
     def __init__(self, viewer: Any, settings: Settings, state: State) -> None:
         self.viewer, self.settings, self.state = viewer, settings, state
@@ -47,6 +51,8 @@ class NewsDesk:
         self._restored = False  # an earlier fit is shown: the next one starts from there
         self.views: Views | None = None
         self._closed = False
+        self._counts: dict[int, int] = {}  # stroke pixels by label, not shown yet
+        self._count = single_shot(self._show_counts, COUNTS_MS)
         self.visibility = Visibility(self)
         settings.events.uncertainty.connect(self.show_uncertainty)
         settings.events.next_stroke.connect(self.show_next)
@@ -68,7 +74,7 @@ class NewsDesk:
                     self.state.progress = news.progress
                     self.state.say("busy", f"{news.message} …")
                 else:
-                    self.state.rows = _merged(news.rows, self.state.rows)
+                    self._show_drawn(news.rows)
                     self.view().expect(r.label for r in news.rows if self._shaped(r.label))
             case Outline():
                 self.view().show(news)
@@ -89,10 +95,26 @@ class NewsDesk:
         """Whether an object has a shape, and so an orange outline."""
         return self.settings.own_shapes.get(label, self.settings.shape) != "none"
 
+    def _show_drawn(self, rows: tuple[Row, ...]) -> None:
+        """Tell the objects at once, and a little later how many strokes known ones have now."""
+        self._counts = {row.label: row.strokes for row in rows}
+        if list(self._counts) == [row.label for row in self.state.rows]:
+            self._count.start()
+        else:
+            self._count.stop()
+            self.state.rows = _merged(rows, self.state.rows)
+
+    def _show_counts(self) -> None:
+        self.state.rows = tuple(
+            replace(row, strokes=self._counts.get(row.label, row.strokes))
+            for row in self.state.rows
+        )
+
     def _on_drawn(self, kinds: set[tuple[str, int]]) -> None:
         self.updated.emit(kinds)
 
     def _on_written(self, done: Done) -> None:
+        self._count.stop()
         self.result = done.result
         if self._settling is not None and self._settling.done is done:
             self.history.push(self._settling)
@@ -133,6 +155,7 @@ class NewsDesk:
 
     def forget(self, rows: tuple[Row, ...] = ()) -> None:
         """There is no result any more."""
+        self._count.stop()
         self.state.rows, self.state.can_export, self.result = rows, False, None
         self.history.leave()
         self.advise()
@@ -216,6 +239,7 @@ class NewsDesk:
             self.views.drawn.connect(self._on_drawn)
             self.views.written.connect(self._on_written)
             self.views.failed.connect(self._on_failed)
+            self.views.drawing.connect(self.drawing.emit)
         return self.views
 
     def recolour(self) -> None:
@@ -236,6 +260,7 @@ class NewsDesk:
     def close(self) -> None:
         """Let go of the viewer; masks and outlines stay."""
         self._closed = True
+        self._count.stop()
         self.drop_views(outlines=False)
         self.history = FitHistory()  # it may hold hundreds of megabytes
 

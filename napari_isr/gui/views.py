@@ -39,6 +39,7 @@ class Views:
     drawn = Signal(object)  # a set of (kind, label)
     written = Signal(object)  # the Done whose masks are in the viewer
     failed = Signal(object)  # an exception
+    drawing = Signal()  # layers change now, and the canvas is about to be painted
 
     def __init__(self, viewer: Any, image: Image, settings: Settings) -> None:
         self._settings = settings
@@ -89,6 +90,7 @@ class Views:
         if outline.kind == "shape":
             self._awaited.discard(outline.label)
         if not self._awaited:
+            self.drawing.emit()
             self._flush.start(0)
             self._awaited = set(self._expected)
         elif not self._flush.isActive():
@@ -205,6 +207,7 @@ class Views:
         """Draw the outlines that came since the last time."""
         self._flush.stop()
         if self._fresh:
+            self.drawing.emit()
             fresh, self._fresh = self._fresh, {}
             self._outlines.update(fresh)
             self.drawn.emit(set(fresh))
@@ -227,6 +230,7 @@ class Views:
         if self._writing is None:
             return
         done, steps = self._writing
+        self.drawing.emit()
         try:
             more = next(steps, steps) is None
         except Exception as error:

@@ -13,6 +13,7 @@ from typing import Any
 from napari.qt.threading import create_worker
 from psygnal import Signal
 
+from napari_isr.gui.courtesy import Courtesy
 from napari_isr.gui.job import Job, Names, News, Stage, fit
 from napari_isr.gui.segmenters import Segmenters
 from napari_isr.gui.steady import steadily, steady
@@ -34,7 +35,7 @@ class Runner:
     loaded = Signal(object)  # Names, or a sentence that says what went wrong
 
     def __init__(self) -> None:
-        self.segmenters = Segmenters()
+        self.segmenters, self.courtesy = Segmenters(), Courtesy()
         self._worker: Any = None
         self._stop = threading.Event()
         self._next: Job | None = None
@@ -85,12 +86,13 @@ class Runner:
     def close(self) -> None:
         """Cancel for good, and let go of what was fitted: no signal comes after this."""
         self._closed = True
+        self.courtesy.close()
         self.forget()
 
     def _launch(self) -> None:
         job, self._next = self._next, None
         self._stop = threading.Event()
-        worker = create_worker(_work, job, self.segmenters, self._stop)
+        worker = create_worker(_work, job, self.segmenters, self._stop, self.courtesy.wait)
         worker.yielded.connect(self._on_news)
         worker.finished.connect(self._on_finished)
         self._worker = worker
@@ -124,10 +126,12 @@ def in_thread(compute: Callable[[], Any], answer: Callable[[Any], None]) -> None
     worker.start()
 
 
-def _work(job: Job, segmenters: Segmenters, stop: threading.Event) -> Generator[News, None, None]:
+def _work(
+    job: Job, segmenters: Segmenters, stop: threading.Event, wait: Callable[[], None]
+) -> Generator[News, None, None]:
     """Pass on what happens, mere progress only now and then, until told to stop."""
     told = time.perf_counter()
-    with closing(steadily(_stoppable(job, segmenters, stop))) as steps:
+    with closing(steadily(_stoppable(job, segmenters, stop, wait))) as steps:
         for news in steps:
             if stop.is_set():
                 continue  # to its end, which is near: the next fit begins after it
@@ -139,13 +143,19 @@ def _work(job: Job, segmenters: Segmenters, stop: threading.Event) -> Generator[
 
 
 def _stoppable(
-    job: Job, segmenters: Segmenters, stop: threading.Event
+    job: Job, segmenters: Segmenters, stop: threading.Event, wait: Callable[[], None]
 ) -> Generator[News, None, None]:
     """Fit until it is told to stop: between two news, or in the middle of what takes long."""
+
+    def asked() -> bool:
+        if not stop.is_set():
+            wait()
+        return stop.is_set()
+
     with closing(fit(job, segmenters)) as steps:
-        while not stop.is_set():
+        while not asked():
             try:
-                with stoppable(stop.is_set):
+                with stoppable(asked):
                     news = next(steps)
             except (Stopped, StopIteration):
                 return

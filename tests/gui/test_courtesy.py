@@ -1,0 +1,48 @@
+"""The fit waits while the window draws, but not for ever."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from napari_isr.gui.courtesy import Courtesy
+
+
+def waiting(courtesy: Courtesy) -> threading.Thread:
+    thread = threading.Thread(target=courtesy.wait)
+    thread.start()
+    return thread
+
+
+def test_the_fit_goes_on_when_the_window_has_drawn(qtbot, monkeypatch):
+    monkeypatch.setattr("napari_isr.gui.courtesy.PATIENCE", 60)
+    courtesy = Courtesy()
+    courtesy.wait()  # nobody draws
+    courtesy.ask()
+    thread = waiting(courtesy)
+    thread.join(0.2)  # the GUI thread is busy meanwhile: no timer comes
+    assert thread.is_alive()
+    qtbot.waitUntil(lambda: not thread.is_alive())
+    courtesy.wait()
+
+
+def test_the_fit_does_not_wait_for_ever(qtbot):
+    courtesy = Courtesy()
+    courtesy.ask()
+    thread = waiting(courtesy)
+    thread.join()
+    began = time.perf_counter()
+    for _ in range(100):  # nor once more for the same drawing
+        courtesy.wait()
+    assert time.perf_counter() - began < 5
+    courtesy.close()
+
+
+def test_nobody_waits_once_it_is_closed(qtbot, monkeypatch):
+    monkeypatch.setattr("napari_isr.gui.courtesy.PATIENCE", 60)
+    courtesy = Courtesy()
+    courtesy.ask()
+    thread = waiting(courtesy)
+    courtesy.close()
+    thread.join(5)
+    assert not thread.is_alive()
