@@ -2,8 +2,8 @@
 
 A 512 x 512 picture with two objects (or, with `--size 8192`, a generated one of that size);
 strokes are drawn on the canvas with mouse events. A timer in the event loop notes how long the GUI
-thread was away; how long drawing alone keeps it away is measured beside it, by moving the view.
-Prints Markdown. Needs a display:
+thread was away. How long napari alone keeps it away is measured beside it: by the same strokes in a
+window of the same size without the dock, and by moving the view. Prints Markdown. Needs a display:
 `xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/latency.py --shape star`.
 """
 
@@ -18,20 +18,25 @@ import napari
 import numpy as np
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QMainWindow
+from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
 
 from napari_isr.gui.dock import ScribbleAndRefine
 from napari_isr.gui.launch import open_sample
 from napari_isr.gui.robot import Robot
+from napari_isr.gui.samples import add_sample, sample_layers
 
 GOAL_MS = {"connected": 250}  # of the median, painted, on 2 cores; 100 for the others
 GOAL_GAP_MS = 50
 WINDOW = 1100, 800
 ALL_SHAPES = {("shape", 2), ("shape", 3)}
+ALONE = 12  # strokes without the dock
 
 
 class Watch(QObject):
-    """Notes when outlines are drawn and painted, and how long the GUI thread was away."""
+    """Notes when outlines are drawn and painted, and how long the GUI thread was away.
+
+    Without a dock: when the stroke is painted.
+    """
 
     def __init__(self, dock: Any, canvas: Any) -> None:
         super().__init__()
@@ -39,8 +44,10 @@ class Watch(QObject):
         self.timer.timeout.connect(self._tick)
         self.timer.start(1)
         canvas.installEventFilter(self)
-        dock.controller.updated.connect(self._on_updated)
-        dock.settled.connect(self._on_settled)
+        if dock is not None:
+            dock.controller.updated.connect(self._on_updated)
+            dock.settled.connect(self._on_settled)
+        self._bare = dock is None
         self.start()
 
     def start(self) -> None:
@@ -48,10 +55,12 @@ class Watch(QObject):
         self.gap = 0.0
         self.kinds: set[Any] = set()
         self.orange = self.painted = self.again = self.settled = float("nan")
-        self._wait_for_paint = self._paint_seen = False
+        self._wait_for_paint, self._paint_seen = self._bare, False
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
-        if event.type() == QEvent.Type.Paint and self._wait_for_paint:
+        if event.type() == QEvent.Type.MouseButtonRelease:
+            self.start()  # before napari sees it
+        elif event.type() == QEvent.Type.Paint and self._wait_for_paint:
             self._paint_seen = True
         return False
 
@@ -98,7 +107,7 @@ def stroke_near(
             return [tuple(start), tuple(stop)]
 
 
-def open_large(viewer: Any, size: int) -> Any:
+def large(size: int) -> tuple[np.ndarray, np.ndarray]:
     """Two discs on an uneven ground, and the first strokes."""
     rows, columns = np.ogrid[:size, :size]
     image = np.full((size, size), 60, np.uint8)
@@ -112,19 +121,67 @@ def open_large(viewer: Any, size: int) -> Any:
         row, column, reach = int(y * size), int(x * size), int(radius * size / 2)
         strokes[row : row + width, column - reach : column + reach] = label
     strokes[width : 2 * width, width:-width] = strokes[-2 * width : -width, width:-width] = 1
+    return image, strokes
+
+
+def open_large(viewer: Any, size: int) -> Any:
+    image, strokes = large(size)
     layer = viewer.add_image(image, name="large")
     dock = ScribbleAndRefine(viewer)
     viewer.window.add_dock_widget(dock, name="Scribble and refine", area="right")
     dock.image_layer = layer
     dock.new.click()
-    dock.scribble_layer.brush_size = width
+    dock.scribble_layer.brush_size = size // 80
     dock.scribble_layer.data = strokes
     return dock
 
 
-def measure(count: int, shape: str, size: int, reach: float) -> None:
+def open_window() -> Any:
     viewer = napari.Viewer()
-    next(w for w in QApplication.topLevelWidgets() if isinstance(w, QMainWindow)).resize(*WINDOW)
+    windows = [w for w in QApplication.topLevelWidgets() if isinstance(w, QMainWindow)]
+    next(w for w in windows if w.isVisible()).resize(*WINDOW)
+    return viewer
+
+
+def open_alone(viewer: Any, size: int) -> Any:
+    """The same picture and strokes, to be drawn on without the dock."""
+    if size == 512:
+        layer = add_sample(viewer, sample_layers("fruit"))[1]
+    else:
+        image, strokes = large(size)
+        viewer.add_image(image)
+        layer = viewer.add_labels(strokes)
+        layer.brush_size = size // 80
+    viewer.layers.selection.active = layer
+    layer.mode = "paint"
+    return layer
+
+
+def alone(size: int, reach: float, width: int) -> tuple[np.ndarray, int]:
+    """Seconds to a painted stroke and of the largest gap, stroke by stroke; width of the canvas."""
+    viewer = open_window()
+    strokes = open_alone(viewer, size)
+    beside = QWidget()
+    beside.setFixedWidth(width)
+    viewer.window.add_dock_widget(beside, name="nothing", area="right")
+    robot = Robot(viewer, beside)
+    QTest.qWait(1000)
+    rng, rows = np.random.default_rng(0), []
+    watch = Watch(None, robot.canvas)
+    for number in range(ALONE):
+        strokes.selected_label = 1 + number % 3
+        QTest.qWait(150)
+        robot.draw(*stroke_near(np.asarray(strokes.data), 1 + number % 3, rng, reach))
+        QTest.qWait(500)
+        rows.append((watch.painted, watch.gap))
+    found = np.array(rows), robot.canvas.width()
+    watch.timer.stop()
+    viewer.close()
+    return found
+
+
+def measure(count: int, shape: str, size: int, reach: float) -> None:
+    viewer = open_window()
     dock = open_sample(viewer, "fruit") if size == 512 else open_large(viewer, size)
     wait_until(lambda: dock.shapes.count() > 1)
     dock.shape = shape
@@ -139,7 +196,6 @@ def measure(count: int, shape: str, size: int, reach: float) -> None:
         dock.brush.pick(label)
         QTest.qWait(150)
         robot.draw(*stroke_near(np.asarray(strokes.data), label, rng, reach))
-        watch.start()
         before = time.process_time()
         wait_until(lambda: np.isfinite(watch.settled) and np.isfinite(watch.painted))
         spent.append(1000 * (time.process_time() - before))
@@ -147,10 +203,16 @@ def measure(count: int, shape: str, size: int, reach: float) -> None:
         rows.append((watch.orange, watch.painted, watch.again, watch.settled, watch.gap))
     baseline = pan(viewer, watch)
     canvas = f"{robot.canvas.width()} x {robot.canvas.height()}"
+    width = dock.width()
+    watch.timer.stop()
     viewer.close()
+    bare, bare_width = alone(size, reach, width)
     print(f"Image {size} x {size}, {shape}, canvas {canvas}, {cores()} cores, ", end="")
     print(f"load {os.getloadavg()[0]:.1f}.\n")
     report(1000 * np.array(rows), 1000 * baseline, shape)
+    painted, gap = 1000 * np.median(bare, axis=0)
+    print(f"napari without the dock, canvas {bare_width} wide: a stroke is painted after ", end="")
+    print(f"{painted:.0f} ms, the largest gap is {gap:.0f} ms: medians of {len(bare)} strokes.")
     print(f"A warm stroke takes {np.median(spent[1:]):.0f} ms of CPU time, all threads, to settle.")
 
 

@@ -257,7 +257,7 @@ class Controller:
 
     def _on_strokes(self) -> None:
         if self.settings.live:
-            self.loop.request(live=True, at_once=True)
+            self.loop.request(live=True)
 
     def _on_setting(self) -> None:
         if self.settings.live and self.result is not None and not self.desk.choosing:

@@ -9,6 +9,7 @@ from typing import Any
 from psygnal import Signal
 
 from napari_isr.gui.job import Job
+from napari_isr.gui.soon import Soon
 from napari_isr.gui.widgets import single_shot
 from napari_isr.gui.worker import Runner
 
@@ -39,27 +40,24 @@ class LiveLoop:
         self.runner, self.pause_ms = Runner(), PAUSE_MS
         self._job = job
         self._asked, self._live, self._closed = 0.0, True, False
-        self._pause = single_shot(self._start)
+        self._pause, self._soon = single_shot(self._start), Soon(self._start)
 
-    def request(self, *, live: bool, at_once: bool = False) -> None:
-        """Fit soon: if all was quiet, before the next event, or now; else when changes pause.
-
-        Now means that the fit begins while napari still draws the stroke.
-        """
+    def request(self, *, live: bool) -> None:
+        """Fit soon: before the stroke is painted if all was quiet, else when changes pause."""
         if self._closed:
             return
         now = time.perf_counter()
         quiet = now - self._asked > 3 * self.pause_ms / 1000
         self._asked, self._live = now, live
-        if at_once and quiet:
-            self._pause.stop()
-            self._start()
+        self._hold()
+        if quiet or not live:
+            self._soon.start()
         else:
-            self._pause.start(0 if quiet or not live else self.pause_ms)
+            self._pause.start(self.pause_ms)
 
     def cancel(self) -> None:
         """Stop the fit at its next step, and drop what was asked for."""
-        self._pause.stop()
+        self._hold()
         self.runner.cancel()
 
     def forget(self, image: Any = None) -> None:
@@ -72,8 +70,12 @@ class LiveLoop:
     def close(self) -> None:
         """Cancel for good."""
         self._closed = True
-        self._pause.stop()
+        self._hold()
         self.runner.close()
+
+    def _hold(self) -> None:
+        self._pause.stop()
+        self._soon.stop()
 
     def _start(self) -> None:
         job = self._job(self._live, self._asked)

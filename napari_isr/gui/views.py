@@ -18,6 +18,7 @@ from napari_isr.gui.model import Settings
 from napari_isr.gui.outlines import Outlines
 from napari_isr.gui.plane_outlines import PlaneOutlines
 from napari_isr.gui.shown_plane import ShownPlane, is_stack
+from napari_isr.gui.soon import Soon
 from napari_isr.gui.widgets import single_shot
 
 __all__ = ["Views"]
@@ -58,6 +59,7 @@ class Views:
         self._awaited: set[int] = set()
         self._writing: tuple[Done, Iterator[None]] | None = None
         self._flush, self._write = single_shot(self._draw), single_shot(self._write_next)
+        self._at_once = Soon(self._draw)
 
     @property
     def busy(self) -> bool:
@@ -91,7 +93,7 @@ class Views:
             self._awaited.discard(outline.label)
         if not self._awaited:
             self.drawing.emit()
-            self._flush.start(0)
+            self._at_once.start()
             self._awaited = set(self._expected)
         elif not self._flush.isActive():
             self._flush.start(HOLD_MS)
@@ -171,6 +173,7 @@ class Views:
     def forget(self) -> None:
         """Leave undrawn what was not drawn yet."""
         self._flush.stop()
+        self._at_once.stop()
         self._fresh.clear()
 
     def blank(self) -> None:
@@ -206,6 +209,7 @@ class Views:
     def _draw(self) -> None:
         """Draw the outlines that came since the last time."""
         self._flush.stop()
+        self._at_once.stop()
         if self._fresh:
             self.drawing.emit()
             fresh, self._fresh = self._fresh, {}

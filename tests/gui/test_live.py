@@ -116,9 +116,8 @@ def test_a_stroke_during_a_fit_wins(quick, qtbot):
         before[row, 40:60] = 2
         layer.data = before
         qtbot.wait(8)
-    qtbot.waitUntil(lambda: dock.controller.state.kind == "done", timeout=WAIT)
-    qtbot.waitUntil(lambda: len(settled) > 0, timeout=WAIT)
-    assert settled[-1] == np.count_nonzero(layer.data == 2)
+    drawn = np.count_nonzero(layer.data == 2)
+    qtbot.waitUntil(lambda: settled[-1:] == [drawn], timeout=WAIT)
 
 
 def test_a_second_object_gets_its_own_shape(quick, qtbot):
