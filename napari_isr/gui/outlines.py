@@ -19,6 +19,7 @@ from napari_isr.gui.colours import CASING, PREDICTOR, SHAPE
 from napari_isr.gui.layers import KEY, PassingLayer, about, insert_above, place
 from napari_isr.gui.planes import Plane
 from napari_isr.gui.ribbon import Mesh, ribbon
+from napari_isr.gui.shaders import keep_shaders
 from napari_isr.gui.thinning import thin
 from napari_isr.gui.zooming import ZoomFollower
 
@@ -51,6 +52,7 @@ class Outlines(PassingLayer):
 
     def __init__(self, viewer: Any, image: Image) -> None:
         super().__init__(viewer, image)
+        keep_shaders()
         self._contours: dict[tuple[str, int], Contours] = {}
         self.plane: Plane = (None, None)
         self._hidden: frozenset[int] = frozenset()
