@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from napari_isr.evidence import EvidenceGrid, SampledEvidence, base_axes
+from napari_isr.evidence import SampledEvidence, base_axes, evidence_from_probability
 from napari_isr.features.cells import CellField
 from napari_isr.features.edges import ROUNDS, STEPS, Edges, Flows
 from napari_isr.features.nearness import Nearness
@@ -41,6 +41,7 @@ class _Ground:
     classes: tuple[int, ...]
     answer: CellField  # log-odds of the objects against the background
     base: npt.NDArray[np.float32]  # those at the base points (n, objects)
+    believed: Tensor  # the probabilities there (n, classes)
     odds: npt.NDArray[np.float32]  # on coarse cells, before boundaries are moved to edges
     settled: npt.NDArray[np.float32]  # afterwards
     flows: Flows  # the cut's dual variables there
@@ -102,7 +103,7 @@ class Sketch:
         still = cut.settle(odds, seeds, [f.copy() for f in flows], rough, 1, QUICK_STEPS)
         base = answer.at(self._points)
         near = self._near(strokes, unaries.classes)
-        parts = answer, base, odds, rough, flows, near, still, learned.weight
+        parts = answer, base, _table(base), odds, rough, flows, near, still, learned.weight
         self._ground = _Ground(unaries.classes, *parts)
 
     def updates(self, strokes: Strokes, shapes: Mapping[int, Fitted]) -> Iterator[Update]:
@@ -120,7 +121,6 @@ class Sketch:
             return
         change = self._change(ground, strokes)
         base = _table(ground.base + change.at(self._points))
-        before = _table(ground.base)
         sizes = [len(axis) for axis in self._axes]
         for index, (label, fitted) in enumerate(shapes.items(), start=1):
             breathe()
@@ -129,11 +129,11 @@ class Sketch:
             outline = None
             if fitted.shape is not None:
                 weight = ground.weight(fitted.shape.fills)
-                old, new = (
-                    self._evidence(ground.answer, change, index, table.unflatten(0, sizes), weight)
-                    for table in (before, base)
-                )
-                outline = self._outline(fitted, old, new, strokes, label)
+                old, new = (whole(table, index) for table in (ground.believed, base))
+                known = new.unflatten(0, sizes)
+                evidence = self._evidence(ground.answer, change, index, known, weight)
+                moved = _change(*(evidence_from_probability(p, weight) for p in (old, new)))
+                outline = self._outline(fitted, moved, evidence, strokes, label)
             yield Update("features", 0.0, label, predictor_contours=raw, contours=outline)
 
     def _seeds(self, strokes: Strokes, classes: tuple[int, ...]) -> npt.NDArray[np.int64]:
@@ -162,27 +162,25 @@ class Sketch:
     def _evidence(
         self, answer: CellField, change: CellField, index: int, base: Tensor, weight: float
     ) -> SampledEvidence:
-        """Evidence of an object; probabilities (n1, n2, classes) at the base points are known."""
+        """Evidence of an object; its probabilities (n1, n2) at the base points are known."""
 
         def probability(points: Tensor) -> Tensor:
             where = points.cpu().numpy()
             return whole(_table(answer.at(where) + change.at(where)), index).to(self.device)
 
-        known = whole(base, index).to(self.device)
-        return SampledEvidence(probability, self.frame, known, weight)
+        return SampledEvidence(probability, self.frame, base.to(self.device), weight)
 
     def _outline(
         self,
         fitted: Fitted,
-        old: SampledEvidence,
-        new: SampledEvidence,
+        change: float,
+        evidence: SampledEvidence,
         strokes: Strokes,
         label: int,
     ) -> Contours:
-        """Outline of a shape after few steps towards the new evidence, if it is not there yet."""
+        """Outline of a shape after few steps towards changed evidence, if it is not there yet."""
         shape = fitted.shape
         assert shape is not None
-        change = _change(old.base, new.base)
         there = change < STILL and dishonoured(shape, strokes, label, self.frame) is None
         if there and fitted.outline is not None:
             return fitted.outline
@@ -191,10 +189,10 @@ class Sketch:
         told = stroke_samples(strokes, label, self.frame).to(self.device)
         try:
             if change > LARGE:
-                for _ in project_shape(shape, new, strokes=told, warm=True):
+                for _ in project_shape(shape, evidence, strokes=told, warm=True):
                     breathe()
             else:
-                samples = boundary_samples(new, shape, shape.budget) + told
+                samples = boundary_samples(evidence, shape, shape.budget) + told
                 for _ in minimise(shape, samples, iterations=ITERATIONS, tolerance=TOLERANCE):
                     breathe()
             return contours_of(lambda points: self._logit(shape, points), self.frame, LIVE_CELLS)
@@ -215,7 +213,6 @@ def _table(odds: npt.NDArray[np.float32]) -> Tensor:
     return torch.from_numpy(np.pad(odds, ((0, 0), (1, 0)))).softmax(1)
 
 
-def _change(old: EvidenceGrid, new: EvidenceGrid) -> float:
-    """By how much the evidence of an object changed, as part of what it was."""
-    change = (new.values - old.values).abs().sum()
-    return float(change / old.values.abs().sum().clamp_min(1e-30))
+def _change(old: Tensor, new: Tensor) -> float:
+    """By how much the evidence (n,) of an object changed, as part of what it was."""
+    return float((new - old).abs().sum() / old.abs().sum().clamp_min(1e-30))

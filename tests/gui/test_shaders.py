@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from vispy.color import Colormap
 from vispy.visuals import MeshVisual
 
 from napari_isr.gui.shaders import BUILDER, keep_shaders
@@ -47,7 +46,7 @@ def test_other_limits_and_colours_are_followed(mesh):
     mesh.clim = 0, 4
     second = colouring(mesh)
     assert second is not first
-    mesh.cmap = Colormap(["r", "g", "b", "w"])
+    mesh.cmap = "fire"  # which is computed, not looked up in a table
     assert colouring(mesh) is not second
     mesh.clim = "auto"  # they depend on the values
     assert colouring(mesh, np.eye(3)) is not colouring(mesh, 2 * np.eye(3))
