@@ -77,8 +77,8 @@ def check_carried(
             f"the trained predictor is '{trained.predictor}', not '{predictor}': leave the choice "
             "of the predictor out, or do not carry it"
         )
-    asked = None if features == "auto" else parse_features(features, ndim)
-    if asked is not None and asked != parse_features((*trained.features, *trained.local), ndim):
+    asked = None if features == "auto" else parse_features(features, ndim, ndim > 2)
+    if asked is not None and set(asked) != {*trained.features, *trained.local}:
         raise InputError(
             f"the features {','.join(asked)} are not those of the trained predictor "
             f"({','.join(trained.features)}): leave the choice out, or do not carry it"
@@ -222,12 +222,13 @@ def columns(trained: Trained, scene: Scene) -> list[int]:
     return found
 
 
-def carried_names(trained: Trained) -> tuple[str, ...]:
-    """Names of the features of an image that a predictor is carried to."""
-    local = trained.local
+def carried_names(trained: Trained, in_time: bool = False) -> tuple[str, ...]:
+    """Names of the features of an image, or a sequence, that a predictor is carried to."""
+    planes = trained.ndim - in_time == 2
+    local = tuple(name for name in trained.local if planes or name != EDGES)
     if trained.predictor != Linear.name:  # whose width depends on the blocks
         local = (NEARNESS, *(name for name in local if name == EDGES))
-    return parse_features((*trained.features, *local), trained.ndim)
+    return parse_features((*trained.features, *local), trained.ndim, in_time)
 
 
 def found_objects(unaries: ObjectUnaries, labels: Sequence[int], strokes: Strokes) -> list[int]:

@@ -16,6 +16,7 @@ from napari_isr.shapes.moving import Moving
 from napari_isr.shapes.tube import Tube
 from napari_isr.stopping import aside, breathe
 from napari_isr.timeline import Timeline
+from napari_isr.tracing import traced_mask
 
 __all__ = ["frames_on_grid"]
 
@@ -48,7 +49,12 @@ def frames_on_grid(shape: Moving, frame: Timeline, axes: Sequence[Points]) -> It
             continue
         inner = single.at(time)
         logit = ShapeLogit(inner, frame.space, keep=False)
-        for part in mask_on_grid(logit, axes[1:], logit.slopes()):
+        pixels = (
+            traced_mask(logit, axes[1:])
+            if isinstance(inner, Connections)
+            else mask_on_grid(logit, axes[1:], logit.slopes())
+        )
+        for part in pixels:
             if part is None:
                 yield None
             else:

@@ -148,7 +148,7 @@ def segment(
     shapes_by_label(chosen, labels)
     if per_frame:
         chosen = {label: one_by_one(name) for label, name in chosen.items()}
-    used = parse_features(features, ndim) if unaries is None else ()
+    used = parse_features(features, ndim, bool(axes and axes[0] == "t")) if unaries is None else ()
     used = learned.features if learned is not None else used
     check_files_are_used(used, weights=weights, dino=dino, download=download)
     segmenter = Segmenter(

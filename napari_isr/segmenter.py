@@ -18,7 +18,7 @@ from napari_isr.carrying import (
 from napari_isr.clock import Clock
 from napari_isr.device import resolve_device
 from napari_isr.errors import InputError
-from napari_isr.features import AUTO_IN_TIME, FeatureCache, SourceImage, parse_features
+from napari_isr.features import FeatureCache, SourceImage, parse_features
 from napari_isr.given_maps import GivenMap, read_given
 from napari_isr.learning import Learner
 from napari_isr.lifting import Coordinates, check_shapes, lifted
@@ -122,9 +122,7 @@ class Segmenter:
         self.raster = self.frame.within(most_pixels)
         self.mode = parse_mode(mode)
         self.predictor_name = parse_predictor(predictor)
-        if features == "auto" and isinstance(self.frame, Timeline):
-            features = AUTO_IN_TIME
-        self.features_name = parse_features(features, ndim)
+        self.features_name = parse_features(features, ndim, isinstance(self.frame, Timeline))
         self.unaries = None if unaries is None else check_given(unaries, self.frame)
         self.carried = trained
         if trained is not None:
@@ -156,7 +154,7 @@ class Segmenter:
             raise InputError("unaries and a trained predictor are both given: choose one of them")
         check_carried(trained, self.source, self.frame.ndim, predictor, features)
         self.predictor_name = trained.predictor
-        self.features_name = carried_names(trained)
+        self.features_name = carried_names(trained, isinstance(self.frame, Timeline))
         if trained.dtype == self.source.data.dtype.str:
             self.source.span = trained.span
 

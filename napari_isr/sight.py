@@ -9,6 +9,7 @@ import torch
 from napari_isr.carrying import check_features
 from napari_isr.features import FeatureCache, Features, SourceImage
 from napari_isr.features.edges import EDGES, Edges
+from napari_isr.features.film_edges import FilmEdges, edges_of
 from napari_isr.features.nearness import NEARNESS, Nearness
 from napari_isr.frame import Frame
 from napari_isr.predictors import Scene
@@ -57,7 +58,7 @@ class Sight:
         self.cache, self.carried, self._weights = cache, carried, weights
         self.sources: dict[str, str] = {}
         self.nearness: Nearness | None = None
-        self.edges: Edges | None = None
+        self.edges: Edges | FilmEdges | None = None
         self.sketch: Sketch | None = None
         self._features: Features | None = None
         self._scenes: dict[bool, Scene] = {}
@@ -80,8 +81,8 @@ class Sight:
             self.sources = features.sources
             known = self.names or ()
             self.nearness = Nearness(self.source, self.frame) if NEARNESS in known else None
-            self.edges = Edges(self.source, self.frame) if EDGES in known else None
-            if self.edges is not None:
+            self.edges = edges_of(self.source, self.frame) if EDGES in known else None
+            if isinstance(self.edges, Edges):
                 self.sketch = Sketch(self.edges, self.nearness, self.device)
         return self._features
 

@@ -93,7 +93,7 @@ class Sketch:
         """
         learned = unaries.learned
         odds, settled = (learned.odds, learned.settled) if learned is not None else (None, None)
-        if unaries.given or learned is None or odds is None or settled is None:
+        if unaries.given or learned is None or odds is None or not isinstance(settled, CellField):
             self._ground = None
             return
         answer = CellField(settled.values[..., 1:], self.frame)

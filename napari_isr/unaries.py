@@ -13,6 +13,7 @@ from torch import Tensor
 from napari_isr.evidence import FILLING_WEIGHT, FOREGROUND_WEIGHT, SampledEvidence, base_axes
 from napari_isr.features.cells import CellField
 from napari_isr.features.edges import DrawnEdges
+from napari_isr.features.film_edges import DrawnFilm, FilmField
 from napari_isr.frame import Frame, grid_points
 from napari_isr.predictors import Predictor, Scene
 
@@ -44,8 +45,8 @@ class Unaries:
         Trained; it must not be trained further while this object is in use.
     nearness : CellField, optional
         Nearness to the strokes. Default: the predictor alone.
-    edges : DrawnEdges, optional
-        Moves boundaries to the edges of a plane.
+    edges : DrawnEdges or DrawnFilm, optional
+        Moves boundaries to the edges of a plane, or of the frames of a sequence.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Unaries:
         scene: Scene,
         predictor: Predictor,
         nearness: CellField | None = None,
-        edges: DrawnEdges | None = None,
+        edges: DrawnEdges | DrawnFilm | None = None,
     ) -> None:
         self.scene, self.predictor = scene, predictor
         self.nearness, self.edges = nearness, edges
@@ -96,16 +97,21 @@ class Unaries:
         return self._parts(self.scene.kept(self.edges.points))
 
     @cached_property
-    def settled(self) -> CellField | None:
+    def settled(self) -> CellField | FilmField | None:
         """Log-probabilities, up to a constant, with boundaries at edges; None without edges."""
         if self.edges is None:
             return None
-        return self.edges.settle(self._added(*self._everywhere).cpu().numpy())
+        logs = self._added(*self._everywhere).cpu().numpy()
+        if isinstance(self.edges, DrawnFilm):
+            return self.edges.settle(
+                logs, lambda points: self._added(*self._parts(points)).cpu().numpy()
+            )
+        return self.edges.settle(logs)
 
     @property
     def odds(self) -> npt.NDArray[np.float32] | None:
-        """Log-odds (objects, h, w) on the edges' coarse cells before they are settled, if any."""
-        if self.edges is None:
+        """Log-odds (objects, h, w) on a plane's coarse cells before they are settled, if any."""
+        if not isinstance(self.edges, DrawnEdges):
             return None
         odds = self.edges.odds(self._added(*self._everywhere).cpu().numpy())
         return np.ascontiguousarray(np.moveaxis(odds, -1, 0), np.float32)

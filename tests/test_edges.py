@@ -202,9 +202,11 @@ def test_refinement_costs_cells_not_pixels():
     assert len(edges.coarse.points) == np.prod(edges.coarse.sizes)
 
 
-def test_edges_are_of_planes_only():
+def test_edges_are_of_planes_and_plane_frames_only():
     assert "edges" in parse_features("auto", 2)
+    assert "edges" in parse_features("auto", 3, in_time=True)
     assert "edges" not in parse_features("auto", 3)
+    assert "edges" not in parse_features("auto", 4, in_time=True)
     with pytest.raises(InputError, match="2 axes, not 3"):
         parse_features("rgb,edges", 3)
 

@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 AUTO = ("rgb", "semantic", "spectral", NEARNESS, EDGES)
-AUTO_IN_TIME = ("rgb", "semantic", NEARNESS)
+AUTO_IN_TIME = ("rgb", "semantic", NEARNESS, EDGES)  # of plane frames
 AUTO_IN_SPACE = ("rgb", "spatial", NEARNESS)  # a network for each plane would take too long
 _NAMES = ("rgb", "spatial", "texture", "semantic", "spectral", "dino", NEARNESS, EDGES)
 _OF_STROKES = (NEARNESS, EDGES)  # no blocks: they depend on the strokes
@@ -89,7 +89,9 @@ def semantic_source(weights: str | os.PathLike[str] | None = None) -> str:
     return Spectral.source if find_weights(weights) is None else Semantic.source
 
 
-def parse_features(text: str | Sequence[str], ndim: int = 2) -> tuple[str, ...]:
+def parse_features(
+    text: str | Sequence[str], ndim: int = 2, in_time: bool = False
+) -> tuple[str, ...]:
     """Read ``"auto"`` or names separated by commas, in the fixed order of the blocks.
 
     Parameters
@@ -98,6 +100,8 @@ def parse_features(text: str | Sequence[str], ndim: int = 2) -> tuple[str, ...]:
         What the user asked for.
     ndim : int, optional
         Number of the image's axes; ``"auto"`` depends on it.
+    in_time : bool, optional
+        Whether the first one is time; so does that.
 
     Returns
     -------
@@ -111,12 +115,16 @@ def parse_features(text: str | Sequence[str], ndim: int = 2) -> tuple[str, ...]:
     names = text.split(",") if isinstance(text, str) else list(text)
     names = [name.strip().lower() for name in names if name.strip()]
     if names == ["auto"]:
+        if in_time:
+            return tuple(name for name in AUTO_IN_TIME if ndim == 3 or name != EDGES)
         return AUTO if ndim == 2 else AUTO_IN_SPACE
     for name in names:
         if name not in _NAMES:
             raise InputError(f"unknown features '{name}': {nearest(name, ['auto', *_NAMES])}")
-    if EDGES in names and ndim != 2:
-        raise InputError(f"the features '{EDGES}' are for images of 2 axes, not {ndim}")
+    if EDGES in names and ndim - in_time != 2:
+        raise InputError(
+            f"the features '{EDGES}' are for images, and frames, of 2 axes, not {ndim - in_time}"
+        )
     if not names:
         raise InputError(f"no features given: name one or more of {', '.join(_NAMES)}")
     return tuple(name for name in _NAMES if name in names)
@@ -230,7 +238,7 @@ class Features(Blocks):
         download: bool = False,
         bases: Bases | None = None,
     ) -> None:
-        self.names = parse_features(names, frame.ndim)
+        self.names = parse_features(names, frame.ndim, isinstance(frame, Timeline))
         cache = FeatureCache() if cache is None else cache
         given = {} if bases is None else bases
 

@@ -13,7 +13,7 @@ from napari_isr.features.rgb import Rgb
 from napari_isr.frame import Frame, grid_points
 from napari_isr.timeline import PICKED, Timeline
 
-__all__ = ["CellField", "Cells"]
+__all__ = ["CellField", "Cells", "cell_sizes", "mean_colours"]
 
 MORE_IN_TIME = 2  # times as many cells, so that a frame is not too coarse
 PROBES = 3  # pixels read along each axis of a cell
@@ -66,9 +66,9 @@ class Cells:
         self.image, self.frame = image, frame
         if isinstance(frame, Timeline):
             frames = min(frame.shape[0], PICKED)
-            self.sizes = (frames, *_sizes(frame.space, count * MORE_IN_TIME // frames))
+            self.sizes = (frames, *cell_sizes(frame.space, count * MORE_IN_TIME // frames))
         else:
-            self.sizes = _sizes(frame, count)
+            self.sizes = cell_sizes(frame, count)
 
     @cached_property
     def points(self) -> npt.NDArray[np.float64]:
@@ -82,17 +82,7 @@ class Cells:
     @cached_property
     def colours(self) -> npt.NDArray[np.float32]:
         """Mean colours (n1, ..., nd, c), of about unit variance; made once."""
-        rgb = Rgb(self.image, self.frame)
-        axes = []
-        for size, cells in zip(self.frame.shape, self.sizes, strict=True):
-            probes = min(PROBES, -(-size // cells))
-            step = size / (cells * probes)
-            axes.append((np.arange(cells * probes) + 0.5) * step - 0.5)
-        colours = rgb.at(grid_points(axes)).reshape(*(len(axis) for axis in axes), -1)
-        for dim, cells in enumerate(self.sizes):
-            shape = colours.shape
-            colours = colours.reshape(*shape[:dim], cells, -1, *shape[dim + 1 :]).mean(dim + 1)
-        return colours
+        return mean_colours(Rgb(self.image, self.frame), self.frame, self.sizes)
 
     def seeds(
         self, points: npt.NDArray[np.integer], classes: npt.NDArray[np.integer], count: int
@@ -126,7 +116,40 @@ class Cells:
         return seeds
 
 
-def _sizes(frame: Frame, count: int) -> tuple[int, ...]:
+def mean_colours(
+    rgb: Rgb,
+    frame: Frame,
+    sizes: tuple[int, ...],
+    first: npt.NDArray[np.float64] | None = None,
+) -> npt.NDArray[np.float32]:
+    """Mean colours (n1, ..., nd, c) of cells that cover an image, or some planes of it.
+
+    Parameters
+    ----------
+    rgb : Rgb
+        Colours of the image.
+    frame : Frame
+        The image.
+    sizes : tuple of int
+        Number of cells along each axis.
+    first : (n1,) array, optional
+        Pixel coordinates along the first axis of the planes. Default: cells cover that, too.
+    """
+    axes = []
+    for size, cells in zip(frame.shape, sizes, strict=True):
+        probes = min(PROBES, -(-size // cells))
+        step = size / (cells * probes)
+        axes.append((np.arange(cells * probes) + 0.5) * step - 0.5)
+    if first is not None:
+        axes[0] = first
+    colours = rgb.at(grid_points(axes)).reshape(*(len(axis) for axis in axes), -1)
+    for dim, cells in enumerate(sizes):
+        shape = colours.shape
+        colours = colours.reshape(*shape[:dim], cells, -1, *shape[dim + 1 :]).mean(dim + 1)
+    return colours
+
+
+def cell_sizes(frame: Frame, count: int) -> tuple[int, ...]:
     """Number of cells along each axis."""
     sides = np.array(frame.shape) * np.array(frame.spacing)
     cell = (np.prod(sides) / count) ** (1 / frame.ndim)

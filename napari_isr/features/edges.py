@@ -54,6 +54,8 @@ class EdgeCut:
         Colours of the cells, of about unit variance.
     length : float, optional
         What a boundary costs per cell where there is no contrast.
+    palette : Palette, optional
+        Of more than these colours. Default: of them alone.
 
     References
     ----------
@@ -62,8 +64,15 @@ class EdgeCut:
        applications to imaging", J. Math. Imaging and Vision 2011.
     """
 
-    def __init__(self, colours: npt.NDArray[np.floating], length: float = LENGTH) -> None:
-        self.palette = Palette(colours)
+    def __init__(
+        self,
+        colours: npt.NDArray[np.floating],
+        length: float = LENGTH,
+        palette: Palette | None = None,
+    ) -> None:
+        self.palette = Palette(colours) if palette is None else palette
+        codes = self.palette.codes if palette is None else palette.coded(colours)
+        self.codes = codes.reshape(colours.shape[:-1])
         self.pairs = _pairs(colours.astype(np.float32), length)
 
     def __call__(self, odds: npt.NDArray[np.floating], seeds: npt.NDArray[np.integer]) -> Array:
@@ -114,9 +123,13 @@ class EdgeCut:
             colour = self.palette.log_ratios(np.where(seeds >= 0, drawn, shares))
             told_now = PRIOR * odds + COLOUR * colour + told
             breathe()
-            self._flow(told_now, flows, steps)
-            settled = self._less(told_now, flows)
+            settled = self.flowed(told_now, flows, steps)
         return settled
+
+    def flowed(self, told: Array, flows: Flows, steps: int) -> Array:
+        """Log-odds (k, h, w) after some steps, for those that are told; ``flows`` are changed."""
+        self._flow(told, flows, steps)
+        return self._less(told, flows)
 
     def _flow(self, odds: Array, flows: Flows, steps: int = STEPS) -> None:
         """Bring the dual variables ``flows``, one for each direction, nearer to their best."""

@@ -31,15 +31,25 @@ class Palette:
 
     def __init__(self, colours: npt.NDArray[np.floating]) -> None:
         flat = colours.reshape(-1, colours.shape[-1]).astype(np.float32)
-        if flat.shape[1] > 3:
-            flat = Reduction(flat, 3)(flat)
+        self._reduction = Reduction(flat, 3) if flat.shape[1] > 3 else None
+        flat = flat if self._reduction is None else self._reduction(flat)
         self.axes = flat.shape[1]
-        bins = BINS[self.axes]
-        low, high = flat.min(axis=0), flat.max(axis=0)
-        place = (flat - low) / np.maximum(high - low, NARROWEST) * bins
-        index = np.minimum(place.astype(np.int64), bins - 1)
-        self.sizes = (bins,) * self.axes
-        self.codes = np.ravel_multi_index(tuple(index.T), self.sizes)
+        self.sizes = (BINS[self.axes],) * self.axes
+        self._low = flat.min(axis=0)
+        self._range = np.maximum(flat.max(axis=0) - self._low, NARROWEST)
+        self.codes = self._coded(flat)
+
+    def coded(self, colours: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
+        """Bin (h, w) of each of other colours (h, w, c), the nearest one of those there are."""
+        flat = colours.reshape(-1, colours.shape[-1]).astype(np.float32)
+        flat = flat if self._reduction is None else self._reduction(flat)
+        return self._coded(flat).reshape(colours.shape[:-1])
+
+    def _coded(self, flat: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+        place = (flat - self._low) / self._range * self.sizes[0]
+        index = np.clip(place.astype(np.int64), 0, self.sizes[0] - 1)
+        codes: npt.NDArray[np.int64] = np.ravel_multi_index(tuple(index.T), self.sizes)
+        return codes
 
     def log_ratios(self, shares: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
         """Log-ratios (k, h, w) of the densities of classes 1 to k and of class 0.
@@ -49,9 +59,13 @@ class Palette:
         shares : (1 + k, h, w) array
             How far each cell belongs to each class.
         """
+        found: npt.NDArray[np.float32] = self.ratios(shares)[:, self.codes]
+        return found.reshape(-1, *shares.shape[1:])
+
+    def ratios(self, shares: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+        """The same (k, bins), bin by bin."""
         logs = np.log(np.stack([self._density(share.ravel()) for share in shares]))
-        ratios = np.clip(logs[1:] - logs[0], -SUREST, SUREST).astype(np.float32)
-        found: npt.NDArray[np.float32] = ratios[:, self.codes].reshape(-1, *shares.shape[1:])
+        found: npt.NDArray[np.float32] = np.clip(logs[1:] - logs[0], -SUREST, SUREST).astype("f4")
         return found
 
     def _density(self, share: npt.NDArray[np.floating]) -> Values:

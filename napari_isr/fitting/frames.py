@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -11,29 +12,41 @@ import torch
 from torch import Tensor
 
 from napari_isr.evidence import Evidence, EvidenceGrid
-from napari_isr.fitting.paths import best_path, windowed
+from napari_isr.fitting.paths import Path, best_path, windowed
 from napari_isr.fitting.sampling import Samples, boundary_samples, with_strokes
 from napari_isr.fitting.sparse import sparse_gauss_newton
 from napari_isr.fitting.step import Step
+from napari_isr.fitting.template import carried, unfolded
 from napari_isr.fitting.unfolding import timetable
 from napari_isr.shapes.base import Stage
 from napari_isr.shapes.moving import Moving
 from napari_isr.shapes.sparse import SparseShape
-from napari_isr.shapes.tube import Tube
+from napari_isr.shapes.tube import Tube, TubeSlice
 
 __all__ = ["MovingFit"]
 
 START_CELLS = 2048  # of a frame, in which the object is looked for
+KEY_CELLS = 16384  # of the frame in which it unfolds first
 GOAL_CELLS = 6144  # of all frames together, in which it unfolds
 STEPS, STEPS_WARM = 10, 2  # of unfolding
 STRIDE = 2.0  # cells that a front advances between two fits
 SHARPNESS = 10.0
 MORE = 4  # times as many steps as alone, where all parameters hang together
 LEAST = 240  # points of a frame
-POINTS = 3200  # of all frames together
+POINTS = 6400  # of all frames together
 STILL_FITS = 0.85  # of what it explained: then a warm fit looks for no other start
 GONE = -0.05  # evidence in a frame's shape, per typical frame: below, the object is not there
 STEEPEST = 8.0  # slope of the logit, per finest cell
+
+
+@dataclass(frozen=True)
+class _Start:
+    """The way of the object, where each frame's shape began, what it holds; who is trusted."""
+
+    path: Path
+    states: list[dict[str, Tensor]]
+    sizes: list[float]
+    trusted: list[int]
 
 
 class MovingFit:
@@ -55,6 +68,7 @@ class MovingFit:
         self.shape, self.frames, self.strokes = shape, frames, strokes
         self.count = max(1, len(frames))
         self._coarse: list[EvidenceGrid] | None = None
+        self._begun: _Start | None = None
 
     # ------------------------------------------------------------------------- what is known
 
@@ -88,15 +102,16 @@ class MovingFit:
         """Evidence inside the shape of each frame."""
         found = []
         for (time, _), grid in zip(self.frames, self.coarse(), strict=True):
-            logit = self.shape.at(time)(grid.points)
+            logit = self.shape.loaded(time)(grid.points)
             found.append(float(grid.values.flatten() @ (logit > 0).to(logit)))
         return found
 
-    def explained(self) -> float:
+    def explained(self, inside: list[float] | None = None) -> float:
         """Evidence inside the shape, as part of all that is for the object."""
         total = sum(float(grid.values.clamp_min(0).sum()) for grid in self.coarse())
         there = [self.shape.present(time) for time, _ in self.frames]
-        return sum(np.where(there, self.inside(), 0.0)) / max(total, 1e-30)
+        inside = self.inside() if inside is None else inside
+        return sum(np.where(there, inside, 0.0)) / max(total, 1e-30)
 
     # ---------------------------------------------------------------------------- the start
 
@@ -119,10 +134,29 @@ class MovingFit:
         trusted = [k for k, size in enumerate(sizes) if size > 0.2 * typical]
         if not trusted:
             trusted = [int(np.argmax(sizes))]
+        self._begun = _Start(path, states, sizes, trusted)
+        self._set_off(states, trusted)
+        return True
+
+    def _set_off(self, states: list[dict[str, Tensor]], trusted: list[int]) -> None:
         self._take(states, trusted)
         self.shape.start = {k: v.detach().clone() for k, v in self.shape.state_dict().items()}
         self.decide()
-        return True
+
+    def carry(self) -> Iterator[float]:
+        """Unfold the set of the clearest frame alone, and carry it to all; objective."""
+        inner = self.shape.inner
+        begun = self._begun
+        if begun is None or not isinstance(inner, TubeSlice):
+            return
+        path, states = begun.path, begun.states
+        best = int(np.argmax(begun.sizes))
+        time, evidence = self.frames[best]
+        inner.load_state_dict(states[best])
+        grid = windowed(self._grid(time, evidence, KEY_CELLS), path.places[best], path.side)
+        yield from unfolded(inner, evidence, grid, self.drawn(time))
+        key = {name: value.clone() for name, value in inner.state_dict().items()}
+        self._set_off([carried(inner, key, states[best], state) for state in states], begun.trusted)
 
     @torch.no_grad()
     def _take(self, states: list[dict[str, Tensor]], trusted: list[int]) -> None:
@@ -148,9 +182,13 @@ class MovingFit:
 
     # -------------------------------------------------------------------------- on the way
 
-    def decide(self) -> None:
-        """Say where the object is and where not: a frame that holds none is left out."""
-        inside = np.array(self.inside())
+    def decide(self) -> list[float]:
+        """Say where the object is and where not: a frame that holds none is left out.
+
+        Returns :meth:`inside`.
+        """
+        found = self.inside()
+        inside = np.array(found)
         typical = float(np.median(inside[inside > 0])) if (inside > 0).any() else 1.0
         gain = inside / max(typical, 1e-30) - GONE
         there = _best_run(gain) if isinstance(self.shape, Tube) else gain > 0
@@ -161,6 +199,7 @@ class MovingFit:
         nearest = [int(np.abs(times - knot).argmin()) for knot in knots]
         values = torch.tensor([1.0 if there[k] else -1.0 for k in nearest])
         self.shape.presence.copy_(values.to(self.shape.presence))
+        return found
 
     def _there(self) -> list[tuple[float, Evidence]]:
         return [(t, e) for t, e in self.frames if self.shape.present(t)]
@@ -171,7 +210,7 @@ class MovingFit:
         budget = max(LEAST, POINTS // len(frames)) * detail
         parts = []
         for time, evidence in frames:
-            found = boundary_samples(evidence, self.shape.at(time), budget)
+            found = boundary_samples(evidence, self.shape.loaded(time), budget)
             parts.append(_in_sequence(found, time))
         if self.strokes is not None:
             parts.append(self.strokes)
@@ -201,7 +240,7 @@ class MovingFit:
         parts, ticks, cell = [], [], 0.0
         for time, evidence in frames:
             grid = self._grid(time, evidence, START_CELLS * 2)
-            table = timetable(self.shape.at(time), grid, GOAL_CELLS // len(frames))
+            table = timetable(self.shape.loaded(time), grid, GOAL_CELLS // len(frames))
             if table is None:
                 continue
             parts.append(_in_sequence(table[0], time))

@@ -33,7 +33,7 @@ __all__ = ["FrameEvidence", "fit_shape", "given_frames"]
 
 BASE_CELLS = 2048  # of a frame, at which sampled unaries are evaluated to see all of it
 NOTHING, ALL = 0.1, 0.4  # correlation of neighbouring pixels: noise has none
-UNFOLDING, STAGES = 0.3, 0.95  # ends of the parts of a fit on its progress
+CARRYING, UNFOLDING, STAGES = 0.15, 0.4, 0.95  # ends of the parts of a fit on its progress
 
 
 class FrameEvidence:
@@ -181,9 +181,12 @@ def _together(fit: MovingFit, warm: bool) -> Iterator[ProjectionState]:
     cold = fit.begin(warm)
     steps, objective = (STEPS if cold else STEPS_WARM), float("inf")
     yield ProjectionState(0.0, objective)
+    for count, objective in enumerate(fit.carry() if cold else (), start=1):
+        yield ProjectionState(CARRYING * (1 - 1 / (1 + count / steps)), objective)
     for count, state in enumerate(fit.unfold(steps), start=1):
         objective = state.objective
-        yield ProjectionState(UNFOLDING * min(1.0, count / (2 * steps)), objective)
+        share = min(1.0, count / (2 * steps))
+        yield ProjectionState(CARRYING + (UNFOLDING - CARRYING) * share, objective)
     stages = shape.stages if cold else shape.inner.warm_stages or shape.stages[-2:]
     total, done = sum(stage.iterations for stage in stages), 0
     for number, stage in enumerate(stages):
@@ -192,10 +195,9 @@ def _together(fit: MovingFit, warm: bool) -> Iterator[ProjectionState]:
             share = (done + min(state.iteration, stage.iterations)) / total
             yield ProjectionState(UNFOLDING + (STAGES - UNFOLDING) * share, objective)
         done += stage.iterations
-        if number == 0:
+        if number == 0 and len(stages) > 1:
             fit.decide()
-    fit.decide()
-    shape.explained = fit.explained()
+    shape.explained = fit.explained(fit.decide())
     yield ProjectionState(1.0, objective, done=True)
 
 

@@ -131,6 +131,12 @@ class Connected(SparseShape):
         place = ((points - self.anchor) / self.spread).asinh()
         return ((2 * place - low - high) / (high - low)).clamp(-1, 1)
 
+    def magnification(self, points: Tensor) -> Tensor:
+        """Derivatives (n, d) of the warp at points (n, d), axis by axis."""
+        low, high = self._ends()
+        stretch = (self.spread.square() + (points - self.anchor).square()).sqrt()
+        return 2 / (stretch * (high - low))
+
     def _demagnified(self, points: Tensor) -> Tensor:
         low, high = self._ends()
         return self.anchor + self.spread * ((points * (high - low) + low + high) / 2).sinh()
@@ -197,9 +203,7 @@ class Connected(SparseShape):
         touching = ellipsoid.centre + unit @ ellipsoid.radii
         touching = torch.minimum(torch.maximum(touching, -border), border)
         # Normals go with the inverse transposed derivative of the warp, which is diagonal.
-        stretch = (fresh.spread.square() + (touching - fresh.anchor).square()).sqrt()
-        low, high = fresh._ends()
-        normals = torch.linalg.solve(ellipsoid.radii, unit.T).T * stretch * (high - low)
+        normals = torch.linalg.solve(ellipsoid.radii, unit.T).T / fresh.magnification(touching)
         normals = F.normalize(normals, dim=1)
         fresh.middle.copy_(fresh.magnified(ellipsoid.centre))
         offsets = ((fresh.magnified(touching) - fresh.middle) * normals).sum(1)

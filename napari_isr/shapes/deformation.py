@@ -136,16 +136,6 @@ class Level(nn.Module):
         image = points + (near * weight).sum(1)
         return Tangent(image, torch.stack(rows, dim=1), columns, values)
 
-    @torch.no_grad()
-    def steepest(self) -> float:
-        """Bound of the stretch of distances, by the steps of neighbouring coefficients."""
-        table = self._coefficients().view(self.ndim, *[self.intervals + 3] * self.ndim)
-        steps = [table.diff(dim=axis + 1).abs().flatten(1).amax(1) for axis in range(self.ndim)]
-        # The derivative of a cubic spline is a mean of those steps over the knot spacing.
-        change = torch.stack(steps, dim=1) * (self.intervals / 2)
-        unit = torch.eye(self.ndim, device=change.device, dtype=change.dtype)
-        return float(torch.linalg.matrix_norm(unit + change, 2))
-
     def inverse(self, points: Tensor) -> Tensor:
         """Points (d, n) that :meth:`forward` takes to ``points``, by iterating the contraction."""
         limit = 8 * torch.finfo(points.dtype).eps

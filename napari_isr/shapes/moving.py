@@ -19,7 +19,6 @@ __all__ = ["ABSENT", "Moving", "OverTime"]
 
 OverTime = Literal["smooth", "frames"]
 CONTROLS = 12  # times between which parameters are interpolated, at most
-STIFFNESS = 300.0  # of the parameters over time, beside their pull to rest
 AT_CONTROL = 1e-4  # of the way to the next one: then only one counts
 ABSENT = -1.0  # logit at most where the object is not there
 
@@ -44,6 +43,8 @@ class Moving(SparseShape):
     """
 
     stages: ClassVar[tuple[Stage, ...]] = (Stage(10, 6),)
+    stiffness: ClassVar[float] = 300.0
+    """Of the parameters over time, beside their pull to rest."""
     knots: Tensor
     presence: Tensor
 
@@ -117,6 +118,11 @@ class Moving(SparseShape):
         self._load(time)
         return copy.deepcopy(self.inner)
 
+    def loaded(self, time: float) -> Shape:
+        """The shape at a time (shape coordinate), until the next one is asked for; no copy."""
+        self._load(time)
+        return self.inner
+
     def set_control(self, index: int, inner: Shape) -> None:
         """Take the parameters and buffers of a control from a shape of the family."""
         with torch.no_grad():
@@ -147,7 +153,7 @@ class Moving(SparseShape):
     def pull(self, vector: Tensor) -> Tensor:
         """To rest, and of each control to its neighbours; see :class:`SparseShape`."""
         table = vector.view_as(self.track)
-        change = STIFFNESS * (len(table) - 1) * table.diff(dim=0)
+        change = self.stiffness * (len(table) - 1) * table.diff(dim=0)
         pulled = table.clone()
         pulled[:-1] -= change
         pulled[1:] += change

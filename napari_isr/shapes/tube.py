@@ -16,8 +16,10 @@ from napari_isr.timeline import Timeline
 __all__ = ["Tube", "TubeSlice"]
 
 SOFTNESS = 0.1  # of the bend below which an offset does not fall
-LEVELS = {2: 6, 3: 4}
-FINEST = {2: 18, 3: 8}  # knot intervals: fewer than of a picture, for every frame has its own
+LEVELS = {2: 9, 3: 4}
+FARTHEST = 0.7  # from the middle of the cube that an anchor is brought back to it
+SETTLING = 4
+FINEST = {2: 40, 3: 8}  # knot intervals: fewer than of a picture, for every frame has its own
 
 
 class TubeSlice(Connected):
@@ -37,14 +39,38 @@ class TubeSlice(Connected):
         least = math.log(len(raw)) / self.sharpness
         return least + (raw + length) / 2, (1 + raw / length) / 2
 
-    @torch.no_grad()
-    def lipschitz(self) -> float | None:
-        """Slope of the convex function times those of the levels and of the warp."""
+    def magnified(self, points: Tensor) -> Tensor:
+        """The warp, which takes the anchor to the middle of the cube, or near it."""
+        place, shift = super().magnified(points), self._shift()
+        return (place - shift) / (1 - shift * place)
+
+    def magnification(self, points: Tensor) -> Tensor:
+        """Derivatives (n, d) of the warp at points (n, d), axis by axis."""
+        place, shift = super().magnified(points), self._shift()
+        slope = (1 - shift * shift) / (1 - shift * place).square()
+        return super().magnification(points) * slope
+
+    def _demagnified(self, points: Tensor) -> Tensor:
+        shift = self._shift()
+        return super()._demagnified((points + shift) / (1 + shift * points))
+
+    def _shift(self) -> Tensor:
+        """Where the anchor lies in the cube without the second part of the warp."""
         low, high = self._ends()
-        slope = float((2 / ((high - low) * self.spread)).max() * self.sharpness / self.size)
-        for level in self.deformation:
-            slope *= level.steepest()
-        return slope
+        return (-(low + high) / (high - low)).clamp(-FARTHEST, FARTHEST)
+
+    @torch.no_grad()
+    def moved(self, anchor: Tensor, ratio: Tensor) -> None:
+        """Bring the set to another place of the image, ``ratio`` times as large.
+
+        Its parameters stay: so the sets of all frames can begin as one.
+        """
+        before = self.magnification(self.anchor[None])[0]
+        self.scale.mul_(ratio)
+        self.anchor.copy_(anchor)
+        for _ in range(SETTLING):  # until the warp enlarges that place as it did the other
+            wanted = before / ratio
+            self.spread.mul_((self.magnification(anchor[None])[0] / wanted).clamp(0.5, 2))
 
     def centre(self) -> Tensor:
         """A point (d,) of the set, which follows the parameters continuously."""
@@ -60,6 +86,8 @@ class Tube(Moving):
     the parameters. It may begin and end within the sequence, but not break: it is there from the
     first control with a positive presence to the last one.
     """
+
+    stiffness: ClassVar[float] = 30.0  # frames begin as one set, and small parts of it move alone
 
     def __init__(self, inner: TubeSlice, frame: Timeline, over_time: OverTime = "smooth") -> None:
         super().__init__(inner, frame, over_time)

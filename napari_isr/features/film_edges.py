@@ -1,0 +1,249 @@
+"""Boundaries at edges in a sequence: each frame settled by itself, with colours of all of them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_isr.features.cells import CellField, cell_sizes, mean_colours
+from napari_isr.features.edges import (
+    COLOUR,
+    DRAWN,
+    PRIOR,
+    ROUNDS,
+    STEPS,
+    EdgeCut,
+    Edges,
+    probabilities,
+)
+from napari_isr.features.image import SourceImage
+from napari_isr.features.palette import Palette
+from napari_isr.features.rgb import Rgb
+from napari_isr.frame import Frame, grid_points
+from napari_isr.stopping import breathe
+from napari_isr.timeline import Timeline
+
+__all__ = ["DrawnFilm", "FilmEdges", "FilmField", "edges_of"]
+
+COARSE, FINE = 4096, 24_576  # cells of a frame: of what is believed before, and after
+KEPT = 24  # frames that stay settled
+
+Array = npt.NDArray[np.float32]
+Believed = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.floating]]
+"""Maps pixel coordinates (n, 3) to log-probabilities (n, classes), up to a constant."""
+
+
+class FilmEdges:
+    """Boundaries of the classes in a sequence of plane frames, moved to its edges.
+
+    Parameters
+    ----------
+    image : SourceImage
+        The sequence.
+    frame : Timeline
+        Its frame, (t, y, x).
+    """
+
+    def __init__(self, image: SourceImage, frame: Timeline) -> None:
+        self.frame, self._rgb = frame, Rgb(image, frame)
+        self.coarse = cell_sizes(frame.space, COARSE)
+        self.fine = cell_sizes(frame.space, FINE)
+        self.colours = lru_cache(KEPT)(self._colours)
+        self.cut = lru_cache(KEPT)(self._cut)
+
+    def _colours(self, number: int) -> Array:
+        """Colours (h, w, c) of the fine cells of a frame."""
+        axis = np.array([float(number)])
+        colours: Array = mean_colours(self._rgb, self.frame, (1, *self.fine), axis)[0]
+        return colours
+
+    def _cut(self, number: int) -> EdgeCut:
+        return EdgeCut(self.colours(number), palette=self.palette)
+
+    @cached_property
+    def palette(self) -> Palette:
+        """Of the picked frames; their cells lie one frame after the other."""
+        parts = []
+        for number in self.frame.picked.tolist():
+            breathe()
+            parts.append(self.colours(number))
+        return Palette(np.concatenate(parts))
+
+    @cached_property
+    def points(self) -> npt.NDArray[np.float64]:
+        """Coarse cells of the picked frames: pixel coordinates (n, 3)."""
+        return np.concatenate([self.coarse_points(n) for n in self.frame.picked.tolist()])
+
+    def coarse_points(self, number: int) -> npt.NDArray[np.float64]:
+        """Coarse cells of a frame: pixel coordinates (n, 3)."""
+        return _centres(number, self.coarse, self.frame)
+
+    def drawn(
+        self, points: npt.NDArray[np.integer], classes: npt.NDArray[np.integer], count: int
+    ) -> DrawnFilm:
+        """The edges and these strokes; parameters as for :meth:`Cells.seeds`."""
+        seeds = {}
+        for number in np.unique(points[:, 0]).tolist():
+            here = points[:, 0] == number
+            cells = [
+                x * n // size
+                for x, n, size in zip(
+                    points[here, 1:].T, self.fine, self.frame.shape[1:], strict=True
+                )
+            ]
+            flat = np.ravel_multi_index(tuple(cells), self.fine)
+            votes = np.zeros((int(np.prod(self.fine)), count), np.int64)
+            np.add.at(votes, (flat, classes[here]), 1)
+            known = np.where(votes.any(1), votes.argmax(1), -1)
+            seeds[int(number)] = known.reshape(self.fine)
+        return DrawnFilm(self, seeds, count)
+
+
+@dataclass(frozen=True)
+class DrawnFilm:
+    """The edges of a sequence, and the strokes on it.
+
+    Parameters
+    ----------
+    edges : FilmEdges
+        The edges.
+    seeds : mapping of int to (h, w) array of int
+        By the number of a frame with strokes: class of a fine cell with a stroke, -1 elsewhere.
+    count : int
+        Number of classes.
+    """
+
+    edges: FilmEdges
+    seeds: dict[int, npt.NDArray[np.int64]]
+    count: int
+
+    @property
+    def points(self) -> npt.NDArray[np.float64]:
+        """Where :meth:`settle` wants to know what is believed: pixel coordinates (n, 3)."""
+        return self.edges.points
+
+    def settle(self, logs: npt.NDArray[np.floating], believed: Believed) -> FilmField:
+        """Log-probabilities up to a constant, of those (n, classes) at :attr:`points`.
+
+        Parameters
+        ----------
+        logs : (n, classes) array
+            What is believed there.
+        believed : callable
+            Tells the same of other frames.
+        """
+        numbers = self.edges.frame.picked.tolist()
+        parts = zip(numbers, np.split(logs, len(numbers)), strict=True)
+        odds = {number: self.fine_odds(part) for number, part in parts}
+        settled, flows = dict(odds), {n: self._no_flows(n) for n in numbers}
+        ratios = self._ratios(settled)
+        for turn in range(ROUNDS):
+            breathe()
+            ratios = self._ratios(settled) if turn else ratios
+            for number in numbers:
+                breathe()
+                settled[number] = self.step(number, odds[number], ratios, flows[number])
+        return FilmField(self, believed, ratios, settled)
+
+    def fine_odds(self, logs: npt.NDArray[np.floating]) -> Array:
+        """Log-odds (k, h, w) of the objects on fine cells, of logs (n, classes) on coarse ones."""
+        odds = (logs[:, 1:] - logs[:, :1]).reshape(*self.edges.coarse, -1)
+        space, fine = self.edges.frame.space, self.edges.fine
+        points = _centres(0, fine, self.edges.frame)[:, 1:]
+        return np.ascontiguousarray(CellField(odds, space).at(points).T.reshape(-1, *fine))
+
+    def step(
+        self, number: int, odds: Array, ratios: Array, flows: list[Array], steps: int = STEPS
+    ) -> Array:
+        """Settled log-odds (k, h, w) of a frame, by the colours' log-ratios (k, bins)."""
+        cut = self.edges.cut(number)
+        told = PRIOR * odds + COLOUR * ratios[:, cut.codes]
+        if number in self.seeds:
+            drawn = np.arange(self.count)[:, None, None] == self.seeds[number]
+            told += DRAWN * (drawn[1:].astype(np.float32) - drawn[0])
+        return cut.flowed(told, flows, steps)
+
+    def one(self, number: int, logs: npt.NDArray[np.floating], ratios: Array) -> Array:
+        """Settled log-odds (k, h, w) of a frame that was not picked."""
+        flows = self._no_flows(number)
+        return self.step(number, self.fine_odds(logs), ratios, flows, ROUNDS * STEPS)
+
+    def _no_flows(self, number: int) -> list[Array]:
+        return self.edges.cut(number).no_flows(self.count - 1)
+
+    def _ratios(self, settled: dict[int, Array]) -> Array:
+        """Log-ratios (k, bins) of the colours of the classes, as they are in the picked frames."""
+        every = []
+        for number, odds in settled.items():
+            believed = probabilities(odds)
+            shares = np.concatenate([1 - believed.sum(0, keepdims=True), believed])
+            if number in self.seeds:
+                seeds = self.seeds[number]
+                drawn = np.arange(self.count)[:, None, None] == seeds
+                shares = np.where(seeds >= 0, drawn, shares)
+            every.append(shares)
+        return self.edges.palette.ratios(np.concatenate(every, axis=1))
+
+
+@dataclass
+class FilmField:
+    """Log-probabilities of the classes in every frame, settled when it is asked for.
+
+    Parameters
+    ----------
+    drawn : DrawnFilm
+        Edges and strokes.
+    believed : callable
+        Log-probabilities before, at points.
+    ratios : (k, bins) array
+        What the colours say.
+    known : mapping of int to (k, h, w) array
+        Settled log-odds of the picked frames.
+    """
+
+    drawn: DrawnFilm
+    believed: Believed
+    ratios: Array
+    known: dict[int, Array]
+    _further: OrderedDict[int, Array] = field(default_factory=OrderedDict)
+
+    def at(self, points: npt.NDArray[np.floating]) -> Array:
+        """Log-probabilities (n, classes) at pixel coordinates (n, 3), of the nearest frame each."""
+        frame = self.drawn.edges.frame
+        numbers = np.clip(np.rint(points[:, 0]), 0, frame.shape[0] - 1).astype(np.int64)
+        found = np.zeros((len(points), self.drawn.count), np.float32)
+        for number in np.unique(numbers).tolist():
+            here = np.flatnonzero(numbers == number)
+            values = CellField(np.moveaxis(self._of(number), 0, -1), frame.space)
+            found[here, 1:] = values.at(points[here, 1:])
+        return found
+
+    def _of(self, number: int) -> Array:
+        if number in self.known:
+            return self.known[number]
+        if number not in self._further:
+            breathe()
+            logs = self.believed(self.drawn.edges.coarse_points(number))
+            self._further[number] = self.drawn.one(number, logs, self.ratios)
+            if len(self._further) > KEPT:
+                self._further.popitem(last=False)
+        return self._further[number]
+
+
+def edges_of(image: SourceImage, frame: Frame) -> Edges | FilmEdges:
+    """The edges of a plane, or of a sequence of planes."""
+    return FilmEdges(image, frame) if isinstance(frame, Timeline) else Edges(image, frame)
+
+
+def _centres(number: int, sizes: tuple[int, ...], frame: Timeline) -> npt.NDArray[np.float64]:
+    """Centres (n, 3) of the cells of a frame, pixel coordinates."""
+    axes = [
+        (np.arange(n) + 0.5) * size / n - 0.5
+        for n, size in zip(sizes, frame.shape[1:], strict=True)
+    ]
+    return grid_points([np.array([float(number)]), *axes])

@@ -1,0 +1,59 @@
+"""Tubes begin as one frame's set: unfolded there with care, and carried to all others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from napari_isr.evidence import Evidence, EvidenceGrid
+from napari_isr.fitting.sampling import Samples, boundary_samples
+from napari_isr.fitting.sparse import sparse_gauss_newton
+from napari_isr.fitting.unfolding import unfold
+from napari_isr.shapes.tube import TubeSlice
+
+__all__ = ["carried", "unfolded"]
+
+STEPS = 24  # of unfolding
+STAGES = 4  # of the family's
+STEEPEST = 8.0  # slope of the logit, per finest cell
+LARGER = 2.0  # times at most that a set grows or shrinks from frame to frame
+
+
+def unfolded(
+    inner: TubeSlice, evidence: Evidence, grid: EvidenceGrid, strokes: Samples | None
+) -> Iterator[float]:
+    """Fit the set of one frame, from where it is to its goal; objective of each step.
+
+    Parameters
+    ----------
+    inner : TubeSlice
+        Improved in place.
+    evidence : Evidence
+        Of the frame.
+    grid : EvidenceGrid
+        The same on some 10,000 cells, that of its strokes included.
+    strokes : Samples or None
+        Those of the frame.
+    """
+    yield from unfold(inner, grid, STEPS)
+    for stage in inner.stages[:STAGES]:
+        limit = STEEPEST * inner.scale / evidence.cell
+        inner.sharpness.copy_(torch.clamp(limit, min=2.0, max=stage.sharpness))
+        samples = boundary_samples(evidence, inner, inner.budget)
+        if strokes is not None:
+            samples = samples + strokes
+        for step in sparse_gauss_newton(inner, samples, iterations=stage.iterations):
+            yield step.objective
+
+
+@torch.no_grad()
+def carried(
+    inner: TubeSlice, key: dict[str, Tensor], start: dict[str, Tensor], other: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """The set ``key``, which began as ``start``, where another frame's began as ``other``."""
+    inner.load_state_dict(key)
+    ratio = (other["scale"] / start["scale"]).clamp(1 / LARGER, LARGER)
+    inner.moved(other["anchor"] + (key["anchor"] - start["anchor"]) * ratio, ratio)
+    return {name: value.clone() for name, value in inner.state_dict().items()}
