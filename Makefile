@@ -25,7 +25,7 @@ export ISR_DATA ?= $(abspath ../shared/data)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo app test test-slow soak test-qt6 lint format bench accuracy wheel-check docs pictures system-deps clean distclean
+.PHONY: help env demo app test test-slow soak test-qt6 lint format bench gpu-check accuracy wheel-check docs pictures system-deps clean distclean
 
 help: ## List the targets
 	@awk -F ':[^#]*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ bench: system-deps $(VENV)/.stamp ## The benchmarks; ISR_DATA=FOLDER says where 
 	@set -e; for name in $(BENCHMARKS); do \
 	    echo "== benchmarks/$$name.py"; $(BIN)/python "benchmarks/$$name.py"; done
 	@echo "== benchmarks/latency.py"; $(WINDOW) $(BIN)/python benchmarks/latency.py
+
+gpu-check: $(VENV)/.stamp ## Does a GPU give the same here, and how fast; needs no GPU to run
+	$(BIN)/python benchmarks/gpu_check.py
 
 accuracy: $(VENV)/.stamp ## Accuracy on real images beside other tools, about an hour; goes on where it was
 	$(BIN)/python -m pip install --disable-pip-version-check --no-input -q -c constraints.txt -e '.[bench]'

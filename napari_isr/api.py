@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from napari_isr.device import resolve_device
+from napari_isr.device import on_device, resolve_device
 from napari_isr.errors import InputError
 from napari_isr.evidence import (
     FOREGROUND_WEIGHT,
@@ -24,6 +24,7 @@ from napari_isr.frame import Frame
 from napari_isr.lifting import Coordinates, check_shapes, lifted
 from napari_isr.results import ObjectResult, Result
 from napari_isr.segmenter import Segmenter
+from napari_isr.shapes.base import Shape
 from napari_isr.shapes.registry import ShapeSpec
 from napari_isr.strokes import FIRST_OBJECT, Strokes
 from napari_isr.timeline import Timeline, frame_of
@@ -66,7 +67,7 @@ def project(
     foreground_weight : float, optional
         How many background pixels one foreground pixel outweighs: 1 explains the most pixels,
         more fills what is hidden.
-    device : {"auto", "cpu", "cuda", "mps"}, optional
+    device : {"auto", "cpu", "cuda", "mps", "xpu"}, optional
         Where to compute.
     seed : int, optional
         Kept in the report; a projection draws nothing at random.
@@ -135,14 +136,11 @@ def projecting(
     check_shapes(frame, [spec.name])
     if per_frame and not isinstance(frame, Timeline):
         raise InputError("per_frame is for sequences: say axes='tyx', with the time first")
-    where = resolve_device(device)
-    module, objective = spec.build(frame.dims, frame), None
+    where, module, objective = resolve_device(device), None, None
     start = time.perf_counter()
-    if module is not None:
-        module = module.to(where)
-        for state in fit_shape(module, _evidence(probability, frame, where, weight)):
-            objective = state.objective
-            yield None
+    for state in on_device(where, lambda there: _fitting(spec, probability, frame, there, weight)):
+        where, module, objective = state
+        yield None
     fitted = time.perf_counter()
     item = ObjectResult.freeze(
         module,
@@ -257,6 +255,23 @@ def segment(
 def one_by_one(shape: str | ShapeSpec) -> ShapeSpec:
     """The same shape, each frame of a sequence fitted by itself."""
     return replace(ShapeSpec.parse(shape), over_time="frames")
+
+
+def _fitting(
+    spec: ShapeSpec,
+    probability: npt.NDArray[np.float32],
+    frame: Frame,
+    device: torch.device,
+    weight: float,
+) -> Iterator[tuple[torch.device, Shape | None, float | None]]:
+    """Fit on a device; after each step where that was, the shape, and how far it is."""
+    module = spec.build(frame.dims, frame)
+    if module is None:
+        yield device, None, None
+        return
+    module = module.to(device)
+    for state in fit_shape(module, _evidence(probability, frame, device, weight)):
+        yield device, module, state.objective
 
 
 def _evidence(

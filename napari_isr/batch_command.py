@@ -71,7 +71,7 @@ def batch(
         bool, typer.Option("--per-frame", help="Fit each frame of a sequence by itself")
     ] = False,
     spacing: Annotated[str, typer.Option(help="Distance of pixel centres, one per axis")] = "",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps or xpu")] = "auto",
     seed: Annotated[int, typer.Option(help="Same seed, same result")] = 0,
     scale: Annotated[
         str, typer.Option(help="Output pixels per input pixel: 4, or one per axis: 1,4")

@@ -43,7 +43,7 @@ Name = Annotated[
 ]
 Unit = Annotated[str, typer.Option(help="Unit of the spacing, for example um")]
 Report = Annotated[Path | None, typer.Option(help="Write what was found as JSON")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps or xpu")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result")]
 Spacing = Annotated[
     str,

@@ -1,14 +1,26 @@
-"""Which device the tensors live on."""
+"""Which device the tensors live on, and what happens where its memory does not suffice."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import TypeVar
+
 import torch
+from torch import Tensor
 
 from napari_isr.errors import InputError, nearest
 
-__all__ = ["DEVICES", "resolve_device"]
+__all__ = ["DEVICES", "in_parts", "on_device", "on_host", "out_of_memory", "resolve_device"]
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
+log = logging.getLogger(__name__)
+
+ACCELERATORS = ("cuda", "mps", "xpu")
+DEVICES = ("auto", "cpu", *ACCELERATORS)
+LEAST = 1024  # rows that are not halved any more
+
+T = TypeVar("T")
 
 
 def resolve_device(name: str) -> torch.device:
@@ -16,8 +28,8 @@ def resolve_device(name: str) -> torch.device:
 
     Parameters
     ----------
-    name : {"auto", "cpu", "cuda", "mps"}
-        ``auto`` takes the accelerator that torch sees, else the CPU.
+    name : {"auto", "cpu", "cuda", "mps", "xpu"}
+        ``auto`` takes the accelerator that torch sees and that works, else the CPU.
 
     Returns
     -------
@@ -30,13 +42,105 @@ def resolve_device(name: str) -> torch.device:
     """
     if name not in DEVICES:
         raise InputError(f"unknown device '{name}': {nearest(name, DEVICES)}")
-    there = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
+    if name == "cpu":
+        return torch.device("cpu")
     if name == "auto":
-        return torch.device(next((d for d in ("cuda", "mps") if there[d]), "cpu"))
-    if not there[name]:
+        return _working_accelerator()
+    found = _accelerator()
+    if found is None or found.type != name:
         raise InputError(f"torch sees no '{name}' device here: choose cpu or auto")
     return torch.device(name)
+
+
+def _accelerator() -> torch.device | None:
+    """The accelerator that torch sees, if it is one of those that are known."""
+    if not torch.accelerator.is_available():
+        return None
+    found = torch.accelerator.current_accelerator()
+    return None if found is None or found.type not in ACCELERATORS else torch.device(found.type)
+
+
+@cache
+def _working_accelerator() -> torch.device:
+    """The accelerator, else the CPU; tried once, for a driver may be too old for torch."""
+    found = _accelerator()
+    if found is None:
+        return torch.device("cpu")
+    try:
+        float(torch.ones(2, 2, device=found).matmul(torch.ones(2, 2, device=found)).sum())
+    except (RuntimeError, AssertionError) as error:
+        log.warning(
+            "napari-isr: torch sees a device '%s', but it does not work (%s): fitting on the CPU",
+            found.type,
+            str(error).splitlines()[0] if str(error) else type(error).__name__,
+        )
+        return torch.device("cpu")
+    return found
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether a device has no memory left; torch says so in two ways."""
+    return isinstance(error, torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and "out of memory" in str(error)
+    )
+
+
+def in_parts(run: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+    """Do something row by row, in halves as often as the device's memory asks for it.
+
+    Parameters
+    ----------
+    run : callable
+        Gives a row for each row.
+    rows : (n, ...) tensor
+
+    Returns
+    -------
+    (n, ...) tensor
+
+    Raises
+    ------
+    torch.OutOfMemoryError
+        If even a small part does not fit.
+    """
+    try:
+        return run(rows)
+    except RuntimeError as error:
+        if len(rows) <= LEAST or not out_of_memory(error):
+            raise
+    # After the handler, whose error holds what the first try had made.
+    _release(rows.device)
+    half = len(rows) // 2
+    return torch.cat([in_parts(run, rows[:half]), in_parts(run, rows[half:])])
+
+
+def on_device(device: torch.device, run: Callable[[torch.device], Iterator[T]]) -> Iterator[T]:
+    """Yield what ``run`` yields on a device; from its beginning on the CPU, if memory runs out."""
+    try:
+        yield from run(device)
+        return
+    except RuntimeError as error:
+        if device.type == "cpu" or not out_of_memory(error):
+            raise
+    _release(device)
+    log.warning("napari-isr: the memory of '%s' does not suffice: fitting on the CPU", device.type)
+    yield from run(torch.device("cpu"))
+
+
+def on_host(*tensors: Tensor) -> list[Tensor]:
+    """Small tensors of one dtype in double precision on the CPU, in one transfer.
+
+    Systems of equations of a hundred unknowns are solved there: not every device knows double
+    precision, and each small kernel costs more than the solution.
+    """
+    if tensors[0].device.type == "cpu":
+        return [one.double() for one in tensors]
+    joined = torch.cat([one.flatten() for one in tensors]).cpu().double()
+    parts = joined.split([one.numel() for one in tensors])
+    return [part.view_as(one) for part, one in zip(parts, tensors, strict=True)]
+
+
+def _release(device: torch.device) -> None:
+    """Give memory that is kept for later back to the device."""
+    if device.type in ACCELERATORS and torch.accelerator.is_available():
+        torch.get_device_module(device).empty_cache()

@@ -16,7 +16,7 @@ from napari_isr.carrying import (
     learn,
 )
 from napari_isr.clock import Clock
-from napari_isr.device import resolve_device
+from napari_isr.device import on_device, resolve_device
 from napari_isr.errors import InputError
 from napari_isr.features import FeatureCache, SourceImage, parse_features
 from napari_isr.given_maps import GivenMap, read_given
@@ -246,6 +246,25 @@ class Segmenter:
         InputError
             If strokes, shapes or what is given do not fit.
         """
+        reached = 0.0
+        for update in on_device(
+            self.device, lambda device: self._run_on(device, scribbles, shapes, given, sketch)
+        ):
+            reached = max(reached, update.progress)  # which begins anew on another device
+            yield update if update.progress == reached else replace(update, progress=reached)
+
+    def _run_on(
+        self,
+        device: torch.device,
+        scribbles: npt.NDArray[np.integer] | Strokes,
+        shapes: str | ShapeSpec | Mapping[int, str | ShapeSpec],
+        given: Mapping[int, Any] | None,
+        sketch: bool,
+    ) -> Iterator[Update]:
+        if device != self.device:
+            self.device, self._shapes = device, self._shapes.on(device)
+            self._features = self._predictor = self._nearness = self._edges = self._sketch = None
+            self._scenes.clear()
         strokes = scribbles if isinstance(scribbles, Strokes) else Strokes.read(scribbles)
         self._given = read_given(given, self.frame, self._given)
         strokes.check(self.frame.shape, self._given, complete=self.carried is None)

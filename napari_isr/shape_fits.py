@@ -65,6 +65,14 @@ class ShapeFits:
         self._fitted: set[int] = set()
         self._outlines: dict[int, Contours] = {}  # of shapes as they are now
 
+    def on(self, device: torch.device) -> ShapeFits:
+        """The same on another device."""
+        moved = ShapeFits(self.frame, device)
+        moved.plane = self.plane
+        for label in self._fitted:
+            moved.take(label, *self._shapes[label])
+        return moved
+
     def shape(self, label: int) -> Shape | None:
         """The shape of an object of the last run; None if none was asked for."""
         return self._shapes[label][1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from napari_isr.device import on_device
 from napari_isr.errors import InputError
 from napari_isr.features.cache import FeatureCache
 from napari_isr.features.image import SourceImage
@@ -102,16 +103,21 @@ class Dino(MapBlock):
         network = build(pretrained=self.weights is None)
         if self.weights is not None:
             load(network, self.weights)
-        return network.eval().requires_grad_(False).to(self.device)
+        return network.eval().requires_grad_(False)
 
     def stages(self, pixels: Array) -> list[Array]:
         """Patches of the last layer; see :meth:`MapBlock.stages`."""
         rgb = (pixels - np.array(MEAN, np.float32)) / np.array(DEVIATION, np.float32)
-        image = torch.from_numpy(rgb).permute(2, 0, 1)[None].to(self.device)
-        with torch.inference_mode():
-            maps: list[Tensor] = self._network.forward_intermediates(  # type: ignore[operator]
-                image, indices=1, norm=True, intermediates_only=True
-            )
+        image = torch.from_numpy(rgb).permute(2, 0, 1)[None]
+
+        def look(device: torch.device) -> Iterator[list[Tensor]]:
+            network = self._network.to(device)
+            with torch.inference_mode():
+                yield network.forward_intermediates(  # type: ignore[operator]
+                    image.to(device), indices=1, norm=True, intermediates_only=True
+                )
+
+        (maps,) = on_device(self.device, look)
         return [maps[-1][0].permute(1, 2, 0).float().cpu().numpy()]
 
 

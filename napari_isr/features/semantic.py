@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from napari_isr.device import on_device
 from napari_isr.errors import InputError
 from napari_isr.features.cache import FeatureCache
 from napari_isr.features.image import SourceImage
@@ -82,10 +83,14 @@ class Semantic(MapBlock):
 
     def stages(self, pixels: Array) -> list[Array]:
         """Maps at the three strides; see :meth:`MapBlock.stages`."""
-        network = _network(self.weights, self.weights.digest, self.device)
-        image = torch.from_numpy(pixels).permute(2, 0, 1)[None].to(self.device)
-        with torch.inference_mode():
-            maps: list[torch.Tensor] = network(image)
+        image = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+
+        def look(device: torch.device) -> Iterator[list[torch.Tensor]]:
+            network = _network(self.weights, self.weights.digest, device)
+            with torch.inference_mode():
+                yield network(image.to(device))
+
+        (maps,) = on_device(self.device, look)
         return [m[0].permute(1, 2, 0).float().cpu().numpy() for m in maps]
 
 

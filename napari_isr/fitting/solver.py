@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from napari_isr.device import on_host
 from napari_isr.fitting.sampling import Samples
 from napari_isr.fitting.sparse import sparse_gauss_newton
 from napari_isr.fitting.step import Step
@@ -99,7 +100,7 @@ def levenberg_marquardt(
     normal, gradient = _normal_equations(shape, samples, inside, free)
     for iteration in range(1, iterations + 1):
         step, predicted = _damped_step(normal, gradient, damping)
-        trial = _moved(vector, step.to(vector.dtype), free)
+        trial = _moved(vector, step.to(vector), free)
         shape.load_vector(trial)
         reached, trial_inside = _evaluate(shape, samples)
         gain = (objective - reached) / max(predicted, 1e-300)
@@ -126,24 +127,44 @@ def _moved(vector: Tensor, step: Tensor, free: Tensor | None) -> Tensor:
 @torch.no_grad()
 def _evaluate(shape: Shape, samples: Samples) -> tuple[float, Tensor]:
     """Objective, and the sigmoid of the logit at the samples."""
+    error, inside = squared_error(shape, samples)
+    return float(error), inside
+
+
+@torch.no_grad()
+def squared_error(shape: Shape, samples: Samples) -> tuple[Tensor, Tensor]:
+    """Objective () on its device, and the sigmoid (n,) of the logit at the samples."""
     inside = torch.sigmoid(shape(samples.points))
-    return float(samples.weight @ (inside - samples.target).square()), inside
+    return samples.weight @ (inside - samples.target).square(), inside
 
 
 @torch.no_grad()
 def _normal_equations(
     shape: Shape, samples: Samples, inside: Tensor, free: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Gauss-Newton matrix (p, p) and gradient (p,)."""
-    weight = samples.weight.sqrt()
-    slope = weight * inside * (1 - inside)
-    # Far from the boundary the sigmoid is flat: those rows are zero and are left out.
-    live = (slope > LIVE * slope.max()).nonzero()[:, 0]
-    _, jacobian = shape.logit_and_jacobian(samples.points.index_select(0, live))
+    """Gauss-Newton matrix (p, p) and gradient (p,), in double precision on the CPU."""
+    matrix, gradient = on_host(*gauss_newton(shape, samples, inside, free))
+    return matrix, gradient
+
+
+@torch.no_grad()
+def gauss_newton(
+    shape: Shape, samples: Samples, inside: Tensor, free: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Gauss-Newton matrix (p, p) and gradient (p,) on their device, which nobody waits for."""
+    weight, points = samples.weight.sqrt(), samples.points
+    slope, residual = weight * inside * (1 - inside), weight * (inside - samples.target)
+    # Far from the boundary the sigmoid is flat: those rows are zero.
+    live = slope > LIVE * slope.max()
+    if points.device.type == "cpu":
+        index = live.nonzero()[:, 0]
+        points, slope, residual = points.index_select(0, index), slope[index], residual[index]
+    else:  # to leave them out, the device would have to be asked how many there are
+        slope = torch.where(live, slope, 0.0)
+    _, jacobian = shape.logit_and_jacobian(points)
     rows = jacobian.T if free is None else jacobian.T.index_select(0, free)
-    rows = rows * slope[live]
-    residual = (weight * (inside - samples.target))[live]
-    return (rows @ rows.T).double(), (rows @ residual).double()
+    rows = rows * slope
+    return rows @ rows.T, rows @ residual
 
 
 def _damped_step(normal: Tensor, gradient: Tensor, damping: float) -> tuple[Tensor, float]:
@@ -181,18 +202,20 @@ def adam(
     Step
     """
     optimiser = Adam(shape.parameters(), rate, iterations)
-    fixed = shape.vector()
-    best, best_vector, window = math.inf, fixed, math.inf
+    fixed = best_vector = shape.vector()
+    best, least, window = math.inf, torch.full_like(fixed[0], math.inf), math.inf
     try:
         for iteration in range(1, iterations + 1):
             loss = samples.objective(shape(samples.points))
-            value = float(loss.detach())
-            if value < best:
-                best, best_vector = value, shape.vector()
+            better = loss.detach() < least
+            least = torch.where(better, loss.detach(), least)
+            best_vector = torch.where(better, shape.vector(), best_vector)
             optimiser.step(loss)
             if free is not None:
                 shape.load_vector(fixed.index_copy(0, free, shape.vector()[free]))
             converged = False
+            if iteration % 20 == 0 or iteration in (1, iterations):
+                best = float(least)  # only now: to read a number is to wait for the device
             if iteration % 20 == 0:
                 converged = window - best < tolerance * 20 * best
                 window = best

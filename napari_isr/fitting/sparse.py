@@ -16,6 +16,7 @@ __all__ = ["sparse_gauss_newton"]
 
 PRODUCTS = 12  # products with the Gauss-Newton matrix per step at most
 ACCURACY = 1e-2  # of the linear system: part of the residual (squared, scaled) that may remain
+PATIENT = 4  # products between two looks at the error, where a look is to wait for the device
 FLOOR = 0.1  # of the damping, so that parameters that no sample feels stay where they are
 PRIOR = 1e-6  # pull of the parameters to rest, per unit of weight: a tie-breaker
 
@@ -103,10 +104,15 @@ class _System:
         weight = samples.weight.sqrt()
         slope = weight * inside * (1 - inside)
         # Far from the boundary the sigmoid is flat: those rows are zero and are left out.
-        live = (slope > 1e-3 * slope.max()).nonzero()[:, 0]
-        _, rows = shape.sparse_jacobian(samples.points[live])
-        self.rows: SparseRows = rows.scaled(slope[live])
-        residual = (weight * (inside - samples.target))[live]
+        live, points = slope > 1e-3 * slope.max(), samples.points
+        residual = weight * (inside - samples.target)
+        if points.device.type == "cpu":
+            index = live.nonzero()[:, 0]
+            points, slope, residual = points[index], slope[index], residual[index]
+        else:  # to leave them out, the device would have to be asked how many there are
+            slope = torch.where(live, slope, 0.0)
+        _, rows = shape.sparse_jacobian(points)
+        self.rows: SparseRows = rows.scaled(slope)
         self.gradient = self.rows.transposed_times(residual) + prior * shape.pull(away)
         self.squares, self.prior, self.pull = self.rows.squares(), prior, shape.pull
 
@@ -117,14 +123,15 @@ class _System:
         step, residual = torch.zeros_like(self.gradient), -self.gradient
         direction = scale * residual
         error = first = residual @ direction
-        for _ in range(PRODUCTS):
+        wait = 1 if step.device.type == "cpu" else PATIENT
+        for count in range(1, PRODUCTS + 1):
             product = self.rows.transposed_times(self.rows @ direction) + diagonal * direction
             product = product + self.prior * self.pull(direction)
             length = error / (direction @ product).clamp_min(1e-30)
             step = step + length * direction
             residual = residual - length * product
             before, error = error, residual @ (scale * residual)
-            if float(error) <= ACCURACY * float(first):
+            if count % wait == 0 and float(error) <= ACCURACY * float(first):
                 break
             direction = scale * residual + error / before * direction
         predicted = -2 * self.gradient @ step - (self.rows @ step).square().sum()

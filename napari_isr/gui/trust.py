@@ -121,6 +121,8 @@ class TrustPanel(QWidget):
         for label, item in result.objects.items() if known else ():
             whole = extent(item.frame.shape, axes)
             told.append(account(item, whole, notes.get(label, ""), named, tones(self)))
+        if told and result is not None:
+            told.append(f'<p style="margin: 4px 0 0 0;">fitted on: {escape(result.device)}</p>')
         self.account.setText("".join(told))
 
     def _follow(self, link: str) -> None:

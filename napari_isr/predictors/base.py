@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from napari_isr.device import in_parts
 from napari_isr.predictors.scene import Scene
 
 __all__ = ["PointPredictor", "Predictor", "jitter", "vote"]
@@ -127,7 +128,7 @@ class PointPredictor(Predictor):
     @torch.no_grad()
     def log_probabilities(self, scene: Scene, points: npt.NDArray[np.floating]) -> Tensor:
         """Log-probabilities (n, classes); see :meth:`Predictor.log_probabilities`."""
-        return self.logits(scene.at(points))
+        return in_parts(self.logits, scene.at(points))
 
 
 def jitter(scene: Scene) -> Tensor:

@@ -59,7 +59,7 @@ class Cnn(MapPredictor):
 
     def penalty(self, planes: Tensor, smooth: Tensor, draw: torch.Generator) -> Tensor | float:
         """Mean squared slope by the ``smooth`` inputs, times 0.01."""
-        if not bool(smooth.any()):
+        if not len(smooth):
             return 0.0
         chosen = torch.randperm(len(planes), generator=draw)[:PENALISED].to(planes.device)
         planes = planes[chosen].detach().requires_grad_()

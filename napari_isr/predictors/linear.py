@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from napari_isr.device import on_host
 from napari_isr.predictors.base import PointPredictor
 
 __all__ = ["Linear"]
@@ -48,21 +49,28 @@ class Linear(PointPredictor):
     def train_on(
         self, features: Tensor, targets: Tensor, weight: Tensor, jitter: Tensor
     ) -> Iterator[float]:
-        """Newton's method from the current weights; see :meth:`PointPredictor.train_on`."""
-        extended = torch.cat([features, torch.ones_like(features[:, :1])], dim=1).double()
-        mass = (weight[:, None] * targets).double()
+        """Newton's method from the current weights; see :meth:`PointPredictor.train_on`.
+
+        In double precision on the CPU, wherever the features are: they are few.
+        """
+        extended, mass = on_host(
+            torch.cat([features, torch.ones_like(features[:, :1])], dim=1),
+            (weight[:, None] * targets).to(features),
+        )
+        weights = self.weights.detach().cpu().double()
         mass = mass / mass.sum(0).clamp_min(1e-12) / self.classes
         for step in range(1, STEPS + 1):
-            change = self._newton_step(extended, mass)
-            self.weights.add_(change.to(self.weights))
+            change = self._newton_step(weights, extended, mass)
+            # Rounded as the parameters are, so that the last step is seen as it will be used.
+            weights = (weights.float() + change.float()).double()
+            self.weights.copy_(weights)
             done = float(change.abs().max()) < CONVERGED or step == STEPS
             yield 1.0 if done else step / STEPS
             if done:
                 return
 
-    def _newton_step(self, extended: Tensor, mass: Tensor) -> Tensor:
+    def _newton_step(self, weights: Tensor, extended: Tensor, mass: Tensor) -> Tensor:
         """Change (inputs + 1, classes) of the weights, for masses (n, classes) of the targets."""
-        weights = self.weights.double()
         inputs, classes = weights.shape
         found = torch.softmax(extended @ weights, dim=1)
         total = mass.sum(1)

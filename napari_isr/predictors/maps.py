@@ -97,7 +97,10 @@ class MapPredictor(Predictor):
         """
 
     def penalty(self, planes: Tensor, smooth: Tensor, draw: torch.Generator) -> Tensor | float:
-        """What is added to the loss of jittered planes; ``smooth`` is as in :class:`Scene`."""
+        """What is added to the loss of jittered planes.
+
+        ``smooth`` holds the numbers of the inputs that are followed slowly, see :class:`Scene`.
+        """
         return 0.0
 
     def fit(
@@ -109,10 +112,11 @@ class MapPredictor(Predictor):
         crops = Crops(_planes(scene.maps), _planes(mass), TILE, self.margin)
         optimiser = Adam(self.parameters(), RATE / (2 if self.trained else 1), steps, DECAY)
         draw = torch.Generator().manual_seed(self.seed)
+        smooth, size = scene.smooth.nonzero()[:, 0], jitter(scene)
         for step, (planes, wanted) in enumerate(crops.draw(steps, draw), start=1):
             breathe()
-            jittered = _jittered(planes, jitter(scene), draw)
-            loss = self._loss(self(jittered), wanted) + self.penalty(jittered, scene.smooth, draw)
+            jittered = _jittered(planes, size, draw)
+            loss = self._loss(self(jittered), wanted) + self.penalty(jittered, smooth, draw)
             optimiser.step(loss)
             self._seen = None
             self.trained = True
