@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -87,7 +86,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Load a public name on first use."""
     if name == "__version__":
-        return importlib.metadata.version("napari-isr")
+        from importlib.metadata import version  # which takes ten times as long as all the rest
+
+        return version("napari-isr")
     if name not in _HOMES:
         raise AttributeError(f"module 'napari_isr' has no attribute '{name}'")
     return getattr(importlib.import_module(f"napari_isr.{_HOMES[name]}"), name)

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 from napari_isr.gui.binding import bind_tick, bind_word, setter
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.dock_parts import DockParts
+from napari_isr.gui.first_paint import FirstPaint
 from napari_isr.gui.held import HeldRow
 from napari_isr.gui.job import Names
 from napari_isr.gui.keeper import Keeper
@@ -53,6 +54,7 @@ class ScribbleAndRefine(Properties, DockParts, QWidget):
         self._make(napari_viewer)
         self._arrange()
         self._connect()
+        FirstPaint(self, self.controller.loop.runner.load)
 
     # ----------------------------------------------------------------------------- actions
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from napari_isr.gui.grips import Found, Point
 
@@ -47,6 +46,8 @@ def _box(mask: Mask) -> tuple[Point, Point]:
 
 def _element(mask: Mask, step: float) -> Point | None:
     """Centre of the element of a pattern that is nearest to the middle of the image."""
+    from scipy import ndimage  # in the worker: it takes long to load
+
     middle = [n / 2 for n in mask.shape]
     corner = [max(0, int(m - 1.5 * step)) for m in middle]
     ends = [int(m + 1.5 * step) + 2 for m in middle]

@@ -40,7 +40,7 @@ class Runner:
         self._stop = threading.Event()
         self._next: Job | None = None
         self._forget = False
-        self._closed = self._warming = False
+        self._closed = self._warming = self._loading = False
 
     @property
     def busy(self) -> bool:
@@ -53,12 +53,20 @@ class Runner:
         return self._warming
 
     def warm_up(self) -> None:
-        """Load the library in the thread before any job, then emit :attr:`loaded`."""
+        """Get ready to load the library in the thread before any job; :meth:`load` begins."""
         worker = create_worker(steady, _load)
         worker.returned.connect(self._on_loaded)
         worker.finished.connect(self._on_finished)
         self._worker, self._warming = worker, True
-        worker.start()
+
+    def load(self) -> None:
+        """Load the library now, then emit :attr:`loaded`; what was begun or is there is left.
+
+        A thread that imports takes turns with this one, so the dock is shown first.
+        """
+        if self._warming and not self._closed and not self._loading:
+            self._loading = True
+            self._worker.start()
 
     def start(self, job: Job) -> None:
         """Run a job; one that runs is stopped first, one that waits is replaced."""
@@ -68,6 +76,7 @@ class Runner:
         if self._worker is None:
             self._launch()
         else:
+            self.load()
             self._stop.set()
 
     def cancel(self) -> None:
@@ -87,6 +96,8 @@ class Runner:
         """Cancel for good, and let go of what was fitted: no signal comes after this."""
         self._closed = True
         self.courtesy.close()
+        if self._warming and not self._loading:
+            self._worker, self._warming = None, False
         self.forget()
 
     def _launch(self) -> None:
