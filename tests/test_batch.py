@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -318,3 +319,20 @@ def test_a_page_shows_names_as_text_and_not_as_markup():
     assert "<b>" not in card
     assert "<script>" not in card
     assert "%3Cb%3E%26x.json" in card
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cluster", [[], ["--separate"]], ids=["local", "separate"])
+def test_killed_workers_and_a_killed_program_lose_nothing(cluster):
+    """The full numbers are those of benchmarks/batch.py without options."""
+    program = Path(__file__).parents[1] / "benchmarks" / "batch.py"
+    options = "--images", "60", "--kills", "5", "--compared", "10"
+    done = subprocess.run(
+        [sys.executable, program, *options, *cluster],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all is right" in done.stdout
