@@ -215,7 +215,10 @@ def throughput(folder: Path, count: int) -> None:
         times = sorted(p.stat().st_mtime for p in (out / "records").glob("*.json"))
         first = count // 5  # by then every worker has loaded what it needs
         rates[workers] = (len(times) - first - 1) / (times[-1] - times[first])
-        print(f"{workers} worker(s): {rates[workers]:.2f} images a second; {whole:.1f} s in all")
+        print(
+            f"{workers} worker(s): {rates[workers]:.2f} images a second; {whole:.1f} s in all",
+            flush=True,
+        )
     print(f"two workers do {rates[2] / rates[1]:.2f} times the work of one")
 
 

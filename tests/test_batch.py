@@ -15,6 +15,7 @@ from PIL import Image
 
 import napari_isr as isr
 from napari_isr.batch import BatchSettings
+from napari_isr.batch.cluster import kept_in_touch
 from napari_isr.batch.from_session import read_session
 from napari_isr.batch.records import RECORDS, THUMBNAILS, WORK
 from napari_isr.batch.report import report_page
@@ -336,3 +337,14 @@ def test_killed_workers_and_a_killed_program_lose_nothing(cluster):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "all is right" in done.stdout
+
+
+def test_a_cluster_that_is_lost_is_one_sentence():
+    def outcomes():
+        yield 1
+        raise OSError("Timed out trying to connect\nand so on")
+
+    found = kept_in_touch(outcomes())
+    assert next(found) == 1
+    with pytest.raises(InputError, match=r"lost \(Timed out trying to connect\)"):
+        next(found)

@@ -7,14 +7,16 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_isr.errors import InputError
 
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["check_distributed", "connected"]
+__all__ = ["check_distributed", "connected", "kept_in_touch"]
+
+T = TypeVar("T")
 
 PATIENCE = 15  # seconds in which a scheduler answers
 DEATHS = 20  # of its workers that a task may see: most have other reasons than the task
@@ -110,6 +112,17 @@ def _existing(address: str) -> Iterator[Client]:
             yield client
     finally:
         quiet.setLevel(level)
+
+
+def kept_in_touch(outcomes: Iterator[T]) -> Iterator[T]:
+    """Yield the same, or raise an InputError if the cluster is gone."""
+    try:
+        yield from outcomes
+    except (OSError, TimeoutError) as error:
+        raise InputError(
+            f"the cluster was lost ({_first_line(error)}): start it and give the same command "
+            "again, which goes on from here"
+        ) from None
 
 
 def _check_workers(client: Client, address: str) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from napari_isr.batch.cluster import check_distributed, connected
+from napari_isr.batch.cluster import check_distributed, connected, kept_in_touch
 from napari_isr.batch.jobs import BatchItem, BatchSettings
 from napari_isr.batch.records import RECORDS, THUMBNAILS, WORK, is_done, read_record, write_failure
 from napari_isr.batch.report import write_report
@@ -242,7 +242,7 @@ def _work_through(
     bar = tqdm(total=total, initial=total - len(todo), unit="image", disable=not progress)
     failed = 0
     with bar, connected(workers, scheduler) as client:
-        for outcome in _outcomes(client, todo, arguments):
+        for outcome in kept_in_touch(_outcomes(client, todo, arguments)):
             failed += outcome.status == "failed"
             if failed:
                 bar.set_postfix(failed=failed, refresh=False)
@@ -280,7 +280,9 @@ def _outcomes(
         elif tries < TRIES:
             submit(item, tries + 1)
         else:
-            yield _given_up(item, arguments, future.exception() if future.done() else None)
+            yield _given_up(
+                item, arguments, future.exception() if future.status == "error" else None
+            )
         refill()
 
 
