@@ -62,6 +62,13 @@ class Learner:
         self.strokes: Strokes | None = None
         self._predictor: tuple[tuple[tuple[int, ...], Scene], Predictor] | None = None
 
+    def on(self, device: torch.device) -> Learner:
+        """The same on another device, where a predictor is trained anew."""
+        known = self.predictor_name, self.unaries, self.carried, self.seed, device
+        moved = Learner(self.sight.on(device), *known)
+        moved.strokes = self.strokes
+        return moved
+
     def objects(self, strokes: Strokes) -> tuple[int, ...]:
         """Labels of the objects that these strokes and what was carried here are about, rising."""
         known = self.carried.objects if self.carried is not None else ()

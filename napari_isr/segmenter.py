@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from napari_isr.carrying import (
     carried_names,
@@ -263,8 +265,8 @@ class Segmenter:
     ) -> Iterator[Update]:
         if device != self.device:
             self.device, self._shapes = device, self._shapes.on(device)
-            self._features = self._predictor = self._nearness = self._edges = self._sketch = None
-            self._scenes.clear()
+            self._learner = self._learner.on(device)
+            self._sight = self._learner.sight
         strokes = scribbles if isinstance(scribbles, Strokes) else Strokes.read(scribbles)
         self._given = read_given(given, self.frame, self._given)
         strokes.check(self.frame.shape, self._given, complete=self.carried is None)

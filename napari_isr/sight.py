@@ -63,6 +63,11 @@ class Sight:
         self._features: Features | None = None
         self._scenes: dict[bool, Scene] = {}
 
+    def on(self, device: torch.device) -> Sight:
+        """The same on another device, where all is looked at anew."""
+        known = self.source, self.frame, self.names, device, self.cache, self.carried
+        return Sight(*known, **self._weights)
+
     def look(self) -> Features:
         """The features of the image; made once."""
         if self._features is None:
