@@ -68,10 +68,10 @@ class SourceImage:
             self._levels = levels
             array = _kept(levels, ndim, memory, frames)
         self.data = array[..., :3] if self.has_channels and array.shape[-1] == 4 else array
-        self._scale = np.array(self.data.shape[:ndim]) / np.array(self.shape)
         self.channels = int(self.data.shape[-1]) if self.has_channels else 1
         if self.channels == 0 or 0 in self.shape:
             raise InputError(f"the image is empty (its size is {array.shape})")
+        self._scale = np.array(self.data.shape[:ndim]) / np.array(self.shape)
         self.span = self._range()
 
     def _range(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
