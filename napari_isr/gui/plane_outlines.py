@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from napari.qt.threading import create_worker
@@ -11,6 +11,7 @@ from psygnal import Signal
 
 from napari_isr.gui.planes import Eye, Plane
 from napari_isr.gui.shown_plane import ShownPlane
+from napari_isr.gui.steady import steadily
 
 __all__ = ["PlaneOutlines", "planes_around"]
 
@@ -73,14 +74,14 @@ class PlaneOutlines:
         if not self._idle and self._shown.plane in self._known:
             return
         self._stop = threading.Event()
-        worker = create_worker(
-            _trace,
+        steps = _trace(
             self._result,
             self._shown.eye,
             self._shown.step if self._idle else (),
             set(self._known),
             self._stop,
         )
+        worker = create_worker(steadily, steps)
         worker.yielded.connect(lambda news: self._on_traced(worker, news))
         worker.finished.connect(lambda: self._on_finished(worker))
         self._worker = worker
@@ -129,7 +130,7 @@ def planes_around(
 
 def _trace(
     result: Any, eye: Eye, step: tuple[float, ...], known: set[Plane], stop: threading.Event
-) -> Iterator[tuple[Plane, Outlines]]:
+) -> Generator[tuple[Plane, Outlines], None, None]:
     """Outlines of the plane that is looked at, wherever the eye goes, and of those around it."""
     from napari_isr.gui.job import one_thread
 

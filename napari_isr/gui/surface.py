@@ -10,6 +10,7 @@ from napari.layers import Surface
 from napari_isr.gui.colours import swatch
 from napari_isr.gui.layers import KEY, PassingLayer, insert_above, place
 from napari_isr.gui.meshes import ColouredMesh, mesh_of
+from napari_isr.gui.steady import steady
 from napari_isr.gui.worker import in_thread
 
 if TYPE_CHECKING:
@@ -77,7 +78,10 @@ class SurfaceView:
             return
         colours = {k: swatch(strokes.colormap, k) for k in result.objects}
         hidden = control.settings.hidden
-        in_thread(lambda: _mesh(result, colours, hidden), lambda mesh: self._show(result, mesh))
+        in_thread(
+            lambda: steady(lambda: _mesh(result, colours, hidden)),
+            lambda mesh: self._show(result, mesh),
+        )
 
     def _show(self, result: Any, mesh: ColouredMesh | str | None) -> None:
         control, image = self._control, self._control.image_layer

@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import weakref
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ pytest.importorskip("napari", reason="the dock's tests need napari")
 pytest.importorskip("qtpy", reason="the dock's tests need Qt")
 
 from npe2 import PluginManifest
+from qtpy.QtCore import QCoreApplication, QEvent
 
 from napari_isr.gui.dock import ScribbleAndRefine
 from napari_isr.gui.robot import Robot
@@ -24,13 +26,55 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.gui)
 
 
+class Docks:
+    """Which docks there are, and which tests made them."""
+
+    def __init__(self):
+        self.test, self._made = "", []
+
+    def note(self, dock):
+        self._made.append((weakref.ref(dock), self.test))
+
+    def check(self, but=""):
+        """All that is left of the tests goes; a dock that is held by something is an error.
+
+        Not that of the test ``but``: pytest lets go of the last one's fixtures after this.
+        """
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        gc.unfreeze()
+        gc.collect()
+        left = {test for dock, test in self._made if dock() is not None}
+        self._made.clear()  # told once
+        left -= {but}
+        assert not left, f"a dock outlives {', '.join(sorted(left))}"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _docks():
+    docks = Docks()
+    make = ScribbleAndRefine.__init__
+
+    def noted(self, *args, **kwargs):
+        docks.note(self)
+        make(self, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ScribbleAndRefine, "__init__", noted)
+        yield docks
+    docks.check(but=docks.test)
+
+
+@pytest.fixture(autouse=True)
+def _whose_dock(request, _docks):
+    _docks.test = request.node.nodeid
+
+
 @pytest.fixture(autouse=True, scope="module")
-def _swept():
+def _swept(_docks):
     """What the tests of a file leave is collected before those of the next."""
     for name in ("napari._qt.qt_viewer", "napari_isr.api", "napari_isr.gui.job"):
         importlib.import_module(name)
-    gc.unfreeze()
-    gc.collect()
+    _docks.check()
 
 
 @pytest.fixture(autouse=True, scope="session")
