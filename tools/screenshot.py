@@ -17,7 +17,7 @@ import numpy as np
 from shape_scenes import SCENES
 from stage import IMAGES, on_stage
 
-from napari_isr import results
+from napari_isr import object_result
 
 LAST_STROKE = ((188.0, 338.0), (190.0, 350.0))  # on the tomato, above the leaves
 AXIS = (108.0, 158.9)  # on the butterfly's back
@@ -75,7 +75,7 @@ def conflict(path: Path) -> None:
 
 def certificate(path: Path) -> None:
     """A check that fails: a hole is punched into the mask before it is looked at."""
-    honest = results.certify
+    honest = object_result.certify
 
     def damaged(name: str, promise: Any, mask: Any, *rest: Any) -> Any:
         mask = mask.copy()
@@ -83,13 +83,13 @@ def certificate(path: Path) -> None:
         mask[tuple(slice(m - 4, m + 4) for m in middle)] = False
         return honest(name, promise, mask, *rest)
 
-    results.certify = damaged
+    object_result.certify = damaged
     try:
         with on_stage("fruit") as stage:
             stage.fit()
             stage.save(path)
     finally:
-        results.certify = honest
+        object_result.certify = honest
 
 
 def handles(path: Path) -> None:
