@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import napari_isr as isr
+from napari_isr.certificates.convex import convex_defect, in_hull_in_space
 from napari_isr.errors import InputError
 from napari_isr.evidence import EvidenceGrid, SampledEvidence, stretch_of
 from napari_isr.frame import Frame
@@ -99,3 +100,15 @@ def test_the_closed_form_of_a_star_in_space_is_its_derivative():
     assert torch.allclose(logit, shape(points))
     expected = super(type(shape), shape).logit_and_jacobian(points)[1]
     assert torch.allclose(jacobian, expected, atol=1e-8)
+
+
+def test_the_hull_in_space_is_that_of_its_facets_row_by_row():
+    rng = np.random.default_rng(0)
+    for density in (0.02, 0.1, 0.5):
+        for _ in range(4):
+            mask = rng.random(tuple(rng.integers(4, 12, 3))) < density
+            mask[0, 0, 0] = mask[-1, 2, 1] = mask[1, -1, 2] = mask[2, 1, -1] = True
+            pixels = np.argwhere(mask)
+            box = np.argwhere(np.ones(mask.shape, bool))
+            expected = in_hull_in_space(pixels, box).reshape(mask.shape) & ~mask
+            np.testing.assert_array_equal(convex_defect(mask), expected)

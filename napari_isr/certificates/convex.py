@@ -15,6 +15,9 @@ from napari_isr.stopping import breathe
 __all__ = ["check_convex", "convex_defect", "function_convexity_gap", "in_hull_in_space"]
 
 PAIRS = 1024  # segments on which the function is tested
+BESIDE = 1e-9  # of a pixel, by which a centre may lie outside a facet in space
+FLAT = 1e-12  # slopes of facets along a row that are none
+CHUNK = 2**20  # rows times facets at once
 
 
 def check_convex(mask: Mask, logit: Logit | None, parameters: Mapping[str, Any]) -> list[Check]:
@@ -141,24 +144,61 @@ def _hull_nd(mask: Mask) -> Mask:
     low, high = pixels.min(axis=0), pixels.max(axis=0)
     # A flat set has no facets in full dimension: test it within its own axes.
     wide = high > low
-    box = np.argwhere(np.ones(high - low + 1, dtype=bool)) + low
-    if wide.sum() < 2:
-        inside = np.ones(len(box), dtype=bool)
-    else:
-        inside = in_hull_in_space(pixels[:, wide], box[:, wide])
     hull = np.zeros_like(mask)
-    hull[tuple(box[inside].T)] = True
+    window = tuple(slice(a, b + 1) for a, b in zip(low, high, strict=True))
+    if wide.sum() < 2:
+        hull[window] = True
+        return hull
+    flat, sizes = pixels[:, wide], (high - low + 1)[wide]
+    facets = _facets(flat)
+    if facets is None:  # the pixels lie in a skew plane: only they themselves can be told
+        return mask
+    hull[window] = _filled_facets(facets, low[wide], sizes).reshape(high - low + 1)
     return hull
+
+
+def _facets(points: npt.NDArray[np.int64]) -> npt.NDArray[np.float64] | None:
+    """Normals and offsets (f, d + 1) of a hull's facets; None if it has no volume."""
+    try:
+        found: npt.NDArray[np.float64] = ConvexHull(points).equations
+    except QhullError:
+        return None
+    return found
+
+
+def _filled_facets(
+    facets: npt.NDArray[np.float64], low: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]
+) -> Mask:
+    """Pixel centres within facets, in a box at ``low``, row by row.
+
+    The rows run along the last axis, so that facets are looked at once for each row and not for
+    each pixel.
+    """
+    rows = np.stack(np.meshgrid(*map(np.arange, sizes[:-1]), indexing="ij"), -1)
+    rows = rows.reshape(-1, len(sizes) - 1) + low[:-1]
+    columns = np.arange(sizes[-1]) + low[-1]
+    slopes, found = facets[:, -2], np.zeros((len(rows), sizes[-1]), bool)
+    rising, falling = slopes > FLAT, slopes < -FLAT
+    level = ~(rising | falling)
+    step = max(1, CHUNK // len(facets))
+    for start in range(0, len(rows), step):
+        breathe()
+        room = BESIDE - facets[:, -1] - rows[start : start + step] @ facets[:, :-2].T
+        first = (room[:, falling] / slopes[falling]).max(axis=1, initial=-np.inf)
+        last = (room[:, rising] / slopes[rising]).min(axis=1, initial=np.inf)
+        crossed = np.all(room[:, level] >= 0, axis=1, keepdims=True)
+        inside = (columns >= first[:, None]) & (columns <= last[:, None])
+        found[start : start + step] = inside & crossed
+    return found
 
 
 def in_hull_in_space(points: npt.NDArray[np.int64], queries: npt.NDArray[np.int64]) -> Mask:
     """Which queries (m, d) lie in the hull of points (n, d), up to a billionth of a pixel."""
-    try:
-        facets = ConvexHull(points).equations
-    except QhullError:  # the points lie in a skew plane: only they themselves can be told
+    facets = _facets(points)
+    if facets is None:  # the points lie in a skew plane: only they themselves can be told
         known = {tuple(p) for p in points.tolist()}
         return np.array([tuple(q) in known for q in queries.tolist()], dtype=bool)
     inside = np.ones(len(queries), dtype=bool)
     for *normal, offset in facets:
-        inside &= queries @ np.array(normal) + offset <= 1e-9
+        inside &= queries @ np.array(normal) + offset <= BESIDE
     return inside

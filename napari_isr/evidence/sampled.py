@@ -93,7 +93,8 @@ class SampledEvidence:
     ) -> tuple[Tensor, Tensor]:
         """Centres (n, d) and evidence (n,) of the blocks with the given indices (n, d).
 
-        A block is judged by its centre.
+        A block is judged by its centre, in space by the voxel next to it: a place between two
+        voxels would get the evidence of one of them, and always shift the surface to one side.
         """
         last = torch.tensor(self.frame.shape, device=index.device) - 1
         sides = torch.tensor(self.sides(block), device=index.device)
@@ -101,6 +102,8 @@ class SampledEvidence:
         high = torch.minimum(low + sides - 1, last)
         share = (high - low + 1).prod(1).double() / math.prod(self.frame.shape)
         centre = (low + high).double() / 2
+        if self.ndim > 2:
+            centre = centre.floor()
         probability = self.probability(centre) if known is None else known.flatten()
         values = evidence_from_probability(probability, self.weight) * share.to(probability)
         return self.frame.to_shape(centre).to(probability), values
@@ -125,5 +128,8 @@ def base_axes(frame: Frame) -> list[npt.NDArray[np.float64]]:
         cells, stretch = BASE_CELLS // len(frame.picked), stretch_of(frame.spacing[1:])
     for size, side in zip(sizes, sides_of(block_for(sizes, cells, stretch), stretch), strict=True):
         low = np.arange(0, size, side)
-        axes.append((low + np.minimum(low + side, size) - 1) / 2)
+        centre = (low + np.minimum(low + side, size) - 1) / 2
+        # As blocks are judged, see SampledEvidence.cells.
+        in_space = frame.ndim > 2 and not isinstance(frame, Timeline)
+        axes.append(np.floor(centre) if in_space else centre)
     return axes
