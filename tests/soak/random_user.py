@@ -17,7 +17,7 @@ from napari_isr.gui.robot import STEP, Robot
 SIZE = 96
 SHAPES = ("convex", "star", "mirror", "rotational:order=4", "star+mirror", "none", "connected")
 LABELS = (1, 1, 2, 2, 3, 4)
-PATIENCE = 120_000  # ms, on a machine that may be busy
+PATIENCE = 600_000  # ms, on a machine that may be busy, or stop for minutes
 
 
 def picture(rng):
