@@ -26,31 +26,38 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.gui)
 
 
+FAILED = pytest.StashKey[set[str]]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.failed:
+        item.config.stash.setdefault(FAILED, set()).add(item.nodeid)
+    return report
+
+
 class Docks:
     """Which docks there are, and which tests made them."""
 
     def __init__(self):
-        self.test, self._made = "", []
+        self.test, self.left, self._made = "", set(), []
 
     def note(self, dock):
         self._made.append((weakref.ref(dock), self.test))
 
-    def check(self, but=""):
-        """All that is left of the tests goes; a dock that is held by something is an error.
-
-        Not that of the test ``but``: pytest lets go of the last one's fixtures after this.
-        """
+    def look(self):
+        """All that is left of the tests goes; tests whose dock is still held are noted."""
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         gc.unfreeze()
         gc.collect()
-        left = {test for dock, test in self._made if dock() is not None}
-        self._made.clear()  # told once
-        left -= {but}
-        assert not left, f"a dock outlives {', '.join(sorted(left))}"
+        self.left |= {test for dock, test in self._made if dock() is not None}
+        self._made.clear()
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _docks():
+def _docks(request):
+    """At the end, that no dock outlived its test."""
     docks = Docks()
     make = ScribbleAndRefine.__init__
 
@@ -61,7 +68,11 @@ def _docks():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ScribbleAndRefine, "__init__", noted)
         yield docks
-    docks.check(but=docks.test)
+    docks.look()
+    # Of what failed, the traceback holds it; of the last one, pytest itself until after this.
+    held = request.config.stash.get(FAILED, set()) | {docks.test}
+    left = sorted(docks.left - held)
+    assert not left, f"a dock outlives {', '.join(left)}"
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +85,7 @@ def _swept(_docks):
     """What the tests of a file leave is collected before those of the next."""
     for name in ("napari._qt.qt_viewer", "napari_isr.api", "napari_isr.gui.job"):
         importlib.import_module(name)
-    _docks.check()
+    _docks.look()
 
 
 @pytest.fixture(autouse=True, scope="session")
