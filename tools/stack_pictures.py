@@ -86,6 +86,7 @@ def volume(path: Path, theme: str) -> None:
     """A slice of a volume."""
     with on_stage(theme=theme) as stage:
         open_volume(stage)
+        stage.hush()
         stage.save(path)
 
 
@@ -102,6 +103,7 @@ def surface(path: Path, theme: str) -> None:
         stage.viewer.reset_view()
         stage.viewer.scene.camera.angles = (-12, 35, 60)
         QTest.qWait(800)
+        stage.hush()
         stage.save(path)
 
 
@@ -143,6 +145,7 @@ def depth(path: Path, theme: str) -> None:
         data = boxes(image.shape, *strokes)
         stage.fit(lambda: setattr(stage.dock.scribble_layer, "data", data))
         stage.dock.trust.more.click()
+        stage.hush()
         stage.save(path)
 
 

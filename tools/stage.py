@@ -111,6 +111,10 @@ class Stage:
             if type(note).__name__ == "NapariQtNotification":
                 note.close()
 
+    def hush(self) -> None:
+        """Leave out how long the fit took: of a stack that tells of this machine only."""
+        self.dock.controller.state.say("hint", "")
+
     def save(self, path: Path, only_dock: bool = False) -> None:
         """Save the window, or the dock alone."""
         QTest.qWait(500)
