@@ -16,7 +16,7 @@ from napari_isr.fitting.paths import Path, best_path, windowed
 from napari_isr.fitting.sampling import Samples, boundary_samples, with_strokes
 from napari_isr.fitting.sparse import sparse_gauss_newton
 from napari_isr.fitting.step import Step
-from napari_isr.fitting.template import carried, unfolded
+from napari_isr.fitting.template import carried, continued, unfolded
 from napari_isr.fitting.unfolding import timetable
 from napari_isr.shapes.base import Stage
 from napari_isr.shapes.moving import Moving
@@ -177,6 +177,11 @@ class MovingFit:
                 for name, value in low_state.items()
             }
             inner.load_state_dict(mixed)
+            if isinstance(inner, TubeSlice) and len(trusted) > 1:
+                end, next_ = (0, 1) if knot < times[0] else (-1, -2)
+                away = abs(knot - times[end]) / abs(times[end] - times[next_])
+                if not times[0] <= knot <= times[-1]:
+                    continued(inner, states[trusted[end]], states[trusted[next_]], away)
             self.shape.set_control(index, inner)
         self.shape.scale.copy_(self.shape.get_buffer("of_scale").mean())
 

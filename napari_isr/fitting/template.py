@@ -13,11 +13,12 @@ from napari_isr.fitting.sparse import sparse_gauss_newton
 from napari_isr.fitting.unfolding import unfold
 from napari_isr.shapes.tube import TubeSlice
 
-__all__ = ["carried", "unfolded"]
+__all__ = ["carried", "continued", "unfolded"]
 
 STEPS = 24  # of unfolding
 STAGES = 4  # of the family's
 STEEPEST = 8.0  # slope of the logit, per finest cell
+FURTHEST = 1.5  # steps like the last one that a set goes on where nothing is known
 LARGER = 2.0  # times at most that a set grows or shrinks from frame to frame
 
 
@@ -57,3 +58,15 @@ def carried(
     ratio = (other["scale"] / start["scale"]).clamp(1 / LARGER, LARGER)
     inner.moved(other["anchor"] + (key["anchor"] - start["anchor"]) * ratio, ratio)
     return {name: value.clone() for name, value in inner.state_dict().items()}
+
+
+@torch.no_grad()
+def continued(
+    inner: TubeSlice, last: dict[str, Tensor], before: dict[str, Tensor], share: float
+) -> None:
+    """Let ``inner``, which is as the last frame's set, go on as it went from the one before."""
+    share = min(share, FURTHEST)
+    step = (last["anchor"] - before["anchor"]) * share
+    ratio = (last["scale"] / before["scale"]).pow(share).clamp(1 / LARGER, LARGER)
+    limit = 0.98 * inner.border
+    inner.moved(torch.minimum(torch.maximum(last["anchor"] + step, -limit), limit), ratio)
