@@ -29,6 +29,10 @@ class Courtesy:
         self._clear.clear()
         self._over.start()
 
+    def expect(self) -> None:
+        """Say, in the fit, that the window will have something to draw in a moment."""
+        self._clear.clear()
+
     def wait(self) -> None:
         """Wait, in the fit, while the window draws."""
         if not self._clear.is_set() and not self._clear.wait(PATIENCE):

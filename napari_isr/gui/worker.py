@@ -14,7 +14,7 @@ from napari.qt.threading import create_worker
 from psygnal import Signal
 
 from napari_isr.gui.courtesy import Courtesy
-from napari_isr.gui.job import Job, Names, News, Stage, fit
+from napari_isr.gui.job import Done, Job, Names, News, Stage, fit
 from napari_isr.gui.segmenters import Segmenters
 from napari_isr.gui.steady import steadily, steady
 from napari_isr.gui.warm import rehearse
@@ -103,7 +103,7 @@ class Runner:
     def _launch(self) -> None:
         job, self._next = self._next, None
         self._stop = threading.Event()
-        worker = create_worker(_work, job, self.segmenters, self._stop, self.courtesy.wait)
+        worker = create_worker(_work, job, self.segmenters, self._stop, self.courtesy)
         worker.yielded.connect(self._on_news)
         worker.finished.connect(self._on_finished)
         self._worker = worker
@@ -138,11 +138,11 @@ def in_thread(compute: Callable[[], Any], answer: Callable[[Any], None]) -> None
 
 
 def _work(
-    job: Job, segmenters: Segmenters, stop: threading.Event, wait: Callable[[], None]
+    job: Job, segmenters: Segmenters, stop: threading.Event, courtesy: Courtesy
 ) -> Generator[News, None, None]:
     """Pass on what happens, mere progress only now and then, until told to stop."""
     told = time.perf_counter()
-    with closing(steadily(_stoppable(job, segmenters, stop, wait))) as steps:
+    with closing(steadily(_stoppable(job, segmenters, stop, courtesy.wait))) as steps:
         for news in steps:
             if stop.is_set():
                 continue  # to its end, which is near: the next fit begins after it
@@ -150,6 +150,8 @@ def _work(
                 if time.perf_counter() - told < STAGE_PAUSE:
                     continue
                 told = time.perf_counter()
+            elif isinstance(news, Done):
+                courtesy.expect()  # the masks
             yield news
 
 

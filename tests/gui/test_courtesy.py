@@ -18,6 +18,7 @@ def test_the_fit_goes_on_when_the_window_has_drawn(qtbot, monkeypatch):
     monkeypatch.setattr("napari_isr.gui.courtesy.PATIENCE", 60)
     courtesy = Courtesy()
     courtesy.wait()  # nobody draws
+    courtesy.expect()
     courtesy.ask()
     thread = waiting(courtesy)
     thread.join(0.2)  # the GUI thread is busy meanwhile: no timer comes
