@@ -9,7 +9,7 @@ from napari_isr.gui.widgets import single_shot
 __all__ = ["Courtesy"]
 
 AFTERWARDS_MS = 12  # a timer that comes late if it is busy: after the painting, not before it
-PATIENCE = 0.15  # seconds that the fit waits for one drawing at most
+PATIENCE = 0.25  # seconds that the fit waits at most
 
 
 class Courtesy:
@@ -24,10 +24,13 @@ class Courtesy:
         self._clear.set()
         self._over = single_shot(self._clear.set, AFTERWARDS_MS)
 
-    def ask(self) -> None:
-        """Let the fit wait until what is drawn now is on the screen."""
+    def ask(self, last: bool = True) -> None:
+        """Let the fit wait until what is drawn now is on the screen; or more, if it goes on."""
         self._clear.clear()
-        self._over.start()
+        if last:
+            self._over.start()
+        else:
+            self._over.stop()
 
     def expect(self) -> None:
         """Say, in the fit, that the window will have something to draw in a moment."""

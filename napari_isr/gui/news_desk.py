@@ -38,7 +38,7 @@ class NewsDesk:
 
     updated = Signal(object)  # outlines were drawn: a set of (kind, label)
     settled = Signal()  # the fit is finished and its layers are written
-    drawing = Signal()  # layers change now, and the canvas is about to be painted
+    drawing = Signal(bool)  # layers change now, before the canvas is painted; whether that is all
 
     def __init__(self, viewer: Any, settings: Settings, state: State) -> None:
         self.viewer, self.settings, self.state = viewer, settings, state

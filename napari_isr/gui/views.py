@@ -40,7 +40,7 @@ class Views:
     drawn = Signal(object)  # a set of (kind, label)
     written = Signal(object)  # the Done whose masks are in the viewer
     failed = Signal(object)  # an exception
-    drawing = Signal()  # layers change now, and the canvas is about to be painted
+    drawing = Signal(bool)  # layers change now, before the canvas is painted; whether that is all
 
     def __init__(self, viewer: Any, image: Image, settings: Settings) -> None:
         self._settings = settings
@@ -92,7 +92,7 @@ class Views:
         if outline.kind == "shape":
             self._awaited.discard(outline.label)
         if not self._awaited:
-            self.drawing.emit()
+            self.drawing.emit(True)
             self._at_once.start()
             self._awaited = set(self._expected)
         elif not self._flush.isActive():
@@ -211,7 +211,7 @@ class Views:
         self._flush.stop()
         self._at_once.stop()
         if self._fresh:
-            self.drawing.emit()
+            self.drawing.emit(True)
             fresh, self._fresh = self._fresh, {}
             self._outlines.update(fresh)
             self.drawn.emit(set(fresh))
@@ -234,7 +234,7 @@ class Views:
         if self._writing is None:
             return
         done, steps = self._writing
-        self.drawing.emit()
+        self.drawing.emit(False)
         try:
             more = next(steps, steps) is None
         except Exception as error:
@@ -244,5 +244,6 @@ class Views:
         if more:
             self._write.start(0)
         else:
+            self.drawing.emit(True)
             self._writing = None
             self.written.emit(done)

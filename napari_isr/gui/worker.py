@@ -77,12 +77,16 @@ class Runner:
             self._launch()
         else:
             self.load()
-            self._stop.set()
+            self._halt()
 
     def cancel(self) -> None:
         """Stop the running job at its next step, and drop the one that waits."""
         self._next = None
+        self._halt()
+
+    def _halt(self) -> None:
         self._stop.set()
+        self.courtesy.close()  # it is not to wait before it stops
 
     def forget(self) -> None:
         """Cancel, and let the next fit start from scratch."""
@@ -95,7 +99,6 @@ class Runner:
     def close(self) -> None:
         """Cancel for good, and let go of what was fitted: no signal comes after this."""
         self._closed = True
-        self.courtesy.close()
         if self._warming and not self._loading:
             self._worker, self._warming = None, False
         self.forget()

@@ -19,6 +19,8 @@ def test_the_fit_goes_on_when_the_window_has_drawn(qtbot, monkeypatch):
     courtesy = Courtesy()
     courtesy.wait()  # nobody draws
     courtesy.expect()
+    courtesy.ask(False)
+    qtbot.wait(30)  # more is to be drawn
     courtesy.ask()
     thread = waiting(courtesy)
     thread.join(0.2)  # the GUI thread is busy meanwhile: no timer comes
