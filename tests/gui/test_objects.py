@@ -22,7 +22,7 @@ def three(viewer, disc, strokes, open_dock, qtbot):
     drawn[76:78, 72:82] = 4
     viewer.add_image(image, name="disc", scale=(0.5, 0.5), units=("um", "um"))
     dock = open_dock(viewer)
-    dock.shape, dock.features = "none", "rgb"
+    dock.shape = "none"  # the features stay: colours alone do not tell the objects apart
     dock.new.click()
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         dock.scribble_layer.data = drawn
