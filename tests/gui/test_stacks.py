@@ -46,7 +46,7 @@ def strokes():
 def stack(make_napari_viewer_proxy, volume, open_dock):
     viewer = make_napari_viewer_proxy()
     viewer.add_image(volume, name="ball", scale=(4, 1, 1), units=("um", "um", "um"))
-    dock = open_dock(viewer, shape="none", features="rgb")
+    dock = open_dock(viewer, shape="none")
     dock.new.click()
     viewer.dims.set_point(0, 3 * 4)
     return viewer, dock
