@@ -32,7 +32,8 @@ def ask(data: Any, question: Callable[[Any], Found], answer: Callable[[Found], N
     if getattr(data, "nbytes", LARGE) < LARGE:
         answer(question(data))
     else:
-        in_thread(lambda: question(data), answer)
+        waiting = [answer]  # Qt may keep the connection, which must not keep the dock
+        in_thread(lambda: question(data), lambda found: waiting.pop()(found))
 
 
 def anything(data: Any) -> bool:

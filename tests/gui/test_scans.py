@@ -10,21 +10,24 @@ WAIT = 30_000
 
 
 @pytest.fixture
-def large(monkeypatch):
+def large(monkeypatch, qtbot):
     """Every layer is a large one; gives the list of what was asked, filled as it is answered."""
-    answered = []
+    answered, open_questions = [], []
 
     def slow(compute, answer):
         def told(found):
+            open_questions.pop()
             answered.append(found)
             answer(found)
 
+        open_questions.append(compute)
         there(compute, told)
 
     there = scans.in_thread
     monkeypatch.setattr(scans, "LARGE", 0)
     monkeypatch.setattr(scans, "in_thread", slow)
-    return answered
+    yield answered
+    qtbot.waitUntil(lambda: not open_questions, timeout=WAIT)  # a thread at work holds the dock
 
 
 def test_a_large_layer_with_strokes_is_known_as_such(ready, strokes, large, qtbot):
@@ -63,7 +66,8 @@ def test_an_object_of_a_large_layer_is_deleted_and_undone(ready, strokes, large,
     qtbot.waitUntil(lambda: not (layer.data == 3).any(), timeout=WAIT)
     assert layer.data[61, 45] == 1
     assert dock.controller.settings.names == {}
-    large.clear()
+    watch = dock.controller._watch  # nobody undoes sooner than the strokes are known
+    qtbot.waitUntil(lambda: watch._seen is not None, timeout=WAIT)
     layer.undo()
     qtbot.waitUntil(lambda: dock.controller.settings.names == {3: "moon"}, timeout=WAIT)
     # An answer that comes when the dock is at another layer is not wanted any more.
