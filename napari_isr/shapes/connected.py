@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import torch
@@ -48,6 +49,15 @@ class Connected(SparseShape):
     holes, and all of it within the image, for every value of the parameters. Beyond the image
     the logit is negative.
 
+    Parameters
+    ----------
+    ndim : int
+        Number of coordinates.
+    options : ConnectedOptions or None
+        See there.
+    most : int or None
+        Knot intervals of the finest level at most; with few of them there are fewer levels.
+
     References
     ----------
     .. [1] Schneider et al., "Implicit Representations for Constrained Image Segmentation",
@@ -69,18 +79,30 @@ class Connected(SparseShape):
     middle: Tensor
     size: Tensor
 
-    def __init__(self, ndim: int, options: ShapeOptions | None = None) -> None:
+    def __init__(
+        self, ndim: int, options: ShapeOptions | None = None, most: int | None = None
+    ) -> None:
         super().__init__(ndim, options)
-        count, finest = self.options.levels or self.usual_levels[ndim], self.finest[ndim]
-        ratio = (finest / COARSEST) ** (1 / max(count - 1, 1))
-        intervals = [round(finest / ratio**i) for i in reversed(range(count))]
-        self.deformation = Deformation([Level(n, ndim) for n in intervals])
+        self.most = most
+        self.deformation = Deformation([Level(n, ndim) for n in self._intervals(most)])
         normals = directions(self.options.pieces, ndim, like=self.anchor)
         self.pieces = nn.Parameter(torch.cat([normals, torch.ones(len(normals), 1)], dim=1))
         self.register_buffer("border", torch.ones(ndim))
         self.register_buffer("spread", torch.full((ndim,), 0.5))
         self.register_buffer("middle", torch.zeros(ndim))
         self.register_buffer("size", torch.tensor(0.5))
+
+    def _intervals(self, most: int | None) -> list[int]:
+        """Knot intervals of each level, ``most`` of the finest; few need fewer levels."""
+        usual, finest = self.usual_levels[self.ndim], self.finest[self.ndim]
+        count = self.options.levels or usual
+        if most is not None and most < finest:
+            most = max(most, COARSEST)
+            share = math.log(most / COARSEST) / math.log(finest / COARSEST)
+            count = self.options.levels or 1 + round((usual - 1) * share)
+            finest = most
+        ratio = (finest / COARSEST) ** (1 / max(count - 1, 1))
+        return [round(finest / ratio**i) for i in reversed(range(count))]
 
     def forward(self, points: Tensor) -> Tensor:
         """Logit at points; see :meth:`Shape.forward`."""
@@ -193,7 +215,7 @@ class Connected(SparseShape):
 
     @torch.no_grad()
     def _from_ellipsoid(self, ellipsoid: Ellipsoid, border: Tensor) -> dict[str, Tensor]:
-        fresh = type(self)(self.ndim, self.options).to(border)
+        fresh = type(self)(self.ndim, self.options, self.most).to(border)
         fresh.border.copy_(border)
         fresh.anchor.copy_(ellipsoid.centre)
         fresh.scale.copy_(ellipsoid.size)

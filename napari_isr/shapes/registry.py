@@ -131,7 +131,7 @@ class ShapeSpec:
             raise InputError("a sequence has at least 3 axes: time, row and column")
         if self.name == Connected.name and self.over_time == "smooth":
             assert isinstance(self.options, ConnectedOptions)
-            moving: Moving = Tube(TubeSlice(ndim, self.options), frame)
+            moving: Moving = Tube(TubeSlice.of(frame.space, self.options), frame)
         else:
             inner = _FAMILIES[self.name](ndim, self.options)
             moving = Moving(inner, frame, self.over_time)

@@ -8,8 +8,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from napari_isr.frame import Frame
 from napari_isr.shapes.base import Stage
-from napari_isr.shapes.connected import Connected
+from napari_isr.shapes.connected import Connected, ConnectedOptions
 from napari_isr.shapes.moving import Moving, OverTime
 from napari_isr.timeline import Timeline
 
@@ -19,6 +20,7 @@ SOFTNESS = 0.1  # of the bend below which an offset does not fall
 LEVELS = {2: 9, 3: 4}
 FARTHEST = 0.7  # from the middle of the cube that an anchor is brought back to it
 SETTLING = 4
+KNOT = 5.5  # pixels at least between knots of the finest level
 FINEST = {2: 40, 3: 8}  # knot intervals: fewer than of a picture, for every frame has its own
 
 
@@ -32,6 +34,11 @@ class TubeSlice(Connected):
     warm_stages = (Stage(80, 4),)
     usual_levels: ClassVar[dict[int, int]] = LEVELS
     finest: ClassVar[dict[int, int]] = FINEST
+
+    @classmethod
+    def of(cls, frame: Frame, options: ConnectedOptions) -> TubeSlice:
+        """A set for frames of this size: in small ones, fine knots would follow single pixels."""
+        return cls(frame.ndim, options, most=max(round(max(frame.shape) / KNOT), 1))
 
     def _offsets(self) -> tuple[Tensor, Tensor]:
         raw = self.pieces[:, -1:]
