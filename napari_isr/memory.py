@@ -12,16 +12,14 @@ __all__ = [
     "kept_pixels",
     "raster_pixels",
     "read_bytes",
-    "tile_side",
 ]
 
 MEMORY = 256.0  # megabytes
 LEAST = 16.0
 MEGABYTE = 2**20
-KEPT, RASTER, READ, TILE = 1 / 4, 1 / 4, 1 / 16, 1 / 8  # of it
+KEPT, RASTER, READ = 1 / 4, 1 / 4, 1 / 16  # of it
 RASTER_BYTES = 32  # of a pixel of the results: masks and probabilities of a few classes
 MOST_RASTER = {2: 1024**2}  # of an image: outlines are exact whatever the raster
-MOST_TILE = 4096
 
 
 def check_memory(memory: float) -> float:
@@ -46,9 +44,3 @@ def raster_pixels(memory: float, ndim: int) -> int:
 def read_bytes(memory: float) -> int:
     """Bytes that are read at once."""
     return int(READ * memory * MEGABYTE)
-
-
-def tile_side(memory: float, ndim: int = 2) -> int:
-    """Side of the tiles that a large mask is made of: a multiple of 16, as TIFF files need it."""
-    side = (TILE * memory * MEGABYTE / 8) ** (1 / ndim)
-    return int(min(MOST_TILE, max(16, side // 16 * 16)))
