@@ -64,8 +64,10 @@ def test_sampled_evidence_of_a_smooth_field_agrees_with_all_pixels(shape):
     block = exact.block_for(1000)
     ours, theirs = sampled.coarsen(block), exact.coarsen(block)
     assert ours.values.shape == theirs.values.shape
-    # The last block of an axis may be cut: its centre is then a mean of unequal parts.
-    assert torch.allclose(ours.points, theirs.points, atol=0.01)
+    # The last block of an axis may be cut: its centre is then a mean of unequal parts. In space a
+    # block is judged by the voxel next to its centre.
+    beside = frame.pixel / 2 if frame.ndim > 2 else 0.0
+    assert torch.allclose(ours.points, theirs.points, atol=0.01 + beside)
     assert float((ours.values - theirs.values).abs().sum()) < 0.1 * float(theirs.values.abs().sum())
 
 

@@ -20,7 +20,7 @@ def no_features(monkeypatch):
     def fail(*arguments, **options):
         raise AssertionError("features were computed")
 
-    monkeypatch.setattr("napari_isr.segmenter.Features.__init__", fail)
+    monkeypatch.setattr("napari_isr.sight.Features.__init__", fail)
 
 
 @pytest.mark.parametrize("kind", ["bool", "0 and 255", "probabilities"])
