@@ -32,8 +32,7 @@ def ask(data: Any, question: Callable[[Any], Found], answer: Callable[[Found], N
     if getattr(data, "nbytes", LARGE) < LARGE:
         answer(question(data))
     else:
-        waiting = [answer]  # Qt may keep the connection, which must not keep the dock
-        in_thread(lambda: question(data), lambda found: waiting.pop()(found))
+        in_thread(lambda: question(data), answer)
 
 
 def anything(data: Any) -> bool:

@@ -61,8 +61,14 @@ class SuperResolver:
             "colormap": copy_colormap(strokes.colormap),
         }
         worker = create_worker(_work, result, factor, control.settings.hidden, stop)
-        worker.yielded.connect(lambda share: self._on_share(stop, factor, share))
-        worker.returned.connect(lambda found: self._on_done(stop, image, about, found))
+        waiting = [(self, image)]  # Qt may keep the connections, which must not keep the dock
+        worker.yielded.connect(lambda share: waiting[0][0]._on_share(stop, factor, share))
+
+        def done(found: Any) -> None:
+            resolver, image = waiting.pop()
+            resolver._on_done(stop, image, about, found)
+
+        worker.returned.connect(done)
         worker.start()
         self.busy.emit(True)
 

@@ -135,8 +135,9 @@ class Runner:
 
 def in_thread(compute: Callable[[], Any], answer: Callable[[Any], None]) -> None:
     """Compute in another thread, then give what was found to ``answer`` in this one."""
-    worker = create_worker(compute)
-    worker.returned.connect(answer)
+    task, waiting = [compute], [answer]  # Qt may keep both for good, and they often hold a dock
+    worker = create_worker(lambda: task.pop()())
+    worker.returned.connect(lambda found: waiting.pop()(found))
     worker.start()
 
 

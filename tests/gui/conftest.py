@@ -1,5 +1,6 @@
 """A viewer with a disc, strokes by hand, and the dock."""
 
+import functools
 import gc
 import importlib
 import weakref
@@ -61,6 +62,7 @@ def _docks(request):
     docks = Docks()
     make = ScribbleAndRefine.__init__
 
+    @functools.wraps(make)  # napari asks for its arguments
     def noted(self, *args, **kwargs):
         docks.note(self)
         make(self, *args, **kwargs)

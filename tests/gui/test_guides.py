@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel
 
-from napari_isr import results
+from napari_isr import object_result
 
 WAIT = 30_000
 RING, MAP = "disc [next stroke]", "disc [uncertainty]"
@@ -68,7 +68,7 @@ def test_the_ring_follows_the_result(fitted, strokes, qtbot):
 def test_there_is_no_ring_where_all_is_clear(fitted, strokes, qtbot, monkeypatch):
     viewer, dock = fitted
     assert advice(dock)
-    monkeypatch.setattr(results, "next_stroke", lambda *_: None)
+    monkeypatch.setattr(object_result, "next_stroke", lambda *_: None)
     refit(dock, qtbot, strokes)
     assert RING not in names(viewer)
     assert advice(dock) == ""
@@ -151,10 +151,10 @@ def test_nothing_of_it_is_computed_in_the_gui_thread(ready, strokes, qtbot, monk
             threads[name].add(threading.current_thread() is threading.main_thread())
             return work(*arguments)
 
-        monkeypatch.setattr(results, name, noted)
+        monkeypatch.setattr(object_result, name, noted)
 
-    watch("uncertainty", results.uncertainty)
-    watch("next_stroke", results.next_stroke)
+    watch("uncertainty", object_result.uncertainty)
+    watch("next_stroke", object_result.next_stroke)
     refit(dock, qtbot, strokes)
     assert threads == {"uncertainty": set(), "next_stroke": {False}}
     dock.uncertainty = True

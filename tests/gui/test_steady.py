@@ -94,7 +94,7 @@ def test_the_fits_of_the_dock_are_computed_there(quick, strokes, qtbot, monkeypa
     fit = worker.fit
 
     def noted(*args):
-        seen.add(threading.get_ident())
+        seen.add(threading.current_thread())
         yield from fit(*args)
 
     monkeypatch.setattr(worker, "fit", noted)
@@ -102,4 +102,6 @@ def test_the_fits_of_the_dock_are_computed_there(quick, strokes, qtbot, monkeypa
     for _ in range(2):
         with qtbot.waitSignal(dock.settled, timeout=30_000):
             dock.run()
-    assert seen == {steady(threading.get_ident)}
+    stay = {steady(threading.current_thread).name}
+    assert {thread.name for thread in seen} == stay
+    assert all(thread.is_alive() for thread in seen)
