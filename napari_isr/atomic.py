@@ -29,13 +29,9 @@ def check_target(path: Path) -> None:
     InputError
         If its folder does not exist or cannot be written to, or a folder has its name.
     """
-    folder = path.parent
-    if not folder.is_dir():
-        raise InputError(f"the output folder '{folder}' does not exist: make it first")
     if path.is_dir():
         raise InputError(f"'{path}' is a folder: name a file in it")
-    if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
-        raise InputError(f"'{path}' cannot be written: choose a place where you may write")
+    _check_place(path)
 
 
 @contextmanager
@@ -94,9 +90,16 @@ def check_folder_target(path: Path) -> None:
             raise InputError(f"'{path}' is a folder with other files: choose another name")
     elif path.exists():
         raise InputError(f"'{path}' is a file: choose another name")
-    if not path.parent.is_dir():
-        raise InputError(f"the output folder '{path.parent}' does not exist: make it first")
-    if not os.access(path.parent, os.W_OK):
+    _check_place(path)
+
+
+def _check_place(path: Path) -> None:
+    """Raise an InputError unless its folder, and a file that is there already, can be written."""
+    folder = path.parent
+    if not folder.is_dir():
+        raise InputError(f"the output folder '{folder}' does not exist: make it first")
+    is_file = path.exists() and not path.is_dir()
+    if not os.access(folder, os.W_OK) or (is_file and not os.access(path, os.W_OK)):
         raise InputError(f"'{path}' cannot be written: choose a place where you may write")
 
 

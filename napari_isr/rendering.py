@@ -14,7 +14,7 @@ from skimage.measure import find_contours
 from napari_isr.frame import Frame, grid_points
 from napari_isr.shapes.base import Shape
 
-__all__ = ["ShapeLogit", "contours_of", "contours_on_grid", "mask_on_grid"]
+__all__ = ["ShapeLogit", "contours_of", "contours_on_grid", "mask_on_grid", "places"]
 
 Logit = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 
@@ -115,8 +115,7 @@ def mask_on_grid(
         for start in range(0, len(open_blocks), CHUNK):
             index = open_blocks[start : start + CHUNK]
             low, high = index * block, np.minimum((index + 1) * block, sizes) - 1
-            first = np.stack([a[i] for a, i in zip(axes, low.T, strict=True)], axis=1)
-            last = np.stack([a[i] for a, i in zip(axes, high.T, strict=True)], axis=1)
+            first, last = places(axes, low), places(axes, high)
             values = logit((first + last) / 2)
             inside[tuple(index[values > 0].T)] = True
             if slopes is not None and block > 1:
@@ -132,6 +131,13 @@ def mask_on_grid(
             block_sizes = -(-sizes // (block // BLOCK_RATIO))
             open_blocks = open_blocks[(open_blocks < block_sizes).all(axis=1)]
     yield mask
+
+
+def places(
+    axes: Sequence[npt.NDArray[np.float64]], index: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Coordinates (n, d) of the pixels with indices (n, d) on the product of axes."""
+    return np.stack([axis[i] for axis, i in zip(axes, index.T, strict=True)], axis=1)
 
 
 def _enlarged(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.rendering import CHUNK, Logit
+from napari_isr.rendering import CHUNK, Logit, places
 from napari_isr.stopping import breathe
 
 __all__ = ["traced_mask"]
@@ -16,7 +16,6 @@ SIDE = 8  # pixels of a block
 STEEP = 1.5  # times the change between blocks that the logit may differ within one
 
 Mask = npt.NDArray[np.bool_]
-Indices = npt.NDArray[np.int64]
 
 
 def traced_mask(logit: Logit, axes: Sequence[npt.NDArray[np.float64]]) -> Iterator[Mask | None]:
@@ -45,7 +44,7 @@ def traced_mask(logit: Logit, axes: Sequence[npt.NDArray[np.float64]]) -> Iterat
     middles = np.minimum(every * SIDE + SIDE // 2, sizes - 1)
     found = []
     for start in range(0, len(every), CHUNK):
-        found.append(logit(_places(axes, middles[start : start + CHUNK])))
+        found.append(logit(places(axes, middles[start : start + CHUNK])))
         yield None
     values = np.concatenate(found).reshape(counts)
     inside = values > 0
@@ -59,16 +58,12 @@ def traced_mask(logit: Logit, axes: Sequence[npt.NDArray[np.float64]]) -> Iterat
         some = max(1, CHUNK // len(offsets))
         for start in range(0, len(blocks), some):
             index = (blocks[start : start + some, None] * SIDE + offsets).reshape(-1, len(sizes))
-            inside[tuple(index.T)] = logit(_places(axes, np.minimum(index, sizes - 1))) > 0
+            inside[tuple(index.T)] = logit(places(axes, np.minimum(index, sizes - 1))) > 0
             yield None
         known |= wanted
         breathe()
         wanted = _differing(inside) & ~known
     yield inside[tuple(slice(n) for n in sizes)]
-
-
-def _places(axes: Sequence[npt.NDArray[np.float64]], index: Indices) -> npt.NDArray[np.float64]:
-    return np.stack([axis[i] for axis, i in zip(axes, index.T, strict=True)], axis=1)
 
 
 def _crossed(values: npt.NDArray[np.float64]) -> Mask:

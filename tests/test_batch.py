@@ -23,17 +23,10 @@ from napari_isr.batch.run import check_formats
 from napari_isr.batch.sources import find_items, find_strokes
 from napari_isr.batch.task import segment_item
 from napari_isr.batch.zarr_images import spacing_of
-from napari_isr.cli import main
 from napari_isr.errors import InputError
 from napari_isr.reading import read_lazy
 from napari_isr.results import iou
-
-
-def cli(*arguments):
-    """Run the command line in this process and return its exit status."""
-    with pytest.raises(SystemExit) as stop:
-        main([str(a) for a in arguments])
-    return stop.value.code
+from tests.command import cli
 
 
 @pytest.fixture

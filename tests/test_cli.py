@@ -19,7 +19,6 @@ from PIL import Image
 
 from napari_isr.api import segment as api_segment
 from napari_isr.certificates import convex_defect
-from napari_isr.cli import main
 from napari_isr.features import default_folder, feature_names, semantic_source
 from napari_isr.features.weights import VARIABLE, find_weights
 from napari_isr.guidance import uncertainty
@@ -27,13 +26,7 @@ from napari_isr.predictors import predictor_names
 from napari_isr.reading import read_image
 from napari_isr.results import iou
 from napari_isr.segmenter import MODES
-
-
-def cli(*arguments):
-    """Run the command line in this process and return its exit status."""
-    with pytest.raises(SystemExit) as stop:
-        main([str(a) for a in arguments])
-    return stop.value.code
+from tests.command import cli
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from psygnal import Signal
 
 from napari_isr.gui.colours import copy_colormap
 from napari_isr.gui.layers import KEY, insert_above, place
+from napari_isr.gui.worker import answered_once
 from napari_isr.stopping import Stopped, stoppable
 
 if TYPE_CHECKING:
@@ -61,14 +62,11 @@ class SuperResolver:
             "colormap": copy_colormap(strokes.colormap),
         }
         worker = create_worker(_work, result, factor, control.settings.hidden, stop)
-        waiting = [(self, image)]  # Qt may keep the connections, which must not keep the dock
-        worker.yielded.connect(lambda share: waiting[0][0]._on_share(stop, factor, share))
-
-        def done(found: Any) -> None:
-            resolver, image = waiting.pop()
-            resolver._on_done(stop, image, about, found)
-
-        worker.returned.connect(done)
+        answered_once(
+            worker,
+            lambda found: self._on_done(stop, image, about, found),
+            lambda share: self._on_share(stop, factor, share),
+        )
         worker.start()
         self.busy.emit(True)
 

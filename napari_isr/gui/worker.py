@@ -20,7 +20,7 @@ from napari_isr.gui.steady import steadily, steady
 from napari_isr.gui.warm import rehearse
 from napari_isr.stopping import Stopped, stoppable
 
-__all__ = ["Runner", "in_thread"]
+__all__ = ["Runner", "answered_once", "in_thread"]
 
 log = logging.getLogger(__name__)
 
@@ -135,10 +135,29 @@ class Runner:
 
 def in_thread(compute: Callable[[], Any], answer: Callable[[Any], None]) -> None:
     """Compute in another thread, then give what was found to ``answer`` in this one."""
-    task, waiting = [compute], [answer]  # Qt may keep both for good, and they often hold a dock
+    task = [compute]  # as with answers
     worker = create_worker(lambda: task.pop()())
-    worker.returned.connect(lambda found: waiting.pop()(found))
+    answered_once(worker, answer)
     worker.start()
+
+
+def answered_once(
+    worker: Any, answer: Callable[[Any], None], told: Callable[[Any], None] | None = None
+) -> None:
+    """Give what a worker yields to ``told`` and what it returns to ``answer``; then forget both.
+
+    Qt may keep the connections for good, and what they call often holds a dock.
+    """
+    waiting: list[Any] = [told, answer]
+    if told is not None:
+        worker.yielded.connect(lambda news: waiting[0](news))
+
+    def done(found: Any) -> None:
+        last = waiting.pop()
+        waiting.clear()
+        last(found)
+
+    worker.returned.connect(done)
 
 
 def _work(
