@@ -32,7 +32,7 @@ import psutil
 from PIL import Image
 
 import napari_isr as isr
-from napari_isr.results import iou
+from napari_isr.results.result import iou
 
 SIZE = (64, 80)
 PORT = 18786

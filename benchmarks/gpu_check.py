@@ -24,7 +24,7 @@ import torch
 
 import napari_isr as isr
 from napari_isr.device import resolve_device
-from napari_isr.results import Result, iou
+from napari_isr.results.result import Result, iou
 
 LEAST = 0.98  # intersection over union of the masks of two devices
 

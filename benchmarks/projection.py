@@ -28,7 +28,7 @@ from napari_isr.certificates import convex_defect
 from napari_isr.evidence import EvidenceGrid, evidence_from_probability
 from napari_isr.fitting import project_shape
 from napari_isr.frame import Frame
-from napari_isr.rendering import ShapeLogit
+from napari_isr.rendering.grid import ShapeLogit
 from napari_isr.samples import load_sample
 from napari_isr.segmenter import Segmenter
 from napari_isr.shapes import Convex

@@ -19,7 +19,7 @@ from sequences_data import ball, generated, sequence
 from napari_isr import project
 from napari_isr.api import one_by_one
 from napari_isr.features import FeatureCache
-from napari_isr.results import ObjectResult
+from napari_isr.results.result import ObjectResult
 from napari_isr.segmenter import Segmenter
 
 DATA = Path(os.environ.get("ISR_DATA", "../shared/data"))

@@ -31,8 +31,8 @@ from shape_truths import SHAPES, scenes
 from napari_isr.evidence import EvidenceGrid, evidence_from_probability
 from napari_isr.fitting import project_shape
 from napari_isr.frame import Frame
-from napari_isr.rendering import ShapeLogit, contours_of
-from napari_isr.results import ObjectResult
+from napari_isr.rendering.grid import ShapeLogit, contours_of
+from napari_isr.results.result import ObjectResult
 from napari_isr.shapes.base import Shape
 from napari_isr.shapes.registry import ShapeSpec
 

@@ -77,7 +77,7 @@ def one(path: Path, axes: str) -> dict[str, Any]:
     import zarr
 
     import napari_isr as isr
-    from napari_isr.results import iou
+    from napari_isr.results.result import iou
     from napari_isr.segmenter import Segmenter
 
     torch.set_num_threads(1)

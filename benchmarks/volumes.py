@@ -13,7 +13,7 @@ import time
 
 import torch
 
-from napari_isr.results import iou
+from napari_isr.results.result import iou
 from napari_isr.samples.phantom import phantom
 from napari_isr.segmenter import Segmenter
 from napari_isr.strokes import Strokes

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 import napari_isr as isr
-from napari_isr.results import ObjectResult, iou
+from napari_isr.results.result import ObjectResult, iou
 
 SIZE = (192, 320)
 CENTRES = ((0.52, 0.20), (0.48, 0.55), (0.54, 0.84))  # in sizes of the image

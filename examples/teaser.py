@@ -27,7 +27,7 @@ from skimage.measure import find_contours
 
 import napari_isr as isr
 from napari_isr.certificates import convex_defect
-from napari_isr.results import ObjectResult, iou
+from napari_isr.results.result import ObjectResult, iou
 
 Mask = NDArray[np.bool_]
 Colour = tuple[int, int, int]

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from napari_isr.frame import Frame as Frame
     from napari_isr.lifting import Coordinate as Coordinate
     from napari_isr.regularizer import ShapeRegularizer as ShapeRegularizer
-    from napari_isr.results import ObjectResult as ObjectResult
-    from napari_isr.results import Result as Result
+    from napari_isr.results.result import ObjectResult as ObjectResult
+    from napari_isr.results.result import Result as Result
     from napari_isr.samples import load_sample as load_sample
     from napari_isr.segmenter import Segmenter as Segmenter
     from napari_isr.segmenter import Update as Update
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from napari_isr.shapes.registry import ShapeSpec as ShapeSpec
     from napari_isr.shapes.registry import shape_names as shape_names
     from napari_isr.strokes import Strokes as Strokes
-    from napari_isr.trained import Trained as Trained
+    from napari_isr.unaries.trained import Trained as Trained
 
 # Torch takes a second to load, and napari imports every plugin's package: load on first use.
 _HOMES = {
@@ -39,14 +39,14 @@ _HOMES = {
     "Coordinate": "lifting",
     "Frame": "frame",
     "InputError": "errors",
-    "ObjectResult": "results",
-    "Result": "results",
+    "ObjectResult": "results.object_result",
+    "Result": "results.result",
     "Segmenter": "segmenter",
     "Session": "session",
     "ShapeRegularizer": "regularizer",
     "ShapeSpec": "shapes.registry",
     "Strokes": "strokes",
-    "Trained": "trained",
+    "Trained": "unaries.trained",
     "Update": "segmenter",
     "load_sample": "samples",
     "load_session": "session",

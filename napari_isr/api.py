@@ -22,13 +22,13 @@ from napari_isr.evidence import (
 from napari_isr.fitting.sequences import FrameEvidence, fit_shape, given_frames
 from napari_isr.frame import Frame
 from napari_isr.lifting import Coordinates, check_shapes, lifted
-from napari_isr.results import ObjectResult, Result
+from napari_isr.results.result import ObjectResult, Result
 from napari_isr.segmenter import Segmenter
 from napari_isr.shapes.base import Shape
 from napari_isr.shapes.registry import ShapeSpec
 from napari_isr.strokes import FIRST_OBJECT, Strokes
 from napari_isr.timeline import Timeline, frame_of
-from napari_isr.trained import Trained
+from napari_isr.unaries.trained import Trained
 
 __all__ = ["project", "projecting", "segment"]
 

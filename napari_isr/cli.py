@@ -9,9 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_isr.atomic import check_target
-from napari_isr.batch_command import batch
-from napari_isr.cli_options import (
+from napari_isr.commands.batch import batch
+from napari_isr.commands.options import (
     Axes,
     Coordinate,
     Device,
@@ -26,15 +25,16 @@ from napari_isr.cli_options import (
     Spacing,
     Unit,
 )
-from napari_isr.cli_values import (
+from napari_isr.commands.outputs import check_outputs, keep_session, parse_names, write_result
+from napari_isr.commands.segment import segment
+from napari_isr.commands.values import (
     check_time,
     parse_numbers,
     parse_spacing,
     use_some_cores,
 )
 from napari_isr.errors import InputError
-from napari_isr.outputs import check_outputs, keep_session, parse_names, write_result
-from napari_isr.segment_command import segment
+from napari_isr.files.atomic import check_target
 
 __all__ = ["app", "main", "use_some_cores"]
 
@@ -87,9 +87,9 @@ def project(
     factors, names = parse_numbers("--scale", scale), parse_names(name or [])
     use_some_cores()
     from napari_isr.api import project as run
-    from napari_isr.coordinate_files import read_coordinates
-    from napari_isr.frame_files import read_frames
-    from napari_isr.reading import read_probability
+    from napari_isr.commands.coordinate_files import read_coordinates
+    from napari_isr.files.frames import read_frames
+    from napari_isr.files.reading import read_probability
 
     result = run(
         read_frames(unaries, read_probability, axes),
@@ -140,7 +140,7 @@ def demo(
         open_window(sample)
         return
     use_some_cores()
-    from napari_isr.demo import run_demo
+    from napari_isr.commands.demo import run_demo
 
     for line in run_demo(sample, folder):
         typer.echo(line)
@@ -155,7 +155,7 @@ def info() -> None:
     from napari_isr.export import endings
     from napari_isr.features import feature_names, semantic_source
     from napari_isr.predictors import predictor_names
-    from napari_isr.results import versions
+    from napari_isr.results.result import versions
     from napari_isr.samples import SAMPLES
     from napari_isr.shapes.registry import shape_names
 

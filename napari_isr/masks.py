@@ -13,7 +13,7 @@ from scipy.ndimage import find_objects
 
 from napari_isr.api import projecting
 from napari_isr.errors import InputError
-from napari_isr.results import ObjectResult
+from napari_isr.results.result import ObjectResult
 from napari_isr.strokes import FIRST_OBJECT
 
 __all__ = ["Reshaped", "mask_values", "project_labels"]

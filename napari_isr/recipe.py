@@ -89,7 +89,7 @@ class Recipe:
             "",
             "import napari_isr as isr",
             "from napari_isr.export import write_labels",
-            f"from napari_isr.reading import {', '.join(self._readers)}",
+            f"from napari_isr.files.reading import {', '.join(self._readers)}",
             "",
             f"image = read_image(Path({self.image!r}))",
             f"strokes = read_scribbles(Path({self.strokes!r}))",

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from napari_isr.errors import InputError, nearest
 from napari_isr.frame import Frame
-from napari_isr.nearest_shape import NearestShape, pixel_weights
+from napari_isr.segmenting.nearest_shape import NearestShape, pixel_weights
 from napari_isr.shapes.registry import NONE, ShapeSpec
 
 __all__ = ["ShapeRegularizer"]

@@ -11,34 +11,34 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from napari_isr.carrying import (
+from napari_isr.clock import Clock
+from napari_isr.device import on_device, resolve_device
+from napari_isr.errors import InputError
+from napari_isr.features import FeatureCache, SourceImage, parse_features
+from napari_isr.lifting import Coordinates, check_shapes, lifted
+from napari_isr.memory import MEMORY, check_memory, raster_pixels
+from napari_isr.predictors import parse_predictor
+from napari_isr.predictors.given import check_given
+from napari_isr.rendering.planes import check_plane
+from napari_isr.results.rendered import rendered
+from napari_isr.results.result import Result
+from napari_isr.segmenting.learner import Learner
+from napari_isr.segmenting.shape_fits import ShapeFits
+from napari_isr.segmenting.sight import Sight
+from napari_isr.segmenting.turns import in_turns, predictor_outlines
+from napari_isr.segmenting.updates import MODES, Update, parse_mode, shapes_by_label
+from napari_isr.shapes.base import Shape
+from napari_isr.shapes.registry import ShapeSpec
+from napari_isr.strokes import BACKGROUND, Strokes
+from napari_isr.timeline import Timeline, frame_of
+from napari_isr.unaries.carrying import (
     carried_names,
     check_carried,
     found_objects,
     learn,
 )
-from napari_isr.clock import Clock
-from napari_isr.device import on_device, resolve_device
-from napari_isr.errors import InputError
-from napari_isr.features import FeatureCache, SourceImage, parse_features
-from napari_isr.given_maps import GivenMap, read_given
-from napari_isr.learning import Learner
-from napari_isr.lifting import Coordinates, check_shapes, lifted
-from napari_isr.memory import MEMORY, check_memory, raster_pixels
-from napari_isr.planes import check_plane
-from napari_isr.predictors import parse_predictor
-from napari_isr.predictors.given import check_given
-from napari_isr.rendered import rendered
-from napari_isr.results import Result
-from napari_isr.shape_fits import ShapeFits
-from napari_isr.shapes.base import Shape
-from napari_isr.shapes.registry import ShapeSpec
-from napari_isr.sight import Sight
-from napari_isr.strokes import BACKGROUND, Strokes
-from napari_isr.timeline import Timeline, frame_of
-from napari_isr.trained import Trained
-from napari_isr.turns import in_turns, predictor_outlines
-from napari_isr.updates import MODES, Update, parse_mode, shapes_by_label
+from napari_isr.unaries.given import GivenMap, read_given
+from napari_isr.unaries.trained import Trained
 
 __all__ = ["MODES", "Segmenter", "Update", "parse_mode", "shapes_by_label"]
 
@@ -237,7 +237,8 @@ class Segmenter:
             If no other object has strokes, no predictor is trained and no stroke is needed.
         sketch : bool, optional
             Begin with outlines that are quickly made from what the last run found, where it was of
-            the same objects: see :class:`napari_isr.sketch.Sketch`. The result is the same.
+            the same objects: see :class:`napari_isr.segmenting.sketch.Sketch`. The result is the
+            same.
 
         Yields
         ------

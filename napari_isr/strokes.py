@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.errors import InputError
-from napari_isr.lazy import blocks_of, is_lazy
+from napari_isr.files.lazy import blocks_of, is_lazy
 
 __all__ = ["BACKGROUND", "FIRST_OBJECT", "Strokes"]
 

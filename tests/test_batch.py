@@ -24,8 +24,8 @@ from napari_isr.batch.sources import find_items, find_strokes
 from napari_isr.batch.task import segment_item
 from napari_isr.batch.zarr_images import spacing_of
 from napari_isr.errors import InputError
-from napari_isr.reading import read_lazy
-from napari_isr.results import iou
+from napari_isr.files.reading import read_lazy
+from napari_isr.results.result import iou
 from tests.command import cli
 
 

@@ -21,10 +21,10 @@ from napari_isr.api import segment as api_segment
 from napari_isr.certificates import convex_defect
 from napari_isr.features import default_folder, feature_names, semantic_source
 from napari_isr.features.weights import VARIABLE, find_weights
+from napari_isr.files.reading import read_image
 from napari_isr.guidance import uncertainty
 from napari_isr.predictors import predictor_names
-from napari_isr.reading import read_image
-from napari_isr.results import iou
+from napari_isr.results.result import iou
 from napari_isr.segmenter import MODES
 from tests.command import cli
 
@@ -443,7 +443,9 @@ def test_unwritable_folder(files, capsys):
 
 def test_unwritable_target_is_told_before_the_work(files, capsys, monkeypatch):
     folder, _ = files
-    monkeypatch.setattr("napari_isr.atomic.os", SimpleNamespace(access=lambda *_: False, W_OK=2))
+    monkeypatch.setattr(
+        "napari_isr.files.atomic.os", SimpleNamespace(access=lambda *_: False, W_OK=2)
+    )
     assert segment(folder) == 2
     assert "cannot be written" in capsys.readouterr().err
 

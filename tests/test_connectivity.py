@@ -13,7 +13,7 @@ from napari_isr.certificates.connected import (
     hole_count,
     piece_count,
 )
-from napari_isr.connectivity import repair_mask
+from napari_isr.rendering.connectivity import repair_mask
 
 
 def straight(start, stop, fractions):

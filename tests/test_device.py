@@ -15,7 +15,7 @@ from napari_isr.errors import InputError
 from napari_isr.fitting.sampling import Samples
 from napari_isr.fitting.solver import gauss_newton, squared_error
 from napari_isr.predictors import Linear
-from napari_isr.results import iou
+from napari_isr.results.result import iou
 from napari_isr.shapes.registry import NONE, ShapeSpec, shape_names
 
 CPU = torch.device("cpu")

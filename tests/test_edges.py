@@ -15,7 +15,7 @@ from napari_isr.features.palette import SUREST, Palette
 from napari_isr.frame import Frame
 from napari_isr.predictors import Scene, make_predictor
 from napari_isr.samples import fruit_behind_leaves
-from napari_isr.unaries import Unaries
+from napari_isr.unaries.predicted import Unaries
 
 
 def disc(shape=(60, 80), centre=(30, 40), radius=18):

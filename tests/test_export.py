@@ -26,8 +26,8 @@ from napari_isr.export import FORMATS, Content, endings, write, write_labels
 from napari_isr.export.outlines import nested, rounded, trace_pixels
 from napari_isr.export.palette import colour_of
 from napari_isr.export.units import symbol_of
-from napari_isr.reading import read_array
-from napari_isr.results import ObjectResult, Result
+from napari_isr.files.reading import read_array
+from napari_isr.results.result import ObjectResult, Result
 
 from .conftest import disc
 

@@ -22,8 +22,8 @@ from napari_isr.fitting import (
     project_shape,
 )
 from napari_isr.frame import Frame
-from napari_isr.rendering import ShapeLogit, mask_on_grid
-from napari_isr.results import iou
+from napari_isr.rendering.grid import ShapeLogit, mask_on_grid
+from napari_isr.results.result import iou
 from napari_isr.shapes import Convex
 from napari_isr.shapes.convex import ConvexOptions
 from napari_isr.shapes.registry import ShapeSpec

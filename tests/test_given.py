@@ -7,7 +7,7 @@ import pytest
 
 import napari_isr as isr
 from napari_isr.errors import InputError
-from napari_isr.results import iou
+from napari_isr.results.result import iou
 from napari_isr.segmenter import Segmenter
 
 from .conftest import disc

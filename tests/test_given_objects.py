@@ -7,7 +7,7 @@ import pytest
 
 import napari_isr as isr
 from napari_isr.errors import InputError
-from napari_isr.results import iou
+from napari_isr.results.result import iou
 from napari_isr.segmenter import Segmenter
 
 from .conftest import disc
@@ -20,7 +20,7 @@ def no_features(monkeypatch):
     def fail(*arguments, **options):
         raise AssertionError("features were computed")
 
-    monkeypatch.setattr("napari_isr.sight.Features.__init__", fail)
+    monkeypatch.setattr("napari_isr.segmenting.sight.Features.__init__", fail)
 
 
 @pytest.mark.parametrize("kind", ["bool", "0 and 255", "probabilities"])
@@ -123,7 +123,7 @@ def test_a_segmenter_follows_what_is_given(monkeypatch):
 
 
 def test_an_array_that_cannot_change_is_looked_at_once(monkeypatch):
-    import napari_isr.given_maps as module
+    import napari_isr.unaries.given as module
 
     calls = []
     look = module._checked

@@ -14,7 +14,7 @@ from napari_isr.fitting.joint import (
     shape_targets,
 )
 from napari_isr.frame import Frame
-from napari_isr.results import iou
+from napari_isr.results.result import iou
 from napari_isr.segmenter import Segmenter
 
 from .conftest import load_example

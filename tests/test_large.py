@@ -9,15 +9,15 @@ import tifffile
 import zarr
 
 import napari_isr as isr
+from napari_isr.commands.stroke_files import read_lines
 from napari_isr.errors import InputError
 from napari_isr.export import content as contents
 from napari_isr.features import SourceImage
-from napari_isr.large_files import open_npy, open_tiff, open_zarr
-from napari_isr.lazy import blocks_of, coarse_sizes, levels_of, reduced
-from napari_isr.reading import read_lazy
-from napari_isr.results import iou
+from napari_isr.files.large import open_npy, open_tiff, open_zarr
+from napari_isr.files.lazy import blocks_of, coarse_sizes, levels_of, reduced
+from napari_isr.files.reading import read_lazy
+from napari_isr.results.result import iou
 from napari_isr.segmenter import Segmenter
-from napari_isr.stroke_files import read_lines
 from napari_isr.strokes import Strokes
 
 SIDE, CHUNK = 2048, 256
@@ -193,7 +193,7 @@ def test_another_folder_is_not_replaced(fitted, tmp_path):
 
 
 def test_files_are_opened_and_not_loaded(tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_isr.large_files.LARGE", 10**4)
+    monkeypatch.setattr("napari_isr.files.large.LARGE", 10**4)
     values = np.random.default_rng(0).integers(0, 99, (300, 200), np.uint8)
     np.save(tmp_path / "a.npy", values)
     tifffile.imwrite(tmp_path / "plain.tif", values)
@@ -286,7 +286,7 @@ def test_only_the_rim_of_a_large_mask_is_looked_at(shape, monkeypatch):
     window = [(30, 90), (60, 200)]
     part = item.render(6, window=window)
     assert item.mask.any()
-    monkeypatch.setattr("napari_isr.rendered_shape.WORTH_IT", 1000)
+    monkeypatch.setattr("napari_isr.results.rendered_shape.WORTH_IT", 1000)
     seen = []
     logit = item._logit
     item.__dict__["_logit"] = lambda points: seen.append(len(points)) or logit(points)

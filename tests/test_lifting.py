@@ -12,8 +12,8 @@ import napari_isr as isr
 from napari_isr.certificates import certify_lifted
 from napari_isr.certificates.hull import corners_by_slice, in_hull_of
 from napari_isr.cli import main
+from napari_isr.commands.coordinate_files import read_coordinates
 from napari_isr.conflicts import find_conflict
-from napari_isr.coordinate_files import read_coordinates
 from napari_isr.errors import InputError
 from napari_isr.frame import Frame, grid_points
 from napari_isr.lifting import Coordinate, LiftedFrame, lifted

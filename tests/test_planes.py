@@ -6,7 +6,7 @@ import pytest
 import napari_isr as isr
 from napari_isr.errors import InputError
 from napari_isr.frame import Frame
-from napari_isr.planes import check_plane, grid_contours, logit_contours, plane_values
+from napari_isr.rendering.planes import check_plane, grid_contours, logit_contours, plane_values
 from napari_isr.segmenter import Segmenter
 from napari_isr.strokes import Strokes
 

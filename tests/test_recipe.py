@@ -8,7 +8,7 @@ import pytest
 import napari_isr as isr
 from napari_isr.cli import main
 from napari_isr.export import write_labels
-from napari_isr.reading import read_array
+from napari_isr.files.reading import read_array
 from napari_isr.recipe import Recipe
 from napari_isr.strokes import Strokes
 

@@ -12,9 +12,10 @@ import pytest
 import torch
 
 import napari_isr as isr
-from napari_isr import ShapeRegularizer, nearest_shape
+from napari_isr import ShapeRegularizer
 from napari_isr.certificates import convex_defect
 from napari_isr.errors import InputError
+from napari_isr.segmenting import nearest_shape
 
 SIZE = (40, 48)
 

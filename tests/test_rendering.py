@@ -11,7 +11,7 @@ from shapely.geometry import Polygon
 
 from napari_isr.certificates import convex_defect
 from napari_isr.frame import Frame, grid_points
-from napari_isr.rendering import ShapeLogit, contours_of, contours_on_grid, mask_on_grid
+from napari_isr.rendering.grid import ShapeLogit, contours_of, contours_on_grid, mask_on_grid
 from napari_isr.shapes import Convex
 
 

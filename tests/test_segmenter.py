@@ -9,7 +9,7 @@ import torch
 import napari_isr as isr
 from napari_isr.certificates import convex_defect
 from napari_isr.errors import InputError
-from napari_isr.results import iou
+from napari_isr.results.result import iou
 from napari_isr.segmenter import Segmenter
 
 from .conftest import disc

@@ -13,8 +13,8 @@ from scipy import ndimage
 import napari_isr as isr
 from napari_isr.cli import main
 from napari_isr.errors import InputError
-from napari_isr.frame_files import read_frames
-from napari_isr.reading import read_array
+from napari_isr.files.frames import read_frames
+from napari_isr.files.reading import read_array
 from napari_isr.segmenter import Segmenter
 from napari_isr.shapes.registry import ShapeSpec
 from napari_isr.shapes.tube import Tube

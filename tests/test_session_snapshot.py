@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from napari_isr import shape_fits
 from napari_isr.errors import InputError
 from napari_isr.segmenter import Segmenter
+from napari_isr.segmenting import shape_fits
 from napari_isr.session import (
     ImageReference,
     Kept,

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import napari_isr as isr
-from napari_isr import surfaces
 from napari_isr.errors import InputError
 from napari_isr.frame import Frame
-from napari_isr.surfaces import surface_of
+from napari_isr.rendering import surfaces
+from napari_isr.rendering.surfaces import surface_of
 
 FRAME = Frame((12, 40, 50), (4.0, 1.0, 1.0))
 SPACING = np.array(FRAME.spacing)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from napari_isr.rendering import ShapeLogit, mask_on_grid
+from napari_isr.rendering.grid import ShapeLogit, mask_on_grid
+from napari_isr.rendering.tracing import traced_mask
 from napari_isr.shapes.registry import ShapeSpec
 from napari_isr.timeline import frame_of
-from napari_isr.tracing import traced_mask
 
 
 @pytest.mark.parametrize("seed", range(4))

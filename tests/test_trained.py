@@ -13,8 +13,8 @@ from PIL import Image
 import napari_isr as isr
 from napari_isr.cli import main
 from napari_isr.features import FeatureCache
-from napari_isr.results import iou
-from napari_isr.trained import LARGEST, Trained
+from napari_isr.results.result import iou
+from napari_isr.unaries.trained import LARGEST, Trained
 from tests.conftest import disc
 
 SEEN = "rgb,texture,spectral,nearness"  # no network: quick

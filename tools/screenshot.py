@@ -17,7 +17,7 @@ import numpy as np
 from shape_scenes import SCENES
 from stage import IMAGES, on_stage
 
-from napari_isr import object_result
+from napari_isr.results import object_result
 
 LAST_STROKE = ((188.0, 338.0), (190.0, 350.0))  # on the tomato, above the leaves
 AXIS = (108.0, 158.9)  # on the butterfly's back

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_isr.errors import InputError
 
 if TYPE_CHECKING:
-    from napari_isr.trained import Trained
+    from napari_isr.unaries.trained import Trained
 
 __all__ = ["read_session"]
 

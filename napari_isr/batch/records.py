@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from napari_isr.atomic import written_beside
 from napari_isr.batch.jobs import BatchItem, BatchSettings
+from napari_isr.files.atomic import written_beside
 
 __all__ = [
     "RECORDS",

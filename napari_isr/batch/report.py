@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from napari_isr.atomic import written_beside
 from napari_isr.batch.records import RECORDS, THUMBNAILS
 from napari_isr.batch.summary import lines_of
 from napari_isr.export.palette import hex_of
+from napari_isr.files.atomic import written_beside
 
 __all__ = ["report_page", "write_report"]
 

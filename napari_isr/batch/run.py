@@ -23,7 +23,7 @@ from napari_isr.batch.task import Outcome, segment_item
 from napari_isr.errors import InputError
 
 if TYPE_CHECKING:
-    from napari_isr.trained import Trained
+    from napari_isr.unaries.trained import Trained
 
 __all__ = ["BatchResult", "run_batch"]
 
@@ -170,7 +170,7 @@ def _what_was_learned(
     given: Iterable[str],
 ) -> tuple[Trained | None, BatchSettings]:
     """The predictor, and settings with what a session says where nothing else was asked for."""
-    from napari_isr.trained import Trained
+    from napari_isr.unaries.trained import Trained
 
     if session is not None and trained is not None:
         raise InputError("a session and a trained predictor are both given: choose one of them")

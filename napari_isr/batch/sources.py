@@ -13,8 +13,8 @@ from napari_isr.batch.jobs import BatchItem
 from napari_isr.batch.zarr_images import inner_images
 from napari_isr.errors import InputError
 from napari_isr.export import endings
-from napari_isr.frame_files import ENDINGS, WILD, frame_paths
-from napari_isr.large_files import is_zarr
+from napari_isr.files.frames import ENDINGS, WILD, frame_paths
+from napari_isr.files.large import is_zarr
 
 __all__ = ["find_items", "find_strokes"]
 

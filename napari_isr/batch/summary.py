@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_isr.atomic import written_beside
+from napari_isr.files.atomic import written_beside
 
 __all__ = ["COLUMNS", "lines_of", "write_summary"]
 

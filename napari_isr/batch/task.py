@@ -29,8 +29,8 @@ from napari_isr.batch.records import (
 from napari_isr.errors import InputError
 
 if TYPE_CHECKING:
-    from napari_isr.results import Result
-    from napari_isr.trained import Trained
+    from napari_isr.results.result import Result
+    from napari_isr.unaries.trained import Trained
 
 __all__ = ["Outcome", "segment_item"]
 
@@ -114,7 +114,7 @@ def _segment(item: BatchItem, settings: BatchSettings, work: Path, trained: str)
     """Write all results into the folder ``work``; what the record says of them."""
     from napari_isr.batch.thumbnail import write_thumbnail
     from napari_isr.export import Content, write_content
-    from napari_isr.reading import read_scribbles
+    from napari_isr.files.reading import read_scribbles
 
     learned = _learned(trained) if trained else None
     picture = _read(item, settings)
@@ -148,8 +148,8 @@ def _segment(item: BatchItem, settings: BatchSettings, work: Path, trained: str)
 
 def _read(item: BatchItem, settings: BatchSettings) -> _Picture:
     from napari_isr.batch.zarr_images import spacing_of
-    from napari_isr.large_files import is_zarr
-    from napari_isr.reading import read_lazy
+    from napari_isr.files.large import is_zarr
+    from napari_isr.files.reading import read_lazy
 
     path = Path(item.path)
     spacing, unit = spacing_of(path, item.inner) if is_zarr(path) else ((), "")
@@ -191,7 +191,7 @@ def _result(
 @lru_cache(maxsize=2)
 def _learned(path: str) -> Trained:
     """Read once for each worker; the file is named after its content."""
-    from napari_isr.trained import Trained
+    from napari_isr.unaries.trained import Trained
 
     return Trained.load(path)
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from napari_isr.export.palette import colour_of
 from napari_isr.features.image import SourceImage
-from napari_isr.results import ObjectResult, Result
+from napari_isr.results.result import ObjectResult, Result
 
 __all__ = ["write_thumbnail"]
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.atomic import folder_beside, written_beside
 from napari_isr.errors import InputError
 from napari_isr.export.content import Content
 from napari_isr.export.formats import FORMATS, Format, check_write_target, format_of, stem_of
 from napari_isr.export.values import check_value_target, write_uncertainty
+from napari_isr.files.atomic import folder_beside, written_beside
 
 if TYPE_CHECKING:
-    from napari_isr.results import Result
+    from napari_isr.results.result import Result
 
 __all__ = [
     "FORMATS",

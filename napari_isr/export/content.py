@@ -16,7 +16,7 @@ from napari_isr.export.outlines import Polygon, nested, rounded, trace_pixels
 from napari_isr.export.units import symbol_of
 
 if TYPE_CHECKING:
-    from napari_isr.results import ObjectResult, Result
+    from napari_isr.results.result import ObjectResult, Result
 
 __all__ = ["Content", "ContentObject"]
 
@@ -296,7 +296,7 @@ def _object(item: ObjectResult, name: str, size: tuple[int, ...]) -> ContentObje
             rings = item.contours(CELLS[np.searchsorted(SIDES, max(size))] << attempt)
             return [(ring + 0.5) * factor for ring in rings]
         from napari_isr.frame import grid_points  # which loads torch
-        from napari_isr.rendering import contours_on_grid
+        from napari_isr.rendering.grid import contours_on_grid
 
         # Between the centres of the output's pixels, so that polygons say what the mask says.
         axes = frame.axis_positions(factor.tolist())

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_isr.atomic import check_folder_target, check_target
 from napari_isr.export import coco, geojson, imagej, maps, npy, png, svg, table, tiff, zarrs
 from napari_isr.export.content import Content
 from napari_isr.export.targets import unknown_ending
+from napari_isr.files.atomic import check_folder_target, check_target
 
 __all__ = ["FORMATS", "Format", "check_write_target", "format_of", "stem_of"]
 

@@ -15,7 +15,7 @@ from napari_isr.export.tiff import write_values
 from napari_isr.guidance import highest
 
 if TYPE_CHECKING:
-    from napari_isr.results import ObjectResult
+    from napari_isr.results.result import ObjectResult
 
 __all__ = ["probabilities_npy", "probabilities_tiff", "uncertainty_npy", "uncertainty_tiff"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from napari_isr.atomic import check_target
 from napari_isr.errors import InputError, nearest
+from napari_isr.files.atomic import check_target
 
 __all__ = ["check_ending", "unknown_ending"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_isr.atomic import written_beside
 from napari_isr.export import maps
 from napari_isr.export.content import Content
 from napari_isr.export.targets import check_ending
+from napari_isr.files.atomic import written_beside
 
 __all__ = ["check_value_target", "write_uncertainty"]
 

@@ -191,8 +191,8 @@ class Features(Blocks):
     """All chosen blocks side by side.
 
     Nearness and edges are no blocks, for they depend on the strokes:
-    :class:`napari_isr.unaries.Unaries` joins them with what is predicted from the blocks. Without
-    any block there is one feature, 0.
+    :class:`napari_isr.unaries.predicted.Unaries` joins them with what is predicted from the
+    blocks. Without any block there is one feature, 0.
 
     Parameters
     ----------

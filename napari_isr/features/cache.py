@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.atomic import written_beside
 from napari_isr.errors import InputError
+from napari_isr.files.atomic import written_beside
 
 __all__ = ["Arrays", "FeatureCache", "content_key", "default_folder"]
 

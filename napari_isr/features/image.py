@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.errors import InputError
-from napari_isr.lazy import coarse_sizes, is_lazy, levels_of, reduced
+from napari_isr.files.lazy import coarse_sizes, is_lazy, levels_of, reduced
 from napari_isr.memory import MEMORY, kept_pixels, read_bytes
 
 __all__ = ["SourceImage"]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from napari_isr.results import Result
+    from napari_isr.results.result import Result
 
 __all__ = ["composites"]
 

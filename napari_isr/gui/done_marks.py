@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from napari_isr.atomic import written_beside
 from napari_isr.errors import InputError
+from napari_isr.files.atomic import written_beside
 from napari_isr.gui.errands import Errands
 from napari_isr.gui.layers import PATH
 from napari_isr.gui.playlist import Entry, Playlist

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from napari_isr.gui.grips import Found, Point
 
 if TYPE_CHECKING:
-    from napari_isr.results import ObjectResult, Result
+    from napari_isr.results.result import ObjectResult, Result
 
 __all__ = ["found_in"]
 

@@ -30,7 +30,7 @@ from napari_isr.strokes import BACKGROUND, Strokes
 if TYPE_CHECKING:
     from napari_isr.gui.lesson import Lesson
     from napari_isr.gui.segmenters import Segmenters
-    from napari_isr.results import Result
+    from napari_isr.results.result import Result
     from napari_isr.segmenter import Update
     from napari_isr.shapes.registry import ShapeSpec
 

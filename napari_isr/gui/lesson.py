@@ -10,7 +10,7 @@ from napari_isr.strokes import Strokes
 if TYPE_CHECKING:
     from napari_isr.gui.job import Job
     from napari_isr.gui.segmenters import Segmenters
-    from napari_isr.trained import Trained
+    from napari_isr.unaries.trained import Trained
 
 __all__ = ["Lesson"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from napari_isr.results import ObjectResult
+    from napari_isr.results.result import ObjectResult
 
 __all__ = ["Measure", "measure_of", "runs"]
 

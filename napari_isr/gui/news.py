@@ -14,7 +14,7 @@ from napari_isr.gui.planes import Plane
 
 if TYPE_CHECKING:
     from napari_isr.guidance import NextStroke
-    from napari_isr.results import Result
+    from napari_isr.results.result import Result
 
 __all__ = ["Done", "Failed", "Hint", "News", "Outline", "Stage"]
 

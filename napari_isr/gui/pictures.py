@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.errors import InputError
-from napari_isr.reading import read_image
+from napari_isr.files.reading import read_image
 from napari_isr.session import Snapshot, Store, image_key
 
 __all__ = ["Picture", "open_picture"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from napari_isr.segmenter import Segmenter
-    from napari_isr.updates import Update
+    from napari_isr.segmenting.updates import Update
 
 __all__ = ["Eye", "Plane", "watched"]
 

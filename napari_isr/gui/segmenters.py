@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_isr.features import FeatureCache
     from napari_isr.gui.job import Job
     from napari_isr.segmenter import Segmenter
-    from napari_isr.trained import Trained
+    from napari_isr.unaries.trained import Trained
 
 __all__ = ["Segmenters"]
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from napari_isr.atomic import written_beside
 from napari_isr.errors import InputError
+from napari_isr.files.atomic import written_beside
 from napari_isr.session.identity import DIGEST
 
 __all__ = ["MAIN", "reading", "writing"]

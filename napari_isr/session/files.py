@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from napari_isr.atomic import written_beside
 from napari_isr.errors import InputError
+from napari_isr.files.atomic import written_beside
 from napari_isr.session.pictures import pack, unpack
 from napari_isr.session.schema import PictureRecord, Record, ShapeRecord
 from napari_isr.session.snapshot import KeptShape, Snapshot

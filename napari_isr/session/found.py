@@ -16,7 +16,7 @@ from napari_isr.session.tensors import from_bytes
 from napari_isr.session.weights import built
 
 if TYPE_CHECKING:
-    from napari_isr.results import ObjectResult, Result
+    from napari_isr.results.result import ObjectResult, Result
 
 __all__ = ["pack_result", "unpack_result"]
 
@@ -68,7 +68,7 @@ def unpack_result(
     InputError
         If a part is missing or does not fit the others.
     """
-    from napari_isr.results import Result
+    from napari_isr.results.result import Result
 
     if not record.objects or record.maps_file is None:
         return None
@@ -89,7 +89,7 @@ def _object(
     read: Callable[[str], bytes],
 ) -> ObjectResult:
     from napari_isr.conflicts import Conflict
-    from napari_isr.results import ObjectResult
+    from napari_isr.results.result import ObjectResult
 
     image_frame = frame_of(record.frame, read)
     frame = image_frame if record.raster is None else frame_of(record.raster, read)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.lazy import blocks_of, is_lazy
-from napari_isr.reading import read_image
+from napari_isr.files.lazy import blocks_of, is_lazy
+from napari_isr.files.reading import read_image
 
 __all__ = ["DIGEST", "digest_of", "image_key"]
 

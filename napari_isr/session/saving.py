@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.errors import InputError
-from napari_isr.lazy import is_lazy, levels_of
+from napari_isr.files.lazy import is_lazy, levels_of
 from napari_isr.session.identity import digest_of, image_key
 from napari_isr.session.schema import ImageReference
 from napari_isr.session.snapshot import Snapshot
@@ -18,9 +18,9 @@ from napari_isr.session.weights import keep_shapes
 from napari_isr.session.work import CHOICES, Session
 
 if TYPE_CHECKING:
-    from napari_isr.results import Result
+    from napari_isr.results.result import Result
     from napari_isr.segmenter import Segmenter
-    from napari_isr.trained import Trained
+    from napari_isr.unaries.trained import Trained
 
 __all__ = ["save_session"]
 
@@ -83,7 +83,7 @@ def save_session(
     >>> isr.save_session("cup.isr", result, image=image, scribbles=strokes)  # doctest: +SKIP
     PosixPath('cup.isr')
     """
-    from napari_isr.results import Result
+    from napari_isr.results.result import Result
     from napari_isr.timeline import Timeline
 
     chosen = dict(settings or {})

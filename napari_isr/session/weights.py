@@ -13,7 +13,7 @@ from napari_isr.session.snapshot import KeptShape
 
 if TYPE_CHECKING:
     from napari_isr.frame import Frame
-    from napari_isr.results import Result
+    from napari_isr.results.result import Result
     from napari_isr.segmenter import Segmenter
     from napari_isr.shapes.base import Shape
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.errors import InputError
-from napari_isr.large_files import is_zarr
+from napari_isr.files.large import is_zarr
 from napari_isr.session.archive import MAIN, reading, writing
 from napari_isr.session.files import (
     MOST_JSON,
@@ -29,9 +29,9 @@ from napari_isr.session.tensors import from_bytes, name_of
 from napari_isr.session.weights import hand_over
 
 if TYPE_CHECKING:
-    from napari_isr.results import Result
+    from napari_isr.results.result import Result
     from napari_isr.segmenter import Segmenter
-    from napari_isr.trained import Trained
+    from napari_isr.unaries.trained import Trained
 
 __all__ = ["CHOICES", "ENDING", "Session", "load_session"]
 
@@ -117,8 +117,8 @@ class Session:
                 f"the image of the session is not there ({what}): give it, or save the session "
                 "with the image embedded"
             )
-        from napari_isr.lazy import levels_of
-        from napari_isr.reading import read_lazy
+        from napari_isr.files.lazy import levels_of
+        from napari_isr.files.reading import read_lazy
 
         array: Any = levels_of(read_lazy(there[0]))[0]
         self.check_image(array)
@@ -204,7 +204,7 @@ class Session:
         InputError
             If the place cannot be written to.
         """
-        from napari_isr.results import versions
+        from napari_isr.results.result import versions
 
         target = Path(path).expanduser()
         target = target if target.suffix else target.with_suffix(ENDING)
@@ -247,7 +247,7 @@ def load_session(path: str | Path, *, most_bytes: int = MOST_BYTES) -> Session:
     InputError
         If the file is missing, broken, too large or of a later version; one sentence says which.
     """
-    from napari_isr.trained import Trained
+    from napari_isr.unaries.trained import Trained
 
     place = Path(path).expanduser()
     with reading(place, most_bytes) as read:

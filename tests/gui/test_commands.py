@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QApplication, QMainWindow
 
+from napari_isr.files.reading import read_array
 from napari_isr.gui import commands
-from napari_isr.reading import read_array
 
 WAIT = 30_000
 

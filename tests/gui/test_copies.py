@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QApplication, QPushButton
 
 from napari_isr.cli import main
 from napari_isr.export import write_labels
-from napari_isr.reading import read_array
+from napari_isr.files.reading import read_array
 from tests.gui.conftest import PATIENCE
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel
 
-from napari_isr import object_result
+from napari_isr.results import object_result
 
 WAIT = 30_000
 RING, MAP = "disc [next stroke]", "disc [uncertainty]"

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QLabel
 from napari_isr.gui.object_cells import DETAILS
 from napari_isr.gui.objects import NAME
 from napari_isr.gui.robot import Robot
-from napari_isr.results import iou
+from napari_isr.results.result import iou
 
 WAIT = 30_000
 

@@ -4,7 +4,7 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from napari_isr.results import iou
+from napari_isr.results.result import iou
 from tests.gui.conftest import fit
 
 SIDE = 512

@@ -15,7 +15,7 @@ from napari_isr.gui.lesson import Lesson
 from napari_isr.gui.playlist import Entry, Playlist, Work, images_in
 from napari_isr.gui.robot import Robot
 from napari_isr.gui.segmenters import Segmenters
-from napari_isr.results import iou
+from napari_isr.results.result import iou
 from tests.gui.conftest import SIZE
 
 WAIT = 30_000

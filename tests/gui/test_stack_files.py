@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_isr.results import iou
+from napari_isr.results.result import iou
 from tests.gui.conftest import PATIENCE, fit
 
 FRAMES, SIDE = 4, 40

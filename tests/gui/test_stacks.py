@@ -10,7 +10,7 @@ from napari_isr.gui.copies import recipe_of
 from napari_isr.gui.plane_outlines import planes_around
 from napari_isr.gui.robot import Robot
 from napari_isr.gui.shown_plane import plane_of
-from napari_isr.results import iou
+from napari_isr.results.result import iou
 from napari_isr.session import Store, image_key
 from tests.gui.conftest import PATIENCE, fit
 

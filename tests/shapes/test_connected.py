@@ -11,13 +11,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from napari_isr.certificates.connected import check_connected
-from napari_isr.connectivity import connections_of, repair_mask
 from napari_isr.evidence import EvidenceGrid, evidence_from_probability
 from napari_isr.fitting import project_shape
 from napari_isr.fitting.sampling import Samples
 from napari_isr.fitting.unfolding import goal_mask
 from napari_isr.frame import Frame
-from napari_isr.rendering import ShapeLogit, mask_on_grid
+from napari_isr.rendering.connectivity import connections_of, repair_mask
+from napari_isr.rendering.grid import ShapeLogit, mask_on_grid
 from napari_isr.shapes.connected import Connected, ConnectedOptions
 from napari_isr.shapes.deformation import Deformation, Level, spline_slopes, spline_weights
 from tests.examples import examples

@@ -7,7 +7,7 @@ import pytest
 
 import napari_isr as isr
 from napari_isr.errors import InputError
-from napari_isr.results import iou
+from napari_isr.results.result import iou
 from napari_isr.shapes import NONE, shape_names
 
 SHAPES = [name for name in shape_names() if name != NONE]

@@ -1,0 +1,1 @@
+"""From a logit to pixels, outlines and surfaces, at any resolution."""

@@ -1,0 +1,1 @@
+"""What a segmentation gives back, object by object."""

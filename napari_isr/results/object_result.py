@@ -1,0 +1,166 @@
+"""One object of a result: what was found of it, measured and proved."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_isr.certificates import Certificate, certify
+from napari_isr.conflicts import Conflict
+from napari_isr.errors import InputError
+from napari_isr.frame import Frame
+from napari_isr.guidance import NextStroke, next_stroke, uncertainty
+from napari_isr.lifting import LiftedFrame
+from napari_isr.rendering.grid import ShapeLogit
+from napari_isr.results.lifted import lifted_certificate
+from napari_isr.results.rendered_shape import Mask, RenderedShape
+from napari_isr.shapes.base import Shape
+from napari_isr.shapes.moving import Moving
+from napari_isr.timeline import Timeline
+
+__all__ = ["ObjectResult", "iou"]
+
+
+def iou(first: Mask, second: Mask) -> float:
+    """Intersection over union of two masks; 1 if both are empty."""
+    union = np.count_nonzero(first | second)
+    return np.count_nonzero(first & second) / union if union else 1.0
+
+
+@dataclass
+class ObjectResult(RenderedShape):
+    """One fitted object.
+
+    Parameters
+    ----------
+    label : int
+        Its label in the strokes.
+    shape_name : str
+        The shape as the user would write it, for example ``"convex:pieces=24"``.
+    shape : Shape or None
+        The fitted module; None if no shape was asked for. It is a copy, later fits leave it.
+    frame : Frame
+        The image's frame.
+    probability : (n1, ..., nd) float32 array
+        Foreground probability of the predictor, or the unaries that were given.
+    objective : float or None
+        Weighted squared error of the sigmoid (eq. 1), 0 to 1; None without a shape.
+    seconds : dict
+        Wall time of each stage: ``features, predictor, projection, render``.
+    conflict : Conflict or None
+        Strokes that no object of this shape can honour.
+    drawn : (m, d) array of int or None
+        Pixels with strokes.
+    image_frame : Frame or None
+        The image's frame, where ``frame`` is that of a coarser raster.
+    """
+
+    objective: float | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    conflict: Conflict | None = None
+    drawn: npt.NDArray[np.int64] | None = None
+    image_frame: Frame | None = None
+
+    @property
+    def _image(self) -> Frame:
+        return self.image_frame or self.frame
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Centre, axis, order or lattice of the shape, in pixels of the image."""
+        return self._readable(self._image)
+
+    def _readable(self, frame: Frame) -> dict[str, Any]:
+        return self.shape.readable(frame) if self.shape is not None else {}
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """What was proved and what was checked on :attr:`mask`."""
+        family = self.shape.name if self.shape is not None else "none"
+        promise = self.shape.promise if self.shape is not None else None
+        if isinstance(self._on_raster, ShapeLogit) and isinstance(self.frame, LiftedFrame):
+            known = self._readable(self.frame)
+            return lifted_certificate(self._on_raster, self.frame, self.mask, known)
+        over_time = self.shape.over_time if isinstance(self.shape, Moving) else None
+        known = self._readable(self.frame)
+        return certify(family, promise, self.mask, self._on_raster, known, over_time)
+
+    @property
+    def frames_empty(self) -> list[int]:
+        """Of a sequence the numbers of the frames without the object; else none."""
+        if not isinstance(self.frame, Timeline):
+            return []
+        return np.flatnonzero(~self.mask.reshape(len(self.mask), -1).any(axis=1)).tolist()
+
+    def super_resolve(self, times: int) -> Mask:
+        """Mask of a sequence with so many frames for each, evaluated in between, not blended.
+
+        Raises
+        ------
+        InputError
+            If this is no sequence, or the number is not positive.
+        """
+        if not isinstance(self.frame, Timeline):
+            raise InputError(
+                "there is no time to super-resolve: say axes='tyx', with the time first"
+            )
+        sizes = zip(self.frame.shape[1:], self._image.shape[1:], strict=True)
+        return self.render((times, *(n / m for n, m in sizes)))
+
+    @cached_property
+    def iou_predictor(self) -> float:
+        """Intersection over union of :attr:`mask` and the predictor's own mask."""
+        return iou(self.mask, self.probability > 0.5)
+
+    @property
+    def uncertainty(self) -> npt.NDArray[np.float32]:
+        """Binary entropy of :attr:`probability` in bits, from 0 to 1."""
+        return uncertainty(self.probability)
+
+    @cached_property
+    def next_stroke(self) -> NextStroke | None:
+        """Where one more stroke would tell most; None where all is clear."""
+        return next_stroke(self.label, self.probability, self.mask, self.drawn)
+
+    @property
+    def volume(self) -> float:
+        """Volume of the mask in cubed units of the spacing; of images with 3 axes only.
+
+        Raises
+        ------
+        InputError
+            If the image has another number of axes.
+        """
+        if self.frame.ndim != 3:
+            raise InputError(f"a volume has 3 axes, but the image has {self.frame.ndim}")
+        return self.area
+
+    @property
+    def area(self) -> float:
+        """Area or volume of the mask in units of the spacing."""
+        return float(np.count_nonzero(self.mask) * np.prod(self.frame.spacing))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for ``report.json``."""
+        return {
+            "shape": self.shape_name,
+            "parameters": self.parameters,
+            "area": self.area,
+            "seconds": {name: round(value, 6) for name, value in self.seconds.items()},
+            "objective": self.objective,
+            "iou_predictor": self.iou_predictor,
+            "certificate": self.certificate.to_dict(),
+            "conflict": self.conflict.to_dict() if self.conflict is not None else None,
+            **({"frames_empty": self.frames_empty} if isinstance(self.frame, Timeline) else {}),
+            "next_stroke": self.next_stroke.to_dict() if self.next_stroke is not None else None,
+        }
+
+    @classmethod
+    def freeze(cls, shape: Shape | None, **fields: Any) -> ObjectResult:
+        """Make a result with a copy of the shape, which a fit may go on changing."""
+        return cls(shape=copy.deepcopy(shape).cpu() if shape is not None else None, **fields)

@@ -1,0 +1,91 @@
+"""Pixels of all objects of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_isr.clock import Clock
+from napari_isr.frame import Frame
+from napari_isr.results.result import ObjectResult
+from napari_isr.segmenting.shape_fits import ShapeFits
+from napari_isr.segmenting.updates import Update
+from napari_isr.shapes.registry import ShapeSpec
+from napari_isr.strokes import Strokes
+from napari_isr.unaries.of_objects import ObjectUnaries
+
+__all__ = ["rendered"]
+
+RENDER_STEPS = 12  # after which the mask of an object is half done, as far as the bar knows
+PROBABILITIES = 0.4  # of what is left for the pixels
+
+
+def rendered(
+    unaries: ObjectUnaries,
+    strokes: Strokes,
+    specs: Mapping[int, ShapeSpec],
+    objectives: Mapping[int, float],
+    shapes: ShapeFits,
+    frames: tuple[Frame, Frame],
+    start: float,
+    clock: Clock,
+) -> Generator[Update, None, dict[int, ObjectResult]]:
+    """Make the pixels of all objects.
+
+    Parameters
+    ----------
+    unaries, strokes, specs, objectives, shapes
+        What was found, what was drawn, what was asked for.
+    frames : (Frame, Frame)
+        That of the image and that of the results.
+    start : float
+        Progress of the run so far.
+    clock : Clock
+
+    Yields
+    ------
+    Update
+
+    Returns
+    -------
+    dict of int to ObjectResult
+    """
+    frame, raster = frames
+    probabilities = yield from _probabilities(unaries, raster, start, clock)
+    start += PROBABILITIES * (1 - start)
+    drawn = strokes.points_on(raster.shape)
+    objects = {}
+    for index, (label, spec) in enumerate(specs.items()):
+        item = ObjectResult.freeze(
+            shapes.shape(label),
+            label=label,
+            shape_name=str(spec),
+            frame=raster,
+            image_frame=frame,
+            probability=probabilities[label],
+            objective=objectives.get(label),
+            conflict=shapes.conflicts.get(label),
+            drawn=drawn,
+        )
+        for step, _ in enumerate(clock.steps(f"render {label}", item.rendering())):
+            # How many steps there are depends on the shape; the bar never stands still.
+            share = (index + 1 - 1 / (1 + step / RENDER_STEPS)) / len(specs)
+            yield Update("render", start + 0.99 * (1 - start) * share, label)
+        with clock.measure(f"render {label}"):
+            _ = item.certificate
+        item.seconds.update(clock.of(label))
+        objects[label] = item
+    return objects
+
+
+def _probabilities(
+    unaries: ObjectUnaries, raster: Frame, start: float, clock: Clock
+) -> Generator[Update, None, dict[int, npt.NDArray[np.float32]]]:
+    """Probabilities of all objects at every pixel."""
+    for found in clock.steps("predictor", unaries.everywhere(raster)):
+        if not isinstance(found, float):
+            return found
+        yield Update("render", start + PROBABILITIES * (1 - start) * found)
+    raise AssertionError("the probabilities never came")

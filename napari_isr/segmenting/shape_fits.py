@@ -1,0 +1,217 @@
+"""The shapes of all objects of an image, and their fits to the unaries and the strokes."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from napari_isr.clock import Clock
+from napari_isr.conflicts import Conflict, find_conflict
+from napari_isr.evidence import SampledEvidence
+from napari_isr.fitting.sampling import Samples
+from napari_isr.fitting.sequences import FrameEvidence, fit_shape
+from napari_isr.frame import Frame
+from napari_isr.rendering.grid import ShapeLogit
+from napari_isr.rendering.planes import Plane, logit_contours
+from napari_isr.segmenting.stroke_samples import dishonoured, stroke_samples
+from napari_isr.segmenting.updates import Contours, Update
+from napari_isr.shapes.base import Shape
+from napari_isr.shapes.moving import Moving
+from napari_isr.shapes.registry import ShapeSpec
+from napari_isr.strokes import Strokes
+from napari_isr.unaries.of_objects import ObjectUnaries
+
+__all__ = ["LIVE_CELLS", "Fitted", "ShapeFits"]
+
+LIVE_CELLS = 72  # of the grid that finds an outline while the user draws
+LOUDER = 20.0  # times, if strokes that the shape could honour are not honoured
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A shape that was fitted, if one was asked for, and its outline if that is known."""
+
+    shape: Shape | None
+    outline: Contours | None
+
+
+class ShapeFits:
+    """Keeps the objects' shapes, so that the next fit of each starts from the last one.
+
+    Parameters
+    ----------
+    frame : Frame
+        The image.
+    device : torch.device
+        Where the shapes live.
+
+    Attributes
+    ----------
+    plane : tuple or None
+        Where the outlines of the updates lie, see
+        :func:`napari_isr.rendering.planes.check_plane`; None: the updates hold none.
+    """
+
+    def __init__(self, frame: Frame, device: torch.device) -> None:
+        self.frame, self.device = frame, device
+        self.plane: Plane | None = (None, None) if frame.ndim == 2 else None
+        self.conflicts: dict[int, Conflict | None] = {}
+        self._shapes: dict[int, tuple[ShapeSpec, Shape | None]] = {}
+        self._fitted: set[int] = set()
+        self._outlines: dict[int, Contours] = {}  # of shapes as they are now
+
+    def on(self, device: torch.device) -> ShapeFits:
+        """The same on another device."""
+        moved = ShapeFits(self.frame, device)
+        moved.plane = self.plane
+        for label in self._fitted:
+            moved.take(label, *self._shapes[label])
+        return moved
+
+    def shape(self, label: int) -> Shape | None:
+        """The shape of an object of the last run; None if none was asked for."""
+        return self._shapes[label][1]
+
+    def fitted(self, specs: Mapping[int, ShapeSpec]) -> dict[int, Fitted]:
+        """The objects' shapes, if all of them were fitted as these; else none at all."""
+        found = {}
+        for label, spec in specs.items():
+            known, shape = self._shapes.get(label, (None, None))
+            if known != spec or (shape is not None and label not in self._fitted):
+                return {}
+            found[label] = Fitted(shape, self._outlines.get(label))
+        return found
+
+    def take(self, label: int, spec: ShapeSpec, shape: Shape | None) -> None:
+        """Start the object's next fit from a copy of a fitted shape."""
+        fitted = copy.deepcopy(shape).to(self.device) if shape is not None else None
+        self._shapes[label] = spec, fitted
+        self._fitted.add(label)
+        self._outlines.pop(label, None)
+
+    def inside(
+        self, points: npt.NDArray[np.float64], specs: Mapping[int, ShapeSpec]
+    ) -> list[torch.Tensor | None]:
+        """Probability (n,) that pixel coordinates (n, d) lie in each object, by its shape."""
+        where = torch.from_numpy(self.frame.to_shape(points)).float().to(self.device)
+        with torch.no_grad():
+            shapes = [self.shape(label) for label in specs]
+            return [None if shape is None else torch.sigmoid(shape(where)) for shape in shapes]
+
+    def run(
+        self,
+        unaries: ObjectUnaries,
+        strokes: Strokes,
+        specs: Mapping[int, ShapeSpec],
+        span: tuple[float, float],
+        clock: Clock,
+    ) -> Generator[Update, None, dict[int, float]]:
+        """Fit every object's shape; return the objectives.
+
+        Parameters
+        ----------
+        unaries : Unaries
+            Of all objects.
+        strokes : Strokes
+            All strokes.
+        specs : mapping of int to ShapeSpec
+            The shape of each object.
+        span : (float, float)
+            Where this lies on the progress of the whole run.
+        clock : Clock
+            Gets the times.
+        """
+        objectives = {}
+        for label in specs:
+            self.conflicts.pop(label, None)
+        for index, (label, spec) in enumerate(specs.items()):
+            shape, warm = self._shape_for(label, spec)
+            if shape is None:
+                continue
+            start, end = (span[0] + (span[1] - span[0]) * (index + x) / len(specs) for x in (0, 1))
+            name = f"projection {label}"
+            evidence = unaries.evidence(label, shape.fills)
+            self._outlines.pop(label, None)
+            fit = self._fit(shape, warm, evidence, strokes, label)
+            seen = not isinstance(shape, Moving)  # which shows its start, for it takes longer
+            for objectives[label], progress in clock.steps(name, fit):
+                if not seen and self.plane is not None:
+                    seen = True
+                    with clock.measure(name):
+                        logit = ShapeLogit(shape, self.frame, keep=False)
+                        outline = logit_contours(logit, self.frame, self.plane, LIVE_CELLS)
+                    yield Update("projection", start, label, contours=outline)
+                yield Update("projection", start + 0.9 * progress * (end - start), label)
+            self._fitted.add(label)
+            if self.plane is not None:
+                with clock.measure(name):
+                    logit = ShapeLogit(shape, self.frame, keep=False)
+                    outline = logit_contours(logit, self.frame, self.plane, LIVE_CELLS)
+                if self.frame.ndim == 2:
+                    self._outlines[label] = outline
+                yield Update("projection", end, label, contours=outline)
+        return objectives
+
+    def _fit(
+        self,
+        shape: Shape,
+        warm: bool,
+        evidence: SampledEvidence | FrameEvidence,
+        strokes: Strokes,
+        label: int,
+    ) -> Iterator[tuple[float, float]]:
+        """Objective and progress of one object's fit, and of another where strokes are missed."""
+        samples = stroke_samples(strokes, label, self.frame).to(self.device)
+        objective = float("nan")
+        for state in fit_shape(shape, evidence, strokes=samples, warm=warm):
+            objective = state.objective
+            yield objective, state.progress
+        wrong = dishonoured(shape, strokes, label, self.frame)
+        if wrong is None:
+            return
+        known, held = shape.readable(self.frame), getattr(shape.options, "centre", None)
+        conflict = find_conflict(strokes, label, shape.name, known, centre=held, frame=self.frame)
+        self.conflicts[label] = conflict
+        if conflict is None:
+            for _ in self._fit_louder(shape, evidence, strokes, label, samples, wrong):
+                yield objective, 1.0
+
+    def _fit_louder(
+        self,
+        shape: Shape,
+        evidence: SampledEvidence | FrameEvidence,
+        strokes: Strokes,
+        label: int,
+        samples: Samples,
+        wrong: Samples,
+    ) -> Iterator[None]:
+        """Fit with louder strokes until all are honoured: from here, then from nothing.
+
+        A shape may be caught where it is, with a part that only a stroke cuts off. Of the fits
+        that miss strokes, the one that misses fewest stays.
+        """
+        best, least = copy.deepcopy(shape.state_dict()), len(wrong.target)
+        for warm in (True, False):
+            louder = (samples + wrong.to(self.device)).scaled(LOUDER)
+            for _ in fit_shape(shape, evidence, strokes=louder, warm=warm):
+                yield
+            missed = dishonoured(shape, strokes, label, self.frame)
+            if missed is None:
+                return
+            wrong = missed
+            if len(missed.target) < least:
+                best, least = copy.deepcopy(shape.state_dict()), len(missed.target)
+        shape.load_state_dict(best)
+
+    def _shape_for(self, label: int, spec: ShapeSpec) -> tuple[Shape | None, bool]:
+        """The object's shape, and whether it has been fitted before."""
+        if label not in self._shapes or self._shapes[label][0] != spec:
+            shape = spec.build(self.frame.dims, self.frame)
+            self._shapes[label] = (spec, shape.to(self.device) if shape is not None else None)
+            self._fitted.discard(label)
+        return self._shapes[label][1], label in self._fitted

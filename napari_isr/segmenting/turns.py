@@ -1,0 +1,96 @@
+"""Predictor and shapes in turns: the joint mode of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from napari_isr.clock import Clock
+from napari_isr.evidence import base_axes
+from napari_isr.fitting.joint import TURNS, coupling_points, coupling_weight, shape_targets
+from napari_isr.rendering.planes import grid_contours
+from napari_isr.segmenting.learner import Learner
+from napari_isr.segmenting.shape_fits import ShapeFits
+from napari_isr.segmenting.updates import Update
+from napari_isr.shapes.registry import ShapeSpec
+from napari_isr.strokes import BACKGROUND, Strokes
+from napari_isr.unaries.of_objects import ObjectUnaries
+
+__all__ = ["in_turns", "predictor_outlines"]
+
+
+def predictor_outlines(
+    unaries: ObjectUnaries, labels: Iterable[int], progress: float, shapes: ShapeFits, clock: Clock
+) -> Iterator[Update]:
+    """Outlines of what the predictor says, in the plane that is looked at."""
+    frame = shapes.frame
+    for label in labels:
+        outline, plane = None, shapes.plane
+        if plane is not None:
+            with clock.measure("predictor"):
+                values = unaries.base(label).cpu().numpy() - 0.5
+                outline = grid_contours(values, base_axes(frame), frame, plane)
+        yield Update("predictor", progress, label, predictor_contours=outline)
+
+
+def in_turns(
+    unaries: ObjectUnaries,
+    strokes: Strokes,
+    specs: Mapping[int, ShapeSpec],
+    objectives: dict[int, float],
+    span: tuple[float, float],
+    learner: Learner,
+    shapes: ShapeFits,
+    clock: Clock,
+) -> Generator[Update, None, ObjectUnaries]:
+    """Fit predictor and shapes in turns, each to the other; the sequential answer stands.
+
+    Given objects learn nothing and keep the shapes that they have.
+
+    Parameters
+    ----------
+    unaries, strokes, specs
+        What was learned, what was drawn, what was asked for.
+    objectives : dict of int to float
+        By label; those of the new fits are written into it.
+    span : (float, float)
+        Progress of the run before and after.
+    learner, shapes, clock
+        What the run works with.
+
+    Yields
+    ------
+    Update
+
+    Returns
+    -------
+    ObjectUnaries
+    """
+    learned = unaries.learned
+    assert learned is not None
+    known = {label: specs[label] for label in unaries.classes[1:]}
+    taught = {label: spec for label, spec in specs.items() if label not in unaries.given}
+    points, targets = learner.lessons(strokes.only((BACKGROUND, *known)))
+    for turn in range(1, TURNS + 1):
+        start, end = (span[0] + (span[1] - span[0]) * t / TURNS for t in (turn - 1, turn))
+        with clock.measure("predictor"):
+            where = coupling_points(shapes.frame, learner.seed, turn)
+            told = shape_targets(shapes.inside(where, known), learned.at(where))
+            drawn = torch.full_like(targets[:, 0], 1 / max(1, len(targets)))
+            weight = torch.full_like(told[:, 0], coupling_weight(turn) / len(told))
+        training = learned.predictor.fit(
+            learned.scene,
+            np.concatenate([points, where]),
+            torch.cat([targets, told]),
+            torch.cat([drawn, weight]),
+        )
+        for progress in clock.steps("predictor", training):
+            yield Update("predictor", start + (end - start) * 0.5 * progress)
+        unaries = replace(unaries, learned=learned.renewed())
+        middle = (start + end) / 2
+        yield from predictor_outlines(unaries, taught, middle, shapes, clock)
+        objectives |= yield from shapes.run(unaries, strokes, taught, (middle, end), clock)
+    return unaries

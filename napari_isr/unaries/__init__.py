@@ -1,0 +1,1 @@
+"""Unaries: what a predictor learned of every pixel, what was given, and what is carried on."""

@@ -1,0 +1,80 @@
+"""Unaries of all objects: what a predictor learned of some, what was given for others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from napari_isr.evidence import SampledEvidence
+from napari_isr.fitting.sequences import FrameEvidence
+from napari_isr.frame import Frame
+from napari_isr.unaries.given import GivenMap
+from napari_isr.unaries.predicted import Unaries
+
+__all__ = ["ObjectUnaries"]
+
+
+@dataclass(frozen=True)
+class ObjectUnaries:
+    """Probabilities of objects, from a predictor or as they were given.
+
+    A given object is as it was given, whatever the others are: objects may overlap.
+
+    Parameters
+    ----------
+    learned : Unaries or None
+        The predictor's; None where all objects are given.
+    classes : tuple of int
+        Labels that the predictor knows, the background first; empty without one.
+    given : mapping of int to GivenMap
+        The given objects' by label. They count also where the predictor knows the label.
+    device : torch.device
+        Where the evidence is wanted.
+    """
+
+    learned: Unaries | None
+    classes: tuple[int, ...]
+    given: Mapping[int, GivenMap]
+    device: torch.device
+
+    def base(self, label: int) -> Tensor:
+        """Probabilities of an object at few points all over the image."""
+        if label in self.given:
+            return self.given[label].base
+        return self._predictor.base[self.classes.index(label)]
+
+    def evidence(self, label: int, fills: bool = False) -> SampledEvidence | FrameEvidence:
+        """Evidence for and against an object, for a shape that fills what is hidden or another."""
+        if label in self.given:
+            return self.given[label].evidence(self.device)
+        return self._predictor.evidence(self.classes.index(label), fills)
+
+    def everywhere(self, raster: Frame) -> Iterator[dict[int, npt.NDArray[np.float32]] | float]:
+        """Probabilities of every object at every pixel; before, how much is done.
+
+        Parameters
+        ----------
+        raster : Frame
+            Whose pixels; it covers the area of the image.
+        """
+        found = {}
+        if self.learned is not None:
+            for values in self.learned.everywhere(raster):
+                if isinstance(values, float):
+                    yield values
+                else:
+                    found = dict(zip(self.classes[1:], values[1:], strict=True))
+        for label, item in self.given.items():
+            found[label] = item.everywhere(raster)
+            yield 1.0
+        yield found
+
+    @property
+    def _predictor(self) -> Unaries:
+        assert self.learned is not None, "an object is neither given nor learned"
+        return self.learned
