@@ -17,6 +17,7 @@ from napari_isr.conflicts import find_conflict
 from napari_isr.errors import InputError
 from napari_isr.frame import Frame, grid_points
 from napari_isr.lifting import Coordinate, LiftedFrame, lifted
+from napari_isr.results.object_result import iou
 from napari_isr.strokes import Strokes
 
 ROWS, COLUMNS = np.mgrid[:60, :90].astype(float)
@@ -85,7 +86,7 @@ def test_a_floor_behind_a_box_is_found_and_certified_in_depth_only(shape, least)
     noisy[:10, :30] = 0.3  # a shadow, which a star may leave out
     result = isr.project(noisy.clip(0, 1), shape, coordinates={"depth": DEPTH})
     found = result.certificate
-    assert isr.results.iou(result.mask, TRUTH) > least
+    assert iou(result.mask, TRUTH) > least
     assert found.holds
     assert found.space == "(row, column, depth)"
     assert "not in the image" in found.sentence
@@ -102,10 +103,10 @@ def test_segment_and_render_at_four_times_the_resolution():
     item = isr.segment(image, strokes, coordinates={"depth": DEPTH}).objects[2]
     assert item.conflict is None
     assert item.certificate.holds
-    assert isr.results.iou(item.mask, TRUTH) > 0.97
+    assert iou(item.mask, TRUTH) > 0.97
     fine = item.render(4)
     assert fine.shape == (240, 360)
-    assert isr.results.iou(fine, np.kron(TRUTH, np.ones((4, 4), bool))) > 0.95
+    assert iou(fine, np.kron(TRUTH, np.ones((4, 4), bool))) > 0.95
     assert len(item.contours()) >= 2  # around the floor, and around the box in it
 
 

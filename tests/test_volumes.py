@@ -11,6 +11,7 @@ from napari_isr.certificates.convex import convex_defect, in_hull_in_space
 from napari_isr.errors import InputError
 from napari_isr.evidence import EvidenceGrid, SampledEvidence, stretch_of
 from napari_isr.frame import Frame
+from napari_isr.results.object_result import iou
 from napari_isr.samples.phantom import phantom
 
 SPACING = (4.0, 1.0, 1.0)
@@ -44,7 +45,7 @@ def test_the_phantom_is_found_from_them_and_every_certificate_holds(found):
     made, result = found
     for label, item in result.objects.items():
         assert item.certificate.holds, item.certificate.sentence
-        assert isr.results.iou(item.mask, made.truth[label]) > 0.85
+        assert iou(item.mask, made.truth[label]) > 0.85
         assert item.volume == pytest.approx(np.count_nonzero(item.mask) * 4)
 
 
@@ -56,7 +57,7 @@ def test_a_ball_with_a_hidden_part_in_long_voxels(shape):
         seen[:, 14:16] = np.where(truth[:, 14:16], 0.4, 0)
     item = isr.project(seen, shape, spacing=SPACING, axes="zyx").objects[2]
     assert item.certificate.holds, item.certificate.sentence
-    assert isr.results.iou(item.mask, truth) > 0.85
+    assert iou(item.mask, truth) > 0.85
 
 
 def test_a_surface_holds_the_volume_of_the_object_in_physical_units():
