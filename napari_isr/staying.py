@@ -10,6 +10,8 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from napari_isr.stopping import waited
+
 __all__ = ["StayingThread"]
 
 T = TypeVar("T")
@@ -37,13 +39,15 @@ class StayingThread:
         ------
         RuntimeError
             If Python is being ended.
+        Stopped
+            If it was asked for; the function is done all the same.
         """
         answer: Future[T] = Future()
         with self._lock:
             if self._ended:
                 raise RuntimeError("Python is being ended")
             self._tasks.put(partial(_answer, answer, compute))
-        return answer.result()
+        return waited(answer)
 
     def leave(self, compute: Callable[[], Any]) -> None:
         """Let it be done there, without waiting.

@@ -7,13 +7,13 @@ for an answer: a network's layers, checks of a certificate.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from typing import TypeVar
 
-__all__ = ["Stopped", "aside", "breathe", "stoppable"]
+__all__ = ["Stopped", "aside", "breathe", "stoppable", "waited"]
 
 T = TypeVar("T")
 LOOK = 0.02  # seconds between two looks at what is done aside
@@ -88,7 +88,19 @@ def aside(compute: Callable[[], T]) -> T:
     """
     if _asked.get() is None:
         return compute()
-    found = _threads().submit(compute)
+    return waited(_threads().submit(compute))
+
+
+def waited(found: Future[T]) -> T:
+    """Wait for what another thread computes, unless it is asked to stop.
+
+    Raises
+    ------
+    Stopped
+        If it was asked for; the other thread goes on.
+    """
+    if _asked.get() is None:
+        return found.result()
     while True:
         try:
             return found.result(LOOK)

@@ -26,6 +26,7 @@ from napari_isr.features.spectral import Spectral
 from napari_isr.features.texture import Texture
 from napari_isr.features.weights import find_weights
 from napari_isr.frame import Frame
+from napari_isr.stopping import breathe
 from napari_isr.timeline import Timeline
 
 __all__ = [
@@ -184,7 +185,11 @@ class Blocks:
         """Features (n, width) at pixel coordinates (n, d)."""
         if not self.blocks:
             return np.zeros((len(points), 1), np.float32)
-        return np.concatenate([block.at(points) for block in self.blocks], axis=1)
+        found = []
+        for block in self.blocks:
+            breathe()
+            found.append(block.at(points))
+        return np.concatenate(found, axis=1)
 
 
 class Features(Blocks):

@@ -11,12 +11,14 @@ from scipy.ndimage import map_coordinates
 from napari_isr.features.image import SourceImage
 from napari_isr.features.rgb import Rgb
 from napari_isr.frame import Frame, grid_points
+from napari_isr.stopping import breathe
 from napari_isr.timeline import PICKED, Timeline
 
 __all__ = ["CellField", "Cells", "cell_sizes", "mean_colours"]
 
 MORE_IN_TIME = 2  # times as many cells, so that a frame is not too coarse
 PROBES = 3  # pixels read along each axis of a cell
+AT_ONCE = 2**16  # pixels between two breaths
 
 Field = npt.NDArray[np.floating]
 
@@ -40,10 +42,10 @@ class CellField:
         sizes = self.values.shape[:-1]
         scale = np.array(sizes) / np.array(self.frame.shape)
         where = ((np.asarray(points, np.float64) + 0.5) * scale - 0.5).T
-        columns = [
-            map_coordinates(self.values[..., k], where, order=1, mode="nearest")
-            for k in range(self.values.shape[-1])
-        ]
+        columns = []
+        for k in range(self.values.shape[-1]):
+            breathe()
+            columns.append(map_coordinates(self.values[..., k], where, order=1, mode="nearest"))
         return np.stack(columns, axis=1).astype(np.float32)
 
 
@@ -142,11 +144,21 @@ def mean_colours(
         axes.append((np.arange(cells * probes) + 0.5) * step - 0.5)
     if first is not None:
         axes[0] = first
-    colours = rgb.at(grid_points(axes)).reshape(*(len(axis) for axis in axes), -1)
+    colours = _read(rgb, grid_points(axes)).reshape(*(len(axis) for axis in axes), -1)
     for dim, cells in enumerate(sizes):
         shape = colours.shape
         colours = colours.reshape(*shape[:dim], cells, -1, *shape[dim + 1 :]).mean(dim + 1)
+        breathe()
     return colours
+
+
+def _read(rgb: Rgb, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """Colours (n, c) at points, in parts."""
+    found = np.empty((len(points), rgb.width), np.float32)
+    for start in range(0, len(points), AT_ONCE):
+        found[start : start + AT_ONCE] = rgb.at(points[start : start + AT_ONCE])
+        breathe()
+    return found
 
 
 def cell_sizes(frame: Frame, count: int) -> tuple[int, ...]:

@@ -72,6 +72,7 @@ class EdgeCut:
     ) -> None:
         self.palette = Palette(colours) if palette is None else palette
         codes = self.palette.codes if palette is None else palette.coded(colours)
+        breathe()
         self.codes = codes.reshape(colours.shape[:-1])
         self.pairs = _pairs(colours.astype(np.float32), length)
 

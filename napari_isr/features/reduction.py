@@ -8,10 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from napari_isr.stopping import breathe
+
 __all__ = ["Reduction"]
 
 Array = npt.NDArray[np.float32]
 LEVEL = 1e-9  # variance below which there is nothing but rounding
+AT_ONCE = 24  # channels between two breaths
 
 
 class Reduction:
@@ -41,13 +44,15 @@ class Reduction:
         self, sample: Array, width: int, groups: Sequence[int] = (), floor: float = 1e-3
     ) -> None:
         sizes = np.array(groups or (sample.shape[1],))
-        self.mean = sample.mean(axis=0, dtype=np.float64).astype(np.float32)
-        spread = np.maximum(sample.std(axis=0, dtype=np.float64), floor)
-        scale = 1 / (spread * np.sqrt(np.repeat(sizes, sizes)))
+        means, spreads = _moments(sample)
+        self.mean = means.astype(np.float32)
+        scale = 1 / (np.maximum(spreads, floor) * np.sqrt(np.repeat(sizes, sizes)))
         scaled = (sample - self.mean) * scale.astype(np.float32)
+        breathe()
         # By torch, which keeps to the number of threads that it is told.
         part = torch.from_numpy(scaled)
         covariance = (part.T @ part).double() / len(scaled)
+        breathe()
         values, vectors = (a.numpy() for a in torch.linalg.eigh(covariance))
         values, vectors = values[::-1][:width], vectors[:, ::-1][:, :width]
         vectors = vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), range(len(values))])
@@ -74,3 +79,16 @@ class Reduction:
         flat = torch.from_numpy((maps - self.mean).reshape(-1, len(self.mean)))
         reduced: Array = (flat @ torch.from_numpy(self.matrix)).numpy()
         return reduced.reshape(*maps.shape[:-1], -1)
+
+
+def _moments(sample: Array) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Mean and deviation of each channel."""
+    means, spreads = [], []
+    for start in range(0, sample.shape[1], AT_ONCE):
+        some = sample[:, start : start + AT_ONCE].astype(np.float64)
+        means.append(some.mean(axis=0))
+        some -= means[-1]
+        some *= some
+        spreads.append(np.sqrt(some.mean(axis=0)))
+        breathe()
+    return np.concatenate(means), np.concatenate(spreads)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from napari_isr.features.factor import Factor
+from napari_isr.stopping import breathe
 
 __all__ = ["Walker"]
 
@@ -91,15 +92,15 @@ class Walker:
         if self._order is not None:
             free = self._order[seeds[self._order] < 0]
         fixed = np.flatnonzero(seeds >= 0)
-        self._seeds, self._free = seeds.copy(), free
-        self._factor, self._solved = None, np.zeros((len(free), classes - 1))
-        if not len(free):
-            return
-        rows = self._laplacian[free]
-        self._factor = Factor(rows[:, free].tocsc(), ordered=self._order is not None)
-        if classes > 1:
-            values = np.eye(classes)[seeds[fixed]][:, 1:]
-            self._solved = self._factor.solve(np.asarray(-(rows[:, fixed] @ values), order="F"))
+        factor, solved = None, np.zeros((len(free), classes - 1))
+        if len(free):
+            rows = self._laplacian[free]
+            factor = Factor(rows[:, free].tocsc(), ordered=self._order is not None)
+            if classes > 1:
+                values = np.eye(classes)[seeds[fixed]][:, 1:]
+                solved = factor.solve(np.asarray(-(rows[:, fixed] @ values), order="F"))
+        # All together, and last: above it may be stopped.
+        self._seeds, self._free, self._factor, self._solved = seeds.copy(), free, factor, solved
 
     def _with(
         self, added: npt.NDArray[np.int64], seeds: npt.NDArray[np.int64], classes: int
@@ -117,6 +118,7 @@ class Walker:
             sources = np.zeros((len(solved), len(some)), order="F")
             sources[some, np.arange(len(some))] = 1
             columns[:, start : start + AT_ONCE] = self._factor.solve(sources)
+            breathe()
         wanted = np.eye(classes)[seeds[self._free[added]]][:, 1:]
         flows = np.linalg.solve(columns[added], solved[added] - wanted)
         changed: Probabilities = solved - columns @ flows

@@ -11,6 +11,7 @@ from torch import Tensor
 from napari_isr.fitting.sampling import Samples
 from napari_isr.fitting.step import Step
 from napari_isr.shapes.sparse import SparseRows, SparseShape
+from napari_isr.stopping import breathe
 
 __all__ = ["sparse_gauss_newton"]
 
@@ -125,6 +126,7 @@ class _System:
         error = first = residual @ direction
         wait = 1 if step.device.type == "cpu" else PATIENT
         for count in range(1, PRODUCTS + 1):
+            breathe()
             product = self.rows.transposed_times(self.rows @ direction) + diagonal * direction
             product = product + self.prior * self.pull(direction)
             length = error / (direction @ product).clamp_min(1e-30)

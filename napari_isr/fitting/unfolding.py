@@ -25,6 +25,7 @@ from napari_isr.fitting.sampling import Samples
 from napari_isr.fitting.sparse import sparse_gauss_newton
 from napari_isr.shapes.base import Shape
 from napari_isr.shapes.sparse import SparseShape
+from napari_isr.stopping import breathe
 
 __all__ = ["goal_mask", "timetable", "unfold"]
 
@@ -160,6 +161,7 @@ def _travel(
     cost: Values, start: Mask, open_cells: Mask | None = None
 ) -> tuple[Values, npt.NDArray[np.int32]]:
     """Cheapest ways from the start to every cell: their cost, and the cell before each."""
+    breathe()
     index = np.arange(cost.size).reshape(cost.shape)
     lower = np.concatenate([index.take(range(n - 1), a).ravel() for a, n in _sides(index)])
     upper = np.concatenate([index.take(range(1, n), a).ravel() for a, n in _sides(index)])

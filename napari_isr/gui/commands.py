@@ -18,6 +18,7 @@ from napari_isr.errors import InputError
 from napari_isr.gui.colours import copy_colormap
 from napari_isr.gui.layers import KEY, insert_above, place
 from napari_isr.gui.steady import steadily
+from napari_isr.gui.worker import answered_once
 
 if TYPE_CHECKING:
     from napari_isr.masks import Reshaped
@@ -54,8 +55,8 @@ def give_shape(viewer: Any, shape: str) -> Any:
     spacing = tuple(abs(float(s)) or 1.0 for s in layer.scale)
     take = partial(_objects, data, isinstance(layer, Labels), layer.name)
     worker = create_worker(steadily, _work(take, shape, spacing, bar))
-    worker.yielded.connect(partial(_advance, bar))
-    worker.returned.connect(partial(_show, viewer, layer, _about(layer, shape)))
+    show = partial(_show, viewer, layer, _about(layer, shape))
+    answered_once(worker, show, partial(_advance, bar))
     worker.finished.connect(bar.close)
     worker.start()
     return worker

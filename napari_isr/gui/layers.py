@@ -174,6 +174,7 @@ class ResultLayers:
         self._viewer, self._image = viewer, image
         left = {kind: left_behind(viewer, image, kind) for kind in ("raw", "isr")}
         self._layers = {kind: layer for kind, layer in left.items() if isinstance(layer, Labels)}
+        self._blank: dict[str, Any] = {}
         self._colours_of: Any = None
 
     def write(
@@ -217,9 +218,9 @@ class ResultLayers:
     def blank(self) -> None:
         """Empty the masks, as their strokes are gone."""
         self._forget_removed()
-        for layer in self._layers.values():
-            if layer.data.any():
-                layer.data = np.zeros_like(layer.data)
+        for kind, layer in self._layers.items():
+            if layer.data is not self._blank.get(kind):  # to look at all pixels takes long
+                layer.data = self._blank[kind] = np.zeros_like(layer.data)
 
     def remove(self) -> None:
         """Take the layers out of the viewer."""

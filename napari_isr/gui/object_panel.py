@@ -56,7 +56,7 @@ class ObjectPanel(QWidget):
         self.table.only.connect(self._show_only)
         self.table.deleted.connect(act.delete)
         control.state.events.rows.connect(self._show)
-        for name in ("names", "own_shapes", "hidden"):
+        for name in ("names", "shape", "own_shapes", "hidden"):
             control.settings.events[name].connect(self._show)
         control.given_changed.connect(self._show)
         control.image_changed.connect(self._follow)

@@ -27,6 +27,8 @@ class Line:
         The same at length.
     shape : str
         The object's own shape, empty if it has that of all.
+    general : str
+        That of all objects.
     holds : bool or None
         Whether the certificate holds.
     sentence : str
@@ -40,6 +42,7 @@ class Line:
     details: str
     tip: str
     shape: str
+    general: str
     holds: bool | None
     sentence: str
     hidden: bool
@@ -100,6 +103,7 @@ def _line(
         f"{area} · {drawn}" if area else drawn,
         "\n".join(tip),
         settings.own_shapes.get(row.label, ""),
+        settings.shape,
         row.holds,
         row.sentence,
         row.label in settings.hidden,

@@ -26,25 +26,23 @@ from napari_isr.gui.object_cells import (
     NameCell,
 )
 from napari_isr.gui.object_rows import Line
+from napari_isr.gui.own_shape import OwnShape
 from napari_isr.gui.tones import BAD, GOOD
-from napari_isr.gui.widgets import Choice
 
 __all__ = ["ObjectTable"]
 
 COLUMNS = ("", "Object", "Shape", "", "")
 EYE, NAME, SHAPE, PROOF, DELETE = range(5)
-INHERIT = "same"
 ROW_HEIGHT, FEWEST, MOST = 36, 1, 5
-NARROW, SHAPE_WIDTH, LIST_WIDTH = 20, 72, 150
+NARROW, SHAPE_WIDTH = 20, 92
 CHOSEN = """
 QTableView { selection-background-color: transparent; }
 QTableView::item:selected { background: rgba(68, 138, 255, 75); }
 """  # the bar's blue; marks of any colour can be read on it, in a dark and in a light theme
-QUIET = "QComboBox { background: transparent; padding: 0px 2px; }"  # beside the names, not above
 TIPS = (
     "Show or hide the object's outline and mask",
     "Click a row to draw strokes of its object, double-click to rename it",
-    "The object's own shape; same: that of all objects, chosen above",
+    "What each object is fitted with; in italics: it follows the shape chosen above",
     "Whether the mask was checked to have its shape",
     "Delete the object; Ctrl+Z on the stroke layer brings its strokes back",
 )
@@ -105,7 +103,7 @@ class ObjectTable(QTableWidget):
         """Set the shapes to choose from."""
         self._shapes = shapes
         for row in range(self.rowCount()):
-            self.cellWidget(row, SHAPE).offer((INHERIT, *shapes))
+            self.cellWidget(row, SHAPE).offer(shapes)
 
     def show_lines(self, lines: Sequence[Line], colormap: Any) -> None:
         """Bring the table up to date, changing only what changed."""
@@ -125,7 +123,7 @@ class ObjectTable(QTableWidget):
             _put(name, HIDDEN, line.hidden)
             _put(name, Qt.ItemDataRole.ToolTipRole, line.tip)
             _put(self.item(row, EYE), HIDDEN, line.hidden)
-            self.cellWidget(row, SHAPE).word = line.shape or INHERIT
+            self.cellWidget(row, SHAPE).show_shape(line.shape, line.general)
             proof = self.item(row, PROOF)
             _put(proof, Qt.ItemDataRole.EditRole, {True: "✓", False: "✗", None: ""}[line.holds])
             _put(proof, TONE, GOOD if line.holds else BAD)
@@ -174,12 +172,12 @@ class ObjectTable(QTableWidget):
         return menu
 
     def _ask_shape(self, row: int) -> None:
-        label, now = self._at(row), self.cellWidget(row, SHAPE).word
+        label = self._at(row)
         text, agreed = QInputDialog.getText(
             self,
             "Shape of one object",
             "For example star:centre=120/88 or rotational:order=5; empty: that of all objects",
-            text="" if now == INHERIT else now,
+            text=self.cellWidget(row, SHAPE).own,
         )
         if agreed:
             self.reshaped.emit(label, text.strip())
@@ -199,13 +197,8 @@ class ObjectTable(QTableWidget):
                 item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
             item.setToolTip(TIPS[column])
             self.setItem(row, column, item)
-        choice = Choice(f"isr_shape_{label}", (INHERIT, *self._shapes), TIPS[SHAPE])
-        choice.setFrame(False)
-        choice.setStyleSheet(QUIET)
-        choice.view().setMinimumWidth(LIST_WIDTH)
-        choice.chosen.connect(
-            lambda word: self.reshaped.emit(label, "" if word == INHERIT else word)
-        )
+        choice = OwnShape(label, self._shapes)
+        choice.chosen.connect(lambda _: self.reshaped.emit(label, choice.own))
         self.setCellWidget(row, SHAPE, choice)
 
 

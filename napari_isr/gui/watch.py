@@ -45,6 +45,7 @@ class StrokeWatch:
         self._shown_at = place()
         self._layer: Labels | None = None
         self._seen: Digest | None = None  # None: not known yet
+        self._painting = False  # the last change was a stroke, and it is not known yet
         self._changes = 0
 
     @property
@@ -57,34 +58,42 @@ class StrokeWatch:
         if self._layer is not None:
             events = self._layer.events
             events.paint.disconnect(self._on_painted)
-            events.data.disconnect(self._on_painted)
+            events.data.disconnect(self._on_data)
             events.set_data.disconnect(self._on_shown)
         self._layer = layer
         self.note()
         if layer is not None:
             layer.events.paint.connect(self._on_painted)
-            layer.events.data.connect(self._on_painted)
+            layer.events.data.connect(self._on_data)
             layer.events.set_data.connect(self._on_shown)
+
+    def _on_data(self) -> None:
+        self.note()
+        if self._layer is not None:
+            self.changed.emit()
 
     def _on_painted(self) -> None:
         self.note()
+        self._painting = self._seen is None
         if self._layer is not None:
             self.changed.emit()
 
     def note(self) -> None:
         """Remember what is drawn now; to be called, too, after a change that was told before."""
         self._changes += 1
-        self._seen = None
+        self._seen, self._painting = None, False
         if self._layer is not None:
             self._with_digest(partial(self._keep, self._changes))
 
     def _keep(self, number: int, now: Digest) -> None:
         if number == self._changes:  # nothing was drawn meanwhile
-            self._seen = now
+            self._seen, self._painting = now, False
 
     def _on_shown(self) -> None:
         if (place := self._place()) != self._shown_at:
             self._shown_at = place
+        elif self._painting:  # the stroke is undone before it could be compared with
+            self._on_painted()
         elif self._layer is not None:
             self._with_digest(partial(self._compare, self._changes))
 

@@ -16,6 +16,7 @@ from napari_isr.features.edges import DrawnEdges
 from napari_isr.features.film_edges import DrawnFilm, FilmField
 from napari_isr.frame import Frame, grid_points
 from napari_isr.predictors import Predictor, Scene
+from napari_isr.stopping import breathe
 
 __all__ = ["Unaries", "whole"]
 
@@ -101,7 +102,9 @@ class Unaries:
         """Log-probabilities, up to a constant, with boundaries at edges; None without edges."""
         if self.edges is None:
             return None
-        logs = self._added(*self._everywhere).cpu().numpy()
+        parts = self._everywhere
+        breathe()
+        logs = self._added(*parts).cpu().numpy()
         if isinstance(self.edges, DrawnFilm):
             return self.edges.settle(
                 logs, lambda points: self._added(*self._parts(points)).cpu().numpy()

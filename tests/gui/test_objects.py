@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QApplication, QComboBox, QLineEdit, QTableWidget
 from napari_isr.gui.areas import area_text, short_number
 from napari_isr.gui.object_cells import DETAILS, HIDDEN
 from napari_isr.gui.objects import DELETE, EYE, NAME, PROOF, SHAPE
+from napari_isr.gui.own_shape import FOLLOW
 
 WAIT = 30_000
 
@@ -86,7 +87,8 @@ def test_an_object_is_renamed_by_double_click(three, qtbot):
 def test_each_row_has_its_own_shape(three, qtbot):
     _, dock = three
     box = dock.findChild(QComboBox, "isr_shape_2")
-    assert box.currentText() == "same"
+    assert (box.own, box.shown) == ("", "none")
+    assert "Follows the shape chosen above" in box.toolTip()
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         box.setCurrentText("convex")
     assert dock.controller.settings.own_shapes == {2: "convex"}
@@ -97,9 +99,12 @@ def test_each_row_has_its_own_shape(three, qtbot):
     assert "convex" in dock.objects.item(0, PROOF).toolTip()
     dock.live = False
     dock.controller.objects.reshape(3, "star:centre=20/20")
-    assert dock.objects.cellWidget(1, SHAPE).word == "star:centre=20/20"
-    box.setCurrentText("same")
+    second = dock.objects.cellWidget(1, SHAPE)
+    assert (second.own, second.shown) == ("star:centre=20/20", "star")
+    box.setCurrentText(FOLLOW)
     assert dock.controller.settings.own_shapes == {3: "star:centre=20/20"}
+    dock.shape = "mirror"
+    assert (box.shown, second.shown) == ("mirror", "star")
 
 
 def test_the_area_has_the_units_of_the_image(three):

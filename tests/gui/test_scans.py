@@ -5,6 +5,7 @@ import pytest
 
 from napari_isr.gui import controller, scans
 from napari_isr.gui.deletions import places
+from napari_isr.gui.watch import StrokeWatch
 
 WAIT = 30_000
 
@@ -84,3 +85,22 @@ def test_places_are_those_of_numpy(monkeypatch):
     for array in (data, data.transpose(2, 0, 1)[::-1], np.zeros((0, 4), int)):
         expected = np.nonzero(array == 2)
         assert all(map(np.array_equal, places(array, 2), expected))
+
+
+def test_a_stroke_that_is_undone_at_once_is_noticed(viewer, large, qtbot):
+    layer = viewer.add_labels(np.zeros((40, 40), np.uint8))
+    watch, told = StrokeWatch(), []
+    watch.layer = layer
+    qtbot.waitUntil(lambda: watch._seen is not None, timeout=WAIT)
+    watch.changed.connect(lambda: told.append(layer.data.any()))
+    layer.selected_label = 2
+    layer.paint((20, 20), 2)
+    assert told == [True]
+    layer.undo()  # sooner than any thread has looked at the stroke
+    assert told == [True, False]
+    qtbot.waitUntil(lambda: watch._seen is not None, timeout=WAIT)
+    layer.visible = False
+    layer.visible = True  # shows the same
+    layer.redo()
+    qtbot.waitUntil(lambda: told == [True, False, True], timeout=WAIT)
+    watch.layer = None
