@@ -28,6 +28,7 @@ FEW_CELLS = 2  # that the radius of an object is long: then a start says little
 MOST_START_CELLS = 65_536  # where an object is smaller than the cells it is looked for in
 CLEARLY = 0.98  # of what the final shape explains: a start that explains less is worse
 STILL_FITS = 0.85  # of what it explained: then a warm fit looks for no other start
+OVERLOOKED = 1.1  # times the objective: so much more shows when the final set is looked at anew
 UNFOLDING_CELLS = 16384
 UNFOLDING_STEPS, UNFOLDING_STEPS_WARM = 24, 5
 UNFOLDING_SHARE = 0.4  # of the progress
@@ -109,6 +110,9 @@ def project_shape(
         for count, objective in enumerate(fit.run(stage), start=1):
             yield ProjectionState(before + share * min(count, stage.iterations), objective)
         before += share * stage.iterations
+    if cold and shape.scatters and fit.overlooked(objective):
+        for objective in fit.run(stages[-1]):
+            yield ProjectionState(0.99, objective)
     fit.finish(fallback, stages[-1])
     yield ProjectionState(1.0, objective, done=True)
 
@@ -210,6 +214,13 @@ class _Fit:
         # objective flat between them.
         limit = STEEPEST * self.shape.scale / self.evidence.cell
         self.shape.sharpness.copy_(torch.clamp(limit, min=2.0, max=stage.sharpness))
+
+    def overlooked(self, objective: float) -> bool:
+        """Whether the last stage brought the set where its samples were too coarse to see it."""
+        samples = self.samples()
+        with torch.no_grad():
+            now = float(samples.objective(self.shape(samples.points)))
+        return now > OVERLOOKED * objective
 
     def finish(self, fallback: dict[str, Tensor] | None, last: Stage) -> None:
         """Return to where a cold fit began if it lost evidence, so that it never collapses."""

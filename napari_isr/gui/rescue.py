@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from napari.layers import Image, Labels
+from napari.layers import Image
 from psygnal import Signal
 
 from napari_isr.errors import InputError
@@ -20,6 +20,7 @@ from napari_isr.gui.controller import Controller
 from napari_isr.gui.errands import Errands
 from napari_isr.gui.kept_settings import KeptSettings
 from napari_isr.gui.layers import image_shape, new_scribbles
+from napari_isr.gui.room import Room
 from napari_isr.session import ImageReference, Kept, Snapshot, Store
 
 __all__ = ["Offer", "Rescue"]
@@ -96,8 +97,8 @@ class Rescue:
     def restore(self) -> None:
         """The user wants it back."""
         if self.offer is not None:
-            kept = self.offer.kept
-            self._errands.send(kept.snapshot, partial(self._on_loaded, kept))
+            kept, room = self.offer.kept, Room(self._control.scribble_layer)
+            self._errands.send(partial(_read, kept, room), partial(self._on_loaded, kept, room))
             self._show(None)
 
     def _show(self, offer: Offer | None) -> None:
@@ -110,7 +111,7 @@ class Rescue:
         elif asked == self._asked:
             self._show(offer)
 
-    def _on_loaded(self, kept: Kept, snapshot: Any) -> None:
+    def _on_loaded(self, kept: Kept, room: Room, snapshot: Any) -> None:
         control = self._control
         if not isinstance(snapshot, Snapshot):
             control.state.say("error", GONE)
@@ -125,7 +126,7 @@ class Rescue:
             why = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
             control.state.say("error", f"“{name}” cannot be opened: {why}. Its strokes are kept.")
             return
-        self.bring(snapshot, image)
+        self.bring(snapshot, image, room)
         self.restored.emit(kept)
 
     def open_image(self, about: ImageReference, near: Path | None = None) -> Image:
@@ -147,15 +148,23 @@ class Rescue:
         self._control.image_layer = image
         return image
 
-    def bring(self, snapshot: Snapshot, image: Image) -> None:
-        """Settings first, strokes last: they start the fit, which finds the rest in place."""
+    def bring(self, snapshot: Snapshot, image: Image, room: Room) -> None:
+        """Settings first, strokes last: they start the fit, which finds the rest in place.
+
+        Parameters
+        ----------
+        snapshot : Snapshot
+        image : Image
+        room : Room
+            That has looked at the snapshot's strokes.
+        """
         control = self._control
         KeptSettings(control.settings).set(snapshot.settings)
         control.kept_shapes = dict(snapshot.shapes)
         if snapshot.strokes is None:
             return
         layer = control.scribble_layer
-        if not _takes(layer, snapshot.strokes):
+        if not room.takes(layer, snapshot.strokes):
             layer = new_scribbles(control.viewer, image)
             layer.name = snapshot.strokes_name or layer.name
             control.scribble_layer = layer
@@ -164,11 +173,11 @@ class Rescue:
         layer.data = snapshot.strokes  # type: ignore[union-attr]
 
 
-def _takes(layer: Labels | None, strokes: Any) -> bool:
-    """Whether strokes may be put on a layer: only where nothing is lost by it."""
-    if layer is None or layer.data.shape != strokes.shape:
-        return False
-    return not np.any(layer.data) or np.array_equal(layer.data, strokes)
+def _read(kept: Kept, room: Room) -> Snapshot | None:
+    """Read what was kept, and look whether the open layer can take its strokes; in the thread."""
+    snapshot = kept.snapshot()
+    room.look(None if snapshot is None else snapshot.strokes)
+    return snapshot
 
 
 def _find(

@@ -23,6 +23,7 @@ from napari_isr.gui.keeper import Keeper
 from napari_isr.gui.layers import image_shape
 from napari_isr.gui.model import Row
 from napari_isr.gui.plane_outlines import outlines_in
+from napari_isr.gui.room import Room
 from napari_isr.gui.stack_axes import axes_of
 from napari_isr.gui.widgets import button
 from napari_isr.session import ENDING, Session, image_key, load_session
@@ -80,7 +81,9 @@ class Sessions:
         self._say("busy", f"Opening {Path(path).name} …")
         image = self._control.image_layer
         there = None if image is None else (pixels(image), image_shape(image))
-        self._errands.send(partial(_load, Path(path), there), partial(self._on_loaded, Path(path)))
+        room = Room(self._control.scribble_layer)
+        load = partial(_load, Path(path), there, room)
+        self._errands.send(load, partial(self._on_loaded, Path(path), room))
 
     def _say(self, kind: Any, sentence: str) -> None:
         self._control.state.say(kind, sentence)
@@ -91,7 +94,7 @@ class Sessions:
         else:
             self._say("done", f"Saved {found.name}.")
 
-    def _on_loaded(self, path: Path, found: Any) -> None:
+    def _on_loaded(self, path: Path, room: Room, found: Any) -> None:
         if isinstance(found, Exception):
             self._say("error", _told(found, "The session could not be opened"))
             return
@@ -109,7 +112,7 @@ class Sessions:
         except Exception as error:  # readers of other plugins may raise anything
             self._say("error", _told(error, "The image of the session cannot be opened"))
             return
-        rescue.bring(session.snapshot, image)
+        rescue.bring(session.snapshot, image, room)
         axes = session.axes or ""
         if len(axes) == 3 and axes_of(image, control.settings.axes) != axes:
             control.settings.axes = axes[0]  # what the layer said is not in the image's file
@@ -188,9 +191,10 @@ def _save(draft: Draft, path: Path, embed: bool, axes: str | None) -> Path:
     ).save(path)
 
 
-def _load(path: Path, there: Any) -> tuple[Session, bool, PastFit | None]:
+def _load(path: Path, there: Any, room: Room) -> tuple[Session, bool, PastFit | None]:
     """Read; in the thread. Whether it is of the image that is open, and the fit to be shown."""
     session = load_session(path)
+    room.look(session.strokes)
     about, same = session.snapshot.image, False
     if there is not None and there[1] == about.shape:
         same = image_key(there[0]) == about.key

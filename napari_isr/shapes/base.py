@@ -68,6 +68,8 @@ class Shape(nn.Module, ABC):
     """One sentence for the user: what is true of the set, whatever the parameters."""
     fills: ClassVar[bool] = False
     """Whether parts that are not seen are in the set because of those around them."""
+    scatters: ClassVar[bool] = False
+    """Whether a step of a fit can bring pieces far from where the boundary was."""
     Options: ClassVar[type[ShapeOptions]]
     stages: ClassVar[tuple[Stage, ...]]
     """The stages of a fit from nothing; a warm fit takes the last ones."""

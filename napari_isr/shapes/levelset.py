@@ -31,6 +31,7 @@ class LevelSet(Shape):
     warm_stages = (Stage(12, 2), Stage(25, 4))
     damping = 0.3
     start_cells = 8192
+    scatters = True
     weights: nn.Parameter
 
     def __init__(self, ndim: int, options: ShapeOptions | None = None) -> None:

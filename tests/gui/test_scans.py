@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from napari.layers import Labels
 
 from napari_isr.gui import controller, scans
 from napari_isr.gui.deletions import places
+from napari_isr.gui.room import Room
 from napari_isr.gui.watch import StrokeWatch
 
 WAIT = 30_000
@@ -104,3 +106,26 @@ def test_a_stroke_that_is_undone_at_once_is_noticed(viewer, large, qtbot):
     layer.redo()
     qtbot.waitUntil(lambda: told == [True, False, True], timeout=WAIT)
     watch.layer = None
+
+
+def test_strokes_come_back_to_a_layer_that_loses_nothing_by_it():
+    kept = np.zeros((9, 9), np.uint8)
+    kept[4] = 2
+
+    def room(data, meanwhile=lambda layer: None, other=None):
+        layer = Labels(data.copy())
+        made = Room(layer)
+        made.look(kept)
+        meanwhile(layer)
+        return made.takes(layer if other is None else Labels(other), kept)
+
+    assert room(np.zeros_like(kept))
+    assert room(kept)
+    assert not room(kept + np.eye(9, dtype=np.uint8))
+    assert not room(np.zeros((5, 5), np.uint8))
+    assert not room(np.zeros_like(kept), lambda layer: layer.paint((1, 1), 2))
+    assert not room(np.zeros_like(kept), other=np.eye(9, dtype=np.uint8))
+    assert room(np.eye(9, dtype=np.uint8), other=np.zeros_like(kept))
+    nobody = Room(None)
+    nobody.look(kept)
+    assert not nobody.takes(None, kept)

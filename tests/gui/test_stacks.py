@@ -9,6 +9,7 @@ import tifffile
 from napari_isr.gui.copies import recipe_of
 from napari_isr.gui.plane_outlines import planes_around
 from napari_isr.gui.robot import Robot
+from napari_isr.gui.room import Room
 from napari_isr.gui.shown_plane import plane_of
 from napari_isr.results.result import iou
 from napari_isr.session import Store, image_key
@@ -221,7 +222,7 @@ def test_strokes_of_a_stack_are_kept_and_brought_back(stack, strokes, volume, qt
     (snapshot,) = [one.snapshot() for one in Store().kept(key)]
     dock.scribble_layer.data = np.zeros_like(strokes)
     dock.axes = ""
-    dock.keeper.rescue.bring(snapshot, dock.image_layer)
+    dock.keeper.rescue.bring(snapshot, dock.image_layer, Room(None))
     np.testing.assert_array_equal(dock.scribble_layer.data, strokes)
     assert dock.axes == "z"
 
