@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from napari_isr.features import walker
 from napari_isr.features.graph import CellGraph, _dissection
 from napari_isr.features.walker import FEW, Walker
-from napari_isr.stopping import Stopped, stoppable
+from napari_isr.stopping import Stopped
 
 
 @pytest.fixture
@@ -58,13 +59,18 @@ def test_a_class_may_be_added(graph, monkeypatch):
     np.testing.assert_allclose(found, fresh(graph, seeds, 3), atol=1e-9)
 
 
-def test_a_walk_that_is_stopped_leaves_the_last_one(graph):
+def test_a_walk_that_is_stopped_leaves_the_last_one(graph, monkeypatch):
+    def stopped(*args, **kwargs):
+        raise Stopped
+
     seeds = first(graph)
     graph.random_walk(seeds, 2)
     other = seeds.copy()
     other[[3, 300]] = 1, 0
-    with pytest.raises(Stopped), stoppable(lambda: True):
-        graph.random_walk(other, 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(walker, "Factor", stopped)
+        with pytest.raises(Stopped):
+            graph.random_walk(other, 2)
     for some in (other, seeds):
         np.testing.assert_allclose(graph.random_walk(some, 2), fresh(graph, some, 2), atol=1e-9)
 

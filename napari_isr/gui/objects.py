@@ -34,7 +34,7 @@ __all__ = ["ObjectTable"]
 COLUMNS = ("", "Object", "Shape", "", "")
 EYE, NAME, SHAPE, PROOF, DELETE = range(5)
 ROW_HEIGHT, FEWEST, MOST = 36, 1, 5
-NARROW, SHAPE_WIDTH = 20, 92
+NARROW, SHAPE_WIDTH = 20, 84
 CHOSEN = """
 QTableView { selection-background-color: transparent; }
 QTableView::item:selected { background: rgba(68, 138, 255, 75); }

@@ -15,7 +15,8 @@ __all__ = ["FOLLOW", "OwnShape"]
 
 FOLLOW = "as chosen above"  # the first entry of the list
 FAINT = 150  # alpha of a shape that is not the object's own
-MARGIN, ARROW = 4, 20  # pixels left of the text, and for the arrow
+MARGIN, ARROW = 4, 16  # pixels left of the text, and for the arrow
+SMALLER = 0.85  # font of a long name, and of a sum, which takes two lines
 LIST_WIDTH = 150
 STYLE = "QComboBox { background: transparent; padding: 0px 2px; }"  # beside names, not above them
 
@@ -75,13 +76,20 @@ class OwnShape(Choice):
         if not self.own:
             colour.setAlpha(FAINT)
             font.setItalic(True)
-        painter.setFont(font)
         painter.setPen(colour)
         box = self.rect().adjusted(MARGIN, 0, -ARROW, 0)
-        text = painter.fontMetrics().elidedText(
-            self.shown, Qt.TextElideMode.ElideRight, box.width()
+        lines = self.shown.replace("+", "\n+ ").splitlines()
+        painter.setFont(font)
+        if max(painter.fontMetrics().horizontalAdvance(line) for line in lines) > box.width() or (
+            len(lines) > 1
+        ):
+            font.setPointSizeF(SMALLER * font.pointSizeF())
+            painter.setFont(font)
+        metrics = painter.fontMetrics()
+        fitting = [metrics.elidedText(x, Qt.TextElideMode.ElideRight, box.width()) for x in lines]
+        painter.drawText(
+            box, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, "\n".join(fitting)
         )
-        painter.drawText(box, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
         painter.end()
 
     def _explain(self) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+from pathlib import Path
+
 import numpy as np
 import pytest
+from scipy import ndimage
 
 import napari_isr as isr
 from napari_isr.errors import InputError
@@ -95,3 +99,11 @@ def test_noise_does_not_hide_the_object(shape):
 def test_an_object_of_few_pixels_in_a_large_image(shape, radius, centre):
     mask = disc((512, 512), centre, radius)
     assert iou(isr.project(mask.astype(np.float32), shape).mask, mask) > 0.5
+
+
+def test_the_last_steps_bring_no_piece_that_nothing_is_for(monkeypatch):
+    """The butterfly of the documentation had one at the edge of the image, between two samples."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "tools"))
+    scene = importlib.import_module("shape_scenes").SCENES["mirror"]()
+    mask = isr.segment(scene.image, scene.scribbles, scene.shape, features=scene.features).mask
+    assert ndimage.label(mask)[1] == 1
