@@ -81,7 +81,11 @@ class FilmEdges:
 
     def coarse_points(self, number: int) -> npt.NDArray[np.float64]:
         """Coarse cells of a frame: pixel coordinates (n, 3)."""
-        return _centres(number, self.coarse, self.frame)
+        return grid_points(self.coarse_axes(number))
+
+    def coarse_axes(self, number: int) -> list[npt.NDArray[np.float64]]:
+        """The same, axis by axis."""
+        return _axes(number, self.coarse, self.frame)
 
     def drawn(
         self, points: npt.NDArray[np.integer], classes: npt.NDArray[np.integer], count: int
@@ -154,7 +158,7 @@ class DrawnFilm:
         """Log-odds (k, h, w) of the objects on fine cells, of logs (n, classes) on coarse ones."""
         odds = (logs[:, 1:] - logs[:, :1]).reshape(*self.edges.coarse, -1)
         space, fine = self.edges.frame.space, self.edges.fine
-        points = _centres(0, fine, self.edges.frame)[:, 1:]
+        points = grid_points(_axes(0, fine, self.edges.frame))[:, 1:]
         return np.ascontiguousarray(CellField(odds, space).at(points).T.reshape(-1, *fine))
 
     def step(
@@ -240,10 +244,10 @@ def edges_of(image: SourceImage, frame: Frame) -> Edges | FilmEdges:
     return FilmEdges(image, frame) if isinstance(frame, Timeline) else Edges(image, frame)
 
 
-def _centres(number: int, sizes: tuple[int, ...], frame: Timeline) -> npt.NDArray[np.float64]:
-    """Centres (n, 3) of the cells of a frame, pixel coordinates."""
+def _axes(number: int, sizes: tuple[int, ...], frame: Timeline) -> list[npt.NDArray[np.float64]]:
+    """Centres of the cells of a frame along each axis, pixel coordinates."""
     axes = [
         (np.arange(n) + 0.5) * size / n - 0.5
         for n, size in zip(sizes, frame.shape[1:], strict=True)
     ]
-    return grid_points([np.array([float(number)]), *axes])
+    return [np.array([float(number)]), *axes]

@@ -19,6 +19,8 @@ STRIDE = 0.1  # length of a step across no contrast, in steps of mean contrast
 FAR = 1e9  # distance where there is no way
 DISSECTED = 16  # cells of a grid that is not split further
 
+Ways = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+
 
 class CellGraph:
     r"""Cells of an image, joined to their neighbours by edges that know the contrast.
@@ -32,6 +34,9 @@ class CellGraph:
         Colours of the cells, in units that mean the same for every channel.
     diagonal : bool, optional
         Join cells that touch at a corner only, too (in a plane).
+    ways : pair of (m,) arrays of int, optional
+        Cells that are joined from frame to frame instead of those that lie at the same place; the
+        first axis is time.
 
     References
     ----------
@@ -39,10 +44,12 @@ class CellGraph:
     .. [2] Bai & Sapiro, "Geodesic matting", IJCV 2009, section 2.
     """
 
-    def __init__(self, colours: npt.NDArray[np.floating], diagonal: bool = True) -> None:
+    def __init__(
+        self, colours: npt.NDArray[np.floating], diagonal: bool = True, ways: Ways | None = None
+    ) -> None:
         self.sizes = colours.shape[:-1]
         self.count = int(np.prod(self.sizes))
-        first, second, length = _neighbours(self.sizes, diagonal)
+        first, second, length = _neighbours(self.sizes, diagonal, ways)
         flat = colours.reshape(self.count, -1).astype(np.float64)
         square = ((flat[first] - flat[second]) ** 2).sum(1) / length**2
         square /= square.mean() + 1e-12 if len(square) else 1.0
@@ -134,13 +141,15 @@ def _dissection(height: int, width: int) -> npt.NDArray[np.int64]:
 
 
 def _neighbours(
-    sizes: tuple[int, ...], diagonal: bool
+    sizes: tuple[int, ...], diagonal: bool, ways: Ways | None
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Pairs of neighbouring cells, each once, and their distances."""
     index = np.arange(int(np.prod(sizes))).reshape(sizes)
     first, second, length = [], [], []
     for offset in product((-1, 0, 1), repeat=len(sizes)):
         steps = sum(map(abs, offset))
+        if ways is not None and offset[0] != 0:
+            continue
         # Of an offset and its opposite, only the one whose first step is forward.
         if offset <= (0,) * len(sizes) or steps > (len(sizes) if diagonal else 1):
             continue
@@ -149,4 +158,8 @@ def _neighbours(
         first.append(index[here].ravel())
         second.append(index[there].ravel())
         length.append(np.full(first[-1].size, np.sqrt(steps)))
+    if ways is not None:
+        first.append(ways[0])
+        second.append(ways[1])
+        length.append(np.ones(len(ways[0])))
     return np.concatenate(first), np.concatenate(second), np.concatenate(length)

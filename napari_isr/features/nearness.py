@@ -10,6 +10,7 @@ import numpy.typing as npt
 from napari_isr.features.cells import CellField, Cells
 from napari_isr.features.graph import CellGraph
 from napari_isr.features.image import SourceImage
+from napari_isr.features.motion import followed, motion
 from napari_isr.frame import Frame
 from napari_isr.stopping import breathe
 from napari_isr.timeline import Timeline
@@ -57,7 +58,10 @@ class Nearness:
         """The cells and their contrasts; made once."""
         colours = self.cells.colours
         breathe()
-        return CellGraph(colours, diagonal=self.frame.ndim == 2)
+        ways = None
+        if isinstance(self.frame, Timeline) and self.frame.ndim == 3:
+            ways = followed(motion(colours))
+        return CellGraph(colours, diagonal=self.frame.ndim == 2, ways=ways)
 
     def field(
         self, points: npt.NDArray[np.integer], classes: npt.NDArray[np.integer], count: int

@@ -73,6 +73,11 @@ class ShapeFits:
             moved.take(label, *self._shapes[label])
         return moved
 
+    @property
+    def new(self) -> bool:
+        """Whether no shape was fitted yet."""
+        return not self._fitted
+
     def shape(self, label: int) -> Shape | None:
         """The shape of an object of the last run; None if none was asked for."""
         return self._shapes[label][1]
@@ -138,7 +143,8 @@ class ShapeFits:
             evidence = unaries.evidence(label, shape.fills)
             self._outlines.pop(label, None)
             fit = self._fit(shape, warm, evidence, strokes, label)
-            seen = not isinstance(shape, Moving)  # which shows its start, for it takes longer
+            # A moving one shows its start, for it takes longer; a warm one starts as it was.
+            seen = warm or not isinstance(shape, Moving)
             for objectives[label], progress in clock.steps(name, fit):
                 if not seen and self.plane is not None:
                     seen = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -17,22 +17,53 @@ from napari_isr.segmenting.shape_fits import ShapeFits
 from napari_isr.segmenting.updates import Update
 from napari_isr.shapes.registry import ShapeSpec
 from napari_isr.strokes import BACKGROUND, Strokes
+from napari_isr.timeline import Timeline
 from napari_isr.unaries.of_objects import ObjectUnaries
 
 __all__ = ["in_turns", "predictor_outlines"]
 
 
 def predictor_outlines(
-    unaries: ObjectUnaries, labels: Iterable[int], progress: float, shapes: ShapeFits, clock: Clock
+    unaries: ObjectUnaries,
+    labels: Collection[int],
+    progress: float,
+    shapes: ShapeFits,
+    clock: Clock,
 ) -> Iterator[Update]:
-    """Outlines of what the predictor says, in the plane that is looked at."""
+    """Outlines of what the predictor says, in the plane that is looked at.
+
+    Of a new sequence the frame that is looked at is outlined before the others are.
+    """
     frame = shapes.frame
+    if shapes.new and isinstance(frame, Timeline) and (shapes.plane or (None,))[0] is not None:
+        yield from _first_outlines(unaries, labels, progress, shapes, clock)
     for label in labels:
         outline, plane = None, shapes.plane
         if plane is not None:
             with clock.measure("predictor"):
                 values = unaries.base(label).cpu().numpy() - 0.5
                 outline = grid_contours(values, base_axes(frame), frame, plane)
+        yield Update("predictor", progress, label, predictor_contours=outline)
+
+
+def _first_outlines(
+    unaries: ObjectUnaries,
+    labels: Collection[int],
+    progress: float,
+    shapes: ShapeFits,
+    clock: Clock,
+) -> Iterator[Update]:
+    """The same of one frame, as it is seen at first."""
+    frame, plane = shapes.frame, shapes.plane
+    assert plane is not None
+    assert plane[0] is not None
+    number = int(np.clip(round(plane[0]), 0, frame.shape[0] - 1))
+    for label in labels:
+        with clock.measure("predictor"):
+            found = unaries.glance(label, number)
+            if found is None:
+                continue
+            outline = grid_contours(found[0].cpu().numpy() - 0.5, found[1], frame, plane)
         yield Update("predictor", progress, label, predictor_contours=outline)
 
 

@@ -31,7 +31,7 @@ class TubeSlice(Connected):
     :math:`b_k > \log K / \beta` for each of the ``K`` pieces.
     """
 
-    warm_stages = (Stage(80, 4),)
+    warm_stages = (Stage(80, 2),)  # of more, boundaries follow what is uncertain
     usual_levels: ClassVar[dict[int, int]] = LEVELS
     finest: ClassVar[dict[int, int]] = FINEST
 

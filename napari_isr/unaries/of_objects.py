@@ -48,6 +48,13 @@ class ObjectUnaries:
             return self.given[label].base
         return self._predictor.base[self.classes.index(label)]
 
+    def glance(
+        self, label: int, number: int
+    ) -> tuple[Tensor, list[npt.NDArray[np.float64]]] | None:
+        """Probabilities (1, h, w) of an object in a frame at first, see :meth:`Unaries.glance`."""
+        found = None if label in self.given else self._predictor.glance(number)
+        return None if found is None else (found[0][self.classes.index(label)], found[1])
+
     def evidence(self, label: int, fills: bool = False) -> SampledEvidence | FrameEvidence:
         """Evidence for and against an object, for a shape that fills what is hidden or another."""
         if label in self.given:

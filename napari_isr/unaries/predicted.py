@@ -86,9 +86,7 @@ class Unaries:
     def trust(self) -> float:
         """How much the predictor's log-odds count, beside nearness."""
         learned, near = self._everywhere
-        if near is None:
-            return 1.0
-        return TRUST * min(1.0, max(0.0, correlation(learned.exp(), near.softmax(1)) / AGREED))
+        return 1.0 if near is None else trust_in(learned, near)
 
     @cached_property
     def _everywhere(self) -> tuple[Tensor, Tensor | None]:
@@ -110,6 +108,23 @@ class Unaries:
                 logs, lambda points: self._added(*self._parts(points)).cpu().numpy()
             )
         return self.edges.settle(logs)
+
+    def glance(self, number: int) -> tuple[Tensor, list[npt.NDArray[np.float64]]] | None:
+        """What is seen of a frame at first, before edges of all frames are looked at.
+
+        Returns
+        -------
+        (classes, 1, h, w) tensor and list of arrays, or None
+            Probabilities on the frame's coarse cells and their places, pixel coordinates; None
+            where nothing waits for edges.
+        """
+        if not isinstance(self.edges, DrawnFilm) or "settled" in self.__dict__:
+            return None
+        axes = self.edges.edges.coarse_axes(number)
+        learned, near = self._parts(grid_points(axes))
+        logs = learned if near is None else trust_in(learned, near) * learned + near
+        values: Tensor = logs.softmax(1).T.unflatten(1, [len(axis) for axis in axes])
+        return values, axes
 
     @property
     def odds(self) -> npt.NDArray[np.float32] | None:
@@ -183,6 +198,11 @@ def whole(classes: Tensor, index: int) -> Tensor:
     others = (1 - object_ - background).clamp_min(0)
     hidden = (object_ + (1 - OTHERS) / 2 * others).clamp_max(0.5)
     return torch.where(object_ < 0.5, hidden, object_)
+
+
+def trust_in(learned: Tensor, near: Tensor) -> float:
+    """How much a predictor's log-probabilities (n, classes) count beside those of nearness."""
+    return TRUST * min(1.0, max(0.0, correlation(learned.exp(), near.softmax(1)) / AGREED))
 
 
 def correlation(first: Tensor, second: Tensor) -> float:
