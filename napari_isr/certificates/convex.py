@@ -69,9 +69,11 @@ def function_convexity_gap(logit: Logit, mask: Mask, seed: int = 0) -> float:
     float
         0 where the function is quasi-concave on the segments; relative to the logit's size.
     """
-    pixels = np.argwhere(mask).astype(np.float64)
+    inside = np.flatnonzero(mask)
+    breathe()
     rng = np.random.default_rng(seed)
-    first, second = pixels[rng.integers(len(pixels), size=(2, PAIRS))]
+    chosen = inside[rng.integers(len(inside), size=(2, PAIRS))]
+    first, second = np.stack(np.unravel_index(chosen, mask.shape), axis=-1).astype(np.float64)
     between = first + rng.random((PAIRS, 1)) * (second - first)
     breathe()
     at_first, at_second, at_between = logit(first), logit(second), logit(between)

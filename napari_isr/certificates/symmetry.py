@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy.ndimage import binary_dilation, binary_erosion
 
 from napari_isr.certificates.record import TOLERANCE, Check, Logit, Mask
-from napari_isr.stopping import breathe
+from napari_isr.stopping import aside, breathe
 
 __all__ = [
     "check_mirror",
@@ -55,7 +55,7 @@ def check_star(mask: Mask, logit: Logit | None, parameters: Mapping[str, Any]) -
         has one where none of the pixels around it is in the mask.
     """
     centre = np.asarray(parameters["centre"], dtype=np.float64)
-    pixels = _sampled(np.argwhere(mask), SAMPLES // 2)
+    pixels = _sampled(mask, SAMPLES // 2)
     along = np.linspace(0, 1, STEPS // 2)[:-1]
     if logit is None:
         hidden = sum(
@@ -252,12 +252,8 @@ def _pixel_gaps(
     Rounding to pixels may flip those at the boundary: the self-IoU may miss 1 by their share, or
     by 0.01 if that is more.
     """
-    cube = np.ones((3,) * mask.ndim, dtype=bool)
-    wide = binary_dilation(mask, cube)
-    breathe()
-    narrow = binary_erosion(mask, cube, border_value=1)
-    breathe()
-    pixels = _sampled(np.argwhere(mask), PIXELS)
+    wide, narrow = _grown(mask), _shrunk(mask)
+    pixels = _sampled(mask, PIXELS)
     for move in maps:
         breathe()
         images = move(pixels)
@@ -291,18 +287,26 @@ def _mismatch(mask: Mask, logit: Logit) -> Check:
 
 def _telling_pixels(mask: Mask, count: int) -> Points:
     """Pixels on both sides of the mask's boundary, and others from all over the image."""
+    edge = _grown(mask) & ~_shrunk(mask)
+    return np.concatenate([_sampled(edge, count), _sampled(~edge, SAMPLES // 2)])
+
+
+def _grown(mask: Mask) -> Mask:
+    """The mask and the pixels that touch it."""
     cube = np.ones((3,) * mask.ndim, dtype=bool)
-    wide = binary_dilation(mask, cube)
-    breathe()
-    edge = np.asarray(wide & ~binary_erosion(mask, cube, border_value=1))
-    breathe()
-    return np.concatenate(
-        [_sampled(np.argwhere(edge), count), _sampled(np.argwhere(~edge), SAMPLES // 2)]
-    )
+    return np.asarray(aside(lambda: binary_dilation(mask, cube)))
 
 
-def _sampled(pixels: npt.NDArray[np.int64], count: int) -> Points:
-    """At most ``count`` of the pixels, the same at every call."""
-    if len(pixels) > count:
-        pixels = pixels[np.random.default_rng(0).choice(len(pixels), count, replace=False)]
-    return pixels.astype(np.float64)
+def _shrunk(mask: Mask) -> Mask:
+    """The mask without the pixels that touch others."""
+    cube = np.ones((3,) * mask.ndim, dtype=bool)
+    return np.asarray(aside(lambda: binary_erosion(mask, cube, border_value=1)))
+
+
+def _sampled(mask: Mask, count: int) -> Points:
+    """At most ``count`` pixels of a mask, the same at every call."""
+    inside = np.flatnonzero(mask)
+    breathe()
+    if len(inside) > count:
+        inside = inside[np.random.default_rng(0).choice(len(inside), count, replace=False)]
+    return np.stack(np.unravel_index(inside, mask.shape), axis=-1).astype(np.float64)
