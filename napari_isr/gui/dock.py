@@ -159,6 +159,7 @@ class ScribbleAndRefine(Properties, DockParts, QWidget):
         self.stack.close_down()
         self.stack_tools.close_down()
         self.coordinates.close_down()
+        self.alongside.close_down()
         self.shapes.close_down()
         self.images.close_down()
         self.scribbles.close_down()

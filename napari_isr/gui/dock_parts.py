@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_isr.gui import keys
+from napari_isr.gui.alongside import Alongside
 from napari_isr.gui.brush import BrushSwitch
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.coordinates import CoordinateRow
@@ -60,6 +61,7 @@ class DockParts:
         self.playlist = PlaylistBar(self.switching, self)
         self.stack, self.stack_tools = StackBar(self.controller), StackTools(self.controller)
         self.coordinates = CoordinateRow(self.controller)
+        self.alongside = Alongside(self.controller)
         self.scribbles = LayerChoice(
             "isr_scribbles",
             viewer,

@@ -15,6 +15,7 @@ from napari_isr.gui.colours import copy_colormap, stroke_colormap
 __all__ = [
     "COORDINATE",
     "KEY",
+    "OF",
     "PATH",
     "PassingLayer",
     "ResultLayers",
