@@ -18,7 +18,7 @@ import shapely
 import tifffile
 from PIL import Image
 from pycocotools.coco import COCO
-from skimage.measure import regionprops
+from skimage.measure import mesh_surface_area, regionprops
 
 import napari_isr as isr
 from napari_isr.errors import InputError
@@ -401,7 +401,31 @@ def test_a_stack_is_written_as_arrays_and_refused_as_outlines(tmp_path):
     line = table(tmp_path / "m.csv")[2]
     assert float(line["area"]) == found.mask.sum() * 2
     assert line["perimeter"] == ""
+    vertices, faces = found.objects[2].surface()
+    assert float(line["surface"]) == pytest.approx(mesh_surface_area(vertices * (2, 1, 1), faces))
     assert float(line["centroid_z"]) == pytest.approx(np.nonzero(found.mask)[0].mean() * 2)
+
+
+def test_the_surface_of_a_ball_is_that_of_its_radius(tmp_path):
+    ball = (
+        np.hypot.reduce(
+            np.mgrid[:12, :24, :24] * np.array((2, 1, 1))[:, None, None, None]
+            - np.array((11, 11.5, 11.5))[:, None, None, None],
+            axis=0,
+        )
+        < 8
+    )
+    found = isr.project(ball, axes="zyx", spacing=(2, 1, 1))
+    write(found, tmp_path / "ball.csv", axes="zyx", spacing=(1, 0.5, 0.5), unit="um")
+    write_labels(tmp_path / "voxels.csv", ball.astype(np.uint8), spacing=(1, 0.5, 0.5))
+    told = [
+        float(table(tmp_path / f"{n}.csv")[k]["surface"]) for n, k in (("ball", 2), ("voxels", 1))
+    ]
+    assert told[0] == pytest.approx(4 * np.pi * 4**2, rel=0.05)
+    assert told[0] < told[1] < 1.25 * told[0]  # voxels have steps
+    frames = isr.project(ball, "none", axes="tyx")
+    write(frames, tmp_path / "film.csv")
+    assert table(tmp_path / "film.csv")[2]["surface"] == ""
 
 
 def test_a_sequence_of_volumes_has_a_table(tmp_path):

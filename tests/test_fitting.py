@@ -126,6 +126,51 @@ def test_occluded_disc_is_completed(occluded):
     assert not convex_defect(mask).any()
 
 
+@pytest.mark.parametrize("weight", [1.0, 2.25])
+def test_an_outline_is_right_to_a_pixel(weight):
+    turn, tilt = np.linspace(0, 2 * np.pi, 400, endpoint=False), np.deg2rad(25)
+    tilted = np.array([[np.sin(tilt), np.cos(tilt)], [np.cos(tilt), -np.sin(tilt)]])
+
+    def ellipse(more):  # what grows each half axis moves no point farther than that
+        sides = np.stack([(138 + more) * np.cos(turn), (82 + more) * np.sin(turn)])
+        return np.array((184, 174)) + (tilted @ sides).T
+
+    places = np.stack(np.mgrid[:512, :512], -1) - np.array((184, 174))
+    u, v = np.moveaxis(places @ tilted, -1, 0)
+    evidence = grid_of((u / 138) ** 2 + (v / 82) ** 2 < 1, weight)
+    shape = Convex(2, ConvexOptions(pieces=32))
+    for _ in project_shape(shape, evidence):
+        pass
+    logit = ShapeLogit(shape, Frame((512, 512)))
+    assert (logit(ellipse(-1)) > 0).all()
+    assert (logit(ellipse(1)) < 0).all()
+
+
+def test_idle_pieces_are_put_where_the_outline_bends_most():
+    shape = Convex(2, ConvexOptions(pieces=8))
+    shape.sharpness.fill_(100.0)
+    with torch.no_grad():
+        shape.pieces[::2, -1] = 3.0  # far away: a square is left of the octagon
+    turn = torch.linspace(0, 6.283, 3000)
+    points = shape.scale * torch.stack([turn.sin(), turn.cos()], 1)
+    ring = torch.cat([points * radius for radius in torch.linspace(0.9, 1.5, 60)])
+    area = (shape(ring) > 0).sum()
+    shape.reseat(ring)
+    assert (shape.pieces[:, -1] < 1.5).all()
+    assert (shape(ring) > 0).sum() < area  # they cut the corners,
+    angle = torch.atan2(shape.pieces[:, 0], shape.pieces[:, 1]).sort().values.diff()
+    assert angle.min() > 0.5  # one each
+    before = shape.vector()
+    shape.reseat(ring)  # now none is idle
+    assert torch.equal(shape.vector(), before)
+    far = ring[:0]
+    shape.reseat(far)
+    deep = Convex(2, ConvexOptions(depth=2, width=4))
+    known = deep.vector()
+    deep.reseat(ring)
+    assert torch.equal(deep.vector(), known)
+
+
 def test_progress_rises_to_one(occluded):
     _, states = fitted(occluded[0])
     progress = [state.progress for state in states]

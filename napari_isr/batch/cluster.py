@@ -61,6 +61,8 @@ def _local(workers: int) -> Iterator[Client]:
         "distributed.scheduler.allowed-failures": DEATHS,
         "distributed.admin.low-level-log-length": 0,
         "distributed.comm.timeouts.connect": f"{PATIENCE}s",
+        # Nobody looks at profiles, and to take them costs workers and scheduler time.
+        "distributed.worker.profile.enabled": False,
     }
     with (
         dask.config.set(chosen),

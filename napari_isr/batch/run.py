@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["BatchResult", "run_batch"]
 
 AHEAD = 8  # tasks that wait for each thread of a worker: more would only fill the scheduler
+ASK_AGAIN = 1.0  # seconds after which workers may have come or gone
 TRIES = 3  # of a task whose workers died again and again
 
 
@@ -264,8 +267,12 @@ def _outcomes(
         about[future.key] = item, tries
         running.add(future)
 
+    asked, threads = -math.inf, 1
+
     def refill() -> None:
-        threads = sum(client.nthreads().values()) or 1
+        nonlocal asked, threads
+        if time.monotonic() - asked > ASK_AGAIN:  # each time it would keep the client busy
+            asked, threads = time.monotonic(), sum(client.nthreads().values()) or 1
         while len(about) < AHEAD * threads:
             item = next(waiting, None)
             if item is None:

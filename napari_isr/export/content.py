@@ -143,6 +143,16 @@ class Content:
         return len(self.size)
 
     @property
+    def volume(self) -> bool:
+        """Whether there are 3 axes, and all of them are space."""
+        if self.ndim != 3 or self.axes.startswith("t"):
+            return False
+        from napari_isr.timeline import Timeline  # which loads torch
+
+        items = [one.item for one in self.objects]
+        return not any(item is not None and isinstance(item.frame, Timeline) for item in items)
+
+    @property
     def scale(self) -> tuple[float, ...]:
         """Output pixels per pixel of the image, along each axis."""
         return tuple(n / m for n, m in zip(self.size, self.image_size, strict=True))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from skimage.measure import regionprops
+from skimage.measure import marching_cubes, mesh_surface_area, regionprops
 
 from napari_isr.export.content import Content, ContentObject
 
@@ -34,8 +34,9 @@ def measure(one: ContentObject, content: Content) -> dict[str, Any]:
     -------
     dict
         Numbers, text, and None for what there is not; ``area`` is a volume where there are more
-        than 2 axes. ``axis_major`` and ``axis_minor`` are those of the ellipse with the same
-        second moments. Of a very large output the pixels of the result are counted instead.
+        than 2 axes, ``surface`` the area of a volume's surface. ``axis_major`` and ``axis_minor``
+        are those of the ellipse with the same second moments. Of a very large output the pixels
+        of the result are counted instead.
     """
     if content.large and one.item is not None:
         one = one.coarser()
@@ -52,6 +53,7 @@ def measure(one: ContentObject, content: Content) -> dict[str, Any]:
         "area": pixels * float(np.prod(content.step)),
         "area_pixels": pixels / float(np.prod(content.scale)),
         "perimeter": _perimeter(one, content) if content.ndim == 2 and pixels else None,
+        "surface": _surface(one, content) if content.volume and pixels else None,
     }
     names = [AXES.get(axis, axis) for axis in content.axes]
     places = _centroid(mask, content) if pixels else [None] * len(names)
@@ -93,3 +95,14 @@ def _perimeter(one: ContentObject, content: Content) -> float:
     rings = [ring for polygon in one.polygons() for ring in polygon]
     sides = [(np.roll(ring, -1, axis=0) - ring) * content.step for ring in rings]
     return float(sum(np.linalg.norm(side, axis=1).sum() for side in sides))
+
+
+def _surface(one: ContentObject, content: Content) -> float:
+    """Of the implicit function where there is one, else around the voxels."""
+    if one.item is not None:
+        vertices, faces = one.item.surface()
+        step = np.array(content.spacing) * content.image_size / one.item.frame.shape
+    else:
+        vertices, faces, _, _ = marching_cubes(np.pad(one.mask, 1).astype(np.float32), 0.5)
+        step = np.array(content.step)
+    return float(mesh_surface_area(vertices * step, faces)) if len(faces) else 0.0

@@ -23,6 +23,7 @@ __all__ = ["ProjectionState", "project_shape"]
 
 IN_SPACE = 3  # times as many sample points: a boundary in space is a surface, not a curve
 STEEPEST = 8.0  # slope of the logit, per finest cell
+EVEN = {False: 3, True: 32}  # one in so many samples covers the image, in fine stages or others
 WARM_CELLS = 1024
 FEW_CELLS = 2  # that the radius of an object is long: then a start says little
 MOST_START_CELLS = 65_536  # where an object is smaller than the cells it is looked for in
@@ -60,6 +61,7 @@ def project_shape(
     strokes: Samples | None = None,
     warm: bool = False,
     budget: int | None = None,
+    fine: bool = True,
 ) -> Iterator[ProjectionState]:
     """Fit a shape to evidence, from soft and simple to sharp and free.
 
@@ -78,6 +80,8 @@ def project_shape(
         Start from the shape's current parameters where they fit better than a fresh start.
     budget : int, optional
         About how many points each stage looks at; default: the shape's own.
+    fine : bool, optional
+        With the fine stages, which are of no use to who goes on from here with a soft boundary.
 
     Yields
     ------
@@ -97,7 +101,9 @@ def project_shape(
         budget = shape.budget * (1 if shape.ndim == 2 else IN_SPACE)
     fit = _Fit(shape, evidence, strokes, budget)
     cold = fit.begin(warm)
-    stages = shape.stages if cold else shape.warm_stages or shape.stages[-2:]
+    every = tuple(stage for stage in shape.stages if fine or not stage.fine)
+    known = shape.warm_stages if fine or len(every) == len(shape.stages) else None
+    stages = every if cold else known or every[-2:]
     fallback = copy.deepcopy(shape.state_dict()) if cold else None
     total = sum(stage.iterations for stage in stages)
     objective, before = float("inf"), 0.0
@@ -129,12 +135,12 @@ class _Fit:
     ) -> None:
         self.shape, self.evidence, self.strokes, self.budget = shape, evidence, strokes, budget
 
-    def samples(self, detail: int = 1) -> Samples:
+    def samples(self, detail: int = 1, fine: bool = False) -> Samples:
         chosen = self.shape.samples(self.evidence, self.budget)
         if chosen is not None:
             samples = Samples.from_evidence(*chosen)
         else:
-            samples = boundary_samples(self.evidence, self.shape, detail * self.budget)
+            samples = boundary_samples(self.evidence, self.shape, detail * self.budget, EVEN[fine])
         return samples if self.strokes is None else samples + self.strokes
 
     def begin(self, warm: bool) -> bool:
@@ -197,7 +203,9 @@ class _Fit:
         """Objective after each step of one stage."""
         self._sharpen(stage)
         free = self.shape.simple_parameters() if stage.simple else None
-        samples = self.samples(stage.detail)
+        samples = self.samples(stage.detail, stage.fine)
+        if stage.reseat:
+            self.shape.reseat(samples.points)
         for step in minimise(self.shape, samples, iterations=stage.iterations, free=free):
             yield step.objective
 

@@ -67,10 +67,10 @@ class Samples:
         return float(self.weight @ ((2 * self.target - 1) * (logit > 0)))
 
 
-def boundary_samples(evidence: Evidence, shape: Shape, budget: int) -> Samples:
+def boundary_samples(evidence: Evidence, shape: Shape, budget: int, even: int = 3) -> Samples:
     """Sample finely where the shape's boundary runs, coarsely elsewhere.
 
-    A third of the budget covers the image evenly. Cells that the boundary may cross are split,
+    A part of the budget covers the image evenly. Cells that the boundary may cross are split,
     and those of their children that it may cross again, down to single pixels or to the end of
     the budget. That balances the classes too: about half of the small cells lie inside, however
     small the object.
@@ -83,12 +83,14 @@ def boundary_samples(evidence: Evidence, shape: Shape, budget: int) -> Samples:
         The current shape.
     budget : int
         About how many points to return.
+    even : int, optional
+        One in so many of them, at most, covers the image evenly.
 
     Returns
     -------
     Samples
     """
-    block = evidence.block_for(budget // 3)
+    block = evidence.block_for(budget // even)
     coarse = evidence.coarsen(block)
     with torch.no_grad():
         logit = shape(coarse.points).view_as(coarse.values)

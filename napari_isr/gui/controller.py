@@ -10,6 +10,7 @@ from typing import Any
 from napari.layers import Image, Labels, Layer
 from psygnal import Signal
 
+from napari_isr.files.lazy import is_lazy
 from napari_isr.gui import keys
 from napari_isr.gui.first_words import NO_IMAGE, NO_STROKES, no_image, no_strokes
 from napari_isr.gui.guides import look_at
@@ -56,6 +57,7 @@ class Controller:
         self.viewer = viewer
         self.settings, self.state = Settings(), State()
         self._device = "auto"
+        self.memory: float | None = None  # megabytes, of images that are not in memory
         self.kept_shapes: dict[int, KeptShape] = {}  # of an earlier session, to start from
         self.desk = NewsDesk(viewer, self.settings, self.state)
         self.loop = LiveLoop(self._job)
@@ -307,6 +309,7 @@ class Controller:
             started=asked,
             start=self.desk.start,
             device=self.device,
+            memory=self.memory if is_lazy(image.data) else None,
             kept=self.kept_shapes,
             lesson=self.lesson(),
             **{**chosen, **stack_fields(self)},

@@ -87,6 +87,8 @@ class Job:
         Whose shapes to start from; None: from those of the last fit.
     device : str
         As :class:`napari_isr.Segmenter` takes it.
+    memory : float or None
+        As :class:`napari_isr.Segmenter` takes it.
     kept : mapping of int to KeptShape
         Shapes to start from where none was fitted yet.
     lesson : Lesson or None
@@ -118,6 +120,7 @@ class Job:
     started: float = 0.0
     start: Result | None = None
     device: str = "auto"
+    memory: float | None = None
     kept: Mapping[int, KeptShape] = field(default_factory=dict)
     lesson: Lesson | None = None
     axes: str = "yx"

@@ -43,7 +43,7 @@ class Keeper:
         self.autosave.failed.connect(self._on_failed)
         self.autosave.saved.connect(self._on_saved)
         self.rescue.restored.connect(self._on_restored)
-        for name in ("device", "pause_ms", "autosave", "autosave_seconds"):
+        for name in ("device", "pause_ms", "memory", "autosave", "autosave_seconds"):
             preferences.events[name].connect(self._follow)
         self._begin()
         self._follow()
@@ -62,6 +62,7 @@ class Keeper:
         wanted = self.preferences
         self._control.loop.pause_ms = wanted.pause_ms
         self._control.device = wanted.device
+        self._control.memory = wanted.memory
         self.autosave.seconds = wanted.autosave_seconds
         self.autosave.on = wanted.autosave
 

@@ -29,6 +29,8 @@ class Preferences:
         Where fits run, as :class:`napari_isr.Segmenter` takes it.
     pause_ms : int
         Changes nearer to each other than this are fitted as one.
+    memory : int
+        Megabytes that pixels of an image that is not in memory may take.
     autosave : bool
         Whether strokes are saved as they are drawn.
     autosave_seconds : float
@@ -41,6 +43,7 @@ class Preferences:
 
     device: str = "auto"
     pause_ms: int = 30
+    memory: int = 256
     autosave: bool = True
     autosave_seconds: float = 1.0
     shape: str = "convex"

@@ -51,7 +51,15 @@ class Segmenters:
 
         if self._cache is None:
             self._cache = FeatureCache(default_folder())
-        settings = (job.axes, job.spacing, job.predictor, job.features, job.mode, job.device)
+        settings = (
+            job.axes,
+            job.spacing,
+            job.predictor,
+            job.features,
+            job.mode,
+            job.device,
+            job.memory,
+        )
         for index, (image, key, maps, segmenter) in enumerate(self._kept):
             known = image is job.image and key == settings and _same(maps, job.coordinates)
             if known and segmenter.carried is trained:
@@ -66,6 +74,7 @@ class Segmenters:
             features=job.features,
             mode=job.mode,
             device=job.device,
+            memory=job.memory,
             cache=self._cache,
             most_pixels=_most(job.scribbles.shape),
             trained=trained,

@@ -60,7 +60,7 @@ class NearestShape:
             self.frame.axes(probability),
             stretch=stretch_of(self.frame.spacing),
         )
-        for _ in project_shape(self.shape, grid, warm=warm):
+        for _ in project_shape(self.shape, grid, warm=warm, fine=False):
             pass
         slope = _steepness(self._compared(self._points(probability), probability)[0])
         if slope > STEEPEST:

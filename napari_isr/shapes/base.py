@@ -38,12 +38,18 @@ class Stage:
         Fit the family's simple parameters only (:meth:`Shape.simple_parameters`).
     detail : int
         Times as many sample points as the shape's budget says.
+    fine : bool
+        Nearly all of the points lie at the boundary, which is found to parts of a pixel.
+    reseat : bool
+        Begin by putting idle parts of the shape to use (:meth:`Shape.reseat`).
     """
 
     sharpness: float
     iterations: int
     simple: bool = False
     detail: int = 1
+    fine: bool = False
+    reseat: bool = False
 
 
 class Shape(nn.Module, ABC):
@@ -163,6 +169,9 @@ class Shape(nn.Module, ABC):
     def simple_parameters(self) -> Tensor | None:
         """Which entries of :meth:`vector` a simple stage fits (an index tensor); None: all."""
         return None
+
+    def reseat(self, points: Tensor) -> None:
+        """Put parts of the shape that no point (n, d) near the boundary feels where they help."""
 
     def local(self, points: Tensor) -> Tensor:
         """Coordinates relative to ``anchor`` in units of ``scale``."""

@@ -21,6 +21,8 @@ DEFAULT_PIECES = {2: 16, 3: 48}
 BOUND_RADIUS = 4.0  # the image lies within radius 2, whatever its number of axes
 BOUND_SLOPE = 40.0
 LEANINGS = (0.7, 1.5)  # weight of the foreground for each start
+NEAR = 3.0  # logits of the points that say which pieces are felt
+IDLE = 0.1  # of the logit's slope, the most that a piece has that no point feels
 QUIET = -6.0  # hidden weights start near zero: the deep network starts as the shallow one
 
 
@@ -65,17 +67,19 @@ class Convex(Shape):
     fills = True
     Options = ConvexOptions
     options: ConvexOptions
-    # Offsets first, then the normals too: free normals at a soft boundary let pieces collapse.
+    # Offsets first, then the normals too: free normals at a soft boundary let pieces collapse. At
+    # last with most of the samples at the boundary: of those that see the whole image, few do.
     stages = (
         Stage(12, 3, simple=True),
-        Stage(25, 4, simple=True),
-        Stage(25, 5),
+        Stage(25, 5, simple=True),
         Stage(50, 6),
         Stage(100, 4),
-        Stage(160, 4),
+        Stage(160, 4, detail=2, fine=True, reseat=True),
+        Stage(300, 5, detail=3, fine=True),
     )
     damping = 0.3
     rivals = 2
+    warm_stages = (Stage(160, 4, detail=2, fine=True), Stage(300, 5, detail=3, fine=True))
 
     def __init__(self, ndim: int, options: ShapeOptions | None = None) -> None:
         super().__init__(ndim, options)
@@ -137,6 +141,33 @@ class Convex(Shape):
         """Only the offsets of the last layer: support function values, nearly a convex fit."""
         last = self.pieces.numel()
         return torch.arange(self.ndim, last, self.ndim + 1, device=self.anchor.device)
+
+    @torch.no_grad()
+    def reseat(self, points: Tensor) -> None:
+        """Put pieces that no point near the boundary feels to where it bends most.
+
+        There they cut the corner as much as the pieces beside them, and the fit goes on from that.
+        Of a deep network, whose pieces are not flat, nothing is moved.
+        """
+        if self.options.depth > 1:
+            return
+        values = self._exponents(points) / LOG2E
+        near = (values.logsumexp(0).abs() < NEAR).nonzero()[:, 0]
+        local, values = self.local(points[near]), values[:-1, near]
+        if not len(near):
+            return
+        for index in (values.softmax(0).amax(1) < IDLE).nonzero()[:, 0]:
+            share, level = values.softmax(0), values.logsumexp(0)
+            mean = share.T @ self.pieces[:, :-1]
+            length = mean.norm(dim=1)
+            bend = 1 - length / (share.T @ self.pieces[:, :-1].norm(dim=1))
+            # Right at the boundary, and not elsewhere between the same two pieces.
+            where = (bend * torch.sigmoid(level) * torch.sigmoid(-level)).argmax()
+            normal = mean[where] / length[where]
+            there = values[:, where].amax() - level[where] + level[where] / length[where]
+            offset = normal @ local[where] - there / self.sharpness
+            self.pieces[index] = torch.cat([normal, offset[None]])
+            values[index] = self.sharpness * (local @ normal - offset)
 
     def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
         """Start from the ellipsoids that explain the most evidence.

@@ -12,6 +12,7 @@ from napari_isr.device import DEVICES
 from napari_isr.gui.dock import ScribbleAndRefine
 from napari_isr.gui.job import Names
 from napari_isr.gui.preferences import Preferences
+from napari_isr.gui.segmenters import Segmenters
 from napari_isr.session import Store, image_key
 
 WAIT = 30_000
@@ -100,6 +101,26 @@ def test_device_and_pause_change_while_the_dock_is_open(settings, viewer, disc, 
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         dock.run()
     assert dock.result.device == "cpu"
+
+
+def test_memory_bounds_what_is_read_where_it_lies(settings, viewer, disc, strokes, qtbot, tmp_path):
+    np.save(tmp_path / "disc.npy", disc)
+    lazy = np.load(tmp_path / "disc.npy", mmap_mode="r")
+    settings.beginning.live = False
+    settings.fitting.memory = 64
+    viewer.add_image(disc)
+    dock = ScribbleAndRefine(viewer)
+    viewer.window.add_dock_widget(dock, name="dock", area="right")
+    dock.new.click()
+    dock.scribble_layer.data = strokes
+    assert dock.controller.job(live=False).memory is None
+    dock.image_layer.data = lazy
+    assert dock.controller.job(live=False).memory == 64
+    settings.fitting.memory = 128
+    job = dock.controller.job(live=False)
+    segmenters = Segmenters()
+    assert segmenters.get(job).raster.shape == disc.shape[:2]
+    assert job.memory == 128
 
 
 def _has_mps():
