@@ -1,6 +1,6 @@
 """Sequences: tubes against predictors, frames of noise, and what longer sequences cost.
 
-python benchmarks/sequences.py truth|noise|speed     with $ISR_DATA; one core for speed
+python benchmarks/sequences.py truth|noise|bound|ball|speed     with $ISR_DATA; one core for speed
 """
 
 from __future__ import annotations
@@ -67,17 +67,27 @@ def measure_truth() -> None:
 def noisy(clean: Array, share: float, seed: int) -> npt.NDArray[np.float32]:
     """The sequence with a share of its frames replaced by numbers drawn evenly from [0, 1]."""
     draw, result = np.random.default_rng(seed), clean.astype(np.float32)
-    chosen = draw.choice(len(clean), round(share * len(clean)), replace=False)
+    chosen = _lost(clean, share, draw)
     result[chosen] = draw.random((len(chosen), *clean.shape[1:]), dtype=np.float32)
     return result
+
+
+def _lost(clean: Array, share: float, draw: int | np.random.Generator) -> Array:
+    """Numbers of the frames that are replaced."""
+    count = round(share * len(clean))
+    return np.random.default_rng(draw).choice(len(clean), count, replace=False)
+
+
+def noise_films() -> dict[str, Mask]:
+    """Masks of the sequences, by name."""
+    films = {"ball": ball(DATA) > 0, "generated": generated(10)}
+    return films | {name: sequence(DATA, name)["truth"] for name in NAMES}
 
 
 def measure_noise() -> None:
     """IoU of the tube against the clean unaries, mean of a few draws and the worst one."""
     print("sequence |", " | ".join(f"{share:.0%}" for share in SHARES))
-    films = {"ball": ball(DATA) > 0, "generated": generated(10)}
-    films |= {name: sequence(DATA, name)["truth"] for name in NAMES}
-    for name, clean in films.items():
+    for name, clean in noise_films().items():
         cells = []
         for share in SHARES:
             found = [
@@ -86,6 +96,41 @@ def measure_noise() -> None:
             ]
             cells.append(f"{statistics.mean(found):.3f} ({min(found):.3f})")
         print(f"{name} |", " | ".join(cells), flush=True)
+
+
+def measure_bound() -> None:
+    """The same, had the true masks of the frames that are left been found: of a lost frame the
+    nearest known mask, moved in a straight line between its neighbours, or left where it was.
+    """
+    print("sequence, true masks |", " | ".join(f"{share:.0%}" for share in SHARES[1:]))
+    for name, clean in noise_films().items():
+        cells = []
+        for share in SHARES[1:]:
+            found = [mean_iou(_bridged(clean, _lost(clean, share, k)), clean) for k in range(DRAWS)]
+            cells.append(f"{statistics.mean(found):.3f} ({min(found):.3f})")
+        print(f"{name} |", " | ".join(cells), flush=True)
+
+
+def _bridged(clean: Mask, lost: Array) -> Mask:
+    """The masks, those of lost frames made from the others."""
+    from scipy import ndimage
+
+    known = np.setdiff1d(np.arange(len(clean)), lost)
+    middles = np.array([ndimage.center_of_mass(mask) for mask in clean[known]])
+    sizes = np.log(clean[known].sum((1, 2))) / 2
+    result = clean.copy()
+    for frame in lost:
+        nearest = int(np.abs(known - frame).argmin())
+        place = [np.interp(frame, known, column) for column in middles.T]
+        ratio = np.exp(np.interp(frame, known, sizes) - sizes[nearest])
+        moved = ndimage.affine_transform(
+            clean[known[nearest]].astype(np.float32),
+            np.eye(2) / ratio,
+            middles[nearest] - np.array(place) / ratio,
+            order=1,
+        )
+        result[frame] = moved > 0.5
+    return result
 
 
 def measure_ball() -> None:
@@ -104,7 +149,7 @@ def _pieces(mask: Mask) -> int:
 
 
 def measure_speed() -> None:
-    """CPU seconds on one core: first outline, end of the fit, a further stroke, more frames."""
+    """CPU seconds on one core: first outlines, end of the fit, a further stroke, more frames."""
     torch.set_num_threads(1)
     film = sequence(DATA, "blackswan")
     ends = film["strokes"].copy()
@@ -114,16 +159,17 @@ def measure_speed() -> None:
     longer = {key: np.repeat(value, 10, axis=0) for key, value in film.items()}
     drawn = np.zeros(longer["strokes"].shape, np.uint8)
     drawn[0], drawn[-1] = ends[0], ends[-1]
-    print("frames, features | first outline | fit | fit after a further stroke")
-    for features in ("rgb,nearness", "auto"):
+    print("frames, features | predictor's outline | shape's | fit | fit after a further stroke")
+    for features in ("rgb,nearness,edges", "auto"):
         for images, strokes, again in ((film, ends, more), (longer, drawn, None)):
             segmenter = Segmenter(
                 images["images"], ndim=3, axes="tyx", features=features, cache=FeatureCache()
             )
             segmenter.look_at((0, None, None))
-            first, fit = _times(segmenter, strokes)
-            warm = _times(segmenter, again)[1] if again is not None else float("nan")
-            print(f"{len(strokes)}, {features} | {first:.2f} | {fit:.2f} | {warm:.2f}", flush=True)
+            times = [*_times(segmenter, strokes)]
+            times += [_times(segmenter, again)[-1]] if again is not None else []
+            values = " | ".join(f"{seconds:.2f}" for seconds in times)
+            print(f"{len(strokes)}, {features} | {values}", flush=True)
     truth = film["truth"]
     for frames in (truth, np.repeat(truth, 10, axis=0)):
         start = time.process_time()
@@ -133,20 +179,22 @@ def measure_speed() -> None:
         print(f"{len(frames)} given | fit {fit:.2f} | with pixels {total:.2f}")
 
 
-def _times(segmenter: Segmenter, strokes: Array) -> tuple[float, float]:
-    """CPU seconds to the first outline of the shape, and to the last before the pixels."""
-    start, first, last = time.process_time(), 0.0, 0.0
+def _times(segmenter: Segmenter, strokes: Array) -> tuple[float, float, float]:
+    """CPU seconds to the first outline of the predictor and of the shape, and to the last one."""
+    start, seen, first, last = time.process_time(), 0.0, 0.0, 0.0
     for update in segmenter.run(strokes, "connected"):
         now = time.process_time() - start
+        if update.predictor_contours is not None:
+            seen = seen or now
         if update.contours is not None:
             first, last = first or now, now
         if update.stage == "render":
             break
-    return first, last
+    return seen, first, last
 
 
 if __name__ == "__main__":
     parts = {"truth": measure_truth, "noise": measure_noise, "ball": measure_ball}
-    parts["speed"] = measure_speed
+    parts |= {"bound": measure_bound, "speed": measure_speed}
     for chosen in sys.argv[1:] or parts:
         parts[chosen]()

@@ -140,6 +140,10 @@ class LiftedFrame(Frame):
         """The coordinates in words: ``(row, column, depth)``."""
         return f"({', '.join((*AXES[-self.ndim :], *self.names))})"
 
+    def share(self, coordinate: Coordinate) -> float:
+        """Shape coordinates for each unit of a coordinate's table."""
+        return coordinate.weight / self._largest
+
     def lift(self, coordinates: Array) -> Array:
         """Join the values of the maps to shape coordinates (n, d) of the axes: (n, dims)."""
         if not isinstance(coordinates, torch.Tensor):
@@ -151,7 +155,7 @@ class LiftedFrame(Frame):
             sizes = coordinate.table.shape
             where = where + where.new_tensor([(n - 1) / 2 for n in sizes])
             values = _between(coordinate.table.to(where), where)
-            columns.append(values[:, None] * (coordinate.weight / self._largest))
+            columns.append(values[:, None] * self.share(coordinate))
         return torch.cat(columns, dim=1)
 
     def _steps(self, coordinate: Coordinate) -> list[float]:
@@ -167,7 +171,7 @@ class LiftedFrame(Frame):
         values = []
         for name, coordinate in zip(self.names, self.coordinates, strict=True):
             middle, half = coordinate.span
-            values.append((further[name] - middle) / half * coordinate.weight / self._largest)
+            values.append((further[name] - middle) / half * self.share(coordinate))
         return np.concatenate([flat, values])
 
     def further(self, point: torch.Tensor) -> dict[str, float]:

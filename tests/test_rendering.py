@@ -11,6 +11,7 @@ from shapely.geometry import Polygon
 
 from napari_isr.certificates import convex_defect
 from napari_isr.frame import Frame, grid_points
+from napari_isr.lifting import Coordinate, lifted
 from napari_isr.rendering.grid import ShapeLogit, contours_of, contours_on_grid, mask_on_grid
 from napari_isr.shapes import Convex
 
@@ -23,8 +24,8 @@ def random_convex(seed, ndim=2, size=0.3):
     return shape
 
 
-def rendered(logit, axes, slopes=None):
-    *steps, mask = mask_on_grid(logit, axes, slopes)
+def rendered(logit, axes, reach=None):
+    *steps, mask = mask_on_grid(logit, axes, reach)
     assert all(step is None for step in steps)
     return mask
 
@@ -35,15 +36,29 @@ def test_deciding_in_blocks_gives_the_same_pixels(seed, shape):
     logit = ShapeLogit(random_convex(seed, len(shape)), frame)
     axes = frame.axis_positions()
     every = (logit(grid_points(axes)) > 0).reshape(shape)
-    assert np.array_equal(rendered(logit, axes, logit.slopes()), every)
+    assert np.array_equal(rendered(logit, axes, logit.reach()), every)
     assert np.array_equal(rendered(logit, axes), every)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([0.6, 1, 2.3]), st.sampled_from([0.4, 3.0]))
+def test_deciding_in_blocks_gives_the_same_pixels_where_a_coordinate_jumps(seed, scale, weight):
+    draw = np.random.default_rng(seed)
+    depth = np.linspace(0, 1, 110) + np.zeros((90, 1))
+    depth[draw.integers(90) :, draw.integers(110) :] += 2.0
+    depth[tuple(draw.integers(90, size=(2, 30)))] = 5.0  # single pixels
+    frame = lifted(Frame((90, 110)), {"depth": Coordinate(depth, weight)})
+    logit = ShapeLogit(random_convex(seed, 3, 0.6), frame)
+    axes = frame.axis_positions(scale)
+    mask = rendered(logit, axes, logit.reach())
+    every = (logit(grid_points(axes)) > 0).reshape(mask.shape)
+    assert np.array_equal(mask, every)
 
 
 @given(st.integers(0, 10_000), st.sampled_from([0.5, 1, 2, 3.5]))
 def test_convex_stays_convex_at_every_scale(seed, scale):
     frame = Frame((61, 84), (1.0, 0.7))
     logit = ShapeLogit(random_convex(seed), frame)
-    mask = rendered(logit, frame.axis_positions(scale), logit.slopes())
+    mask = rendered(logit, frame.axis_positions(scale), logit.reach())
     assert not convex_defect(mask).any()
 
 

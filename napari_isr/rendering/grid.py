@@ -12,6 +12,7 @@ import torch
 from skimage.measure import find_contours
 
 from napari_isr.frame import Frame, grid_points
+from napari_isr.rendering.reach import Reach, reach_in
 from napari_isr.shapes.base import Shape
 
 __all__ = ["ShapeLogit", "contours_of", "contours_on_grid", "mask_on_grid", "places"]
@@ -72,19 +73,16 @@ class ShapeLogit:
         logit: npt.NDArray[np.float64] = self._double(exact).numpy()
         return logit
 
-    def slopes(self) -> npt.NDArray[np.float64] | None:
-        """Bound of the logit's change per pixel along each axis; None: not known."""
+    def reach(self) -> Reach | None:
+        """Bound of the logit's change in blocks of pixels; None: not known."""
         bound = self.shape.lipschitz()
-        if bound is None or self.frame.lifted:  # a further coordinate may jump between pixels
-            return None
-        per_pixel = np.ones(self.frame.ndim, dtype=np.float64)
-        return bound * np.asarray(self.frame.vectors_to_shape(per_pixel), dtype=np.float64)
+        return None if bound is None else reach_in(self.frame, bound)
 
 
 def mask_on_grid(
     logit: Logit,
     axes: Sequence[npt.NDArray[np.float64]],
-    slopes: npt.NDArray[np.float64] | None = None,
+    reach: Reach | None = None,
 ) -> Iterator[npt.NDArray[np.bool_] | None]:
     """Where a logit is positive on the product of axes, in steps of a few milliseconds.
 
@@ -97,8 +95,8 @@ def mask_on_grid(
         Maps pixel coordinates (n, d) to values (n,).
     axes : sequence of (ni,) arrays
         Pixel coordinates along each axis, rising.
-    slopes : (d,) array, optional
-        Bound of the logit's change per pixel along each axis.
+    reach : callable, optional
+        Bound of the logit's change in blocks, see :meth:`ShapeLogit.reach`.
 
     Yields
     ------
@@ -107,7 +105,7 @@ def mask_on_grid(
     """
     sizes = np.array([len(axis) for axis in axes])
     mask = np.zeros(sizes, dtype=bool)
-    levels = BLOCKS if slopes is not None else BLOCKS[-1:]
+    levels = BLOCKS if reach is not None else BLOCKS[-1:]
     open_blocks = np.argwhere(np.ones(-(-sizes // levels[0]), dtype=bool))
     for block in levels:
         inside = np.zeros(-(-sizes // block), dtype=bool)
@@ -118,9 +116,8 @@ def mask_on_grid(
             first, last = places(axes, low), places(axes, high)
             values = logit((first + last) / 2)
             inside[tuple(index[values > 0].T)] = True
-            if slopes is not None and block > 1:
-                reach = np.linalg.norm((last - first) / 2 * slopes, axis=1) + DOUBT
-                undecided.append(index[np.abs(values) <= reach])
+            if reach is not None and block > 1:
+                undecided.append(index[np.abs(values) <= reach(first, last) + DOUBT])
             yield None
         if block > 1:
             open_blocks = np.concatenate([open_blocks[:0], *undecided])

@@ -52,7 +52,7 @@ def frames_on_grid(shape: Moving, frame: Timeline, axes: Sequence[Points]) -> It
         pixels = (
             traced_mask(logit, axes[1:])
             if isinstance(inner, Connections)
-            else mask_on_grid(logit, axes[1:], logit.slopes())
+            else mask_on_grid(logit, axes[1:], logit.reach())
         )
         for part in pixels:
             if part is None:

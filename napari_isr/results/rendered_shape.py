@@ -140,10 +140,10 @@ class RenderedShape:
         if isinstance(self.shape, Moving) and isinstance(self._image, Timeline):
             yield from frames_on_grid(self.shape, self._image, axes)
             return
-        slopes = self._logit.slopes() if isinstance(self._logit, ShapeLogit) else None
-        steps = mask_on_grid(self._logit, axes, slopes)
+        reach = self._logit.reach() if isinstance(self._logit, ShapeLogit) else None
+        steps = mask_on_grid(self._logit, axes, reach)
         count = math.prod(len(axis) for axis in axes)
-        if slopes is None and "mask" in self.__dict__ and count > WORTH_IT:
+        if reach is None and "mask" in self.__dict__ and count > WORTH_IT:
             steps = refined_mask(self._logit, axes, self.mask, self._image.shape)
         for mask in steps:
             ways = self._connections if mask is not None else None
