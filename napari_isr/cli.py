@@ -123,7 +123,8 @@ def export(
 
     kept = load_session(session)
     if kept.result is None:
-        raise InputError(f"the session '{session}' holds no result yet: fit it in the dock first")
+        why = kept.lost or "it holds no result yet: fit it in the dock first"
+        raise InputError(f"nothing can be exported from the session '{session}': {why}")
     about: dict[str, Any] = {"names": {**kept.names, **names}, "unit": kept.unit, "axes": kept.axes}
     about |= {"image": kept.snapshot.image.name, "strokes": kept.strokes}
     write_result(kept.result, output, factors, report, each=each, **about)

@@ -1,11 +1,11 @@
-"""The one exception that bad input raises."""
+"""The exceptions that bad input raises."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["InputError", "nearest"]
+__all__ = ["InputError", "OldShapeError", "nearest"]
 
 
 class InputError(ValueError):
@@ -13,6 +13,10 @@ class InputError(ValueError):
 
     The CLI prints the sentence and exits with status 2; the dock shows it in its status line.
     """
+
+
+class OldShapeError(InputError):
+    """A kept shape has the form that an earlier version gave it."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -17,7 +17,7 @@ from napari_isr.files.frames import read_frames
 from napari_isr.files.reading import read_array
 from napari_isr.segmenter import Segmenter
 from napari_isr.shapes.registry import ShapeSpec
-from napari_isr.shapes.tube import Tube
+from napari_isr.shapes.tube import Tube, TubeSlice
 from napari_isr.timeline import PICKED, Timeline, frame_of
 
 SIZE = 48
@@ -185,6 +185,26 @@ def test_a_session_of_a_sequence_comes_back(film, tmp_path):
     assert isinstance(other.frame, Timeline)
     np.testing.assert_array_equal(item.super_resolve(2), other.super_resolve(2))
     assert isinstance(kept.segmenter(image).frame, Timeline)
+
+
+def test_a_tube_of_an_earlier_form_leaves_the_strokes(tmp_path, monkeypatch, capsys):
+    strokes = np.zeros((3, SIZE, SIZE), np.uint8)
+    strokes[0, 30:34, 20:24], strokes[0, 2] = 2, 1
+    with monkeypatch.context() as then:
+        then.setattr(TubeSlice, "usual_levels", {2: 4, 3: 4})
+        result = isr.project(discs(3), "connected", axes="tyx")
+    kept = isr.save_session(tmp_path / "old.isr", result, image=discs(3), scribbles=strokes)
+    session = isr.load_session(kept)
+    assert session.result is None
+    assert "fitted by an earlier version" in session.lost
+    np.testing.assert_array_equal(session.strokes, strokes)
+    assert session.segmenter(discs(3)).frame.shape == (3, SIZE, SIZE)
+    with pytest.raises(SystemExit) as done:
+        main(["export", str(kept), "-o", str(tmp_path / "tube.tif")])
+    assert done.value.code == 2
+    error = capsys.readouterr().err
+    assert "strokes and settings are there, fit it again" in error
+    assert error.count("\n") == 1
 
 
 def test_given_probabilities_need_no_strokes(film):

@@ -288,7 +288,7 @@ def test_wrong_files_are_one_line_on_the_command_line(tmp_path, capsys):
     for name, says in (
         ("text.isr", "is no session of napari-isr"),
         ("none.isr", "cannot be read: No such file"),
-        ("empty.isr", "holds no result yet"),
+        ("empty.isr", "it holds no result yet"),
     ):
         assert cli("export", tmp_path / name, "-o", tmp_path / "m.png") == 2
         error = capsys.readouterr().err

@@ -120,7 +120,7 @@ class Sessions:
             control.new_scribbles()
         control.cancel()  # the strokes ask for a fit, but it is there already
         if fit is None:
-            self._say("done", f"Opened {path.name}.")
+            self._say("done", f"Opened {path.name}{': ' + session.lost if session.lost else ''}.")
             return
         control.desk.history.push(fit)
         control.desk.restore(fit)

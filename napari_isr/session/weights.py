@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_isr.errors import InputError
+from napari_isr.errors import InputError, OldShapeError
 from napari_isr.session.snapshot import KeptShape
 
 if TYPE_CHECKING:
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["built", "hand_over", "keep_shapes"]
 
 log = logging.getLogger(__name__)
+
+OLD = (
+    "its sequence was fitted by an earlier version, whose shapes had another form: strokes and "
+    "settings are there, fit it again"
+)
 
 
 def keep_shapes(result: Result | None) -> dict[int, KeptShape]:
@@ -60,10 +65,12 @@ def built(kept: KeptShape, frame: Frame) -> Shape | None:
     Raises
     ------
     InputError
-        If this version reads it no more, or its weights do not fit or are not finite.
+        If this version reads it no more, or its weights do not fit or are not finite; of a shape
+        that moves an OldShapeError, for those had other forms.
     """
     import torch
 
+    from napari_isr.shapes.moving import Moving
     from napari_isr.shapes.registry import ShapeSpec
 
     shape = ShapeSpec.parse(kept.spec).build(frame.dims, frame)
@@ -73,6 +80,8 @@ def built(kept: KeptShape, frame: Frame) -> Shape | None:
         values = {name: torch.from_numpy(np.array(v)) for name, v in kept.weights.items()}
         shape.load_state_dict(values)
     except (RuntimeError, TypeError):  # torch says with both, in many lines, what is wrong
+        if isinstance(shape, Moving):
+            raise OldShapeError(OLD) from None
         raise InputError(f"the weights are not those of a shape '{kept.spec}'") from None
     # Looked at here, for a large number may be none any more in single precision.
     if not all(bool(torch.isfinite(value).all()) for value in shape.state_dict().values()):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.errors import InputError
+from napari_isr.errors import InputError, OldShapeError
 from napari_isr.files.large import is_zarr
 from napari_isr.session.archive import MAIN, reading, writing
 from napari_isr.session.files import (
@@ -63,6 +63,8 @@ class Session:
         What was learned, for other images.
     versions : mapping of str to str, optional
         Of what it was saved with.
+    lost : str, optional
+        One sentence, where the file holds a result that is not read any more.
     """
 
     snapshot: Snapshot
@@ -73,6 +75,7 @@ class Session:
     pixels: npt.NDArray[Any] | None = field(default=None, repr=False)
     trained: Trained | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    lost: str = ""
 
     @property
     def strokes(self) -> npt.NDArray[np.integer[Any]] | None:
@@ -258,7 +261,11 @@ def load_session(path: str | Path, *, most_bytes: int = MOST_BYTES) -> Session:
                 "raise most_bytes"
             )
         snapshot = unpack_snapshot(record, read)
-        result = unpack_result(record, snapshot.shapes, read)
+        result, lost = None, ""
+        try:
+            result = unpack_result(record, snapshot.shapes, read)
+        except OldShapeError as error:
+            lost = str(error)
         pixels = trained = None
         if record.pixels_file is not None:
             pixels = from_bytes(read(record.pixels_file), record.pixels_file).get("image")
@@ -268,7 +275,7 @@ def load_session(path: str | Path, *, most_bytes: int = MOST_BYTES) -> Session:
             trained = Trained.from_bytes(read(record.trained_file), str(place))
     frame = record.frame
     axes, told = record.axes, record.versions
-    return Session(snapshot, result, frame.spacing, record.unit, axes, pixels, trained, told)
+    return Session(snapshot, result, frame.spacing, record.unit, axes, pixels, trained, told, lost)
 
 
 def _main(content: bytes, place: Path) -> bytes:
