@@ -9,9 +9,9 @@ whatever it looks like in the image.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,9 @@ import torch
 from scipy.ndimage import distance_transform_edt
 
 from napari_isr.errors import InputError
+from napari_isr.files.lazy import coarse_sizes, is_lazy, reduced
 from napari_isr.frame import Frame
+from napari_isr.memory import MEMORY, read_bytes
 from napari_isr.timeline import Timeline
 
 __all__ = ["Coordinate", "Coordinates", "LiftedFrame", "check_shapes", "lifted"]
@@ -29,6 +31,7 @@ Array = TypeVar("Array", npt.NDArray[np.floating], torch.Tensor)
 SPREAD = (2, 98)  # percentiles that are brought to the extent of the image
 CUT = 1.5  # times that half extent: beyond, values are cut, for stereo has gross errors
 MOST = 3  # further coordinates
+MOST_KEPT = 2**22  # values of a map that is not in memory
 SHAPES = ("none", "convex", "star")
 AXES = ("time", "plane", "row", "column")
 
@@ -44,7 +47,8 @@ class Coordinate:
     Parameters
     ----------
     values : (n1, ..., nd) array
-        Bool, integers or floats, of the image's size.
+        Bool, integers or floats, of the image's size. Of one that is not in memory (dask, zarr, a
+        memory map) means over cells are kept, at most about 4 million.
     weight : float, optional
         How much the coordinate counts beside the axes of the image. Convex and star-shaped sets
         stay what they are in stretched coordinates: it decides which of them fits best.
@@ -60,10 +64,13 @@ class Coordinate:
     values: npt.NDArray[Any]
     weight: float = 1.0
     unit: str = ""
+    shape: tuple[int, ...] = field(init=False)
+    """Of the values as they were given."""
 
     def __post_init__(self) -> None:
         """Check the fields."""
-        values = np.asarray(self.values)
+        values = _kept(self.values)
+        object.__setattr__(self, "shape", tuple(np.shape(self.values)))
         if values.dtype.kind not in "buif":
             raise InputError(f"a coordinate holds {values.dtype} values: real numbers are needed")
         if values.dtype.kind == "f" and not np.isfinite(values).any():
@@ -223,10 +230,12 @@ def lifted(frame: Frame, coordinates: Coordinates | None) -> Frame:
     for name, value in coordinates.items():
         if not name.strip() or name in AXES:
             raise InputError(f"a coordinate cannot be called '{name}': name it after its map")
-        map_ = value if isinstance(value, Coordinate) else Coordinate(np.asarray(value))
-        if map_.values.shape != frame.shape:
+        map_ = (
+            value if isinstance(value, Coordinate) else Coordinate(cast("npt.NDArray[Any]", value))
+        )
+        if map_.shape != frame.shape:
             raise InputError(
-                f"the coordinate '{name}' has the size {map_.values.shape}, but the image has "
+                f"the coordinate '{name}' has the size {map_.shape}, but the image has "
                 f"{frame.shape}: give a map with one number for each pixel"
             )
         found[name] = map_
@@ -241,6 +250,13 @@ def check_shapes(frame: Frame, names: Iterable[str]) -> None:
                 f"the shape '{name}' cannot be used with the coordinate '{frame.names[0]}', for "
                 "lengths and angles mean nothing there: choose convex or star, or leave it out"
             )
+
+
+def _kept(values: Any) -> npt.NDArray[Any]:
+    """The values; of a map that is not in memory means over cells of the same area."""
+    if not is_lazy(values) or values.dtype.kind not in "buif" or 0 in values.shape:
+        return np.asarray(values)
+    return reduced(values, coarse_sizes(values.shape, MOST_KEPT), read_bytes(MEMORY))
 
 
 def _between(table: torch.Tensor, where: torch.Tensor) -> torch.Tensor:

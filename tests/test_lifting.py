@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import dask.array as da
 import numpy as np
 import pytest
 import torch
@@ -16,7 +17,7 @@ from napari_isr.commands.coordinate_files import read_coordinates
 from napari_isr.conflicts import find_conflict
 from napari_isr.errors import InputError
 from napari_isr.frame import Frame, grid_points
-from napari_isr.lifting import Coordinate, LiftedFrame, lifted
+from napari_isr.lifting import MOST_KEPT, Coordinate, LiftedFrame, lifted
 from napari_isr.results.object_result import iou
 from napari_isr.strokes import Strokes
 
@@ -71,6 +72,29 @@ def test_missing_values_are_those_of_the_nearest_pixel_and_wild_ones_are_cut():
     assert np.allclose(known.known[20, 40:50], 45)
     assert known.known[5, 5] in (3.2, 4.0, 4.8)
     assert float(known.table.abs().max()) == 1.5
+
+
+def test_a_map_that_is_not_in_memory_is_read_in_parts_and_kept_coarser():
+    rows, columns = 3000, 2400
+    read = []
+
+    def block(where, block_info=None):
+        top = block_info[0]["array-location"][0][0]
+        read.append(where.size)
+        return np.arange(top, top + len(where), dtype=np.float32)[:, None] + where
+
+    zeros, meta = da.zeros((rows, columns), chunks=500, dtype=np.float32), np.zeros((0, 0), "f4")
+    lazy = zeros.map_blocks(block, dtype=np.float32, meta=meta)
+    read.clear()
+    frame = lifted(Frame((rows, columns)), {"depth": lazy})
+    kept = frame.coordinates[0]
+    assert kept.shape == (rows, columns)
+    assert kept.values.size <= 1.05 * MOST_KEPT
+    assert max(read) <= 500 * 500
+    assert sum(read) == rows * columns
+    points = np.array([[100.0, 7.0], [2500.0, 2000.0]])
+    depth = [frame.further(torch.from_numpy(p))["depth"] for p in frame.to_shape(points)]
+    assert depth == pytest.approx([100, 2500], abs=1)
 
 
 def test_coordinates_of_a_point_are_read_back():
