@@ -89,7 +89,7 @@ def write_result(
     if report is not None:
         write_report(report, result.report())
     for label, item in result.objects.items():
-        typer.echo(f"object {label}: {item.area:g} px, {item.certificate.sentence}")
+        typer.echo(f"object {label}: {int(item.mask.sum()):,} px, {item.certificate.sentence}")
         if item.conflict is not None:
             typer.echo(f"napari-isr: warning: {item.conflict.sentence}", err=True)
 

@@ -142,8 +142,9 @@ class ObjectResult(RenderedShape):
 
     @property
     def area(self) -> float:
-        """Area or volume of the mask in units of the spacing."""
-        return float(np.count_nonzero(self.mask) * np.prod(self.frame.spacing))
+        """Area or volume of the mask in units of the spacing; of a sequence, that of all frames."""
+        space = self.frame.space if isinstance(self.frame, Timeline) else self.frame
+        return float(np.count_nonzero(self.mask) * np.prod(space.spacing))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for ``report.json``."""
