@@ -202,7 +202,9 @@ class ShapeFits:
         that miss strokes, the one that misses fewest stays.
         """
         best, least = copy.deepcopy(shape.state_dict()), len(wrong.target)
-        for warm in (True, False):
+        # To fit a sequence from nothing takes as long as many steps from here.
+        from_here = 3 if isinstance(shape, Moving) else 1
+        for warm in (*[True] * from_here, False):
             louder = (samples + wrong.to(self.device)).scaled(LOUDER)
             for _ in fit_shape(shape, evidence, strokes=louder, warm=warm):
                 yield
