@@ -10,7 +10,7 @@ from napari.layers import Image, Labels, Points
 from napari.utils import Colormap
 
 from napari_isr.gui.colours import CASING, swatch
-from napari_isr.gui.layers import PassingLayer, about, insert_above, move, pixel_size, place
+from napari_isr.gui.layers import PassingLayer, about, insert_above, move, pixel_size, place, renew
 from napari_isr.gui.shown_plane import turn_to
 from napari_isr.gui.zooming import ZoomFollower
 
@@ -40,7 +40,7 @@ class UncertaintyMap(PassingLayer):
         if self._layer is None:
             self._add(values)
         else:
-            self._layer.data = values
+            renew(self._layer, values)
             move(self._layer, self._image)
 
     def _add(self, values: npt.NDArray[np.float32]) -> None:
@@ -87,7 +87,7 @@ class NextMark(PassingLayer):
         if not np.allclose(self._layer.face_color, colour):
             self._layer.face_color = [colour]
         if not np.array_equal(self._layer.data, where):
-            self._layer.data = where
+            renew(self._layer, where)
 
     def close(self) -> None:
         """Stop following the zoom."""

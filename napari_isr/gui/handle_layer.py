@@ -11,7 +11,7 @@ from napari.utils import Colormap
 
 from napari_isr.gui.grips import Handle
 from napari_isr.gui.handle_mesh import COLOURS, handle_mesh
-from napari_isr.gui.layers import PassingLayer, about, insert_above, move, place
+from napari_isr.gui.layers import PassingLayer, about, insert_above, move, place, renew
 from napari_isr.gui.ribbon import Mesh
 from napari_isr.gui.zooming import ZoomFollower
 
@@ -57,7 +57,7 @@ class HandleLayer(PassingLayer):
         if self._layer is None:
             self._add(mesh)
         else:
-            self._layer.data = mesh
+            renew(self._layer, mesh)
 
     def remove(self) -> None:
         """Take the layer out of the viewer."""
@@ -124,11 +124,11 @@ class HandleLayer(PassingLayer):
         self.look()
         if self._layer is not None and self._shown is not None:
             move(self._layer, self._image)
-            self._layer.data = self._mesh()
+            renew(self._layer, self._mesh())
 
     def _redraw(self) -> None:
         self.look()
         ratio = float(self._viewer.scene.camera.zoom) / (self._drawn_at or 1)
         there = self._layer is not None and self._shown is not None
         if there and not 1 / ZOOM_STEP < ratio < ZOOM_STEP:
-            self._layer.data = self._mesh()
+            renew(self._layer, self._mesh())

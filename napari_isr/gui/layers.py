@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ __all__ = [
     "new_scribbles",
     "pixel_size",
     "place",
+    "renew",
 ]
 
 KEY = "napari-isr"  # in a layer's metadata: what it is to us
@@ -43,6 +45,7 @@ RESULTS = (
     "surface",
     "finer",
 )
+UNTOLD = "data", "features", "highlight", "_extent_augmented"  # events: see :func:`renew`
 OPACITY = {"raw": 0.4, "isr": 0.15}  # the image stays visible
 
 
@@ -72,6 +75,20 @@ def move(layer: Layer, image: Layer) -> None:
     for name, value in place(image, size).items():
         if not np.array_equal(np.asarray(getattr(layer, name)), np.asarray(value)):
             setattr(layer, name, value)
+
+
+def renew(layer: Layer, data: Any) -> None:
+    """Give a layer of ours new data of the same extent, at the price of one drawing.
+
+    Told of new data, napari would measure and slice every layer once more, write the shaders of a
+    Labels layer anew and paint the layer list several times: 20 ms in the GUI thread. It is told
+    of what is seen only, once (the event ``set_data``).
+    """
+    with ExitStack() as untold:
+        for name in UNTOLD:
+            if name in layer.events.emitters:
+                untold.enter_context(layer.events[name].blocker())
+        layer.data = data
 
 
 def pixel_size(layer: Layer) -> float:
@@ -183,7 +200,7 @@ class ResultLayers:
     ) -> Iterator[None]:
         """Show new masks in the strokes' colours; layers that are gone are made again.
 
-        Yields before each layer, for a new one costs napari a few frames.
+        Yields before each layer that is new, for that costs napari a few frames.
 
         Parameters
         ----------
@@ -194,15 +211,16 @@ class ResultLayers:
         """
         self._forget_removed()
         colours = scribbles.colormap
+        yield
         for kind, data in (("raw", raw), ("isr", isr)):
-            yield
             layer = self._layers.get(kind)
             if layer is None or layer.data.shape != data.shape:
+                yield
                 if layer is not None:
                     self._viewer.layers.remove(layer)
                 self._add(kind, data, colours)
             else:
-                layer.data = data
+                renew(layer, data)
                 move(layer, self._image)
                 if colours != self._colours_of:
                     layer.colormap = copy_colormap(colours)
@@ -221,7 +239,8 @@ class ResultLayers:
         self._forget_removed()
         for kind, layer in self._layers.items():
             if layer.data is not self._blank.get(kind):  # to look at all pixels takes long
-                layer.data = self._blank[kind] = np.zeros_like(layer.data)
+                self._blank[kind] = np.zeros_like(layer.data)
+                renew(layer, self._blank[kind])
 
     def remove(self) -> None:
         """Take the layers out of the viewer."""

@@ -16,7 +16,7 @@ from napari.layers import Image, Surface
 from napari.utils import Colormap
 
 from napari_isr.gui.colours import CASING, PREDICTOR, SHAPE
-from napari_isr.gui.layers import KEY, PassingLayer, about, insert_above, place
+from napari_isr.gui.layers import KEY, PassingLayer, about, insert_above, place, renew
 from napari_isr.gui.planes import Plane
 from napari_isr.gui.ribbon import Mesh, ribbon
 from napari_isr.gui.shaders import keep_shaders
@@ -112,9 +112,7 @@ class Outlines(PassingLayer):
         mesh = self._mesh()
         if self._layer is not None:
             self._layer.metadata["contours"] = dict(self._contours)
-            # Where it lies hardly changes; told of it, napari would slice every layer once more.
-            with self._layer.events.data.blocker():
-                self._layer.data = mesh if len(mesh[0]) else _nothing(len(self.plane))
+            renew(self._layer, mesh if len(mesh[0]) else _nothing(len(self.plane)))
         elif len(mesh[0]):
             self._add(mesh)
 
