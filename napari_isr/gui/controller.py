@@ -12,6 +12,7 @@ from psygnal import Signal
 
 from napari_isr.files.lazy import is_lazy
 from napari_isr.gui import keys
+from napari_isr.gui.brushing import Brushing
 from napari_isr.gui.first_words import NO_IMAGE, NO_STROKES, no_image, no_strokes
 from napari_isr.gui.guides import look_at
 from napari_isr.gui.job import Job, Names
@@ -62,6 +63,7 @@ class Controller:
         self.desk = NewsDesk(viewer, self.settings, self.state)
         self.loop = LiveLoop(self._job)
         self._watch, self._closed = StrokeWatch(lambda: _sliders(viewer)), False
+        self._brushing = Brushing()
         self.lesson: Callable[[], Lesson | None] = lambda: None  # what other images taught
         self._keys = keys.LayerKeys(
             {
@@ -149,6 +151,7 @@ class Controller:
             layer.events.colormap.connect(self.desk.recolour)
         self._keys.move_to(layer)
         self._watch.layer = layer
+        self._brushing.move_to(layer)
         self.objects.given.move_to(layer)
         self._guide()
         self.scribbles_changed.emit(layer)
@@ -246,6 +249,7 @@ class Controller:
         self.closing.emit()
         self.loop.close()
         self._watch.layer = None
+        self._brushing.move_to(None)
         self._keys.move_to(None)
         if self.scribble_layer is not None:
             self.scribble_layer.events.colormap.disconnect(self.desk.recolour)
@@ -259,7 +263,7 @@ class Controller:
 
     def _on_strokes(self) -> None:
         if self.settings.live:
-            self.loop.request(live=True)
+            self.loop.request(live=True, drawn=self._brushing.at_work)
 
     def _on_setting(self) -> None:
         if self.settings.live and self.result is not None and not self.desk.choosing:

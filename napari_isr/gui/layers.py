@@ -85,6 +85,7 @@ def renew(layer: Layer, data: Any) -> None:
     of what is seen only, once (the event ``set_data``).
     """
     with ExitStack() as untold:
+        untold.enter_context(layer.events.blocker())  # the layer list, which hears all events
         for name in UNTOLD:
             if name in layer.events.emitters:
                 untold.enter_context(layer.events[name].blocker())
@@ -225,6 +226,12 @@ class ResultLayers:
                 if colours != self._colours_of:
                     layer.colormap = copy_colormap(colours)
         self._colours_of = colours
+
+    def tell(self) -> None:
+        """Let napari's layer list show the new masks, too: it costs a painting of the window."""
+        self._forget_removed()
+        for layer in self._layers.values():
+            layer.events.thumbnail()
 
     def recolour(self, scribbles: Labels) -> None:
         """Give the masks the colours of the strokes."""

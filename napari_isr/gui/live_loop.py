@@ -42,15 +42,20 @@ class LiveLoop:
         self._asked, self._live, self._closed = 0.0, True, False
         self._pause, self._soon = single_shot(self._start), Soon(self._start)
 
-    def request(self, *, live: bool) -> None:
-        """Fit soon: before the stroke is painted if all was quiet, else when changes pause."""
+    def request(self, *, live: bool, drawn: bool = False) -> None:
+        """Fit soon: before the stroke is painted if all was quiet, else when changes pause.
+
+        At once if all was quiet and what asks for it is ``drawn`` already.
+        """
         if self._closed:
             return
         now = time.perf_counter()
         quiet = now - self._asked > 3 * self.pause_ms / 1000
         self._asked, self._live = now, live
         self._hold()
-        if quiet or not live:
+        if quiet and drawn:
+            self._start()
+        elif quiet or not live:
             self._soon.start()
         else:
             self._pause.start(self.pause_ms)

@@ -134,6 +134,7 @@ class Views:
         self.show_next(done.next_stroke, scribbles)
         yield
         self._handles.show(done.found, scribbles)
+        self._masks.tell()  # together with the table, which is painted next
         self.trace(done.result)  # last: the thread that traces would hold these layers up
 
     def show_uncertainty(self, values: Any) -> None:
