@@ -28,7 +28,8 @@ __all__ = ["Outlines"]
 Contours = list[npt.NDArray[np.float64]]
 CASING_VALUE, KINDS = 1.0, {"predictor": 3.0, "shape": 5.0}  # opaque; one less: transparent
 WIDTH, MARGIN, SOFT = 2.2, 1.1, 0.8  # pixels on the screen
-STRAY = 0.2  # pixels on the screen: fewer vertices are quicker to draw
+# Pixels on the screen: fewer vertices are quicker to draw, and those of a predictor are many.
+STRAY = {KINDS["predictor"]: 0.4, KINDS["shape"]: 0.2}
 ZOOM_STEP = 1.04
 MOST_VERTICES = 40_000
 
@@ -133,7 +134,7 @@ class Outlines(PassingLayer):
             ((WIDTH / 2 + MARGIN) * pixel, [CASING_VALUE] * len(lines)),
             (WIDTH / 2 * pixel, [value for _, value in lines]),
         ]
-        shown = [thin(line[::step] * sides, STRAY * pixel) for line, _ in lines]
+        shown = [thin(line[::step] * sides, STRAY[value] * pixel) for line, value in lines]
         vertices, faces, values = ribbon(shown, bands, SOFT * pixel)
         whole = np.empty((len(vertices), len(self.plane)), np.float32)
         whole[:] = [0 if place is None else place for place in self.plane]
