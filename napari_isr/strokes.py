@@ -18,6 +18,7 @@ __all__ = ["BACKGROUND", "FIRST_OBJECT", "Strokes"]
 BACKGROUND, FIRST_OBJECT = 1, 2
 SAMPLE = 600  # stroke pixels of each class that are looked at
 STRIP = 2**20  # pixels that are looked through at once
+MANY = 2**16  # labels: so high ones are not counted one by one
 ALONG, ACROSS = 512, 9  # pixels that a line is thinned out to, along and across
 
 
@@ -125,7 +126,11 @@ class Strokes:
     @cached_property
     def objects(self) -> tuple[int, ...]:
         """Labels of the objects that have strokes, rising."""
-        return tuple(int(k) for k in np.unique(self.labels) if k >= FIRST_OBJECT)
+        if self.labels.size and self.labels.max() < MANY:  # to count is much quicker than to sort
+            found = np.flatnonzero(np.bincount(self.labels))
+        else:
+            found = np.unique(self.labels)
+        return tuple(int(k) for k in found if k >= FIRST_OBJECT)
 
     @classmethod
     def none(cls, shape: tuple[int, ...]) -> Strokes:
@@ -204,11 +209,23 @@ def _labelled(
         strip = np.asarray(array[window])
         if strip.size == 0 or not (strip.max() if array.dtype.kind == "u" else strip.any()):
             continue
-        strip = strip.copy()
-        where = np.nonzero(strip)
-        labels.append(strip[where].astype(np.int64))
-        points.append(np.stack(where, axis=1) + [side.start for side in window])
+        flat = strip.copy().reshape(-1)
+        index = np.flatnonzero(flat != 0)
+        labels.append(flat[index].astype(np.int64))
+        points.append(_places(index, strip.shape, [side.start for side in window]))
     return np.concatenate(points), np.concatenate(labels)
+
+
+def _places(
+    index: npt.NDArray[np.int64], shape: tuple[int, ...], first: Sequence[int]
+) -> npt.NDArray[np.int64]:
+    """Coordinates (n, d) of flat indices of a block; in half the time of ``numpy.nonzero``."""
+    places = np.empty((len(index), len(shape)), np.int64)
+    for axis in range(len(shape) - 1, -1, -1):
+        rest = index // shape[axis] if axis else np.zeros_like(index)
+        places[:, axis] = index - rest * shape[axis] + first[axis]
+        index = rest
+    return places
 
 
 def _drawn(
