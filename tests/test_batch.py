@@ -17,9 +17,10 @@ import napari_isr as isr
 from napari_isr.batch import BatchSettings
 from napari_isr.batch.cluster import kept_in_touch
 from napari_isr.batch.from_session import read_session
+from napari_isr.batch.jobs import BatchItem
 from napari_isr.batch.records import RECORDS, THUMBNAILS, WORK
 from napari_isr.batch.report import report_page
-from napari_isr.batch.run import check_formats
+from napari_isr.batch.run import _died, _given_up, check_formats
 from napari_isr.batch.sources import find_items, find_strokes
 from napari_isr.batch.task import segment_item
 from napari_isr.batch.zarr_images import spacing_of
@@ -298,6 +299,26 @@ def test_formats_are_endings_with_or_without_a_dot():
     assert check_formats(["png", ".OME.tif", "png"]) == (".png", ".ome.tif")
     with pytest.raises(InputError, match="no format"):
         check_formats([])
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (None, "its workers died 3 times: it may need more memory than they have"),
+        (OSError(28, "No space left on device"), "could not be written: No space left on device"),
+        (ValueError("a bug"), "ValueError: a bug"),
+    ],
+)
+def test_dead_workers_are_told_apart_from_what_a_task_raised(tmp_path, error, says):
+    distributed = pytest.importorskip("distributed", reason="dask comes with the extra 'batch'")
+    (tmp_path / RECORDS).mkdir()
+    item, settings = BatchItem("cup", "cup.png"), BatchSettings((".png",))
+    outcome = _given_up(item, (settings, str(tmp_path), ""), error)
+    assert outcome.status == "failed"
+    assert says in outcome.error
+    assert json.loads((tmp_path / RECORDS / "cup.json").read_text())["error"] == outcome.error
+    assert _died(distributed.KilledWorker("cup", None, 3))
+    assert _died(error) == (error is None)
 
 
 def test_a_page_shows_names_as_text_and_not_as_markup():

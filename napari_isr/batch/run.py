@@ -284,21 +284,30 @@ def _outcomes(
         item, tries = about.pop(future.key)
         if future.status == "finished":
             yield future.result()
-        elif tries < TRIES:
-            submit(item, tries + 1)
         else:
-            yield _given_up(
-                item, arguments, future.exception() if future.status == "error" else None
-            )
+            error = future.exception() if future.status == "error" else None
+            if _died(error) and tries < TRIES:
+                submit(item, tries + 1)
+            else:
+                yield _given_up(item, arguments, error)
         refill()
 
 
-def _given_up(item: BatchItem, arguments: tuple[Any, ...], error: Any) -> Outcome:
-    """Note down an image that no worker survived."""
-    told = (
-        f"its workers died {TRIES} times ({type(error).__name__}): it may need more memory than "
-        "they have"
-    )
+def _died(error: BaseException | None) -> bool:
+    """Whether a task has no answer because its workers went, and not because it failed."""
+    from distributed import KilledWorker
+
+    return error is None or isinstance(error, KilledWorker)
+
+
+def _given_up(item: BatchItem, arguments: tuple[Any, ...], error: BaseException | None) -> Outcome:
+    """Note down an image that no worker survived, or whose results have no place."""
+    if _died(error):
+        told = f"its workers died {TRIES} times: it may need more memory than they have"
+    elif isinstance(error, OSError):
+        told = f"its results could not be written: {error.strerror or error}"
+    else:
+        told = f"{type(error).__name__}: {error}"
     settings, out, _ = arguments
     write_failure(Path(out), item, settings, told)
     return Outcome(item.name, "failed", told)

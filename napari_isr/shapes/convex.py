@@ -75,11 +75,11 @@ class Convex(Shape):
         Stage(50, 6),
         Stage(100, 4),
         Stage(160, 4, detail=2, fine=True, reseat=True),
-        Stage(300, 5, detail=3, fine=True),
+        Stage(220, 5, detail=3, fine=True),
     )
     damping = 0.3
     rivals = 2
-    warm_stages = (Stage(160, 4, detail=2, fine=True), Stage(300, 5, detail=3, fine=True))
+    warm_stages = (Stage(160, 4, detail=2, fine=True), Stage(220, 5, detail=3, fine=True))
 
     def __init__(self, ndim: int, options: ShapeOptions | None = None) -> None:
         super().__init__(ndim, options)
