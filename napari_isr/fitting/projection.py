@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -81,7 +81,8 @@ def project_shape(
     budget : int, optional
         About how many points each stage looks at; default: the shape's own.
     fine : bool, optional
-        With the fine stages, which are of no use to who goes on from here with a soft boundary.
+        With the fine stages, and with idle parts put to use; of no use to who goes on from here
+        with a soft boundary, or only sketches.
 
     Yields
     ------
@@ -101,9 +102,9 @@ def project_shape(
         budget = shape.budget * (1 if shape.ndim == 2 else IN_SPACE)
     fit = _Fit(shape, evidence, strokes, budget)
     cold = fit.begin(warm)
-    every = tuple(stage for stage in shape.stages if fine or not stage.fine)
-    known = shape.warm_stages if fine or len(every) == len(shape.stages) else None
-    stages = every if cold else known or every[-2:]
+    whole = shape.stages if cold else shape.warm_stages or shape.stages[-2:]
+    soft = (replace(stage, reseat=False) for stage in whole if not stage.fine)
+    stages = whole if fine else tuple(soft)
     fallback = copy.deepcopy(shape.state_dict()) if cold else None
     total = sum(stage.iterations for stage in stages)
     objective, before = float("inf"), 0.0

@@ -189,7 +189,7 @@ class Sketch:
         told = stroke_samples(strokes, label, self.frame).to(self.device)
         try:
             if change > LARGE:
-                for _ in project_shape(shape, evidence, strokes=told, warm=True):
+                for _ in project_shape(shape, evidence, strokes=told, warm=True, fine=False):
                     breathe()
             else:
                 samples = boundary_samples(evidence, shape, shape.budget) + told

@@ -71,15 +71,16 @@ class Convex(Shape):
     # last with most of the samples at the boundary: of those that see the whole image, few do.
     stages = (
         Stage(12, 3, simple=True),
-        Stage(25, 5, simple=True),
-        Stage(50, 6),
+        Stage(25, 4, simple=True),
+        Stage(25, 5),
+        Stage(50, 6, reseat=True),
         Stage(100, 4),
-        Stage(160, 4, detail=2, fine=True, reseat=True),
-        Stage(220, 5, detail=3, fine=True),
+        Stage(160, 4, detail=2, fine=True),
+        Stage(300, 5, detail=3, fine=True),
     )
     damping = 0.3
     rivals = 2
-    warm_stages = (Stage(160, 4, detail=2, fine=True), Stage(220, 5, detail=3, fine=True))
+    warm_stages = (Stage(100, 4), Stage(160, 4), Stage(300, 4, detail=2, fine=True))
 
     def __init__(self, ndim: int, options: ShapeOptions | None = None) -> None:
         super().__init__(ndim, options)
