@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from napari.layers import Image, Labels
 
 from napari_isr.gui.active import ActiveObject
@@ -119,16 +120,24 @@ class Handles:
             event.handled = True
             way = self._mouse(event) - began
             moved = moved or float(np.hypot(*way)) > STILL
-            if moved and self._handle is not None:
-                self._dragging = True
-                row, column = self._layer.in_image([start + way])[0].tolist()
-                self._handle = self._handle.dragged(grip, (row, column))
-                self._fixed = self._fixed or self._handle.fixes(grip)
-                self._draw()
+            if moved:
+                self._follow(grip, start + way)
             yield
+        if moved:  # napari merges moves that come fast: where the button is let go counts
+            self._follow(grip, start + self._mouse(event) - began)
         self._dragging = False
         if moved:
             self._drop(grip)
+
+    def _follow(self, grip: str, where: npt.NDArray[np.float64]) -> None:
+        """Draw a grip at a place of the screen."""
+        if self._handle is None:
+            return
+        self._dragging = True
+        row, column = self._layer.in_image([where])[0].tolist()
+        self._handle = self._handle.dragged(grip, (row, column))
+        self._fixed = self._fixed or self._handle.fixes(grip)
+        self._draw()
 
     def _drop(self, grip: str) -> None:
         """Hold fixed what was dragged: by the option of the object's shape."""

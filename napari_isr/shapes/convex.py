@@ -148,9 +148,10 @@ class Convex(Shape):
         """Put pieces that no point near the boundary feels to where it bends most.
 
         There they cut the corner as much as the pieces beside them, and the fit goes on from that.
-        Of a deep network, whose pieces are not flat, nothing is moved.
+        Of a deep network, whose pieces are not flat, nothing is moved, and neither in space, where
+        the sides of an object may lie beyond what is seen: there it made fits worse.
         """
-        if self.options.depth > 1:
+        if self.options.depth > 1 or self.ndim > 2:
             return
         values = self._exponents(points) / LOG2E
         near = (values.logsumexp(0).abs() < NEAR).nonzero()[:, 0]

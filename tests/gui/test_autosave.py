@@ -304,7 +304,7 @@ def test_the_last_strokes_are_offered_when_the_image_is_opened_again(drawn, disc
 def test_a_fit_goes_on_from_the_kept_shape(fitted, disc, strokes, qtbot):
     viewer, dock = fitted
     wait_saved(qtbot, disc, lambda s: 2 in s.shapes)
-    shape = kept_of(disc)[0].snapshot().shapes[2]
+    shape, old = kept_of(disc)[0].snapshot().shapes[2], dock.result
     viewer.layers.clear()
     viewer.add_image(disc, name="disc")
     dock.keeper.close()
@@ -314,8 +314,7 @@ def test_a_fit_goes_on_from_the_kept_shape(fitted, disc, strokes, qtbot):
     press(again, "isr_restore")
     qtbot.waitUntil(lambda: again.result is not None, timeout=WAIT)
     assert again.controller.kept_shapes[2].spec == shape.spec
-    old, new = dock.result, again.result
-    assert (old.objects[2].mask ^ new.objects[2].mask).sum() < 20
+    assert (old.objects[2].mask ^ again.result.objects[2].mask).sum() < 20
 
 
 @pytest.mark.parametrize(

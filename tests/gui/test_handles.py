@@ -92,6 +92,19 @@ def test_a_drag_holds_a_place_fixed_and_a_double_click_releases_it(drawing, stro
     assert (dock.scribble_layer.data != strokes).any()
 
 
+def test_the_place_where_the_button_is_let_go_counts(drawing, strokes, qtbot):
+    _, dock, hand = drawing
+    fit(dock, strokes, "star", qtbot)
+    dock.live = False
+    start = spot(dock, hand, "centre")
+    middle, end = np.add(start, (4, -3)), np.add(start, (8, -6))
+    left, there = Qt.MouseButton.LeftButton, on_canvas(dock, hand, end).toPoint()
+    QTest.mousePress(hand.canvas, left, NO_KEY, on_canvas(dock, hand, start).toPoint())
+    hand._drag(on_canvas(dock, hand, middle))
+    QTest.mouseRelease(hand.canvas, left, NO_KEY, there)  # the last moves were merged
+    np.testing.assert_allclose(spot(dock, hand, "centre"), end, atol=1)
+
+
 def check_that_it_is_held(dock, option):
     """The fit has the place that the option says."""
     item = dock.result.objects[2]
