@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_isr.frame import Frame as Frame
     from napari_isr.lifting import Coordinate as Coordinate
     from napari_isr.regularizer import ShapeRegularizer as ShapeRegularizer
-    from napari_isr.results.result import ObjectResult as ObjectResult
+    from napari_isr.results.object_result import ObjectResult as ObjectResult
     from napari_isr.results.result import Result as Result
     from napari_isr.samples import load_sample as load_sample
     from napari_isr.segmenter import Segmenter as Segmenter

@@ -23,7 +23,6 @@ __all__ = ["ProjectionState", "project_shape"]
 
 IN_SPACE = 3  # times as many sample points: a boundary in space is a surface, not a curve
 STEEPEST = 8.0  # slope of the logit, per finest cell
-EVEN = {False: 3, True: 32}  # one in so many samples covers the image, in fine stages or others
 WARM_CELLS = 1024
 FEW_CELLS = 2  # that the radius of an object is long: then a start says little
 MOST_START_CELLS = 65_536  # where an object is smaller than the cells it is looked for in
@@ -141,7 +140,7 @@ class _Fit:
         if chosen is not None:
             samples = Samples.from_evidence(*chosen)
         else:
-            samples = boundary_samples(self.evidence, self.shape, detail * self.budget, EVEN[fine])
+            samples = boundary_samples(self.evidence, self.shape, detail * self.budget, fine)
         return samples if self.strokes is None else samples + self.strokes
 
     def begin(self, warm: bool) -> bool:

@@ -13,6 +13,7 @@ from napari_isr.shapes.base import Shape
 
 __all__ = ["Samples", "boundary_samples", "with_strokes"]
 
+EVEN = {False: 3, True: 32}  # one in so many samples covers the image evenly; fine or not
 SPLITS = (4, 2)  # children per axis, if they fit into the budget
 SOFT = 1.0  # logits around the boundary that are looked at closely too
 REACH = 0.6  # of a cell that the boundary may lie beyond its centre; 0.5 if the logit were linear
@@ -67,7 +68,7 @@ class Samples:
         return float(self.weight @ ((2 * self.target - 1) * (logit > 0)))
 
 
-def boundary_samples(evidence: Evidence, shape: Shape, budget: int, even: int = 3) -> Samples:
+def boundary_samples(evidence: Evidence, shape: Shape, budget: int, fine: bool = False) -> Samples:
     """Sample finely where the shape's boundary runs, coarsely elsewhere.
 
     A part of the budget covers the image evenly. Cells that the boundary may cross are split,
@@ -83,14 +84,14 @@ def boundary_samples(evidence: Evidence, shape: Shape, budget: int, even: int = 
         The current shape.
     budget : int
         About how many points to return.
-    even : int, optional
-        One in so many of them, at most, covers the image evenly.
+    fine : bool, optional
+        Nearly all of them at the boundary, few for the rest of the image.
 
     Returns
     -------
     Samples
     """
-    block = evidence.block_for(budget // even)
+    block = evidence.block_for(budget // EVEN[fine])
     coarse = evidence.coarsen(block)
     with torch.no_grad():
         logit = shape(coarse.points).view_as(coarse.values)

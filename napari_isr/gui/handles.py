@@ -125,8 +125,7 @@ class Handles:
             yield
         if moved:  # napari merges moves that come fast: where the button is let go counts
             self._follow(grip, start + self._mouse(event) - began)
-        self._dragging = False
-        if moved:
+            self._dragging = False
             self._drop(grip)
 
     def _follow(self, grip: str, where: npt.NDArray[np.float64]) -> None:

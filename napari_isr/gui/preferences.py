@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 
 from psygnal import SignalGroupDescriptor
 
+from napari_isr.memory import MEMORY
+
 __all__ = ["PLUGIN", "Preferences"]
 
 log = logging.getLogger(__name__)
@@ -43,7 +45,7 @@ class Preferences:
 
     device: str = "auto"
     pause_ms: int = 30
-    memory: int = 256
+    memory: int = int(MEMORY)
     autosave: bool = True
     autosave_seconds: float = 1.0
     shape: str = "convex"
