@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from napari_isr.device import on_host
@@ -20,6 +21,7 @@ __all__ = ["Step", "adam", "levenberg_marquardt", "minimise"]
 
 TEMPO = 20  # first-order steps that do about as much as one of second order
 LIVE = 1e-3  # of the steepest sample: samples that are flatter have no say in a step
+FELT = 1e-12  # derivatives that are smaller have no say; their products are denormal, and very slow
 SECOND_ORDER_LIMIT = 600  # parameters; beyond, the normal equations cost more than they bring
 
 
@@ -155,7 +157,8 @@ def gauss_newton(
     weight, points = samples.weight.sqrt(), samples.points
     slope, residual = weight * inside * (1 - inside), weight * (inside - samples.target)
     # Far from the boundary the sigmoid is flat: those rows are zero.
-    live = slope > LIVE * slope.max()
+    largest = slope.max().clamp_min(torch.finfo(slope.dtype).tiny)
+    live = slope > LIVE * largest
     if points.device.type == "cpu":
         index = live.nonzero()[:, 0]
         points, slope, residual = points.index_select(0, index), slope[index], residual[index]
@@ -163,8 +166,9 @@ def gauss_newton(
         slope = torch.where(live, slope, 0.0)
     _, jacobian = shape.logit_and_jacobian(points)
     rows = jacobian.T if free is None else jacobian.T.index_select(0, free)
-    rows = rows * slope
-    return rows @ rows.T, rows @ residual
+    unit = torch.exp2(largest.log2().ceil())  # a power of two: scaling by it rounds nothing
+    rows = F.hardshrink(rows * (slope / unit), FELT)
+    return (rows @ rows.T) * unit.square(), (rows @ residual) * unit
 
 
 def _damped_step(normal: Tensor, gradient: Tensor, damping: float) -> tuple[Tensor, float]:
