@@ -24,6 +24,7 @@ from napari_isr.results.rendered import rendered
 from napari_isr.results.result import Result
 from napari_isr.segmenting.learner import Learner
 from napari_isr.segmenting.shape_fits import ShapeFits
+from napari_isr.segmenting.shown_frame import first_answer, frame_shown
 from napari_isr.segmenting.sight import Sight
 from napari_isr.segmenting.turns import in_turns, predictor_outlines
 from napari_isr.segmenting.updates import MODES, Update, parse_mode, shapes_by_label
@@ -279,6 +280,10 @@ class Segmenter:
         quick = self._sight.sketch if sketch else None
         if quick is not None and not self._given:
             yield from quick.updates(strokes, self._shapes.fitted(specs))
+        if self._shapes.new and frame_shown(self._shapes) is not None:
+            glimpse = self._learner.glimpse(strokes)
+            if glimpse is not None:
+                yield from first_answer(glimpse, strokes, specs, self._shapes, self._clock)
         unaries = yield from self._learner.train(strokes, self._given, trained, self._clock)
         if self.carried is not None:
             specs = {k: specs[k] for k in found_objects(unaries, list(specs), strokes)}

@@ -87,6 +87,10 @@ class FilmEdges:
         """The same, axis by axis."""
         return _axes(number, self.coarse, self.frame)
 
+    def fine_axes(self) -> list[npt.NDArray[np.float64]]:
+        """Centres of the fine cells of a frame, axis by axis: rows and columns of pixels."""
+        return _axes(0, self.fine, self.frame)[1:]
+
     def drawn(
         self, points: npt.NDArray[np.integer], classes: npt.NDArray[np.integer], count: int
     ) -> DrawnFilm:
@@ -158,7 +162,7 @@ class DrawnFilm:
         """Log-odds (k, h, w) of the objects on fine cells, of logs (n, classes) on coarse ones."""
         odds = (logs[:, 1:] - logs[:, :1]).reshape(*self.edges.coarse, -1)
         space, fine = self.edges.frame.space, self.edges.fine
-        points = grid_points(_axes(0, fine, self.edges.frame))[:, 1:]
+        points = grid_points(self.edges.fine_axes())
         return np.ascontiguousarray(CellField(odds, space).at(points).T.reshape(-1, *fine))
 
     def step(
@@ -176,6 +180,12 @@ class DrawnFilm:
         """Settled log-odds (k, h, w) of a frame that was not picked."""
         flows = self._no_flows(number)
         return self.step(number, self.fine_odds(logs), ratios, flows, ROUNDS * STEPS)
+
+    def alone(self, number: int, logs: npt.NDArray[np.floating]) -> Array:
+        """Settled log-odds (k, h, w) of a frame by its own colours: the others are not read."""
+        seeds = self.seeds.get(number)
+        seeds = np.full(self.edges.fine, -1) if seeds is None else seeds
+        return EdgeCut(self.edges.colours(number))(self.fine_odds(logs), seeds)
 
     def _no_flows(self, number: int) -> list[Array]:
         return self.edges.cut(number).no_flows(self.count - 1)

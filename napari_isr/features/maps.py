@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import ClassVar
 
 import numpy as np
@@ -91,16 +91,6 @@ class MapBlock(ABC):
 
     def _kept(self, plane: tuple[int, ...]) -> Arrays:
         """The map of a plane, and the components that it is made of."""
-        # The key is kept, for to read the plane and to hash it takes longer than to read points.
-        if plane not in self._keys:
-            basis = self._basis if self.given is None else tuple(self.given.values())
-            parts = (*self.version, self.width, *basis, self.pixels(plane))
-            self._keys[plane] = content_key(self.name, *parts)
-
-        def compute() -> dict[str, Array]:
-            reduced, reduction = self._reduced(plane)
-            return {"map": reduced, **reduction.arrays}
-
         shape = (*(n // self.strides[0] for n in self.planes.size), self.width)
 
         def fits(arrays: Arrays) -> bool:
@@ -112,7 +102,16 @@ class MapBlock(ABC):
                 self.width,
             )
 
-        return self.cache.get(self._keys[plane], compute, fits)
+        return self.cache.get(self._key(plane), lambda: self._reduced(plane), fits)
+
+    def _key(self, plane: tuple[int, ...]) -> str:
+        """What the map of a plane is kept under."""
+        # The key is kept, for to read the plane and to hash it takes longer than to read points.
+        if plane not in self._keys:
+            basis = self._basis if self.given is None else tuple(self.given.values())
+            parts = (*self.version, self.width, *basis, self.pixels(plane))
+            self._keys[plane] = content_key(self.name, *parts)
+        return self._keys[plane]
 
     @cached_property
     def _basis(self) -> tuple[Array, ...]:
@@ -121,20 +120,34 @@ class MapBlock(ABC):
             return ()
         return tuple(self.pixels(plane) for plane in self.planes.spread(BASIS_PLANES))
 
-    def _reduced(self, plane: tuple[int, ...]) -> tuple[Array, Reduction]:
+    def _reduced(self, plane: tuple[int, ...]) -> dict[str, Array]:
+        """The map of a plane, and the components."""
         channels, widths = self._joined(self.pixels(plane))
         breathe()
         if self._reduction is None:
-            samples = [self._joined(pixels)[0] for pixels in self._basis] or [channels]
-            sample = np.concatenate([s.reshape(-1, s.shape[2]) for s in samples])
-            self._reduction = Reduction(sample, self.width, widths)
-            breathe()
+            self._reduction = self._begun(plane, channels, widths)
         if channels.shape[2] != len(self._reduction.mean):
             raise InputError(
                 f"the features '{self.name}' were carried from an image of other channels: this "
                 "one needs a predictor of its own"
             )
-        return self._reduction(channels), self._reduction
+        return {"map": self._reduction(channels), **self._reduction.arrays}
+
+    def _begun(self, plane: tuple[int, ...], channels: Array, widths: list[int]) -> Reduction:
+        """The components, found from a few planes whose maps are kept as well."""
+        looked = {plane: channels}
+        spread = self.planes.spread(BASIS_PLANES) if self._basis else [plane]
+        for other, pixels in zip(spread, self._basis, strict=False):
+            if other != plane:
+                looked[other] = self._joined(pixels)[0]
+        sample = np.concatenate([looked[p].reshape(-1, channels.shape[2]) for p in spread])
+        reduction = Reduction(sample, self.width, widths)
+        for other in spread:  # to look at them again would take as long once more
+            if other != plane:
+                made = {"map": reduction(looked[other]), **reduction.arrays}
+                self.cache.get(self._key(other), partial(dict, made))
+                breathe()
+        return reduction
 
     def _joined(self, pixels: Array) -> tuple[Array, list[int]]:
         """All channels (h, w, c) on the grid of the finest stage, and how many each stage has."""

@@ -14,6 +14,7 @@ from napari_isr.predictors import PointPredictor, Predictor, Scene, make_predict
 from napari_isr.predictors.given import Given
 from napari_isr.segmenting.sight import Sight
 from napari_isr.segmenting.updates import Update
+from napari_isr.stopping import breathe
 from napari_isr.strokes import BACKGROUND, Strokes
 from napari_isr.unaries.carrying import one_hot, take_up
 from napari_isr.unaries.given import GivenMap
@@ -131,6 +132,24 @@ class Learner:
             outlined = edges.drawn(*drawn) if edges and complete else None
         learned = Unaries(scene, self._predictor[1], field, outlined)
         return ObjectUnaries(learned, classes, given, self.device)
+
+    def glimpse(self, strokes: Strokes) -> ObjectUnaries | None:
+        """What a predictor learns from the strokes by what takes no time to be seen.
+
+        Nothing of it is kept. None without strokes of all classes, or without film edges.
+        """
+        scene, sight = self.sight.quick(), self.sight
+        points, targets = self.lessons(strokes)
+        if scene is None or not bool((targets.sum(0) > 0).all()):
+            return None
+        classes = (BACKGROUND, *self.objects(strokes))
+        predictor = make_predictor("fcn", scene.width, len(classes), self.seed).to(self.device)
+        for _ in predictor.fit(scene, points, targets, targets.sum(1)):
+            breathe()
+        drawn = strokes.points, np.searchsorted(classes, strokes.labels), len(classes)
+        field = sight.nearness.field(*drawn) if sight.nearness else None
+        outlined = sight.edges.drawn(*drawn) if sight.edges else None
+        return ObjectUnaries(Unaries(scene, predictor, field, outlined), classes, {}, self.device)
 
     def _fresh_predictor(self, scene: Scene, classes: tuple[int, ...]) -> Predictor:
         if self.unaries is not None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 
-from napari_isr.features import FeatureCache, Features, SourceImage
+from napari_isr.features import Blocks, FeatureCache, Features, SourceImage
 from napari_isr.features.edges import EDGES, Edges
 from napari_isr.features.film_edges import FilmEdges, edges_of
+from napari_isr.features.maps import MapBlock
 from napari_isr.features.nearness import NEARNESS, Nearness
 from napari_isr.frame import Frame
 from napari_isr.predictors import Scene
@@ -90,6 +91,14 @@ class Sight:
             if isinstance(self.edges, Edges):
                 self.sketch = Sketch(self.edges, self.nearness, self.device)
         return self._features
+
+    def quick(self) -> Scene | None:
+        """What a predictor sees at once of a sequence with edges, its maps not being made."""
+        features = self.look()
+        if not isinstance(self.edges, FilmEdges) or self.carried is not None:
+            return None
+        seen = [block for block in features.blocks if not isinstance(block, MapBlock)]
+        return Scene(Blocks(seen), self.frame, self.device)
 
     def scene(self, bare: bool) -> tuple[Scene, bool]:
         """What a predictor sees, and whether it is new.

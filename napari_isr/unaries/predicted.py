@@ -126,6 +126,21 @@ class Unaries:
         values: Tensor = logs.softmax(1).T.unflatten(1, [len(axis) for axis in axes])
         return values, axes
 
+    def alone(self, number: int) -> tuple[Tensor, list[npt.NDArray[np.float64]]]:
+        """What is seen of one frame of a sequence with edges, the others not being looked at.
+
+        Returns
+        -------
+        (classes, h, w) tensor and list of arrays
+            Probabilities on the frame's fine cells, and their places: rows and columns of pixels.
+        """
+        assert isinstance(self.edges, DrawnFilm)
+        learned, near = self._parts(self.edges.edges.coarse_points(number))
+        logs = learned if near is None else trust_in(learned, near) * learned + near
+        odds = torch.from_numpy(self.edges.alone(number, logs.cpu().numpy()))
+        every = torch.cat([torch.zeros_like(odds[:1]), odds]).softmax(0)
+        return every.to(self.scene.device), self.edges.edges.fine_axes()
+
     @property
     def odds(self) -> npt.NDArray[np.float32] | None:
         """Log-odds (objects, h, w) on a plane's coarse cells before they are settled, if any."""

@@ -1,0 +1,118 @@
+"""The first answer in a sequence: the frame that is looked at, before the others are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import torch
+
+from napari_isr.clock import Clock
+from napari_isr.errors import InputError
+from napari_isr.evidence import EvidenceGrid, evidence_from_probability
+from napari_isr.features.film_edges import DrawnFilm
+from napari_isr.fitting.projection import project_shape
+from napari_isr.fitting.sampling import Samples, with_strokes
+from napari_isr.rendering.grid import ShapeLogit, contours_of, contours_on_grid
+from napari_isr.segmenting.shape_fits import LIVE_CELLS, ShapeFits
+from napari_isr.segmenting.stroke_samples import stroke_samples
+from napari_isr.segmenting.updates import Update
+from napari_isr.shapes.base import Shape
+from napari_isr.shapes.moving import Moving
+from napari_isr.shapes.registry import ShapeSpec
+from napari_isr.shapes.sparse import SparseShape
+from napari_isr.stopping import breathe
+from napari_isr.strokes import Strokes
+from napari_isr.timeline import Timeline
+from napari_isr.unaries.of_objects import ObjectUnaries
+from napari_isr.unaries.predicted import whole
+
+__all__ = ["first_answer", "frame_shown"]
+
+
+def frame_shown(shapes: ShapeFits) -> int | None:
+    """Number of the frame that is looked at, of a sequence of plane frames; else None."""
+    frame, plane = shapes.frame, shapes.plane
+    if not isinstance(frame, Timeline) or frame.ndim != 3 or plane is None or plane[0] is None:
+        return None
+    return int(np.clip(round(plane[0]), 0, frame.shape[0] - 1))
+
+
+def first_answer(
+    unaries: ObjectUnaries,
+    strokes: Strokes,
+    specs: Mapping[int, ShapeSpec],
+    shapes: ShapeFits,
+    clock: Clock,
+) -> Iterator[Update]:
+    """Outlines in the frame that is looked at, by what is quickly known of it alone.
+
+    The shape is fitted to this frame as to a picture. Nothing of it is kept.
+
+    Parameters
+    ----------
+    unaries : ObjectUnaries
+        Learned from what takes no time: colours, and nearness to the strokes.
+    strokes : Strokes
+        All.
+    specs : mapping of int to ShapeSpec
+        The shape of each object.
+    shapes : ShapeFits
+        Where is looked at; its shapes stay as they are.
+    clock : Clock
+    """
+    frame, number, learned = shapes.frame, frame_shown(shapes), unaries.learned
+    if learned is None or number is None or not isinstance(learned.edges, DrawnFilm):
+        return
+    assert isinstance(frame, Timeline)
+    with clock.measure("predictor"):
+        values, axes = learned.alone(number)
+    space = frame.space
+    for label, spec in specs.items():
+        if label in unaries.given:
+            continue
+        index = unaries.classes.index(label)
+        raw = contours_on_grid(values[index].cpu().numpy() - 0.5, axes, space)
+        yield Update("features", 0.0, label, predictor_contours=raw)
+        moving = spec.build(frame.dims, frame)
+        if not isinstance(moving, Moving):
+            continue
+        time = float(frame.times(number))
+        shape = moving.at(time).to(values.device)
+        probability = whole(values.movedim(0, -1), index)
+        evidence = evidence_from_probability(probability, learned.weight(shape.fills))
+        where = [
+            torch.from_numpy(space.to_shape(np.stack([axis, axis], 1))[:, k]).to(evidence)
+            for k, axis in enumerate(axes)
+        ]
+        grid = EvidenceGrid(evidence / evidence.numel(), tuple(where))
+        drawn = _in_frame(stroke_samples(strokes, label, frame).to(values.device), frame, time)
+        with clock.measure(f"projection {label}"):
+            try:
+                quick = isinstance(shape, SparseShape)
+                if quick:
+                    _begin(shape, grid, drawn)
+                for _ in project_shape(shape, grid, strokes=drawn, fine=False, warm=quick):
+                    breathe()
+            except InputError:  # nothing of the object is seen in this frame
+                continue
+            logit = ShapeLogit(shape, space, keep=False)
+            outline = contours_of(logit, space, LIVE_CELLS)
+        yield Update("features", 0.0, label, contours=outline)
+
+
+def _begin(shape: Shape, grid: EvidenceGrid, drawn: Samples | None) -> None:
+    """Let a fit begin where the shape's own search would, and go on as one that is warm."""
+    coarse = grid.coarsen(grid.block_for(shape.start_cells))
+    coarse = coarse if drawn is None else with_strokes(coarse, drawn)
+    shape.load_state_dict(shape.starts(coarse)[0])
+    shape.explained = 0.0  # so far: few steps are to show what it can
+
+
+def _in_frame(samples: Samples, frame: Timeline, time: float) -> Samples | None:
+    """Samples of a sequence that lie in one frame, in coordinates of that."""
+    half = float(frame.times(0.5) - frame.times(0))
+    here = ((samples.points[:, 0] - time).abs() < half).nonzero()[:, 0]
+    if not len(here):
+        return None
+    return Samples(samples.points[here, 1:], samples.target[here], samples.weight[here])

@@ -1,0 +1,67 @@
+"""The first answer in a sequence is about the frame that is looked at."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from skimage.draw import polygon2mask
+
+from napari_isr.features.maps import MapBlock
+from napari_isr.segmenter import Segmenter
+from tests.test_film_edges import film, overlap
+
+FEATURES = "rgb,texture,nearness,edges"
+
+
+def filled(contours: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    mask = np.zeros(shape, bool)
+    for contour in contours:
+        mask ^= polygon2mask(shape, contour)
+    return mask
+
+
+@pytest.mark.parametrize(("shape", "frame"), [("connected", 0), ("convex", 2)])
+def test_the_frame_that_is_looked_at_is_outlined_before_maps_are_made(monkeypatch, shape, frame):
+    images, truth, strokes = film(4)
+    made = []
+    whole = MapBlock._reduced
+    monkeypatch.setattr(
+        MapBlock, "_reduced", lambda self, plane: made.append(plane) or whole(self, plane)
+    )
+    segmenter = Segmenter(images, ndim=3, axes="tyx", features=FEATURES)
+    segmenter.look_at((frame, None, None))
+    first: dict[str, np.ndarray] = {}
+    for update in segmenter.run(strokes, shape):
+        for name in ("predictor_contours", "contours"):
+            if (found := getattr(update, name)) is not None:
+                first.setdefault(name, filled(found, truth.shape[1:]))
+        if len(first) == 2:
+            break
+    assert not made
+    assert min(overlap(mask, truth[frame]) for mask in first.values()) > 0.7
+
+
+def test_what_was_shown_first_changes_nothing_of_the_answer():
+    images, _, strokes = film(3)
+    masks = []
+    for plane in (None, (1, None, None)):
+        segmenter = Segmenter(images, ndim=3, axes="tyx", features=FEATURES)
+        if plane is not None:
+            segmenter.look_at(plane)
+        for _ in segmenter.run(strokes, "convex"):
+            pass
+        masks.append(segmenter.result.objects[2].mask)
+    assert (masks[0] == masks[1]).all()
+
+
+def test_the_planes_that_components_come_from_are_looked_at_once(monkeypatch):
+    images, _, strokes = film(4)
+    looked = []
+    joined = MapBlock._joined
+    monkeypatch.setattr(
+        MapBlock, "_joined", lambda self, pixels: looked.append(1) or joined(self, pixels)
+    )
+    segmenter = Segmenter(images, ndim=3, axes="tyx", features=FEATURES)
+    for _ in segmenter.run(strokes, "none"):
+        pass
+    assert len(looked) == len(images)
