@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from napari_isr.shapes.base import Shape
@@ -46,6 +47,10 @@ class SparseRows:
     def scaled(self, factor: Tensor) -> SparseRows:
         """Each row times its factor (n,)."""
         return SparseRows(self.columns, self.values * factor, self.width)
+
+    def felt(self, least: float) -> SparseRows:
+        """The same with 0 for entries of a smaller size."""
+        return SparseRows(self.columns, F.hardshrink(self.values, least), self.width)
 
     def dense(self) -> Tensor:
         """The matrix (n, p)."""
