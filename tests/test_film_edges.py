@@ -71,3 +71,26 @@ def test_a_stroke_is_believed_and_little_is_kept():
     everywhere = np.stack([np.arange(len(images)), *np.full((2, len(images)), 32)], axis=1)
     assert field.at(everywhere.astype(float)).shape == (len(images), 2)
     assert len(field._further) <= KEPT
+
+
+def test_settling_again_goes_on_from_where_it_ended():
+    images, truth, strokes = film(3)
+    points = np.argwhere(strokes > 0)
+    classes = strokes[strokes > 0].astype(int) - 1
+
+    def settled(edges: FilmEdges, odds: float) -> np.ndarray:
+        drawn = edges.drawn(points, classes, 2)
+        inside = truth[tuple(np.rint(drawn.points).astype(int).T)]
+        logs = np.stack([np.zeros(len(inside)), np.where(inside, odds, -odds)], axis=1)
+        field = drawn.settle(logs, lambda where: np.zeros((len(where), 2)))
+        return field.at(np.argwhere(truth >= 0).astype(float))[:, 1] > 0
+
+    timeline = frame_of(images.shape, (), "tyx")
+    again, fresh = (FilmEdges(SourceImage(images, 3), timeline) for _ in range(2))
+    settled(again, 0.5)
+    first, second = settled(again, 2.0), settled(fresh, 2.0)
+    assert overlap(first, second) > 0.99
+    again.drawn(points, np.where(classes, 2, 0), 3).settle(
+        np.zeros((len(again.points), 3)), lambda where: np.zeros((len(where), 3))
+    )  # of other classes: from nothing
+    assert again.last[0][0][0].shape[0] == 2

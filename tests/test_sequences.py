@@ -15,6 +15,8 @@ from napari_isr.cli import main
 from napari_isr.errors import InputError
 from napari_isr.files.frames import read_frames
 from napari_isr.files.reading import read_array
+from napari_isr.fitting import frames
+from napari_isr.fitting.sequences import fit_shape, given_frames
 from napari_isr.segmenter import Segmenter
 from napari_isr.shapes.registry import ShapeSpec
 from napari_isr.shapes.tube import Tube, TubeSlice
@@ -269,3 +271,17 @@ def test_frames_of_another_size_are_told(tmp_path: Path):
         read_frames(tmp_path, read_array, "tyx")
     with pytest.raises(InputError, match="no picture"):
         read_frames(tmp_path / "*.png", read_array, "tyx")
+
+
+def test_where_nothing_changed_a_warm_fit_does_not_unfold_again(monkeypatch):
+    looked = []
+    timetable = frames.timetable
+    monkeypatch.setattr(frames, "timetable", lambda *known: looked.append(1) or timetable(*known))
+    shape = ShapeSpec.parse("connected").build(3, frame_of((5, SIZE, SIZE), (), "tyx"))
+    for shown, unfolding in ((discs(), 5), (discs(), 0), (discs(radius=13.0), 5)):
+        looked.clear()
+        evidence = given_frames(shown, frame_of(shown.shape, (), "tyx"))
+        for _ in fit_shape(shape, evidence, warm=shape.explained is not None):
+            pass
+        assert len(looked) == unfolding
+    assert len(shape.held) == 5

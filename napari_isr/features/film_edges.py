@@ -32,6 +32,7 @@ __all__ = ["DrawnFilm", "FilmEdges", "FilmField", "edges_of"]
 
 COARSE, FINE = 4096, 24_576  # cells of a frame: of what is believed before, and after
 KEPT = 24  # frames that stay settled
+STEPS_ON = 12  # in each round, from where the boundaries were before a stroke
 
 Array = npt.NDArray[np.float32]
 Believed = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.floating]]
@@ -55,6 +56,7 @@ class FilmEdges:
         self.fine = cell_sizes(frame.space, FINE)
         self.colours = lru_cache(KEPT)(self._colours)
         self.cut = lru_cache(KEPT)(self._cut)
+        self.last: list[dict[int, list[Array]]] = []
 
     def _colours(self, number: int) -> Array:
         """Colours (h, w, c) of the fine cells of a frame."""
@@ -138,6 +140,9 @@ class DrawnFilm:
     def settle(self, logs: npt.NDArray[np.floating], believed: Believed) -> FilmField:
         """Log-probabilities up to a constant, of those (n, classes) at :attr:`points`.
 
+        The dual variables of each round begin where they ended last time, if that was of as many
+        classes: then few steps are as good as many.
+
         Parameters
         ----------
         logs : (n, classes) array
@@ -148,14 +153,22 @@ class DrawnFilm:
         numbers = self.edges.frame.picked.tolist()
         parts = zip(numbers, np.split(logs, len(numbers)), strict=True)
         odds = {number: self.fine_odds(part) for number, part in parts}
-        settled, flows = dict(odds), {n: self._no_flows(n) for n in numbers}
+        settled = dict(odds)
+        last, steps = self.edges.last, STEPS_ON
+        if not last or len(last[0][numbers[0]][0]) != self.count - 1:
+            last, steps = [{n: self._no_flows(n) for n in numbers}], STEPS
+        ended: list[dict[int, list[Array]]] = []
         ratios = self._ratios(settled)
         for turn in range(ROUNDS):
             breathe()
             ratios = self._ratios(settled) if turn else ratios
+            begun = last[turn] if turn < len(last) else ended[-1]
+            flows = {n: [flow.copy() for flow in begun[n]] for n in numbers}
             for number in numbers:
                 breathe()
-                settled[number] = self.step(number, odds[number], ratios, flows[number])
+                settled[number] = self.step(number, odds[number], ratios, flows[number], steps)
+            ended.append(flows)
+        self.edges.last = ended
         return FilmField(self, believed, ratios, settled)
 
     def fine_odds(self, logs: npt.NDArray[np.floating]) -> Array:

@@ -35,6 +35,7 @@ MORE = 4  # times as many steps as alone, where all parameters hang together
 LEAST = 240  # points of a frame
 POINTS = 6400  # of all frames together
 STILL_FITS = 0.85  # of what it explained: then a warm fit looks for no other start
+STILL = 0.02  # less of a frame's evidence explained than before: then nothing has to unfold there
 GONE = -0.05  # evidence in a frame's shape, per typical frame: below, the object is not there
 STEEPEST = 8.0  # slope of the logit, per finest cell
 
@@ -69,6 +70,7 @@ class MovingFit:
         self.count = max(1, len(frames))
         self._coarse: list[EvidenceGrid] | None = None
         self._begun: _Start | None = None
+        self._still: list[bool] = [False] * len(frames)
 
     # ------------------------------------------------------------------------- what is known
 
@@ -106,6 +108,11 @@ class MovingFit:
             found.append(float(grid.values.flatten() @ (logit > 0).to(logit)))
         return found
 
+    def _held(self, inside: list[float]) -> list[float]:
+        """Evidence inside the shape of each frame, as part of all of it that is for the object."""
+        total = [float(grid.values.clamp_min(0).sum()) for grid in self.coarse()]
+        return [x / max(t, 1e-30) for x, t in zip(inside, total, strict=True)]
+
     def explained(self, inside: list[float] | None = None) -> float:
         """Evidence inside the shape, as part of all that is for the object."""
         total = sum(float(grid.values.clamp_min(0).sum()) for grid in self.coarse())
@@ -113,13 +120,23 @@ class MovingFit:
         inside = self.inside() if inside is None else inside
         return sum(np.where(there, inside, 0.0)) / max(total, 1e-30)
 
+    def remember(self) -> None:
+        """Say where the object is, and keep what the fit explains, for the next one."""
+        inside = self.decide()
+        self.shape.explained, self.shape.held = self.explained(inside), self._held(inside)
+
     # ---------------------------------------------------------------------------- the start
 
     def begin(self, warm: bool) -> bool:
         """Find a start, unless the shape fits; return whether it is a fresh one."""
         known = self.shape.explained
-        if warm and known is not None and self.explained() >= STILL_FITS * known:
-            return False
+        if warm and known is not None:
+            inside, before = self.inside(), self.shape.held
+            if self.explained(inside) >= STILL_FITS * known:
+                if before is not None and len(before) == len(inside):
+                    pairs = zip(self._held(inside), before, strict=True)
+                    self._still = [now >= then - STILL for now, then in pairs]
+                return False
         grids = self.coarse()
         path = best_path(grids)
         states, sizes = [], []
@@ -238,12 +255,22 @@ class MovingFit:
         self.shape.sharpness.copy_(torch.clamp(limit, min=2.0, max=sharpness))
 
     def unfold(self, most: int) -> Iterator[Step]:
-        """Bring deformed shapes near their goals, all frames in step."""
-        if not isinstance(self.shape.inner, SparseShape):
+        """Bring deformed shapes near their goals, all frames in step; where they are near, stay."""
+        if not isinstance(self.shape.inner, SparseShape) or all(self._still):
             return
         frames = self._there()
         parts, ticks, cell = [], [], 0.0
-        for time, evidence in frames:
+        for (time, evidence), known, still in zip(
+            self.frames, self.coarse(), self._still, strict=True
+        ):
+            if not self.shape.present(time):
+                continue
+            if still:
+                known = known.coarsen(2)
+                stay = Samples.from_evidence(known.points, known.values.flatten())
+                parts.append(_in_sequence(stay, time))
+                ticks.append(torch.zeros(len(stay.points)))
+                continue
             grid = self._grid(time, evidence, START_CELLS * 2)
             table = timetable(self.shape.loaded(time), grid, GOAL_CELLS // len(frames))
             if table is None:
@@ -251,7 +278,7 @@ class MovingFit:
             parts.append(_in_sequence(table[0], time))
             ticks.append(torch.from_numpy(table[1]))
             cell = max(cell, table[2])
-        if not parts:
+        if not cell:
             return
         samples, tick = _joined(parts), torch.cat(ticks)
         last = float(tick[tick.isfinite()].max())

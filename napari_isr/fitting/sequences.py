@@ -197,7 +197,7 @@ def _together(fit: MovingFit, warm: bool) -> Iterator[ProjectionState]:
         done += stage.iterations
         if number == 0 and len(stages) > 1:
             fit.decide()
-    shape.explained = fit.explained(fit.decide())
+    fit.remember()
     yield ProjectionState(1.0, objective, done=True)
 
 
@@ -236,6 +236,5 @@ def _one_by_one(fit: MovingFit, warm: bool) -> Iterator[ProjectionState]:
         shape.set_control(index, inner)
         shape.sharpness.copy_(inner.sharpness)
         shape.presence[index] = 1.0 if there else -1.0
-    fit.decide()
-    shape.explained = fit.explained()
+    fit.remember()
     yield ProjectionState(1.0, float(np.mean(objectives)), done=True)

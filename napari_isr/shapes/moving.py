@@ -69,6 +69,7 @@ class Moving(SparseShape):
                 self.register_buffer(_key(name), value.expand(count, *value.shape).clone())
                 self._shared.append(name)
         self.start: dict[str, Tensor] | None = None
+        self.held: list[float] | None = None  # by frames the last fit looked at, as explained
 
     @property
     def inner(self) -> Shape:
