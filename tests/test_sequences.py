@@ -17,6 +17,7 @@ from napari_isr.files.frames import read_frames
 from napari_isr.files.reading import read_array
 from napari_isr.fitting import frames
 from napari_isr.fitting.sequences import fit_shape, given_frames
+from napari_isr.fitting.template import persistence
 from napari_isr.segmenter import Segmenter
 from napari_isr.shapes.registry import ShapeSpec
 from napari_isr.shapes.tube import Tube, TubeSlice
@@ -285,3 +286,14 @@ def test_where_nothing_changed_a_warm_fit_does_not_unfold_again(monkeypatch):
             pass
         assert len(looked) == unfolding
     assert len(shape.held) == 5
+
+
+def test_a_body_goes_on_as_far_as_its_steps_were_alike():
+    when = torch.arange(5.0)
+    straight = torch.stack([when, 2 * when], dim=1)
+    there_and_back = torch.tensor([[0.0], [1.0], [0.0], [1.0], [0.0]])
+    slower = torch.tensor([[0.0], [8.0], [12.0], [14.0], [15.0]])
+    assert persistence(straight, when) == pytest.approx(1)
+    assert persistence(there_and_back, when) == 0
+    assert persistence(slower, when) == pytest.approx(0.5)
+    assert 0 < persistence(straight[:2], when[:2]) < 1  # of one step nothing is known

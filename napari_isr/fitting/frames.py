@@ -16,7 +16,7 @@ from napari_isr.fitting.paths import Path, best_path, windowed
 from napari_isr.fitting.sampling import Samples, boundary_samples, with_strokes
 from napari_isr.fitting.sparse import sparse_gauss_newton
 from napari_isr.fitting.step import Step
-from napari_isr.fitting.template import carried, continued, unfolded
+from napari_isr.fitting.template import carried, continued, persistence, unfolded
 from napari_isr.fitting.unfolding import timetable
 from napari_isr.shapes.base import Stage
 from napari_isr.shapes.moving import Moving
@@ -180,7 +180,7 @@ class MovingFit:
         """Set the controls; between frames that can be trusted, those that lie between."""
         times = [self.frames[k][0] for k in trusted]
         inner = self.shape.inner
-        low_state = high_state = None
+        lasting = _lasting([states[k] for k in trusted], times)
         for index, knot in enumerate(self.shape.knots.tolist()):
             after = int(np.searchsorted(times, knot))
             low, high = max(after - 1, 0), min(after, len(times) - 1)
@@ -198,7 +198,8 @@ class MovingFit:
                 end, next_ = (0, 1) if knot < times[0] else (-1, -2)
                 away = abs(knot - times[end]) / abs(times[end] - times[next_])
                 if not times[0] <= knot <= times[-1]:
-                    continued(inner, states[trusted[end]], states[trusted[next_]], away)
+                    steps = away * lasting[end]
+                    continued(inner, states[trusted[end]], states[trusted[next_]], steps)
             self.shape.set_control(index, inner)
         self.shape.scale.copy_(self.shape.get_buffer("of_scale").mean())
 
@@ -291,6 +292,17 @@ class MovingFit:
             due = (tick <= last * step / steps).to(samples.points.device)
             ripe = Samples(samples.points[due], samples.target[due], samples.weight[due])
             yield from sparse_gauss_newton(self.shape, ripe, iterations=2, tolerance=0.0)
+
+
+def _lasting(states: list[dict[str, Tensor]], times: list[float]) -> Tensor:
+    """How far moves and growth go on (2, 2) before the first state, and after the last one."""
+    found = []
+    for order in (slice(None, None, -1), slice(None)):
+        when = torch.tensor(times[order], dtype=torch.float64)
+        anchors = torch.stack([state["anchor"] for state in states[order]]).double().cpu()
+        sizes = torch.stack([state["scale"] for state in states[order]]).double().cpu()
+        found.append([persistence(x, when) for x in (anchors, sizes.log()[:, None])])
+    return torch.tensor(found)
 
 
 def _in_sequence(samples: Samples, time: float) -> Samples:

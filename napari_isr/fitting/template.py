@@ -13,7 +13,7 @@ from napari_isr.fitting.sparse import sparse_gauss_newton
 from napari_isr.fitting.unfolding import unfold
 from napari_isr.shapes.tube import TubeSlice
 
-__all__ = ["carried", "continued", "unfolded"]
+__all__ = ["carried", "continued", "persistence", "unfolded"]
 
 STEPS = 24  # of unfolding
 STAGES = 4  # of the family's
@@ -62,11 +62,40 @@ def carried(
 
 @torch.no_grad()
 def continued(
-    inner: TubeSlice, last: dict[str, Tensor], before: dict[str, Tensor], share: float
+    inner: TubeSlice, last: dict[str, Tensor], before: dict[str, Tensor], steps: Tensor
 ) -> None:
-    """Let ``inner``, which is as the last frame's set, go on as it went from the one before."""
-    share = min(share, FURTHEST)
-    step = (last["anchor"] - before["anchor"]) * share
-    ratio = (last["scale"] / before["scale"]).pow(share).clamp(1 / LARGER, LARGER)
+    """Let ``inner``, which is as the last frame's set, go on as it went from the one before.
+
+    Parameters
+    ----------
+    inner : TubeSlice
+        Moved in place.
+    last, before : dict of str to tensor
+        Its states in the last frame that is known, and in the one before.
+    steps : (2,) tensor
+        How many steps like the last one it moves, and grows.
+    """
+    far, grown = steps.clamp_max(FURTHEST).tolist()
+    step = (last["anchor"] - before["anchor"]) * far
+    ratio = (last["scale"] / before["scale"]).pow(grown).clamp(1 / LARGER, LARGER)
     limit = 0.98 * inner.border
     inner.moved(torch.minimum(torch.maximum(last["anchor"] + step, -limit), limit), ratio)
+
+
+def persistence(values: Tensor, times: Tensor) -> float:
+    """How far something goes on as it went, 0 to 1: what a step says of the one after it.
+
+    The least-squares factor from each velocity to the next.
+
+    Parameters
+    ----------
+    values : (n, d) tensor
+        Where it was.
+    times : (n,) tensor
+        When, rising.
+    """
+    speed = values.diff(dim=0) / times.diff()[:, None]
+    if len(speed) < 2:
+        return 0.5
+    alike = float((speed[1:] * speed[:-1]).sum() / speed[:-1].square().sum().clamp_min(1e-30))
+    return min(1.0, max(0.0, alike))
