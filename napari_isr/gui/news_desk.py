@@ -84,7 +84,7 @@ class NewsDesk:
                 self.forget(news.rows)
                 self.finish("hint", news.message)
             case Failed():
-                self.finish("error", news.message)
+                self.finish("error", _capital(self.settings.named(news.message)))
             case Done():
                 if self.scribbles is not None:
                     view = self.view()
@@ -127,7 +127,7 @@ class NewsDesk:
         conflicts = [o.conflict for o in done.result.objects.values() if o.conflict is not None]
         if conflicts:
             sentence = self.settings.named(conflicts[0].sentence)
-            self.finish("error", f"{sentence[:1].upper()}{sentence[1:]}.")
+            self.finish("error", f"{_capital(sentence)}.")
         elif done.hint:
             self.finish("hint", done.hint)
         elif self._restored:
@@ -206,7 +206,7 @@ class NewsDesk:
         """Tell where another stroke helps most."""
         stroke = self.next_stroke if self.settings.next_stroke else None
         text = self.settings.named(stroke.sentence) if stroke is not None else ""
-        self.state.advice = f"{text[:1].upper()}{text[1:]}." if text else ""
+        self.state.advice = f"{_capital(text)}." if text else ""
 
     def show_next(self) -> None:
         """Show or hide the mark."""
@@ -272,6 +272,10 @@ def _merged(rows: tuple[Row, ...], before: tuple[Row, ...]) -> tuple[Row, ...]:
         replace(old, strokes=r.strokes) if (old := known.get(r.label)) is not None else r
         for r in rows
     )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _time(seconds: float) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from napari_isr.gui.areas import area_text, short_number
 from napari_isr.gui.model import Row, Settings
+from napari_isr.gui.shape_text import same_shape, shape_of, split
 from napari_isr.strokes import FIRST_OBJECT
 
 __all__ = ["Line", "lines_of"]
@@ -31,6 +32,8 @@ class Line:
         That of all objects.
     holds : bool or None
         Whether the certificate holds.
+    stale : bool
+        Whether what was fitted is another shape than the one that is asked for.
     sentence : str
         The certificate.
     hidden : bool
@@ -44,6 +47,7 @@ class Line:
     shape: str
     general: str
     holds: bool | None
+    stale: bool
     sentence: str
     hidden: bool
 
@@ -97,6 +101,9 @@ def _line(
     tip += [f"{row.measure.name}: {area}" + _pixels(row, area, scale)] if area else []
     tip += [f"{row.measure.note.capitalize()}"] if row.measure.note else []
     tip += ["Click to draw strokes of it, double-click to rename it"]
+    asked, fitted = (split(text)[0] for text in (shape_of(settings, row.label), row.shape))
+    stale = bool(fitted) and not same_shape(asked, fitted)
+    waits = f"Not fitted as {asked} so far: outline and mask are those of the shape {fitted}"
     return Line(
         row.label,
         settings.name(row.label),
@@ -104,8 +111,9 @@ def _line(
         "\n".join(tip),
         settings.own_shapes.get(row.label, ""),
         settings.shape,
-        row.holds,
-        row.sentence,
+        row.holds if not stale else None,
+        stale,
+        row.sentence if not stale else waits,
         row.label in settings.hidden,
     )
 

@@ -27,7 +27,7 @@ from napari_isr.gui.object_cells import (
 )
 from napari_isr.gui.object_rows import Line
 from napari_isr.gui.own_shape import OwnShape
-from napari_isr.gui.tones import BAD, GOOD
+from napari_isr.gui.tones import BAD, DOUBT, GOOD
 
 __all__ = ["ObjectTable"]
 
@@ -35,6 +35,7 @@ COLUMNS = ("", "Object", "Shape", "", "")
 EYE, NAME, SHAPE, PROOF, DELETE = range(5)
 ROW_HEIGHT, FEWEST, MOST = 36, 1, 5
 NARROW, SHAPE_WIDTH = 20, 84
+MARKS = {True: ("✓", GOOD), False: ("✗", BAD), None: ("", BAD)}
 CHOSEN = """
 QTableView { selection-background-color: transparent; }
 QTableView::item:selected { background: rgba(68, 138, 255, 75); }
@@ -125,8 +126,9 @@ class ObjectTable(QTableWidget):
             _put(self.item(row, EYE), HIDDEN, line.hidden)
             self.cellWidget(row, SHAPE).show_shape(line.shape, line.general)
             proof = self.item(row, PROOF)
-            _put(proof, Qt.ItemDataRole.EditRole, {True: "✓", False: "✗", None: ""}[line.holds])
-            _put(proof, TONE, GOOD if line.holds else BAD)
+            mark, meaning = ("–", DOUBT) if line.stale else MARKS[line.holds]
+            _put(proof, Qt.ItemDataRole.EditRole, mark)
+            _put(proof, TONE, meaning)
             _put(proof, Qt.ItemDataRole.ToolTipRole, line.sentence)
 
     def select(self, label: int) -> None:

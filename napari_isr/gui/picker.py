@@ -33,15 +33,19 @@ TILES = {
     "star": Card("star", "Star: seen whole from one point inside. Starfish, leaves, hands."),
     "connected": Card("connected", "Connected: one piece without holes. Animals, roads, vessels."),
     "mirror": Card("mirror", "Mirror: two equal halves. Butterflies, faces, vases."),
-    "convex+mirror": Card("+ mirror", "Convex + mirror: no dents, two equal halves. Eggs, nuts."),
-    "star+mirror": Card("+ mirror", "Star + mirror: a star of two equal halves. Leaves, beetles."),
+    "convex+mirror": Card(
+        "convex\n+ mirror", "Convex + mirror: no dents, two equal halves. Eggs, nuts."
+    ),
+    "star+mirror": Card(
+        "star\n+ mirror", "Star + mirror: a star of two equal halves. Leaves, beetles."
+    ),
     "periodic": Card("periodic", "Periodic: it repeats on a lattice. Windows, tiles, crystals."),
     "rotational": Card("rotational", "Rotational: repeats in a turn. Flowers, wheels, propellers."),
     "convex+rotational": Card(
-        "+ rotation", "Convex + rotational: no dents, repeats in a turn. Coins, signs."
+        "convex\n+ rotation", "Convex + rotational: no dents, repeats in a turn. Coins, signs."
     ),
     "star+rotational": Card(
-        "+ rotation", "Star + rotational: a star that repeats in a turn. Starfish, gears."
+        "star\n+ rotation", "Star + rotational: a star that repeats in a turn. Starfish, gears."
     ),
 }
 COLUMNS = 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 
 from napari_isr.clock import Clock
 from napari_isr.conflicts import Conflict, find_conflict
+from napari_isr.errors import InputError
 from napari_isr.evidence import SampledEvidence
 from napari_isr.fitting.sampling import Samples
 from napari_isr.fitting.sequences import FrameEvidence, fit_shape
@@ -135,14 +137,15 @@ class ShapeFits:
         for label in specs:
             self.conflicts.pop(label, None)
         for index, (label, spec) in enumerate(specs.items()):
-            shape, warm = self._shape_for(label, spec)
+            with _told_of(label, len(specs) > 1):
+                shape, warm = self._shape_for(label, spec)
             if shape is None:
                 continue
             start, end = (span[0] + (span[1] - span[0]) * (index + x) / len(specs) for x in (0, 1))
             name = f"projection {label}"
             evidence = unaries.evidence(label, shape.fills)
             self._outlines.pop(label, None)
-            fit = self._fit(shape, warm, evidence, strokes, label)
+            fit = self._fit(shape, warm, evidence, strokes, label, len(specs) > 1)
             # A moving one shows its start, for it takes longer; a warm one starts as it was.
             seen = warm or not isinstance(shape, Moving)
             for objectives[label], progress in clock.steps(name, fit):
@@ -170,13 +173,15 @@ class ShapeFits:
         evidence: SampledEvidence | FrameEvidence,
         strokes: Strokes,
         label: int,
+        several: bool,
     ) -> Iterator[tuple[float, float]]:
         """Objective and progress of one object's fit, and of another where strokes are missed."""
         samples = stroke_samples(strokes, label, self.frame).to(self.device)
         objective = float("nan")
-        for state in fit_shape(shape, evidence, strokes=samples, warm=warm):
-            objective = state.objective
-            yield objective, state.progress
+        with _told_of(label, several):
+            for state in fit_shape(shape, evidence, strokes=samples, warm=warm):
+                objective = state.objective
+                yield objective, state.progress
         wrong = dishonoured(shape, strokes, label, self.frame)
         if wrong is None:
             return
@@ -223,3 +228,12 @@ class ShapeFits:
             self._shapes[label] = (spec, shape.to(self.device) if shape is not None else None)
             self._fitted.discard(label)
         return self._shapes[label][1], label in self._fitted
+
+
+@contextmanager
+def _told_of(label: int, several: bool) -> Iterator[None]:
+    """Where an object cannot have its shape, say which one of several it is."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"object {label}: {error}" if several else str(error)) from error

@@ -107,6 +107,23 @@ def test_each_row_has_its_own_shape(three, qtbot):
     assert (box.shown, second.shown) == ("mirror", "star")
 
 
+def test_what_is_not_fitted_as_its_shape_has_no_tick(three, qtbot):
+    _, dock = three
+    with qtbot.waitSignal(dock.settled, timeout=WAIT):
+        dock.controller.settings.own_shapes = {3: "convex"}
+    proof = dock.objects.item(1, PROOF)
+    assert proof.text() == "✓"
+    dock.controller.settings.names = {3: "left leaf"}
+    dock.controller.settings.own_shapes = {3: "star:centre=1/2/3"}
+    qtbot.waitUntil(lambda: dock.controller.state.kind == "error", timeout=WAIT)
+    assert dock.controller.state.message.startswith("Left leaf: centre has 3 numbers")
+    assert proof.text() == "–"
+    assert proof.toolTip().startswith("Not fitted as star so far")
+    with qtbot.waitSignal(dock.settled, timeout=WAIT):
+        dock.controller.settings.own_shapes = {3: "convex:pieces=12"}
+    assert proof.text() == "✓"
+
+
 def test_the_area_has_the_units_of_the_image(three):
     viewer, dock = three
     pixels = int(dock.result.objects[2].mask.sum())
