@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from napari_isr.certificates import Certificate as Certificate
     from napari_isr.errors import InputError as InputError
     from napari_isr.export import write as write
+    from napari_isr.files.reading import read_array as read_array
+    from napari_isr.files.reading import read_image as read_image
+    from napari_isr.files.reading import read_probability as read_probability
+    from napari_isr.files.reading import read_strokes as read_strokes
     from napari_isr.frame import Frame as Frame
     from napari_isr.lifting import Coordinate as Coordinate
     from napari_isr.regularizer import ShapeRegularizer as ShapeRegularizer
@@ -51,6 +55,10 @@ _HOMES = {
     "load_sample": "samples",
     "load_session": "session",
     "project": "api",
+    "read_array": "files.reading",
+    "read_image": "files.reading",
+    "read_probability": "files.reading",
+    "read_strokes": "files.reading",
     "run_batch": "batch.run",
     "save_session": "session",
     "segment": "api",
@@ -75,6 +83,10 @@ __all__ = [
     "load_sample",
     "load_session",
     "project",
+    "read_array",
+    "read_image",
+    "read_probability",
+    "read_strokes",
     "run_batch",
     "save_session",
     "segment",

@@ -78,25 +78,21 @@ class Recipe:
         Examples
         --------
         >>> print(Recipe("cup.png", "strokes.png", "star").python())  # doctest: +ELLIPSIS
-        from pathlib import Path
-        <BLANKLINE>
         import napari_isr as isr
+        <BLANKLINE>
+        image = isr.read_image('cup.png')
         ...
         """
         lines = [f"# {note}" for note in self.notes]
         lines += [
-            "from pathlib import Path",
-            "",
             "import napari_isr as isr",
-            "from napari_isr.export import write_labels",
-            f"from napari_isr.files.reading import {', '.join(self._readers)}",
             "",
-            f"image = read_image(Path({self.image!r}))",
-            f"strokes = read_scribbles(Path({self.strokes!r}))",
+            f"image = isr.read_image({self.image!r})",
+            f"strokes = isr.read_strokes({self.strokes!r})",
             *self._call(),
             "for label, item in result.objects.items():",
             "    print(label, item.certificate.sentence)",
-            f"write_labels({self.target!r}, result.labels())",
+            f"isr.write(result, {self.target!r})",
         ]
         return "\n".join(lines) + "\n"
 
@@ -144,7 +140,7 @@ class Recipe:
         if self.per_frame:
             arguments.append("per_frame=True")
         if self.coordinates:
-            maps = (f"{k!r}: read_array(Path({file!r}))" for k, file in self.coordinates.items())
+            maps = (f"{k!r}: isr.read_array({file!r})" for k, file in self.coordinates.items())
             arguments.append(f"coordinates={{{', '.join(maps)}}}")
         if self._stretched:
             steps = tuple(None if s is None else float(s) for s in self.spacing)
@@ -171,14 +167,8 @@ class Recipe:
     def _given(self) -> list[str]:
         """Lines that read the objects which are not from strokes."""
         files = sorted(self.given.items())
-        lines = [f"    {label}: read_probability(Path({file!r}))," for label, file in files]
+        lines = [f"    {label}: isr.read_probability({file!r})," for label, file in files]
         return ["given = {", *lines, "}"]
-
-    @property
-    def _readers(self) -> list[str]:
-        maps = ["read_array"] if self.coordinates else []
-        given = ["read_probability"] if self.given else []
-        return [*maps, "read_image", *given, "read_scribbles"]
 
     def _chosen(self) -> dict[str, str]:
         """What differs from the defaults."""

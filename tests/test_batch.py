@@ -25,7 +25,7 @@ from napari_isr.batch.sources import find_items, find_strokes
 from napari_isr.batch.task import segment_item
 from napari_isr.batch.zarr_images import spacing_of
 from napari_isr.errors import InputError
-from napari_isr.files.reading import read_lazy
+from napari_isr.files.reading import read_image
 from napari_isr.results.result import iou
 from tests.command import cli
 
@@ -118,7 +118,7 @@ def test_zarr_stores_are_read(scene, tmp_path):
     assert [item.name for item in items] == ["plate-A-1", "plate-plain"]
     assert spacing_of(tmp_path / "plate.zarr", "A/1") == ((0.5, 0.25), "um")
     assert spacing_of(tmp_path / "plate.zarr", "plain") == ((), "")
-    assert np.array_equal(np.asarray(read_lazy(tmp_path / "plate.zarr" / "A" / "1")[0]), image)
+    assert np.array_equal(np.asarray(read_image(tmp_path / "plate.zarr" / "A" / "1")[0]), image)
     assert find_items([tmp_path / "plate.zarr" / "plain"])[0].inner == ""
     (tmp_path / "plate.zarr" / "zarr.json").write_text("{")
     with pytest.raises(InputError, match="cannot be read"):

@@ -21,7 +21,7 @@ from napari_isr.api import segment as api_segment
 from napari_isr.certificates import convex_defect
 from napari_isr.features import default_folder, feature_names, semantic_source
 from napari_isr.features.weights import VARIABLE, find_weights
-from napari_isr.files.reading import read_image
+from napari_isr.files.reading import load_image
 from napari_isr.guidance import uncertainty
 from napari_isr.predictors import predictor_names
 from napari_isr.results.result import iou
@@ -538,4 +538,4 @@ def test_a_palette_picture_is_seen_in_its_colours(files):
         assert cli("segment", image, strokes, "-o", folder / f"{name}.npy") == 0
     found, expected = (np.load(folder / f"{name}.npy") for name in ("places", "colours"))
     np.testing.assert_array_equal(found, expected)
-    assert read_image(folder / "places.png").shape == (*expected.shape, 3)
+    assert load_image(folder / "places.png").shape == (*expected.shape, 3)

@@ -107,6 +107,10 @@ def test_the_python_of_the_pages_runs(page, scene, tmp_path, monkeypatch):
     scribbles = np.where(scribbles == 3, 0, scribbles)
     result = isr.segment(image, scribbles, "convex")
     monkeypatch.chdir(tmp_path)
+    np.save("depth.npy", image[..., 0])
+    Image.fromarray(image).save("cup.png")
+    for name, labels in (("strokes.png", scribbles), ("mask.png", result.mask)):
+        Image.fromarray(labels.astype(np.uint8)).save(name)
     names = {"image": image, "scribbles": scribbles, "result": result, "isr": isr}
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.S)
     assert blocks

@@ -15,7 +15,7 @@ from napari_isr.export import content as contents
 from napari_isr.features import SourceImage
 from napari_isr.files.large import open_npy, open_tiff, open_zarr
 from napari_isr.files.lazy import blocks_of, coarse_sizes, levels_of, reduced
-from napari_isr.files.reading import read_lazy
+from napari_isr.files.reading import read_image
 from napari_isr.results.result import iou
 from napari_isr.segmenter import Segmenter
 from napari_isr.strokes import Strokes
@@ -200,7 +200,7 @@ def test_files_are_opened_and_not_loaded(tmp_path, monkeypatch):
     tifffile.imwrite(tmp_path / "tiles.tif", values, tile=(64, 64), compression="zlib")
     assert isinstance(open_npy(tmp_path / "a.npy"), np.memmap)
     assert isinstance(open_tiff(tmp_path / "plain.tif"), np.memmap)
-    for found in (read_lazy(tmp_path / "a.npy"), *map(open_tiff, tmp_path.glob("*.tif"))):
+    for found in (read_image(tmp_path / "a.npy"), *map(open_tiff, tmp_path.glob("*.tif"))):
         np.testing.assert_array_equal(np.asarray(found[:]), values)
 
 
@@ -212,12 +212,12 @@ def test_channels_of_an_ome_zarr_come_last(tmp_path):
     axes = [{"name": name} for name in "tczyx"]
     datasets = [{"path": "0"}, {"path": "1"}]
     group.attrs["ome"] = {"multiscales": [{"axes": axes, "datasets": datasets}]}
-    levels = read_lazy(tmp_path / "i.zarr")
+    levels = read_image(tmp_path / "i.zarr")
     assert [level.shape for level in levels] == [(40, 50, 3), (20, 25, 3)]
     np.testing.assert_array_equal(np.asarray(levels[0]), np.moveaxis(values[0, :, 0], 0, -1))
     zarr.open_group(str(tmp_path / "none.zarr"), mode="w")
     with pytest.raises(InputError, match="holds 0 arrays"):
-        read_lazy(tmp_path / "none.zarr")
+        read_image(tmp_path / "none.zarr")
 
 
 def test_wide_lines_are_thinned_out_and_count_as_much():

@@ -1,6 +1,7 @@
 """Settings as code and as a line for the shell."""
 
 import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -50,6 +51,20 @@ def test_program_and_line_give_the_same_mask(settings, scene, tmp_path, monkeypa
     code, line = read_array(tmp_path / "code.png"), read_array(tmp_path / "$line `x`.png")
     assert set(np.unique(code)) == {0, 2, 3, *settings.get("given", ())}
     assert np.array_equal(code, line)
+
+
+def test_a_program_that_was_copied_when_readers_lived_elsewhere_still_runs(
+    scene, tmp_path, monkeypatch
+):
+    program = (Path(__file__).parent / "data" / "copied-2026-11.txt").read_text()
+    image, scribbles, masks = scene
+    monkeypatch.chdir(tmp_path)
+    np.save("picture.npy", image)
+    np.save("depth.npy", np.ones(image.shape[:2], np.float32))
+    write_labels("strokes.png", scribbles)
+    write_labels("mask.png", masks[2][:, ::-1].astype(np.uint8))
+    exec(compile(program, "program", "exec"), {})
+    assert set(np.unique(isr.read_array("picture-mask.png"))) == {0, 2, 3, 4}
 
 
 def test_what_is_default_is_left_out():

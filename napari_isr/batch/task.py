@@ -114,11 +114,11 @@ def _segment(item: BatchItem, settings: BatchSettings, work: Path, trained: str)
     """Write all results into the folder ``work``; what the record says of them."""
     from napari_isr.batch.thumbnail import write_thumbnail
     from napari_isr.export import Content, write_content
-    from napari_isr.files.reading import read_scribbles
+    from napari_isr.files.reading import read_strokes
 
     learned = _learned(trained) if trained else None
     picture = _read(item, settings)
-    strokes = None if item.strokes is None else read_scribbles(Path(item.strokes))
+    strokes = None if item.strokes is None else read_strokes(Path(item.strokes))
     if strokes is None and learned is None:
         raise InputError("there are no strokes for this image, and nothing was learned elsewhere")
     result = _result(picture, strokes, settings, learned)
@@ -149,11 +149,11 @@ def _segment(item: BatchItem, settings: BatchSettings, work: Path, trained: str)
 def _read(item: BatchItem, settings: BatchSettings) -> _Picture:
     from napari_isr.batch.zarr_images import spacing_of
     from napari_isr.files.large import is_zarr
-    from napari_isr.files.reading import read_lazy
+    from napari_isr.files.reading import read_image
 
     path = Path(item.path)
     spacing, unit = spacing_of(path, item.inner) if is_zarr(path) else ((), "")
-    pixels = read_lazy(path / item.inner)
+    pixels = read_image(path / item.inner)
     return _Picture(pixels, settings.spacing or spacing, settings.unit or unit)
 
 

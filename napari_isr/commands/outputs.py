@@ -110,7 +110,7 @@ def keep_session(
     **about
         See :func:`napari_isr.save_session`.
     """
-    from napari_isr.files.reading import read_lazy
+    from napari_isr.files.reading import read_image
     from napari_isr.results.result import Result
     from napari_isr.session import save_session
 
@@ -118,5 +118,5 @@ def keep_session(
     if not isinstance(found, Result):
         with suppress(InputError):  # unaries from elsewhere, or only features of this one image
             trained = found.trained()
-    pixels = read_lazy(image)
+    pixels = read_image(image)
     save_session(path, found, image=pixels, file=image, trained=trained, embed=embed, **about)

@@ -117,11 +117,11 @@ def segment(
     use_some_cores()
     from napari_isr.api import check_axes, one_by_one
     from napari_isr.commands.coordinate_files import read_coordinates
-    from napari_isr.commands.stroke_files import drawn_strokes, read_strokes
+    from napari_isr.commands.stroke_files import drawn_strokes, strokes_or_lines
     from napari_isr.features import FeatureCache, default_folder, parse_features
     from napari_isr.files.frames import read_frames
     from napari_isr.files.lazy import levels_of
-    from napari_isr.files.reading import read_lazy
+    from napari_isr.files.reading import read_image
     from napari_isr.segmenter import Segmenter, shapes_by_label
     from napari_isr.shapes.registry import ShapeSpec
     from napari_isr.strokes import Strokes
@@ -131,9 +131,9 @@ def segment(
         None if trained is None else Trained.load(trained),
         read_given(given or [], axes),
     )
-    picture = read_frames(image, read_lazy, axes)
+    picture = read_frames(image, read_image, axes)
     whole = levels_of(picture)[0].shape
-    strokes = None if scribbles is None else read_strokes(scribbles, axes, whole)
+    strokes = None if scribbles is None else strokes_or_lines(scribbles, axes, whole)
     ndim = len(strokes.shape) if strokes is not None else cast("Trained", learned).ndim
     check_axes(axes, ndim)
     labels = sorted(

@@ -11,15 +11,15 @@ import numpy as np
 
 from napari_isr.errors import InputError
 from napari_isr.files.frames import read_frames
-from napari_isr.files.reading import read_scribbles
+from napari_isr.files.reading import read_strokes
 from napari_isr.strokes import BACKGROUND, Strokes
 
-__all__ = ["LINES", "drawn_strokes", "read_lines", "read_strokes"]
+__all__ = ["LINES", "drawn_strokes", "read_lines", "strokes_or_lines"]
 
 LINES = (".geojson",)
 
 
-def read_strokes(path: Path, axes: str | None, shape: Sequence[int]) -> Strokes:
+def strokes_or_lines(path: Path, axes: str | None, shape: Sequence[int]) -> Strokes:
     """Read strokes from a label image, or lines from GeoJSON.
 
     Parameters
@@ -37,12 +37,12 @@ def read_strokes(path: Path, axes: str | None, shape: Sequence[int]) -> Strokes:
     """
     if path.suffix.lower() in LINES:
         return read_lines(path, tuple(int(n) for n in shape[:2]))
-    return Strokes.read(read_frames(path, read_scribbles, axes))
+    return Strokes.read(read_frames(path, read_strokes, axes))
 
 
 def drawn_strokes(path: Path) -> Any:
     """Read strokes to keep them with a result; None where they are lines."""
-    return None if path.suffix.lower() in LINES else read_scribbles(path)
+    return None if path.suffix.lower() in LINES else read_strokes(path)
 
 
 def read_lines(path: Path, shape: tuple[int, ...]) -> Strokes:

@@ -15,25 +15,25 @@ from napari_isr.files.large import is_zarr, open_npy, open_tiff, open_zarr
 from napari_isr.files.lazy import is_lazy
 
 __all__ = [
+    "load_image",
     "read_array",
     "read_image",
-    "read_lazy",
     "read_probability",
-    "read_scribbles",
+    "read_strokes",
     "to_probability",
 ]
 
 TIFF = (".tif", ".tiff")
 
 
-def read_array(path: Path) -> npt.NDArray[Any]:
+def read_array(path: str | Path) -> npt.NDArray[Any]:
     """Read any image file as the array that it holds.
 
     A palette image gives its indices, not its colours: that is how label images are kept.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         A ``.npy``, ``.tif``, ``.png``, ``.jpg`` ... file.
 
     Returns
@@ -50,8 +50,8 @@ def read_array(path: Path) -> npt.NDArray[Any]:
     return array
 
 
-def read_image(path: Path) -> npt.NDArray[Any]:
-    """Read a picture that is to be segmented.
+def load_image(path: str | Path) -> npt.NDArray[Any]:
+    """Read a picture that is to be segmented, all of it.
 
     As :func:`read_array`, but a palette image gives its colours, as napari shows them.
 
@@ -64,13 +64,13 @@ def read_image(path: Path) -> npt.NDArray[Any]:
     return array
 
 
-def read_lazy(path: Path) -> Any:
+def read_image(path: str | Path) -> Any:
     """Open a picture that is to be segmented: large ones are read where they lie.
 
     Parameters
     ----------
-    path : Path
-        As for :func:`read_image`, or a folder in the form of zarr or OME-Zarr.
+    path : str or Path
+        As for :func:`load_image`, or a folder in the form of zarr or OME-Zarr.
 
     Returns
     -------
@@ -80,8 +80,9 @@ def read_lazy(path: Path) -> Any:
     Raises
     ------
     InputError
-        As :func:`read_image`.
+        As :func:`load_image`.
     """
+    path = Path(path)
     if is_zarr(path):
         found = open_zarr(path)
         first = found[0] if isinstance(found, list) else found
@@ -93,7 +94,8 @@ def read_lazy(path: Path) -> Any:
     return _checked(path, colours=True, lazy=True)
 
 
-def _checked(path: Path, *, colours: bool, lazy: bool = False) -> Any:
+def _checked(path: str | Path, *, colours: bool, lazy: bool = False) -> Any:
+    path = Path(path)
     if not path.exists():
         raise InputError(f"the file '{path}' does not exist: check its name")
     if path.is_dir():
@@ -131,23 +133,34 @@ def _read(path: Path, colours: bool) -> npt.NDArray[Any]:
         with warnings.catch_warnings(), Image.open(path) as image:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             if colours and image.mode == "P":
-                return np.asarray(image.convert("RGBA" if "transparency" in image.info else "RGB"))
-            return np.asarray(image)
+                return np.array(image.convert("RGBA" if "transparency" in image.info else "RGB"))
+            return np.array(image)  # not Pillow's own memory, which may not be written to
     except UnidentifiedImageError:
         raise ValueError("its format is not known; use PNG, JPEG, TIFF or NPY") from None
     except Image.DecompressionBombWarning as warning:
         raise ValueError(str(warning)) from None
 
 
-def read_scribbles(path: Path) -> Any:
+def read_strokes(path: str | Path) -> Any:
     """Read a label image of strokes: whole numbers, one per pixel; large ones are not loaded.
+
+    Parameters
+    ----------
+    path : str or Path
+        As for :func:`read_image`.
+
+    Returns
+    -------
+    array
+        0 unlabelled, 1 background, 2, 3, … objects; a memory map or a zarr array if it is large.
 
     Raises
     ------
     InputError
         As :func:`read_array`, or if the file holds colours or fractions.
     """
-    array = read_lazy(path) if is_zarr(path) else _checked(path, colours=False, lazy=True)
+    path = Path(path)
+    array = read_image(path) if is_zarr(path) else _checked(path, colours=False, lazy=True)
     if isinstance(array, list):  # the levels of a pyramid
         array = array[0]
     if is_lazy(array):
@@ -167,18 +180,28 @@ def read_scribbles(path: Path) -> Any:
     return array
 
 
-def read_probability(path: Path) -> npt.NDArray[np.float32]:
+def read_probability(path: str | Path) -> npt.NDArray[np.float32]:
     """Read probabilities, or a mask, scaled to [0, 1].
 
     Floats are taken as they are. Whole numbers are a mask if there are at most two of them, and
     are divided by the largest value of their type otherwise.
+
+    Parameters
+    ----------
+    path : str or Path
+        As for :func:`read_array`.
+
+    Returns
+    -------
+    float32 array
+        As large as the file's.
 
     Raises
     ------
     InputError
         As :func:`read_array`.
     """
-    return to_probability(read_array(path), path)
+    return to_probability(read_array(path), Path(path))
 
 
 def to_probability(array: npt.NDArray[Any], path: Path) -> npt.NDArray[np.float32]:

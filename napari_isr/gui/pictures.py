@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.errors import InputError
-from napari_isr.files.reading import read_image
+from napari_isr.files.reading import load_image
 from napari_isr.session import Snapshot, Store, image_key
 
 __all__ = ["Picture", "open_picture"]
@@ -65,7 +65,7 @@ def open_picture(path: Path, store: Store | None = None) -> Picture | str:
 
 
 def _pixels(path: Path) -> npt.NDArray[Any]:
-    array = read_image(path)
+    array = load_image(path)
     if array.ndim == 3 and array.shape[-1] not in COLOURS:
         array = array.squeeze()
     if array.ndim == 3 and array.shape[0] in COLOURS and array.shape[-1] not in COLOURS:

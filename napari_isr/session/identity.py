@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.files.lazy import blocks_of, is_lazy
-from napari_isr.files.reading import read_image
+from napari_isr.files.reading import load_image
 
 __all__ = ["DIGEST", "digest_of", "image_key"]
 
@@ -39,7 +39,7 @@ def image_key(image: Any) -> str:
     InputError
         If a file cannot be read as an image.
     """
-    array = read_image(Path(image)) if isinstance(image, str | Path) else image
+    array = load_image(Path(image)) if isinstance(image, str | Path) else image
     if not hasattr(array, "shape") or not hasattr(array, "dtype"):
         array = np.asarray(array)
     size = int(np.prod(array.shape)) * array.dtype.itemsize

@@ -121,9 +121,9 @@ class Session:
                 "with the image embedded"
             )
         from napari_isr.files.lazy import levels_of
-        from napari_isr.files.reading import read_lazy
+        from napari_isr.files.reading import read_image
 
-        array: Any = levels_of(read_lazy(there[0]))[0]
+        array: Any = levels_of(read_image(there[0]))[0]
         self.check_image(array)
         return array
 
