@@ -203,6 +203,13 @@ class RandomUser:
         self.dock.deleteLater()
         self.open_dock()
 
+    def tidy(self):
+        """Leave nothing but image and strokes in the viewer."""
+        stay = self.image, self.strokes()
+        for layer in [layer for layer in self.viewer.layers if layer not in stay]:
+            if layer in self.viewer.layers:  # some go with others
+                self.viewer.layers.remove(layer)
+
     # -------------------------------------------------------------------------------- state
 
     def open_dock(self):

@@ -42,6 +42,13 @@ def memory():
     return resident()
 
 
+def memory_of_two_layers(user):
+    """A layer takes 10 to 20 MB of napari and OpenGL: there are as many at every such look."""
+    user.tidy()
+    sweep()
+    return memory()
+
+
 def passing():
     """How many threads there are that are not ours to keep."""
     stay = ("napari-isr", "isr-errands")
@@ -95,8 +102,8 @@ def soak(viewer, qtbot, caplog, actions, seed):
                 flush=True,
             )
         if before is None and number >= actions / 4:
-            before, ours = memory(), len(widgets())
-    grown = memory() - (before or 0)
+            before, ours = memory_of_two_layers(user), len(widgets())
+    grown = memory_of_two_layers(user) - (before or 0)
     print(f"{actions} actions, {dict(user.done)}; {grown / 2**20:.1f} MB more than after a quarter")
     qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=PATIENCE)
     assert passing() <= threads + 1
