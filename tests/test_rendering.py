@@ -102,6 +102,13 @@ def test_contour_follows_the_image_border():
     assert abs(polygon.area - (np.pi * 50 + 10)) < 1.0
 
 
+@pytest.mark.parametrize("middle", [(-3.0, 30.0), (42.0, 30.0), (20.0, -3.0), (20.0, 62.0)])
+def test_a_sliver_beside_the_outermost_pixels_has_no_contour(middle):
+    frame = Frame((40, 60))
+    assert contours_of(circle(middle, 2.7), frame) == []
+    assert len(contours_of(circle(middle, 3.3), frame)) == 1
+
+
 def test_nothing_inside_gives_no_contour():
     assert contours_of(circle((50, 50), -1.0), Frame((100, 100))) == []
 

@@ -157,7 +157,8 @@ def contours_of(logit: Logit, frame: Frame, cells: int = 128) -> list[npt.NDArra
 
     A coarse grid over the image finds where the set is, a finer one over its box finds the
     contour, and root finding along the grid's edges puts every vertex on the zero level. Where
-    the set leaves the image, the contour follows the image border.
+    the set leaves the image, the contour follows the image border. A piece that lies wholly between
+    the border and the outermost pixels' centres, and so in no mask of that size, is left out.
 
     Parameters
     ----------
@@ -185,7 +186,8 @@ def contours_of(logit: Logit, frame: Frame, cells: int = 128) -> list[npt.NDArra
         for a, i, j in zip(axes, low, high, strict=True)
     ]
     axes, values = _look(logit, window, cells)
-    return [_on_level(c, logit, axes) for c in find_contours(_framed(values), 0.0)]
+    found = (_on_level(c, logit, axes) for c in find_contours(_framed(values), 0.0))
+    return [contour for contour in found if not _outside_of_pixels(contour, frame)]
 
 
 def contours_on_grid(
@@ -211,6 +213,12 @@ def contours_on_grid(
     framed = _framed(np.pad(np.asarray(values, dtype=np.float64), 1, mode="edge"))
     last = [len(a) - 1 for a in wide]
     return [_positions(np.clip(c - 1, 0, last), wide) for c in find_contours(framed, 0.0)]
+
+
+def _outside_of_pixels(contour: npt.NDArray[np.float64], frame: Frame) -> bool:
+    """Whether it lies in the half pixel between the border and the outermost pixels' centres."""
+    low, high = contour.min(axis=0), contour.max(axis=0)
+    return bool((high < 0).any() or (low > np.subtract(frame.shape, 1)).any())
 
 
 def _look(
