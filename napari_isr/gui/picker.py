@@ -83,7 +83,7 @@ class Tile(QToolButton):
         self.setCheckable(True)
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         self.setIconSize(QSize(ICON_SIZE, ICON_SIZE))
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         # A click must not take the keyboard from the canvas.
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
@@ -138,6 +138,7 @@ class ShapePicker(QWidget):
         super().__init__()
         self.setObjectName("isr_shape")
         self.setToolTip("What every object's mask shall be")
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self._viewer, self._word, self._offered, self._closed = viewer, word, 0, False
         self._tiles: dict[str, Tile] = {}
         self._group = QButtonGroup(self)
