@@ -16,7 +16,7 @@ from napari_isr.gui.colours import swatch
 from napari_isr.gui.scans import ask
 from napari_isr.gui.widgets import colour_icon
 
-__all__ = ["BrushSwitch"]
+__all__ = ["BrushSwitch", "arm"]
 
 BACKGROUND, FIRST_OBJECT = 1, 2
 
@@ -68,8 +68,7 @@ class BrushSwitch(QWidget):
         """Arm the brush with a label."""
         if self._layer is not None:
             self._layer.selected_label = label
-            if self._layer.mode in ("pan_zoom", "pick", "erase", "transform"):
-                self._layer.mode = "paint"
+            arm(self._layer)
 
     def switch(self) -> None:
         """Change between object and background."""
@@ -97,6 +96,12 @@ class BrushSwitch(QWidget):
         self.background.setIcon(colour_icon(swatch(layer.colormap, BACKGROUND)))
         self.object.setChecked(label >= FIRST_OBJECT)
         self.background.setChecked(label == BACKGROUND)
+
+
+def arm(layer: Labels) -> None:
+    """Let the mouse draw strokes; a tool of napari that draws too stays."""
+    if layer.mode in ("pan_zoom", "pick", "erase", "transform"):
+        layer.mode = "paint"
 
 
 def highest(data: Any) -> int:

@@ -93,7 +93,7 @@ def _line(
 ) -> Line:
     scale, units = scale[-row.measure.axes :], units[-row.measure.axes :]
     area = "" if row.area is None else area_text(row.area, scale, units)
-    nothing = "imported" if given else "not fitted yet"
+    nothing = "imported" if given else "not fitted yet" if row.area is None else "no strokes"
     drawn = f"{_brief(row.strokes)} drawn" if row.strokes else nothing
     tip = [f"{settings.name(row.label)} (label {row.label})"]
     tip += [f"Strokes: {row.strokes:,} pixels"] if row.strokes or not given else []

@@ -83,7 +83,7 @@ class PlaylistBar(QWidget):
         self.done = tick("isr_done", "Done", f"Mark this image as done ({keys.DONE})")
         self.carry = tick(
             "isr_carry",
-            "Carry on what was learned",
+            "Carry what was learned",
             "The next image is segmented by what the strokes on the images before taught, with no "
             "stroke of its own; more strokes refine it",
         )

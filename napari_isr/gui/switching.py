@@ -9,6 +9,7 @@ from typing import Any
 from napari.layers import Image, Labels
 
 from napari_isr.gui import keys
+from napari_isr.gui.brush import arm
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.done_marks import DoneMarks
 from napari_isr.gui.kept_settings import KeptSettings
@@ -248,6 +249,7 @@ class Switching:
             self.viewer.layers.append(layer)
         layer.visible = True
         self.viewer.layers.selection.active = layer
+        arm(layer)  # napari takes the brush out of a layer that goes
         return layer
 
     def _settings(self) -> dict[str, Any]:
@@ -264,7 +266,7 @@ class Switching:
         return entry.lesson if self.list.carry and entry is not None else None
 
     def carry(self, on: bool) -> None:
-        """Carry on what was learned, or let each image begin anew."""
+        """Carry what was learned to the next image, or let each image begin anew."""
         if on != self.list.carry:
             self.list.carry = on
             if self.list.current is not None and self.list.current.lesson is not None:

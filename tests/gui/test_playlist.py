@@ -12,6 +12,8 @@ from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QPushButton, QWid
 
 from napari_isr.gui.job import Job
 from napari_isr.gui.lesson import Lesson
+from napari_isr.gui.object_cells import DETAILS
+from napari_isr.gui.objects import NAME
 from napari_isr.gui.playlist import Entry, Playlist, Work, images_in
 from napari_isr.gui.robot import Robot
 from napari_isr.gui.segmenters import Segmenters
@@ -107,6 +109,7 @@ def test_three_images_by_buttons_and_back(many, strokes, qtbot):
     shown(dock, qtbot, "cell2.png")
     assert names(viewer) == ["cell2.png", "cell2.png [strokes]"]
     assert not dock.scribble_layer.data.any()
+    assert dock.scribble_layer.mode == "paint"
     assert dock.result is None
     dock.shape = "convex"
     forth.click()
@@ -121,6 +124,7 @@ def test_three_images_by_buttons_and_back(many, strokes, qtbot):
     assert not back.isEnabled()
     assert (dock.shape, dock.image_layer.name) == ("none", "cell1.png")
     assert dock.scribble_layer is first
+    assert first.mode == "paint"  # the brush is armed, though the layer was away
     np.testing.assert_array_equal(first.data, strokes)
     np.testing.assert_array_equal(viewer.layers["cell1.png [isr]"].data, mask)
     assert dock.export_button.isEnabled()
@@ -187,6 +191,7 @@ def test_what_was_learned_needs_no_stroke(many, strokes, qtbot):
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         shown(dock, qtbot, "cell2.png")
     assert not dock.scribble_layer.data.any()
+    assert dock.objects.item(0, NAME).data(DETAILS).endswith("no strokes")
     assert iou(viewer.layers["cell2.png [isr]"].data == 2, round_mask(1)) > 0.9
     more = np.zeros_like(strokes)
     more[2:5, 10:40] = 1
