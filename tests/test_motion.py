@@ -86,8 +86,10 @@ def test_the_frame_looked_at_is_outlined_before_edges_are_settled():
         found = [u.predictor_contours for u in segmenter.run(strokes, "connected")]
         return [contours for contours in found if contours is not None]
 
-    first, settled = outlines(strokes)
-    for contours in (first, settled):
+    # The frame alone, all frames, and these with edges settled.
+    found = outlines(strokes)
+    assert len(found) == 3
+    for contours in found:
         assert max(contours, key=len).mean(0) == pytest.approx([32, 30], abs=2)
     strokes[1, 30:34, 26:30] = 2
     assert len(outlines(strokes)) == 1  # the one before stays until this is settled
