@@ -15,10 +15,10 @@ from napari.utils import cancelable_progress
 from napari.utils.notifications import show_info, show_warning
 
 from napari_isr.errors import InputError
-from napari_isr.gui.colours import copy_colormap
-from napari_isr.gui.layers import KEY, insert_above, place
-from napari_isr.gui.steady import steadily
-from napari_isr.gui.worker import answered_once
+from napari_isr.gui.basics.colours import copy_colormap
+from napari_isr.gui.basics.steady import steadily
+from napari_isr.gui.canvas.layers import KEY, insert_above, place
+from napari_isr.gui.fits.worker import answered_once
 
 if TYPE_CHECKING:
     from napari_isr.masks import Reshaped
@@ -98,7 +98,7 @@ def _work(
 ) -> Generator[tuple[int, int], None, Reshaped | str | None]:
     """Do it in the thread; returns the result, a sentence, or None if it was cancelled."""
     try:
-        from napari_isr.gui.job import one_thread
+        from napari_isr.gui.fits.job import one_thread
         from napari_isr.masks import project_labels
 
         with one_thread():

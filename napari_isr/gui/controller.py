@@ -11,21 +11,21 @@ from napari.layers import Image, Labels, Layer
 from psygnal import Signal
 
 from napari_isr.files.lazy import is_lazy
-from napari_isr.gui import keys
-from napari_isr.gui.brushing import Brushing
-from napari_isr.gui.first_words import NO_IMAGE, NO_STROKES, no_image, no_strokes
-from napari_isr.gui.guides import look_at
-from napari_isr.gui.job import Job, Names
-from napari_isr.gui.layers import image_shape, new_scribbles
-from napari_isr.gui.lesson import Lesson
-from napari_isr.gui.live_loop import LiveLoop
+from napari_isr.gui.canvas.first_words import NO_IMAGE, NO_STROKES, no_image, no_strokes
+from napari_isr.gui.canvas.guides import look_at
+from napari_isr.gui.canvas.layers import image_shape, new_scribbles
+from napari_isr.gui.canvas.news_desk import NewsDesk
+from napari_isr.gui.canvas.stack_axes import MOST
+from napari_isr.gui.canvas.stack_job import stack_fields
+from napari_isr.gui.fits.job import Job, Names
+from napari_isr.gui.fits.lesson import Lesson
+from napari_isr.gui.fits.live_loop import LiveLoop
 from napari_isr.gui.model import FIT_SETTINGS, Settings, State
-from napari_isr.gui.news_desk import NewsDesk
-from napari_isr.gui.object_actions import ObjectActions
-from napari_isr.gui.scans import anything, ask
-from napari_isr.gui.stack_axes import MOST
-from napari_isr.gui.stack_job import stack_fields
-from napari_isr.gui.watch import StrokeWatch
+from napari_isr.gui.objects.object_actions import ObjectActions
+from napari_isr.gui.strokes import keys
+from napari_isr.gui.strokes.brushing import Brushing
+from napari_isr.gui.strokes.scans import anything, ask
+from napari_isr.gui.strokes.watch import StrokeWatch
 from napari_isr.session import KeptShape
 
 __all__ = ["Controller"]

@@ -14,16 +14,16 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_isr.gui.binding import bind_tick, bind_word, setter
+from napari_isr.gui.basics.first_paint import FirstPaint
+from napari_isr.gui.basics.tones import BAD
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.dock_parts import DockParts
-from napari_isr.gui.first_paint import FirstPaint
-from napari_isr.gui.held import HeldRow
-from napari_isr.gui.job import Names
-from napari_isr.gui.keeper import Keeper
-from napari_isr.gui.preferences import Preferences
+from napari_isr.gui.fits.job import Names
+from napari_isr.gui.keeping.keeper import Keeper
+from napari_isr.gui.keeping.preferences import Preferences
+from napari_isr.gui.panels.binding import bind_tick, bind_word, setter
+from napari_isr.gui.panels.held import HeldRow
 from napari_isr.gui.properties import Properties
-from napari_isr.gui.tones import BAD
 
 if TYPE_CHECKING:
     import napari

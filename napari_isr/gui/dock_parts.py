@@ -11,33 +11,42 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_isr.gui import keys
-from napari_isr.gui.alongside import Alongside
-from napari_isr.gui.brush import BrushSwitch
+from napari_isr.gui.basics.errands import Errands
+from napari_isr.gui.basics.layer_choice import LayerChoice
+from napari_isr.gui.basics.scrolling import ScrollColumn
+from napari_isr.gui.basics.widgets import (
+    Choice,
+    Fold,
+    Sentence,
+    ThinBar,
+    button,
+    form,
+    side_by_side,
+    tick,
+)
+from napari_isr.gui.canvas.layers import is_ours
 from napari_isr.gui.controller import Controller
-from napari_isr.gui.coordinates import CoordinateRow
-from napari_isr.gui.copies import CopyButtons
-from napari_isr.gui.errands import Errands
-from napari_isr.gui.exporting import Exporter, ExportOptions
-from napari_isr.gui.hint import FirstHint
-from napari_isr.gui.keeper import Keeper, RestoreBar
-from napari_isr.gui.layer_choice import LayerChoice
-from napari_isr.gui.layers import is_ours
-from napari_isr.gui.object_panel import ObjectPanel
-from napari_isr.gui.picker import ShapePicker
-from napari_isr.gui.playlist_bar import PlaylistBar
-from napari_isr.gui.scrolling import ScrollColumn
-from napari_isr.gui.sessions import SessionButtons, Sessions
-from napari_isr.gui.shape_options import ShapeOptions
-from napari_isr.gui.stack_bar import StackBar
-from napari_isr.gui.stack_tools import StackTools
-from napari_isr.gui.switching import Switching
-from napari_isr.gui.trust import TrustPanel
-from napari_isr.gui.widgets import Choice, Fold, Sentence, ThinBar, button, form, side_by_side, tick
+from napari_isr.gui.images.alongside import Alongside
+from napari_isr.gui.images.playlist_bar import PlaylistBar
+from napari_isr.gui.images.switching import Switching
+from napari_isr.gui.keeping.keeper import Keeper, RestoreBar
+from napari_isr.gui.keeping.sessions import SessionButtons, Sessions
+from napari_isr.gui.panels.copies import CopyButtons
+from napari_isr.gui.panels.exporting import Exporter, ExportOptions
+from napari_isr.gui.panels.hint import FirstHint
+from napari_isr.gui.panels.object_panel import ObjectPanel
+from napari_isr.gui.panels.picker import ShapePicker
+from napari_isr.gui.panels.shape_options import ShapeOptions
+from napari_isr.gui.panels.trust import TrustPanel
+from napari_isr.gui.stacks.coordinates import CoordinateRow
+from napari_isr.gui.stacks.stack_bar import StackBar
+from napari_isr.gui.stacks.stack_tools import StackTools
+from napari_isr.gui.strokes import keys
+from napari_isr.gui.strokes.brush import BrushSwitch
 
 if TYPE_CHECKING:
     from napari_isr.gui.controller import Controller
-    from napari_isr.gui.keeper import Keeper
+    from napari_isr.gui.keeping.keeper import Keeper
 
 __all__ = ["DockParts"]
 

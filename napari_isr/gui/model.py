@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from psygnal import SignalGroupDescriptor
 
-from napari_isr.gui.measures import Measure
+from napari_isr.gui.basics.measures import Measure
 
 __all__ = ["FIT_SETTINGS", "IMAGE_SETTINGS", "Row", "Settings", "State"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_isr.gui.colours import stroke_colormap
-from napari_isr.gui.layers import KEY
+from napari_isr.gui.basics.colours import stroke_colormap
+from napari_isr.gui.canvas.layers import KEY
 from napari_isr.session import ENDING, Session, load_session
 
 __all__ = ["get_reader", "session_layers"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from napari_isr.gui.colours import stroke_colormap
-from napari_isr.gui.layers import COORDINATE, KEY
+from napari_isr.gui.basics.colours import stroke_colormap
+from napari_isr.gui.canvas.layers import COORDINATE, KEY
 from napari_isr.samples import load_sample
 
 __all__ = ["add_sample", "cat", "cell", "coffee", "coins", "fruit", "motorcycle", "sample_layers"]

@@ -85,7 +85,7 @@ def _whose_dock(request, _docks):
 @pytest.fixture(autouse=True, scope="module")
 def _swept(_docks):
     """What the tests of a file leave is collected before those of the next."""
-    for name in ("napari._qt.qt_viewer", "napari_isr.api", "napari_isr.gui.job"):
+    for name in ("napari._qt.qt_viewer", "napari_isr.api", "napari_isr.gui.fits.job"):
         importlib.import_module(name)
     _docks.look()
 
@@ -112,7 +112,7 @@ def _little_garbage():
 def _preferences_as_delivered(request, monkeypatch):
     """Whoever runs the tests may have set others in napari."""
     if "plugin_settings" not in request.fixturenames:
-        monkeypatch.setattr("napari_isr.gui.preferences._pages", lambda: iter(()))
+        monkeypatch.setattr("napari_isr.gui.keeping.preferences._pages", lambda: iter(()))
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ import napari
 import numpy as np
 from qtpy.QtTest import QTest
 
-from napari_isr.gui import worker
 from napari_isr.gui.dock import ScribbleAndRefine
-from napari_isr.gui.job import Names
+from napari_isr.gui.fits import worker
+from napari_isr.gui.fits.job import Names
 from napari_isr.gui.robot import Robot
 
 PATIENCE = 240  # seconds

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from napari_isr.gui.dock import ScribbleAndRefine
-from napari_isr.gui.rescue import Offer
+from napari_isr.gui.keeping.rescue import Offer
 from napari_isr.session import (
     ImageReference,
     Kept,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from napari_isr.gui.courtesy import Courtesy
+from napari_isr.gui.fits.courtesy import Courtesy
 
 
 def waiting(courtesy: Courtesy) -> threading.Thread:
@@ -15,7 +15,7 @@ def waiting(courtesy: Courtesy) -> threading.Thread:
 
 
 def test_the_fit_goes_on_when_the_window_has_drawn(qtbot, monkeypatch):
-    monkeypatch.setattr("napari_isr.gui.courtesy.PATIENCE", 60)
+    monkeypatch.setattr("napari_isr.gui.fits.courtesy.PATIENCE", 60)
     courtesy = Courtesy()
     courtesy.wait()  # nobody draws
     courtesy.expect()
@@ -42,7 +42,7 @@ def test_the_fit_does_not_wait_for_ever(qtbot):
 
 
 def test_nobody_waits_once_it_is_closed(qtbot, monkeypatch):
-    monkeypatch.setattr("napari_isr.gui.courtesy.PATIENCE", 60)
+    monkeypatch.setattr("napari_isr.gui.fits.courtesy.PATIENCE", 60)
     courtesy = Courtesy()
     courtesy.ask()
     thread = waiting(courtesy)

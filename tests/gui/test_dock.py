@@ -14,8 +14,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_isr.gui.object_cells import DETAILS
-from napari_isr.gui.objects import NAME, PROOF
+from napari_isr.gui.panels.object_cells import DETAILS
+from napari_isr.gui.panels.object_table import NAME, PROOF
 
 WAIT = 30_000
 CONTROLS = {

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_isr.gui.done_marks import FILE, DoneMarks, Marks
-from napari_isr.gui.playlist import Entry, Playlist
+from napari_isr.gui.images.done_marks import FILE, DoneMarks, Marks
+from napari_isr.gui.images.playlist import Entry, Playlist
 
 WAIT = 30_000
 

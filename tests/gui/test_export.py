@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QPushButton, QSpinBox
 
 from napari_isr.export import FORMATS
 from napari_isr.files.reading import read_array
-from napari_isr.gui.exporting import with_ending
+from napari_isr.gui.panels.exporting import with_ending
 
 from .conftest import PATIENCE
 

@@ -5,13 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from napari_isr.gui.finding import found_in
-from napari_isr.gui.grips import Axis, Centre, Found, Lattice, handle_of
-from napari_isr.gui.handle_mesh import COLOURS, handle_mesh
-from napari_isr.gui.job import Done, Job, fit
+from napari_isr.gui.canvas.handle_mesh import COLOURS, handle_mesh
+from napari_isr.gui.fits.finding import found_in
+from napari_isr.gui.fits.grips import Axis, Centre, Found, Lattice, handle_of
+from napari_isr.gui.fits.job import Done, Job, fit
+from napari_isr.gui.fits.segmenters import Segmenters
+from napari_isr.gui.fits.shape_text import release, set_shape_of, shape_of
 from napari_isr.gui.model import Settings
-from napari_isr.gui.segmenters import Segmenters
-from napari_isr.gui.shape_text import release, set_shape_of, shape_of
 
 BOX = ((10.0, 20.0), (50.0, 100.0))
 

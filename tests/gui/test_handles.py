@@ -9,7 +9,7 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLabel, QPushButton
 
-from napari_isr.gui.layers import KEY, is_ours
+from napari_isr.gui.canvas.layers import KEY, is_ours
 from napari_isr.gui.robot import PAUSE_MS
 
 WAIT = 30_000

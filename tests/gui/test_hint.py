@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QFrame, QPushButton
 
-from napari_isr.gui import hint as module
+from napari_isr.gui.panels import hint as module
 from tests.gui.conftest import PATIENCE
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from napari_isr.gui.history import FitHistory, PastFit
+from napari_isr.gui.fits.history import FitHistory, PastFit
 
 WAIT = 30_000
 

@@ -7,8 +7,8 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
-from napari_isr.gui.object_cells import DETAILS
-from napari_isr.gui.objects import NAME
+from napari_isr.gui.panels.object_cells import DETAILS
+from napari_isr.gui.panels.object_table import NAME
 from napari_isr.gui.robot import Robot
 from napari_isr.results.result import iou
 

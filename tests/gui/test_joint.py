@@ -11,10 +11,10 @@ from napari_isr.features import default_folder, parse_features
 from napari_isr.features.cache import FeatureCache
 from napari_isr.features.semantic import Semantic
 from napari_isr.fitting.joint import TURNS
-from napari_isr.gui import worker
-from napari_isr.gui.job import Done, Failed, Job, Names, Outline, Stage, fit
-from napari_isr.gui.segmenters import Segmenters
-from napari_isr.gui.warm import rehearse
+from napari_isr.gui.fits import worker
+from napari_isr.gui.fits.job import Done, Failed, Job, Names, Outline, Stage, fit
+from napari_isr.gui.fits.segmenters import Segmenters
+from napari_isr.gui.fits.warm import rehearse
 from napari_isr.predictors import parse_predictor
 from napari_isr.segmenter import MODES, Segmenter
 

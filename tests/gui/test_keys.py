@@ -12,10 +12,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from skimage.color import rgb2lab
 
-from napari_isr.gui import keys
-from napari_isr.gui.colours import PREDICTOR, SHAPE, stroke_colormap
-from napari_isr.gui.object_cells import COLOUR
-from napari_isr.gui.objects import NAME
+from napari_isr.gui.basics.colours import PREDICTOR, SHAPE, stroke_colormap
+from napari_isr.gui.panels.object_cells import COLOUR
+from napari_isr.gui.panels.object_table import NAME
+from napari_isr.gui.strokes import keys
 
 WAIT = 30_000
 OF_OTHER_LAYERS = ("points", "shapes", "surface", "tracks", "vectors", "image")

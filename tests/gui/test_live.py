@@ -4,9 +4,9 @@ import numpy as np
 
 from napari_isr.certificates import convex_defect
 from napari_isr.features import FeatureCache
-from napari_isr.gui.job import Done, Job, Outline, fit
-from napari_isr.gui.objects import PROOF, SHAPE
-from napari_isr.gui.segmenters import Segmenters
+from napari_isr.gui.fits.job import Done, Job, Outline, fit
+from napari_isr.gui.fits.segmenters import Segmenters
+from napari_isr.gui.panels.object_table import PROOF, SHAPE
 
 WAIT = 30_000
 

@@ -6,10 +6,10 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QComboBox, QLineEdit, QTableWidget
 
-from napari_isr.gui.areas import area_text, short_number
-from napari_isr.gui.object_cells import DETAILS, HIDDEN
-from napari_isr.gui.objects import DELETE, EYE, NAME, PROOF, SHAPE
-from napari_isr.gui.own_shape import FOLLOW
+from napari_isr.gui.basics.areas import area_text, short_number
+from napari_isr.gui.panels.object_cells import DETAILS, HIDDEN
+from napari_isr.gui.panels.object_table import DELETE, EYE, NAME, PROOF, SHAPE
+from napari_isr.gui.panels.own_shape import FOLLOW
 
 WAIT = 30_000
 

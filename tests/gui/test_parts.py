@@ -6,11 +6,11 @@ import sys
 import numpy as np
 import pytest
 
-from napari_isr.gui.job import Done, Failed, Hint, Job, Outline, fit
+from napari_isr.gui.canvas.ribbon import ribbon
+from napari_isr.gui.fits.job import Done, Failed, Hint, Job, Outline, fit
+from napari_isr.gui.fits.segmenters import Segmenters
 from napari_isr.gui.model import Row, Settings, State
-from napari_isr.gui.ribbon import ribbon
-from napari_isr.gui.segmenters import Segmenters
-from napari_isr.gui.watch import digest
+from napari_isr.gui.strokes.watch import digest
 
 SQUARE = np.array([[0, 0], [0, 10], [10, 10], [10, 0], [0, 0]], float)
 

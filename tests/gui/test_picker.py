@@ -18,10 +18,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_isr.gui.picker import TILES
-from napari_isr.gui.shape_options import ShapeOptions
-from napari_isr.gui.shape_text import held, join, same_shape, split
-from napari_isr.gui.theme import ICONS, drawn_icon, theme_colour
+from napari_isr.gui.basics.theme import ICONS, drawn_icon, theme_colour
+from napari_isr.gui.fits.shape_text import held, join, same_shape, split
+from napari_isr.gui.panels.picker import TILES
+from napari_isr.gui.panels.shape_options import ShapeOptions
 from napari_isr.shapes import ShapeSpec, shape_names
 from napari_isr.shapes.base import ShapeOptions as Options
 from napari_isr.shapes.option_info import options_of

@@ -10,13 +10,13 @@ from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QPushButton, QWidget
 
-from napari_isr.gui.job import Job
-from napari_isr.gui.lesson import Lesson
-from napari_isr.gui.object_cells import DETAILS
-from napari_isr.gui.objects import NAME
-from napari_isr.gui.playlist import Entry, Playlist, Work, images_in
+from napari_isr.gui.fits.job import Job
+from napari_isr.gui.fits.lesson import Lesson
+from napari_isr.gui.fits.segmenters import Segmenters
+from napari_isr.gui.images.playlist import Entry, Playlist, Work, images_in
+from napari_isr.gui.panels.object_cells import DETAILS
+from napari_isr.gui.panels.object_table import NAME
 from napari_isr.gui.robot import Robot
-from napari_isr.gui.segmenters import Segmenters
 from napari_isr.results.result import iou
 from tests.gui.conftest import SIZE
 

@@ -7,8 +7,8 @@ import pytest
 from npe2 import PluginManager, PluginManifest
 
 from napari_isr.export import FORMATS
+from napari_isr.gui.canvas.stack_job import stack_fields
 from napari_isr.gui.launch import open_sample
-from napari_isr.gui.stack_job import stack_fields
 from napari_isr.samples import SAMPLES
 from napari_isr.shapes import shape_names
 

@@ -10,9 +10,9 @@ from npe2 import PluginManifest
 import napari_isr
 from napari_isr.device import DEVICES
 from napari_isr.gui.dock import ScribbleAndRefine
-from napari_isr.gui.job import Names
-from napari_isr.gui.preferences import Preferences
-from napari_isr.gui.segmenters import Segmenters
+from napari_isr.gui.fits.job import Names
+from napari_isr.gui.fits.segmenters import Segmenters
+from napari_isr.gui.keeping.preferences import Preferences
 from napari_isr.session import Store, image_key
 
 WAIT = 30_000

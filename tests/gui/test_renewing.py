@@ -5,7 +5,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Labels, Points, Surface
 
-from napari_isr.gui.layers import renew
+from napari_isr.gui.canvas.layers import renew
 
 FACES = np.array([[0, 1, 2]])
 

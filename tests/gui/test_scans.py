@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from napari.layers import Labels
 
-from napari_isr.gui import controller, scans
-from napari_isr.gui.deletions import places
-from napari_isr.gui.room import Room
-from napari_isr.gui.watch import StrokeWatch
+from napari_isr.gui import controller
+from napari_isr.gui.keeping.room import Room
+from napari_isr.gui.objects.deletions import places
+from napari_isr.gui.strokes import scans
+from napari_isr.gui.strokes.watch import StrokeWatch
 
 WAIT = 30_000
 
@@ -82,7 +83,7 @@ def test_an_object_of_a_large_layer_is_deleted_and_undone(ready, strokes, large,
 
 
 def test_places_are_those_of_numpy(monkeypatch):
-    monkeypatch.setattr("napari_isr.gui.deletions.BLOCK", 7)
+    monkeypatch.setattr("napari_isr.gui.objects.deletions.BLOCK", 7)
     data = np.random.default_rng(0).integers(0, 4, (3, 5, 6))
     for array in (data, data.transpose(2, 0, 1)[::-1], np.zeros((0, 4), int)):
         expected = np.nonzero(array == 2)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from vispy.visuals import MeshVisual
 
-from napari_isr.gui.shaders import BUILDER, keep_shaders
+from napari_isr.gui.canvas.shaders import BUILDER, keep_shaders
 
 FACES = np.array([[0, 1, 2]])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtGui import QPaintEvent
 from qtpy.QtWidgets import QWidget
 
-from napari_isr.gui.soon import Soon
+from napari_isr.gui.basics.soon import Soon
 
 
 class Painted(QWidget):

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_isr.gui.copies import recipe_of
-from napari_isr.gui.plane_outlines import planes_around
+from napari_isr.gui.canvas.plane_outlines import planes_around
+from napari_isr.gui.canvas.shown_plane import plane_of
+from napari_isr.gui.keeping.room import Room
+from napari_isr.gui.panels.copies import recipe_of
 from napari_isr.gui.robot import Robot
-from napari_isr.gui.room import Room
-from napari_isr.gui.shown_plane import plane_of
 from napari_isr.results.result import iou
 from napari_isr.session import Store, image_key
 from tests.gui.conftest import PATIENCE, fit

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from qtpy.QtWidgets import QWidget
 
-from napari_isr.gui.first_paint import FirstPaint
-from napari_isr.gui.worker import Runner
+from napari_isr.gui.basics.first_paint import FirstPaint
+from napari_isr.gui.fits.worker import Runner
 
 pytestmark = pytest.mark.gui
 WAIT = 20_000

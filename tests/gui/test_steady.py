@@ -5,7 +5,7 @@ import threading
 import pytest
 from napari.qt.threading import create_worker
 
-from napari_isr.gui.steady import steadily, steady
+from napari_isr.gui.basics.steady import steadily, steady
 
 
 def test_what_comes_one_after_the_other_is_computed_in_the_same_thread(qtbot):
@@ -88,7 +88,7 @@ def test_what_goes_wrong_is_raised_where_it_was_asked_for():
 
 
 def test_the_fits_of_the_dock_are_computed_there(quick, strokes, qtbot, monkeypatch):
-    from napari_isr.gui import worker
+    from napari_isr.gui.fits import worker
 
     seen = set()
     fit = worker.fit

@@ -6,8 +6,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QWidget
 
-from napari_isr.gui.measures import runs
-from napari_isr.gui.stack_tools import FINER, STOP
+from napari_isr.gui.basics.measures import runs
+from napari_isr.gui.stacks.stack_tools import FINER, STOP
 from tests.gui.conftest import PATIENCE, fit
 
 FRAMES, SIDE = 6, 64

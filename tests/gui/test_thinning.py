@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage.measure import points_in_poly
 
-from napari_isr.gui.thinning import thin
+from napari_isr.gui.canvas.thinning import thin
 
 TOLERANCE = 0.2
 

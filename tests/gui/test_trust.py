@@ -7,7 +7,7 @@ import pytest
 
 from napari_isr.certificates import Certificate, Check
 from napari_isr.gui.model import Row
-from napari_isr.gui.trust import account, nearest_to_middle
+from napari_isr.gui.panels.trust import account, nearest_to_middle
 
 WAIT = 30_000
 

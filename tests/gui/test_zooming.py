@@ -2,7 +2,7 @@
 
 from napari.components import ViewerModel
 
-from napari_isr.gui.zooming import ZoomFollower
+from napari_isr.gui.canvas.zooming import ZoomFollower
 
 
 def test_one_call_when_the_zoom_rests_and_none_after_the_end(qtbot):

@@ -9,10 +9,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_isr.gui import keys
+from napari_isr.gui.canvas.handles import GRAB
 from napari_isr.gui.dock import ScribbleAndRefine
-from napari_isr.gui.handles import GRAB
 from napari_isr.gui.robot import STEP, Robot
+from napari_isr.gui.strokes import keys
 
 SIZE = 96
 SHAPES = ("convex", "star", "mirror", "rotational:order=4", "star+mirror", "none", "connected")

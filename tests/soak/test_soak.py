@@ -17,8 +17,8 @@ pytest.importorskip("qtpy", reason="the soak test needs Qt")
 from qtpy.QtCore import QCoreApplication, QEvent, QThreadPool
 from qtpy.QtWidgets import QApplication
 
+from napari_isr.gui.basics.memory import give_back
 from napari_isr.gui.dock import ScribbleAndRefine
-from napari_isr.gui.memory import give_back
 from tests.soak.random_user import PATIENCE, RandomUser
 
 ACTIONS = int(os.environ.get("ISR_SOAK_ACTIONS", "2000"))

@@ -1,0 +1,1 @@
+"""Small parts that know nothing of the state: widgets, colours, names, threads that stay."""

@@ -1,0 +1,1 @@
+"""What a fit shows over the image: layers, outlines, handles, guides."""

@@ -1,0 +1,1 @@
+"""Fits in a thread: what a job is, who runs it, what it tells; no napari."""

@@ -1,0 +1,255 @@
+"""One fit, as the worker thread runs it: strokes in, news for the dock out; no Qt, no napari.
+
+Torch is imported here only inside functions: it takes seconds, which must not be the GUI thread's.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_isr.errors import InputError
+from napari_isr.gui.basics.measures import measure_of
+from napari_isr.gui.basics.memory import give_back
+from napari_isr.gui.basics.names import Names
+from napari_isr.gui.fits.composites import composites
+from napari_isr.gui.fits.finding import found_in
+from napari_isr.gui.fits.missing import next_stroke
+from napari_isr.gui.fits.news import Done, Failed, Hint, News, Outline, Stage
+from napari_isr.gui.fits.planes import Eye, Plane, watched
+from napari_isr.gui.model import Row
+from napari_isr.session import KeptShape
+from napari_isr.strokes import BACKGROUND, Strokes
+
+if TYPE_CHECKING:
+    from napari_isr.gui.fits.lesson import Lesson
+    from napari_isr.gui.fits.segmenters import Segmenters
+    from napari_isr.results.result import Result
+    from napari_isr.segmenter import Update
+    from napari_isr.shapes.registry import ShapeSpec
+
+__all__ = [
+    "Done",
+    "Failed",
+    "Hint",
+    "Job",
+    "Names",
+    "News",
+    "Outline",
+    "Stage",
+    "fit",
+    "rows_of",
+]
+
+log = logging.getLogger(__name__)
+
+STAGES = {
+    "features": "Looking at the image",
+    "predictor": "Learning from the strokes",
+    "projection": "Fitting the shape",
+    "render": "Drawing the mask",
+    "done": "Done",
+}
+REFINING = "Refining predictor and shape"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to fit.
+
+    Parameters
+    ----------
+    image : array or sequence of arrays
+        (n1, ..., nd) or with channels (n1, ..., nd, c); a pyramid as its levels.
+    spacing : tuple of float
+        Distance of pixel centres along the axes; of time None.
+    scribbles : (n1, ..., nd) integer array
+        The strokes.
+    shape, own_shapes, predictor, features, mode
+        See :class:`napari_isr.gui.model.Settings`.
+    uncertainty : bool
+        Whether the map of the uncertainty is wanted.
+    given : dict of int to array
+        Objects whose unaries are from elsewhere.
+    hidden : tuple of int
+        Labels that are left out of the label images.
+    live : bool
+        Whether a stroke started it: then missing strokes are no error, but a hint.
+    started : float
+        When it was asked for, by ``time.perf_counter``.
+    start : Result or None
+        Whose shapes to start from; None: from those of the last fit.
+    device : str
+        As :class:`napari_isr.Segmenter` takes it.
+    memory : float or None
+        As :class:`napari_isr.Segmenter` takes it.
+    kept : mapping of int to KeptShape
+        Shapes to start from where none was fitted yet.
+    lesson : Lesson or None
+        What other images taught: then no stroke is needed.
+    axes : str
+        What the axes are, ``"yx"``, ``"zyx"``, ``"tyx"`` or ``"tzyx"``.
+    per_frame : bool
+        Whether the frames of a sequence are fitted one by one.
+    coordinate : str
+        Name of the layer whose values are a further coordinate.
+    coordinates : mapping of str to array
+        Those values by name.
+    eye : Eye or None
+        The plane of a stack that the user looks at.
+    """
+
+    image: Any
+    spacing: tuple[float | None, ...]
+    scribbles: Any
+    shape: str = "convex"
+    own_shapes: dict[int, str] = field(default_factory=dict)
+    predictor: str = "auto"
+    features: str = "auto"
+    mode: str = "auto"
+    uncertainty: bool = False
+    given: dict[int, Any] = field(default_factory=dict)
+    hidden: tuple[int, ...] = ()
+    live: bool = True
+    started: float = 0.0
+    start: Result | None = None
+    device: str = "auto"
+    memory: float | None = None
+    kept: Mapping[int, KeptShape] = field(default_factory=dict)
+    lesson: Lesson | None = None
+    axes: str = "yx"
+    per_frame: bool = False
+    coordinate: str = ""
+    coordinates: Mapping[str, Any] = field(default_factory=dict)
+    eye: Eye | None = None
+
+
+def fit(job: Job, segmenters: Segmenters) -> Generator[News, None, None]:
+    """Run a job; never raises.
+
+    Parameters
+    ----------
+    job : Job
+    segmenters : Segmenters
+        Where fits start from and go on.
+
+    Yields
+    ------
+    News
+        The last one is Hint, Failed or Done. Close the generator to stop.
+    """
+    try:
+        with one_thread():
+            yield from _fit(job, segmenters)
+        if segmenters.fresh:
+            segmenters.fresh = False
+            give_back()
+    except InputError as error:
+        yield Failed(_sentence(str(error)))
+    except Exception as error:
+        log.exception("The fit failed")
+        segmenters.clear(job.image)
+        name = type(error).__name__
+        yield Failed(f"The fit failed ({name}): run it again; the log of napari says more.")
+
+
+def _fit(job: Job, segmenters: Segmenters) -> Iterator[News]:
+    strokes = Strokes.read(job.scribbles)
+    trained = job.lesson.learn(segmenters) if job.lesson is not None else None
+    known = trained.objects if trained is not None else ()
+    labels = sorted({*strokes.objects, *known, *job.given})
+    rows = {k: Row(k, int(np.count_nonzero(strokes.labels == k))) for k in labels}
+    hint = next_stroke(strokes, job.given) if job.live and trained is None else ""
+    if hint and not job.given:
+        yield Hint(hint, tuple(rows.values()))
+        return
+    if hint:  # what is given can be fitted all the same
+        strokes = strokes.only((BACKGROUND, *job.given))
+        labels = sorted(job.given)
+    yield Stage(rows=tuple(rows.values()))
+    segmenter = segmenters.get(job, trained)
+    if job.start is not None:
+        segmenter.restore(job.start)
+    shapes = {label: spec_of(job, label) for label in labels}
+    shaped = refining = False
+    updates = segmenter.run(strokes, shapes or job.shape, job.given, sketch=True)
+    for update, plane in watched(updates, segmenter, job.eye):
+        shaped |= update.stage == "projection"
+        refining |= shaped and update.stage == "predictor"
+        again = refining and update.stage in ("predictor", "projection")
+        yield from _news(update, REFINING if again else STAGES[update.stage], plane)
+        if update.stage == "done":  # what the run prepares for the next one comes afterwards
+            yield _done(job, segmenter.result, rows, hint)
+
+
+def spec_of(job: Job, label: int) -> str | ShapeSpec:
+    """The shape that an object is to have."""
+    shape = job.own_shapes.get(label, job.shape)
+    if not job.per_frame:
+        return shape
+    from napari_isr.api import one_by_one
+
+    return one_by_one(shape)
+
+
+def _done(job: Job, result: Result, rows: dict[int, Row], hint: str) -> Done:
+    """All that the dock will show, so that nothing is computed in the GUI thread."""
+    return Done(
+        *composites(result, job.hidden),
+        rows_of(result, rows, job.axes),
+        result,
+        next_stroke=result.next_stroke,
+        uncertainty=result.uncertainty if job.uncertainty else None,
+        found=found_in(result),
+        seconds=time.perf_counter() - job.started,
+        hidden=job.hidden,
+        hint=hint,
+        shapes={"shape": job.shape, "own_shapes": dict(job.own_shapes)},
+    )
+
+
+def _news(update: Update, message: str, plane: Plane | None) -> Iterator[News]:
+    yield Stage(message, update.progress)
+    if update.label is not None:
+        if update.predictor_contours is not None:
+            yield Outline("predictor", update.label, update.predictor_contours, plane)
+        if update.contours is not None:
+            yield Outline("shape", update.label, update.contours, plane)
+
+
+def rows_of(result: Result, drawn: dict[int, Row], axes: str) -> tuple[Row, ...]:
+    """Rows of the table: what was drawn, and what was found of it."""
+    rows = dict(drawn)  # with those that lack strokes so far
+    for label, item in result.objects.items():
+        proof = item.certificate
+        _ = item.iou_predictor  # kept, for the panel that tells it
+        promised = proof.by_construction is not None
+        strokes = drawn[label].strokes
+        holds = proof.holds if promised else None
+        size, measure = measure_of(item, axes)
+        rows[label] = Row(label, strokes, item.shape_name, size, holds, proof.sentence, measure)
+    return tuple(rows.values())
+
+
+def _sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?", ")")) else f"{text}."
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread: on few cores, spinning threads slow the GUI and each other."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,96 @@
+"""What a fit tells the dock while it runs and as it ends; no Qt, no napari."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_isr.gui.fits.grips import Found
+from napari_isr.gui.fits.planes import Plane
+from napari_isr.gui.model import Row
+
+if TYPE_CHECKING:
+    from napari_isr.guidance import NextStroke
+    from napari_isr.results.result import Result
+
+__all__ = ["Done", "Failed", "Hint", "News", "Outline", "Stage"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The fit got on; ``rows`` where the objects have become known."""
+
+    message: str = ""
+    progress: float = 0.0
+    rows: tuple[Row, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A new outline of kind ``"predictor"`` or ``"shape"``."""
+
+    kind: str
+    label: int
+    contours: list[npt.NDArray[np.float64]]
+    plane: Plane | None = None  # of a stack
+
+
+@dataclass(frozen=True)
+class Hint:
+    """Strokes are missing: what to draw next."""
+
+    message: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The fit ended with one sentence for the user."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """The fit ended well.
+
+    Parameters
+    ----------
+    raw, isr : (H, W) integer arrays
+        Masks of the predictor and of the shapes, with the objects' labels.
+    rows : tuple of Row
+        The rows of the table.
+    result : Result
+    seconds : float
+        From when it was asked for.
+    next_stroke : NextStroke or None
+        Where another stroke helps most.
+    uncertainty : (H, W) float32 array or None
+        In bits; None if it was not asked for.
+    found : dict
+        Places of the shapes that can be dragged, by label.
+    hidden : tuple of int
+        Labels that are left out of the masks.
+    hint : str
+        What is still to be drawn for objects that were not fitted; empty if nothing is.
+    shapes : dict
+        The settings ``shape`` and ``own_shapes`` that it was made with.
+    """
+
+    raw: npt.NDArray[np.integer]
+    isr: npt.NDArray[np.integer]
+    rows: tuple[Row, ...]
+    result: Result
+    seconds: float
+    next_stroke: NextStroke | None = None
+    uncertainty: npt.NDArray[np.float32] | None = None
+    found: dict[int, Found] = field(default_factory=dict)
+    hidden: tuple[int, ...] = ()
+    hint: str = ""
+    shapes: dict[str, Any] = field(default_factory=dict)
+
+
+News = Stage | Outline | Hint | Failed | Done

@@ -1,0 +1,1 @@
+"""The work is kept: saved, offered again, opened as a session."""

@@ -1,0 +1,229 @@
+"""What was kept of the work on an image, offered to the user, and brought back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from napari.layers import Image
+from psygnal import Signal
+
+from napari_isr.errors import InputError
+from napari_isr.gui.basics.errands import Errands
+from napari_isr.gui.canvas.layers import image_shape, new_scribbles
+from napari_isr.gui.controller import Controller
+from napari_isr.gui.keeping.autosave import Keys, pixels
+from napari_isr.gui.keeping.kept_settings import KeptSettings
+from napari_isr.gui.keeping.room import Room
+from napari_isr.session import ImageReference, Kept, Snapshot, Store
+
+__all__ = ["Offer", "Rescue"]
+
+log = logging.getLogger(__name__)
+
+BUILTIN = "napari"  # the reader that is always there
+GONE = "What was kept cannot be read any more; napari's log says why."
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What the user is asked about.
+
+    Parameters
+    ----------
+    kept : Kept
+    crashed : bool
+        Whether the process that kept it was killed.
+    """
+
+    kept: Kept
+    crashed: bool
+
+    def sentence(self, now: datetime) -> str:
+        """Say in one sentence what is offered."""
+        record = self.kept.record
+        assert record is not None  # nothing else is offered
+        when = _when(record.when, now)
+        if self.crashed:
+            return f"Strokes of “{record.image.name}” from {when} were not saved."
+        return f"Strokes of this image from {when}."
+
+
+class Rescue:
+    """Looks for what was kept, and brings it back when the user says so.
+
+    Parameters
+    ----------
+    control : Controller
+    store : Store
+    errands : Errands
+        Where it is looked for.
+    keys : Keys
+        Used in that thread only.
+    """
+
+    offered = Signal(object)  # Offer, or None if there is none any more
+    restored = Signal(object)  # Kept
+
+    def __init__(self, control: Controller, store: Store, errands: Errands, keys: Keys) -> None:
+        self._control, self._store, self._errands, self._keys = control, store, errands, keys
+        self.offer: Offer | None = None
+        self._asked = 0
+        errands.send(store.clean, lambda _: None)
+        control.image_changed.connect(self.look)
+        self.look()
+
+    def look(self, *_: Any) -> None:
+        """Look for something to offer, for the image that is open now."""
+        self._asked += 1
+        image, layer = self._control.image_layer, self._control.scribble_layer
+        about = None if image is None else (pixels(image), image.name, image_shape(image))
+        strokes = None if layer is None else layer.data
+        find = partial(_find, self._store, self._keys, about, strokes)
+        self._errands.send(find, partial(self._on_found, self._asked))
+
+    def discard(self) -> None:
+        """The user does not want it."""
+        if self.offer is not None:
+            self._errands.send(self.offer.kept.settle, lambda _: self.look())
+            self._show(None)
+
+    def restore(self) -> None:
+        """The user wants it back."""
+        if self.offer is not None:
+            kept, room = self.offer.kept, Room(self._control.scribble_layer)
+            self._errands.send(partial(_read, kept, room), partial(self._on_loaded, kept, room))
+            self._show(None)
+
+    def _show(self, offer: Offer | None) -> None:
+        self.offer = offer
+        self.offered.emit(offer)
+
+    def _on_found(self, asked: int, offer: Any) -> None:
+        if isinstance(offer, Exception):
+            log.error("What was kept could not be looked through", exc_info=offer)
+        elif asked == self._asked:
+            self._show(offer)
+
+    def _on_loaded(self, kept: Kept, room: Room, snapshot: Any) -> None:
+        control = self._control
+        if not isinstance(snapshot, Snapshot):
+            control.state.say("error", GONE)
+            return
+        try:
+            image = control.image_layer or self.open_image(snapshot.image)
+            if image_shape(image) != snapshot.image.shape:
+                raise ValueError("the image has another size now")
+        except Exception as error:  # readers of other plugins may raise anything
+            log.exception("The image of kept strokes could not be opened")
+            name = snapshot.image.path or snapshot.image.name
+            why = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+            control.state.say("error", f"“{name}” cannot be opened: {why}. Its strokes are kept.")
+            return
+        self.bring(snapshot, image, room)
+        self.restored.emit(kept)
+
+    def open_image(self, about: ImageReference, near: Path | None = None) -> Image:
+        """Open the file of an image, placed as it was; it may lie in the folder ``near`` now."""
+        viewer, path = self._control.viewer, about.path
+        if near is not None and path is not None and not Path(path).exists():
+            path = str(near / Path(path).name)
+        if path is None or (near is not None and not Path(path).is_file()):
+            raise InputError(f"the file '{about.path or about.name}' is not there: open the image")
+        try:
+            layers = viewer.open(path, plugin=about.reader or BUILTIN)
+        except Exception:
+            if about.reader in (None, BUILTIN):
+                raise
+            layers = viewer.open(path, plugin=BUILTIN)  # the other one may be gone
+        image = next(layer for layer in layers if isinstance(layer, Image))
+        if len(about.scale) == image.ndim and len(about.translate) == image.ndim:
+            image.scale, image.translate = about.scale, about.translate
+        self._control.image_layer = image
+        return image
+
+    def bring(self, snapshot: Snapshot, image: Image, room: Room) -> None:
+        """Settings first, strokes last: they start the fit, which finds the rest in place.
+
+        Parameters
+        ----------
+        snapshot : Snapshot
+        image : Image
+        room : Room
+            That has looked at the snapshot's strokes.
+        """
+        control = self._control
+        KeptSettings(control.settings).set(snapshot.settings)
+        control.kept_shapes = dict(snapshot.shapes)
+        if snapshot.strokes is None:
+            return
+        layer = control.scribble_layer
+        if not room.takes(layer, snapshot.strokes):
+            layer = new_scribbles(control.viewer, image)
+            layer.name = snapshot.strokes_name or layer.name
+            control.scribble_layer = layer
+        if snapshot.given:
+            control.given = {**control.given, **snapshot.given}
+        layer.data = snapshot.strokes  # type: ignore[union-attr]
+
+
+def _read(kept: Kept, room: Room) -> Snapshot | None:
+    """Read what was kept, and look whether the open layer can take its strokes; in the thread."""
+    snapshot = kept.snapshot()
+    room.look(None if snapshot is None else snapshot.strokes)
+    return snapshot
+
+
+def _find(
+    store: Store, keys: Keys, about: tuple[Any, str, tuple[int, ...]] | None, strokes: Any
+) -> Offer | None:
+    """What to offer for an image, or if there is none, an image to open again."""
+    if about is None:
+        return next((o for o in _crashed(store, _file_is_there) if _worth(o, strokes)), None)
+    array, name, shape = about
+    key = keys.of(array)
+
+    def same(image: ImageReference) -> bool:
+        return image.key == key or (image.name, image.shape) == (name, shape)
+
+    offers = _crashed(store, same)
+    last = next((kept for kept in store.kept(key) if not store.lives(kept)), None)
+    if last is not None and not last.settled:
+        offers.append(Offer(last, crashed=False))
+    return next((offer for offer in offers if _worth(offer, strokes)), None)
+
+
+def _crashed(store: Store, wanted: Callable[[ImageReference], bool]) -> list[Offer]:
+    kept = [one for one in store.crashed() if one.record is not None and wanted(one.record.image)]
+    return [Offer(one, crashed=True) for one in kept]
+
+
+def _file_is_there(image: ImageReference) -> bool:
+    return image.path is not None and Path(image.path).exists()
+
+
+def _worth(offer: Offer, strokes: Any) -> bool:
+    """Whether there is something in it that is not on the canvas already."""
+    record = offer.kept.record
+    if record is None or record.empty:
+        return False
+    if strokes is None or tuple(strokes.shape) != record.image.shape:
+        return True
+    snapshot = offer.kept.snapshot()
+    if snapshot is None or snapshot.strokes is None:
+        return False
+    return bool(record.given) or not np.array_equal(snapshot.strokes, strokes)
+
+
+def _when(time: datetime, now: datetime) -> str:
+    days = (now.date() - time.date()).days
+    clock = f"{time:%H:%M}"
+    if days == 0:
+        return clock
+    return f"yesterday, {clock}" if days == 1 else f"{time.day} {time:%B}, {clock}"

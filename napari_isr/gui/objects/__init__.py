@@ -1,0 +1,1 @@
+"""What can be done to single objects: import, rename, hide, give a shape, delete."""

@@ -1,0 +1,47 @@
+"""The row under the options that says what of an object is held fixed, and releases it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari_isr.gui.controller import Controller
+from napari_isr.gui.fits.shape_text import held, release, shape_of
+from napari_isr.gui.panels.shape_options import ShapeOptions
+from napari_isr.gui.strokes.active import ActiveObject
+
+__all__ = ["HeldRow"]
+
+
+class HeldRow:
+    """Keeps the row up to date with the object that the brush is on.
+
+    Parameters
+    ----------
+    options : ShapeOptions
+        Has the row.
+    controller : Controller
+    """
+
+    def __init__(self, options: ShapeOptions, controller: Controller) -> None:
+        self._options, self._controller = options, controller
+        self._active = ActiveObject()
+        self._active.changed.connect(self._show)
+        settings = controller.settings
+        settings.events.shape.connect(self._show)
+        settings.events.own_shapes.connect(self._show)
+        controller.scribbles_changed.connect(self._active.watch)
+        options.released.connect(self._release)
+        self._active.watch(controller.scribble_layer)
+        self._show()
+
+    def close(self) -> None:
+        """Let go of the stroke layer."""
+        self._active.watch(None)
+
+    def _show(self) -> None:
+        label = self._active.label
+        self._options.show_held(label, held(shape_of(self._controller.settings, label)))
+
+    def _release(self, *_: Any) -> None:
+        alone = len(self._controller.state.rows) <= 1
+        release(self._controller.settings, self._active.label, alone=alone)

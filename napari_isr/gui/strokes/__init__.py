@@ -1,0 +1,1 @@
+"""The stroke layer: brush, keys, and when a stroke is finished."""
