@@ -243,6 +243,18 @@ def test_a_handle_is_dragged_with_any_tool_and_the_canvas_stays(drawing, strokes
     np.testing.assert_allclose(viewer.scene.camera.center, camera)
 
 
+def test_a_drag_so_quick_that_napari_tells_of_no_move_counts(drawing, strokes, qtbot):
+    _, dock, hand = drawing
+    fit(dock, strokes, "star", qtbot)
+    dock.live = False
+    start, stop = spot(dock, hand, "centre"), spot(dock, hand, "centre", (6, 4))
+    places = [on_canvas(dock, hand, point).toPoint() for point in (start, stop)]
+    QTest.mousePress(hand.canvas, Qt.MouseButton.LeftButton, NO_KEY, places[0])
+    QTest.mouseRelease(hand.canvas, Qt.MouseButton.LeftButton, NO_KEY, places[1])
+    np.testing.assert_allclose(spot(dock, hand, "centre"), stop, atol=0.6)
+    assert "centre=" in dock.shape
+
+
 def test_handles_lie_right_on_a_mirrored_and_a_stretched_image(
     make_napari_viewer_proxy, disc, strokes, open_dock, qtbot
 ):

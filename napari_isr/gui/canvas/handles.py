@@ -123,8 +123,9 @@ class Handles:
             if moved:
                 self._follow(grip, start + way)
             yield
-        if moved:  # napari merges moves that come fast: where the button is let go counts
-            self._follow(grip, start + self._mouse(event) - began)
+        way = self._mouse(event) - began  # napari merges or drops moves that come fast
+        if moved or float(np.hypot(*way)) > STILL:
+            self._follow(grip, start + way)
             self._dragging = False
             self._drop(grip)
 
