@@ -126,8 +126,10 @@ def test_occluded_disc_is_completed(occluded):
     assert not convex_defect(mask).any()
 
 
-@pytest.mark.parametrize(("weight", "most"), [(1.0, 1.0), (2.25, 1.25)])
-def test_an_outline_is_right_to_a_pixel(weight, most):
+@pytest.mark.parametrize(
+    ("weight", "noise", "most"), [(1.0, 0.0, 0.75), (2.25, 0.0, 1.0), (2.25, 0.2, 1.25)]
+)
+def test_an_outline_is_right_to_a_pixel(weight, noise, most):
     turn, tilt = np.linspace(0, 2 * np.pi, 400, endpoint=False), np.deg2rad(25)
     tilted = np.array([[np.sin(tilt), np.cos(tilt)], [np.cos(tilt), -np.sin(tilt)]])
 
@@ -137,13 +139,25 @@ def test_an_outline_is_right_to_a_pixel(weight, most):
 
     places = np.stack(np.mgrid[:512, :512], -1) - np.array((184, 174))
     u, v = np.moveaxis(places @ tilted, -1, 0)
-    evidence = grid_of((u / 138) ** 2 + (v / 82) ** 2 < 1, weight)
+    unaries = np.where((u / 138) ** 2 + (v / 82) ** 2 < 1, 0.9, 0.1)
+    random = np.random.default_rng(1)
+    noisy = random.random(unaries.shape) < noise
+    evidence = grid_of(np.where(noisy, random.random(unaries.shape), unaries), weight)
     shape = Convex(2, ConvexOptions(pieces=32))
     for _ in project_shape(shape, evidence):
         pass
     logit = ShapeLogit(shape, Frame((512, 512)))
     assert (logit(ellipse(-most)) > 0).all()
     assert (logit(ellipse(most)) < 0).all()
+
+
+def test_stages_are_close_where_many_cells_tell_of_an_outline():
+    plane, space = Convex(2), Convex(3)
+    for warm in (False, True):
+        few, many = (plane.stages_for(n * n, warm=warm) for n in (40, 512))
+        assert many != few
+        assert sum(stage.iterations for stage in many) <= sum(stage.iterations for stage in few)
+        assert space.stages_for(512**2, warm=warm) == space.stages_for(40**2, warm=warm)
 
 
 def test_idle_pieces_are_put_where_the_outline_bends_most():

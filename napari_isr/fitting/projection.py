@@ -101,9 +101,7 @@ def project_shape(
         budget = shape.budget * (1 if shape.ndim == 2 else IN_SPACE)
     fit = _Fit(shape, evidence, strokes, budget)
     cold = fit.begin(warm)
-    whole = shape.stages if cold else shape.warm_stages or shape.stages[-2:]
-    soft = (replace(stage, reseat=False) for stage in whole if not stage.fine)
-    stages = whole if fine else tuple(soft)
+    stages = _stages(shape, evidence, warm=not cold, fine=fine)
     fallback = copy.deepcopy(shape.state_dict()) if cold else None
     total = sum(stage.iterations for stage in stages)
     objective, before = float("inf"), 0.0
@@ -125,6 +123,13 @@ def project_shape(
 
 def _any_foreground(evidence: Evidence) -> bool:
     return float(evidence.coarsen(1).values.max()) > 0
+
+
+def _stages(shape: Shape, evidence: Evidence, *, warm: bool, fine: bool) -> tuple[Stage, ...]:
+    if fine:
+        return shape.stages_for(math.prod(evidence.sizes), warm=warm)
+    coarse = shape.stages_for(0, warm=warm)
+    return tuple(replace(stage, reseat=False) for stage in coarse if not stage.fine)
 
 
 class _Fit:

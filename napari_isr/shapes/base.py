@@ -136,6 +136,13 @@ class Shape(nn.Module, ABC):
     def readable(self, frame: Frame) -> dict[str, Any]:
         """Parameters a person can read (centre, axis, ...), in pixels of ``frame``."""
 
+    def stages_for(self, cells: int, *, warm: bool) -> tuple[Stage, ...]:
+        """Return the stages of a fit to evidence of so many finest cells.
+
+        For families whose boundary is followed more closely where the cells tell more of it.
+        """
+        return (self.warm_stages or self.stages[-2:]) if warm else self.stages
+
     def place(self, frame: Frame) -> None:
         """Take places that the options give in pixels (a fixed centre, an axis) into the shape.
 

@@ -21,6 +21,7 @@ DEFAULT_PIECES = {2: 16, 3: 48}
 BOUND_RADIUS = 4.0  # the image lies within radius 2, whatever its number of axes
 BOUND_SLOPE = 40.0
 LEANINGS = (0.7, 1.5)  # weight of the foreground for each start
+MANY_CELLS = 256**2  # of the evidence: from there on, bends are seen to parts of a pixel
 NEAR = 3.0  # logits of the points that say which pieces are felt
 IDLE = 0.1  # of the logit's slope, the most that a piece has that no point feels
 QUIET = -6.0  # hidden weights start near zero: the deep network starts as the shallow one
@@ -82,6 +83,18 @@ class Convex(Shape):
     rivals = 2
     warm_stages = (Stage(100, 4), Stage(160, 4), Stage(300, 4, detail=2, fine=True))
 
+    # Many cells show a bend to parts of a pixel. There, pieces that are put where it bends only
+    # once the boundary is known that well stay at the bend; put there earlier, they leave it again.
+    close_stages = (
+        Stage(12, 3, simple=True),
+        Stage(25, 5, simple=True),
+        Stage(50, 6),
+        Stage(100, 4),
+        Stage(160, 4, detail=2, fine=True, reseat=True),
+        Stage(300, 5, detail=3, fine=True),
+    )
+    close_warm_stages = (Stage(160, 4, detail=2, fine=True), Stage(300, 5, detail=3, fine=True))
+
     def __init__(self, ndim: int, options: ShapeOptions | None = None) -> None:
         super().__init__(ndim, options)
         pieces = self.options.pieces or DEFAULT_PIECES.get(ndim, 96)
@@ -137,6 +150,16 @@ class Convex(Shape):
         bound = 2 * BOUND_SLOPE * 2 / BOUND_RADIUS**2
         steepest = self.pieces[:, :-1].detach().norm(dim=1).max()
         return max(float(self.sharpness / self.scale * steepest), bound)
+
+    def stages_for(self, cells: int, *, warm: bool) -> tuple[Stage, ...]:
+        """Return the close stages for outlines in many cells; see :meth:`Shape.stages_for`.
+
+        In few cells the pieces would follow the cells' own corners, and in space the sides of an
+        object may lie beyond what is seen.
+        """
+        if self.ndim > 2 or cells < MANY_CELLS:
+            return super().stages_for(cells, warm=warm)
+        return self.close_warm_stages if warm else self.close_stages
 
     def simple_parameters(self) -> Tensor | None:
         """Only the offsets of the last layer: support function values, nearly a convex fit."""
