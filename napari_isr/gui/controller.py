@@ -271,7 +271,7 @@ class Controller:
 
     def _on_image_data(self) -> None:
         if self.image_layer is not None:
-            self.loop.forget(self.image_layer.data)
+            self.loop.forget()  # which kept the pixels before, too: nobody can come back to them
             self.desk.history.clear()
         self._on_setting()
 

@@ -1,9 +1,11 @@
 """Threads that stay: everything is computed there, whoever asks, and ends there too."""
 
+import gc
 import threading
+import weakref
 
 import pytest
-from napari.qt.threading import create_worker
+from superqt.utils import GeneratorWorker, create_worker
 
 from napari_isr.gui.basics.steady import steadily, steady
 
@@ -53,6 +55,21 @@ def test_nobody_waits_for_the_step_of_another_one():
     waiting.join(30)
     assert found
     assert found != first
+
+
+def test_the_first_thread_is_taken_whoever_gave_one_back_last():
+    """Each thread that multiplies matrices keeps megabytes for that: few are to do so."""
+
+    def steps():
+        yield threading.get_ident()
+        yield threading.get_ident()
+
+    first, second = steadily(steps()), steadily(steps())
+    threads = next(first), next(second)
+    assert threads[0] != threads[1]
+    first.close()
+    second.close()
+    assert [steady(threading.get_ident) for _ in range(2)] == [threads[0]] * 2
 
 
 def test_closing_does_not_wait():
@@ -105,3 +122,18 @@ def test_the_fits_of_the_dock_are_computed_there(quick, strokes, qtbot, monkeypa
     stay = {steady(threading.current_thread).name}
     assert {thread.name for thread in seen} == stay
     assert all(thread.is_alive() for thread in seen)
+
+
+def test_no_worker_outlives_its_fit(quick, qtbot):
+    _, dock = quick
+
+    def alive():
+        gc.collect()
+        return [weakref.ref(x) for x in gc.get_objects() if isinstance(x, GeneratorWorker)]
+
+    before = len(alive())
+    for _ in range(3):
+        with qtbot.waitSignal(dock.settled, timeout=30_000):
+            dock.run()
+    qtbot.waitUntil(lambda: not dock.controller.loop.runner.busy, timeout=30_000)
+    assert len(alive()) <= before

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
-from napari.qt.threading import create_worker
 from psygnal import Signal
+from superqt.utils import create_worker
 
 from napari_isr.gui.basics.steady import steadily
 from napari_isr.gui.canvas.shown_plane import ShownPlane

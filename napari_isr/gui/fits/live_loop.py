@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from psygnal import Signal
 
@@ -65,12 +64,9 @@ class LiveLoop:
         self._hold()
         self.runner.cancel()
 
-    def forget(self, image: Any = None) -> None:
-        """Let the next fit start from scratch."""
-        if image is None:
-            self.runner.forget()
-        else:
-            self.runner.segmenters.clear(image)
+    def forget(self) -> None:
+        """Cancel, and let the next fit start from scratch."""
+        self.runner.forget()
 
     def close(self) -> None:
         """Cancel for good."""

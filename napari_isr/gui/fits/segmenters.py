@@ -32,13 +32,14 @@ class Segmenters:
     Parameters
     ----------
     keep : int, optional
-        How many; the one that was not used for longest is dropped first.
+        How many; the one that was not used for longest is dropped first. Each takes 10 MB or more
+        of an image of whatever size; a list of images keeps as many pictures.
     cache : FeatureCache, optional
         Keeps the features of all images. Default: in the user's folder, so that an image that was
         open before is quick to begin with.
     """
 
-    def __init__(self, keep: int = 4, cache: FeatureCache | None = None) -> None:
+    def __init__(self, keep: int = 3, cache: FeatureCache | None = None) -> None:
         self._keep, self._cache = keep, cache
         self._kept: list[tuple[Any, tuple[Any, ...], Maps, Segmenter]] = []
         # Whether one was made whose first fit is still to come, or to be tidied up after.

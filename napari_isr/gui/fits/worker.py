@@ -1,4 +1,8 @@
-"""Fits in a thread: the latest job wins, none is lost, every step is a cancel point."""
+"""Fits in a thread: the latest job wins, none is lost, every step is a cancel point.
+
+The workers are superqt's, as napari's are, but not entered in napari's list of tasks: it keeps
+every worker for good, one for each stroke, and asks whether a window may be closed in mid-fit.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,8 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import Any
 
-from napari.qt.threading import create_worker
 from psygnal import Signal
+from superqt.utils import create_worker
 
 from napari_isr.gui.basics.steady import steadily, steady
 from napari_isr.gui.fits.courtesy import Courtesy
