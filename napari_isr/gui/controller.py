@@ -11,6 +11,7 @@ from napari.layers import Image, Labels, Layer
 from psygnal import Signal
 
 from napari_isr.files.lazy import is_lazy
+from napari_isr.gui.basics.frost import frost
 from napari_isr.gui.canvas.first_words import NO_IMAGE, NO_STROKES, no_image, no_strokes
 from napari_isr.gui.canvas.guides import look_at
 from napari_isr.gui.canvas.layers import image_shape, new_scribbles
@@ -106,6 +107,11 @@ class Controller:
         if name != self._device:
             self._device = name
             self._on_setting()
+
+    @property
+    def drawn_by_brush(self) -> bool:
+        """Whether the mouse draws with the brush, its release included."""
+        return self._brushing.at_work
 
     # ------------------------------------------------------------------------------ layers
 
@@ -258,6 +264,7 @@ class Controller:
         self.viewer.layers.events.removed.disconnect(self._on_removed)
         self.objects.close()
         self.desk.close()
+        frost().leave(self)
 
     # ------------------------------------------------------------------------ what happens
 
@@ -287,6 +294,7 @@ class Controller:
             self.desk.finish("error", names)
         else:
             self.names_known.emit(names)
+            frost().join(self)
 
     def _on_started(self, waits: bool) -> None:
         self.state.busy = True

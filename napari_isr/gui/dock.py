@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_isr.gui.basics.first_paint import FirstPaint
 from napari_isr.gui.basics.tones import BAD
+from napari_isr.gui.canvas.one_painting import OnePainting
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.dock_parts import DockParts
 from napari_isr.gui.fits.job import Names
@@ -54,6 +55,7 @@ class ScribbleAndRefine(Properties, DockParts, QWidget):
         self._make(napari_viewer)
         self._arrange()
         self._connect()
+        self.painting = OnePainting(self, self.controller)
         FirstPaint(self, self.controller.loop.runner.load)
 
     # ----------------------------------------------------------------------------- actions

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QFrame, QScrollArea, QWidget
 
 __all__ = ["ScrollColumn"]
 
 LEAST_HEIGHT = 240
 WIDTH = 330  # to begin with
+PAUSE_MS = 120  # every sentence asks for it: not while outlines are waited for
 
 
 class ScrollColumn(QScrollArea):
@@ -31,6 +32,10 @@ class ScrollColumn(QScrollArea):
         self.setMinimumHeight(LEAST_HEIGHT)
         self.setWidget(content)
         content.installEventFilter(self)
+        self._later = QTimer(self)  # dies with the widget
+        self._later.setSingleShot(True)
+        self._later.setInterval(PAUSE_MS)
+        self._later.timeout.connect(self._fit)
         self._fit()
 
     def sizeHint(self) -> QSize:
@@ -42,7 +47,7 @@ class ScrollColumn(QScrollArea):
         """Follow what the content needs; let the wheel scroll, not change what it passes over."""
         if watched is self.widget():
             if event.type() == QEvent.Type.LayoutRequest:
-                self._fit()
+                self._later.start()
         elif event.type() == QEvent.Type.Wheel and not watched.hasFocus():
             event.ignore()
             return True

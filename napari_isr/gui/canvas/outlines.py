@@ -16,6 +16,7 @@ from napari.layers import Image, Surface
 from napari.utils import Colormap
 
 from napari_isr.gui.basics.colours import CASING, PREDICTOR, SHAPE
+from napari_isr.gui.canvas.icons import keep_icons
 from napari_isr.gui.canvas.layers import KEY, PassingLayer, about, insert_above, place, renew
 from napari_isr.gui.canvas.ribbon import Mesh, ribbon
 from napari_isr.gui.canvas.shaders import keep_shaders
@@ -54,6 +55,7 @@ class Outlines(PassingLayer):
     def __init__(self, viewer: Any, image: Image) -> None:
         super().__init__(viewer, image)
         keep_shaders()
+        keep_icons()
         self._contours: dict[tuple[str, int], Contours] = {}
         self.plane: Plane = (None, None)
         self._hidden: frozenset[int] = frozenset()

@@ -11,9 +11,10 @@ from psygnal import Signal
 from napari_isr.gui.basics.soon import Soon
 from napari_isr.gui.basics.widgets import single_shot
 from napari_isr.gui.canvas.conflicts import ConflictMarks
-from napari_isr.gui.canvas.guides import NextMark, UncertaintyMap
+from napari_isr.gui.canvas.guides import UncertaintyMap
 from napari_isr.gui.canvas.handles import Handles
 from napari_isr.gui.canvas.layers import ResultLayers
+from napari_isr.gui.canvas.next_mark import NextMark
 from napari_isr.gui.canvas.outlines import Outlines
 from napari_isr.gui.canvas.plane_outlines import PlaneOutlines
 from napari_isr.gui.canvas.shown_plane import ShownPlane, is_stack

@@ -1,0 +1,77 @@
+"""The end of a stroke is painted together with the outlines that answer it.
+
+To paint the window takes 30 ms and both cores where there is no GPU, and while Qt composes it no
+other Python thread runs. When the mouse is released, nearly all of the stroke is on the screen; to
+paint its end first would double the time until its outlines come.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QCoreApplication, QEvent, QObject
+from qtpy.QtWidgets import QWidget
+
+from napari_isr.gui.basics.widgets import single_shot
+
+__all__ = ["OnePainting"]
+
+MOST_MS = 45  # the window waits so long at most; a sketch takes half of it
+PAINT = QEvent.Type.UpdateRequest  # paint all of a window that is to be painted
+
+
+class OnePainting(QObject):
+    """Lets the window wait for the first outlines after a stroke of the brush.
+
+    What is to be painted meanwhile is kept by Qt, and painted at once afterwards.
+
+    Parameters
+    ----------
+    dock : QWidget
+        In the window.
+    control : Controller
+        Of the dock.
+    """
+
+    def __init__(self, dock: QWidget, control: Any) -> None:
+        super().__init__(dock)
+        self._dock, self._control = dock, control
+        self._window: QWidget | None = None  # that waits
+        self._asked = False  # it was to be painted meanwhile
+        self._latest = single_shot(self.end, MOST_MS)
+        control.loop.started.connect(self._begin)
+        control.updated.connect(self.end)
+        control.loop.runner.ended.connect(self.end)
+        control.closing.connect(self.end)
+
+    @property
+    def waits(self) -> bool:
+        """Whether the window waits."""
+        return self._window is not None
+
+    def end(self, *_: Any) -> None:
+        """Let the window be painted."""
+        self._latest.stop()
+        window, self._window = self._window, None
+        if window is None:
+            return
+        window.removeEventFilter(self)
+        if self._asked:
+            QCoreApplication.postEvent(window, QEvent(PAINT))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """See Qt."""
+        if event.type() == PAINT and watched is self._window:
+            self._asked = True
+            return True
+        return False
+
+    def _begin(self, loads: bool) -> None:
+        """A fit begins; one that loads the library, or that is the first, takes longer."""
+        control = self._control
+        if loads or control.result is None or not control.drawn_by_brush:
+            return
+        self.end()
+        self._window, self._asked = self._dock.window(), False
+        self._window.installEventFilter(self)
+        self._latest.start()

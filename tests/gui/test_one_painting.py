@@ -1,0 +1,84 @@
+"""The window waits for the outlines that answer a stroke, and never for long."""
+
+import pytest
+from qtpy.QtCore import QEvent, QObject
+
+from napari_isr.gui.canvas import one_painting
+
+PATIENCE = 30_000  # ms
+
+
+class Paintings(QObject):
+    """Counts how often a widget is painted."""
+
+    def __init__(self, widget):
+        super().__init__()
+        self.count = 0
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched, event):
+        self.count += event.type() == QEvent.Type.Paint
+        return False
+
+
+@pytest.fixture
+def answered(drawing, qtbot):
+    """Give dock and hand after the first fit of strokes by hand."""
+    _, dock, hand = drawing
+    hand.draw((45, 38), (45, 58))
+    dock.brush.switch()
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        hand.draw((5, 8), (5, 88), (90, 88), (90, 8), (6, 8))
+    return dock, hand
+
+
+def stand_still(dock):
+    """The fit of the next stroke waits."""
+    dock.controller.loop.runner.courtesy.expect()
+
+
+def test_the_window_is_painted_once_outlines_are_drawn(answered, qtbot):
+    dock, hand = answered
+    dock.painting._latest.setInterval(PATIENCE)
+    paintings = Paintings(hand.canvas)
+    before = []
+    dock.updated.connect(lambda: before.append(paintings.count))
+    with qtbot.waitSignal(dock.updated, timeout=PATIENCE):
+        hand.draw((50, 40), (50, 56))
+        assert dock.painting.waits
+        paintings.count = 0  # those of the stroke
+    assert before[0] == 0
+    assert not dock.painting.waits
+    qtbot.waitUntil(lambda: paintings.count > 0)
+    qtbot.waitUntil(lambda: not dock.controller.state.busy, timeout=PATIENCE)
+
+
+def test_it_does_not_wait_long(answered, qtbot):
+    dock, hand = answered
+    stand_still(dock)
+    paintings = Paintings(hand.canvas)
+    hand.draw((50, 40), (50, 56))
+    assert dock.painting.waits
+    paintings.count = 0
+    qtbot.waitUntil(lambda: paintings.count > 0)
+    assert not dock.painting.waits
+    assert one_painting.MOST_MS < 50
+
+
+def test_it_does_not_wait_for_a_first_fit_or_a_run(drawing):
+    _, dock, hand = drawing
+    hand.draw((45, 38), (45, 58))
+    assert not dock.painting.waits
+    dock.run()
+    assert not dock.painting.waits
+
+
+def test_a_dock_that_is_closed_lets_the_window_be_painted(answered, qtbot):
+    dock, hand = answered
+    stand_still(dock)
+    hand.draw((50, 40), (50, 56))
+    assert dock.painting.waits
+    paintings = Paintings(hand.canvas)
+    dock.close()
+    assert not dock.painting.waits
+    qtbot.waitUntil(lambda: paintings.count > 0)
