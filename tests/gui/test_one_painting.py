@@ -37,9 +37,9 @@ def stand_still(dock):
     dock.controller.loop.runner.courtesy.expect()
 
 
-def test_the_window_is_painted_once_outlines_are_drawn(answered, qtbot):
+def test_the_window_is_painted_once_outlines_are_drawn(answered, qtbot, monkeypatch):
     dock, hand = answered
-    dock.painting._latest.setInterval(PATIENCE)
+    monkeypatch.setattr(one_painting, "MOST_MS", PATIENCE)
     paintings = Paintings(hand.canvas)
     before = []
     dock.updated.connect(lambda: before.append(paintings.count))
@@ -65,12 +65,13 @@ def test_it_does_not_wait_long(answered, qtbot):
     assert one_painting.MOST_MS < 50
 
 
-def test_it_does_not_wait_for_a_first_fit_or_a_run(drawing):
+def test_it_does_not_wait_for_a_first_fit_or_a_run(drawing, qtbot):
     _, dock, hand = drawing
     hand.draw((45, 38), (45, 58))
     assert not dock.painting.waits
     dock.run()
     assert not dock.painting.waits
+    qtbot.waitUntil(lambda: not dock.controller.state.busy, timeout=PATIENCE)
 
 
 def test_a_dock_that_is_closed_lets_the_window_be_painted(answered, qtbot):
@@ -82,3 +83,16 @@ def test_a_dock_that_is_closed_lets_the_window_be_painted(answered, qtbot):
     dock.close()
     assert not dock.painting.waits
     qtbot.waitUntil(lambda: paintings.count > 0)
+
+
+def test_layers_are_written_and_painted_in_turns(answered, qtbot):
+    dock, hand = answered
+    paintings, turns = Paintings(hand.canvas), []
+    dock.controller.desk.drawing.connect(
+        lambda _: turns.append((dock.painting.waits, paintings.count))
+    )
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        dock.run()
+    assert any(waits for waits, _ in turns)
+    qtbot.waitUntil(lambda: not dock.painting.waits)
+    qtbot.waitUntil(lambda: paintings.count > turns[-1][1])

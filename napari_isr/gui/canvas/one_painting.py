@@ -2,7 +2,8 @@
 
 To paint the window takes 30 ms and both cores where there is no GPU, and while Qt composes it no
 other Python thread runs. When the mouse is released, nearly all of the stroke is on the screen; to
-paint its end first would double the time until its outlines come.
+paint its end first would double the time until its outlines come. When layers are written, mouse
+and keys have their turn before they are painted, for either takes long.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from napari_isr.gui.basics.widgets import single_shot
 __all__ = ["OnePainting"]
 
 MOST_MS = 45  # the window waits so long at most; a sketch takes half of it
+TURN_MS = 1  # for all else that waits, between the writing of a layer and its painting
 PAINT = QEvent.Type.UpdateRequest  # paint all of a window that is to be painted
 
 
@@ -38,8 +40,9 @@ class OnePainting(QObject):
         self._dock, self._control = dock, control
         self._window: QWidget | None = None  # that waits
         self._asked = False  # it was to be painted meanwhile
-        self._latest = single_shot(self.end, MOST_MS)
+        self._latest = single_shot(self.end)
         control.loop.started.connect(self._begin)
+        control.desk.drawing.connect(self._apart)
         control.updated.connect(self.end)
         control.loop.runner.ended.connect(self.end)
         control.closing.connect(self.end)
@@ -72,6 +75,14 @@ class OnePainting(QObject):
         if loads or control.result is None or not control.drawn_by_brush:
             return
         self.end()
+        self._hold(MOST_MS)
+
+    def _apart(self, *_: Any) -> None:
+        """Layers change now; outlines end this at once, for they are waited for."""
+        if not self.waits:
+            self._hold(TURN_MS)
+
+    def _hold(self, milliseconds: int) -> None:
         self._window, self._asked = self._dock.window(), False
         self._window.installEventFilter(self)
-        self._latest.start()
+        self._latest.start(milliseconds)
