@@ -204,8 +204,7 @@ class RandomUser:
         self.open_dock()
 
     def tidy(self):
-        """Leave nothing but image and strokes in the viewer, and a dock that has just opened."""
-        self.reopen_dock()
+        """Leave nothing but image and strokes in the viewer; the dock stays as it is."""
         stay = self.image, self.strokes()
         for layer in [layer for layer in self.viewer.layers if layer not in stay]:
             if layer in self.viewer.layers:  # some go with others
