@@ -14,6 +14,7 @@ from skimage.measure import find_contours
 from napari_isr.frame import Frame, grid_points
 from napari_isr.rendering.reach import Reach, reach_in
 from napari_isr.shapes.base import Shape
+from napari_isr.stopping import breathe
 
 __all__ = ["ShapeLogit", "contours_of", "contours_on_grid", "mask_on_grid", "places"]
 
@@ -21,6 +22,7 @@ Logit = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 
 CHUNK = 16_384  # points between two yields: a few milliseconds
 BLOCK_RATIO = 8
+STRIP = 2**21  # pixels that are written at once
 BLOCKS = (64, 8, 1)  # sides of the blocks that are decided at once
 DOUBT = 0.02  # logits nearer to zero than this are computed again in double precision
 REFINEMENTS = 6
@@ -122,7 +124,7 @@ def mask_on_grid(
         if block > 1:
             open_blocks = np.concatenate([open_blocks[:0], *undecided])
             inside[tuple(open_blocks.T)] = False
-        mask |= _enlarged(inside, block, mask.shape)
+        _mark(mask, inside, block)
         if block > 1:
             open_blocks = _subdivided(open_blocks, BLOCK_RATIO)
             block_sizes = -(-sizes // (block // BLOCK_RATIO))
@@ -137,13 +139,21 @@ def places(
     return np.stack([axis[i] for axis, i in zip(axes, index.T, strict=True)], axis=1)
 
 
-def _enlarged(
-    inside: npt.NDArray[np.bool_], block: int, sizes: Sequence[int]
-) -> npt.NDArray[np.bool_]:
-    for axis, size in enumerate(sizes):
-        if block > 1:
-            inside = inside.repeat(block, axis=axis).take(range(size), axis=axis)
-    return inside
+def _mark(mask: npt.NDArray[np.bool_], inside: npt.NDArray[np.bool_], block: int) -> None:
+    """Set the pixels of the blocks that are inside.
+
+    Strip by strip: to enlarge all at once would keep every other thread waiting meanwhile.
+    """
+    step = max(1, STRIP // max(1, block * mask[:1].size))
+    for start in range(0, len(inside), step):
+        part = inside[start : start + step]
+        if part.any():
+            for axis, size in enumerate(mask.shape if block > 1 else ()):
+                part = part.repeat(block, axis=axis)
+                part = part[(slice(None),) * axis + (slice(0, size),)]
+            strip = mask[start * block : (start + step) * block]
+            strip |= part[: len(strip)]
+        breathe()
 
 
 def _subdivided(index: npt.NDArray[np.int64], ratio: int) -> npt.NDArray[np.int64]:

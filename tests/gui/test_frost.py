@@ -71,13 +71,27 @@ def test_a_layer_that_came_later_goes_without_thawing(qtbot):
     frost.leave(open_one)
 
 
-def test_nobody_is_made_to_wait(qtbot):
+def test_nobody_is_made_to_wait(qtbot, monkeypatch):
+    collections = []
+    monkeypatch.setattr(gc, "collect", lambda: collections.append(1))
     frost, open_one = Frost(1), Dock(busy=True)
     frost.join(open_one)
+    assert frost.frozen
     qtbot.wait(20)
-    assert not frost.frozen
+    assert not collections
     open_one.state.busy = False
-    qtbot.waitUntil(lambda: frost.frozen)
+    qtbot.waitUntil(lambda: collections == [1])
+    assert frost.frozen
+    frost.leave(open_one)
+
+
+def test_garbage_that_was_there_is_freed(qtbot):
+    frost, layer = Frost(1), image()
+    ref = weakref.ref(layer)
+    del layer
+    open_one = Dock()
+    frost.join(open_one)
+    qtbot.waitUntil(lambda: ref() is None)
     frost.leave(open_one)
 
 

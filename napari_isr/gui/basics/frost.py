@@ -55,6 +55,7 @@ class Frost:
         if dock not in self._docks:
             self._docks.append(dock)
             dock.viewer.layers.events.removed.connect(self._on_removed)
+            self._keep()  # at once, with what is garbage; that is sorted out when there is time
             self._later.start()
 
     def leave(self, dock: Any) -> None:
@@ -77,14 +78,18 @@ class Frost:
 
     def _freeze(self) -> None:
         """Collect what is garbage, and freeze the rest; later if somebody waits."""
-        if not self._frozen and gc.get_freeze_count() > OTHERS:
-            return
         drawing = QApplication.mouseButtons() != Qt.MouseButton.NoButton
         if drawing or any(dock.state.busy for dock in self._docks):
             self._later.start()
             return
         self._thaw()
-        gc.collect()
+        if gc.get_freeze_count() <= OTHERS:
+            gc.collect()
+            self._keep()
+
+    def _keep(self) -> None:
+        if gc.get_freeze_count() > OTHERS:
+            return
         gc.freeze()
         self._frozen = True
         self._layers = WeakSet(layer for dock in self._docks for layer in dock.viewer.layers)
