@@ -159,7 +159,7 @@ def measure_speed() -> None:
     longer = {key: np.repeat(value, 10, axis=0) for key, value in film.items()}
     drawn = np.zeros(longer["strokes"].shape, np.uint8)
     drawn[0], drawn[-1] = ends[0], ends[-1]
-    print("frames, features | predictor's outline | shape's | fit | fit after a further stroke")
+    print("frames, features | predictor's outline | shape's | fit | after a stroke: shape's | fit")
     for features in ("rgb,nearness,edges", "auto"):
         for images, strokes, again in ((film, ends, more), (longer, drawn, None)):
             segmenter = Segmenter(
@@ -167,7 +167,7 @@ def measure_speed() -> None:
             )
             segmenter.look_at((0, None, None))
             times = [*_times(segmenter, strokes)]
-            times += [_times(segmenter, again)[-1]] if again is not None else []
+            times += _times(segmenter, again)[1:] if again is not None else []
             values = " | ".join(f"{seconds:.2f}" for seconds in times)
             print(f"{len(strokes)}, {features} | {values}", flush=True)
     truth = film["truth"]

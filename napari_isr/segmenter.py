@@ -285,6 +285,8 @@ class Segmenter:
             if glimpse is not None:
                 yield from first_answer(glimpse, strokes, specs, self._shapes, self._clock)
         unaries = yield from self._learner.train(strokes, self._given, trained, self._clock)
+        if not self._shapes.new:
+            yield from first_answer(unaries, strokes, specs, self._shapes, self._clock)
         if self.carried is not None:
             specs = {k: specs[k] for k in found_objects(unaries, list(specs), strokes)}
         yield from predictor_outlines(unaries, specs, trained, self._shapes, self._clock)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from skimage.draw import polygon2mask
 
+from napari_isr.features.film_edges import DrawnFilm
 from napari_isr.features.maps import MapBlock
 from napari_isr.segmenter import Segmenter
 from tests.test_film_edges import film, overlap
@@ -65,3 +66,31 @@ def test_the_planes_that_components_come_from_are_looked_at_once(monkeypatch):
     for _ in segmenter.run(strokes, "none"):
         pass
     assert len(looked) == len(images)
+
+
+def test_a_further_stroke_is_answered_in_the_frame_that_is_looked_at_first(monkeypatch):
+    images, truth, strokes = film(3)
+    more = strokes.copy()
+    row, column = (int(x.mean()) for x in np.nonzero(truth[1]))
+    more[1, row, column - 2 : column + 3] = 2
+    settled = []
+    whole = DrawnFilm.settle
+    monkeypatch.setattr(
+        DrawnFilm, "settle", lambda self, *known: settled.append(1) or whole(self, *known)
+    )
+    masks = []
+    for plane in (None, (1, None, None)):
+        segmenter = Segmenter(images, ndim=3, axes="tyx", features="rgb,nearness,edges")
+        for _ in segmenter.run(strokes, "convex"):
+            pass
+        if plane is not None:
+            segmenter.look_at(plane)
+        settled.clear()
+        early = []
+        for update in segmenter.run(more, "convex"):
+            if not settled and update.contours is not None:
+                early.append(filled(update.contours, truth.shape[1:]))
+        assert len(early) == (plane is not None)
+        assert all(overlap(mask, truth[1]) > 0.7 for mask in early)
+        masks.append(segmenter.result.objects[2].mask)
+    assert (masks[0] == masks[1]).all()

@@ -47,12 +47,13 @@ def first_answer(
 ) -> Iterator[Update]:
     """Outlines in the frame that is looked at, by what is quickly known of it alone.
 
-    The shape is fitted to this frame as to a picture. Nothing of it is kept.
+    The shape is fitted to this frame as to a picture, and goes on from where it was if it was
+    fitted before. Nothing of it is kept.
 
     Parameters
     ----------
     unaries : ObjectUnaries
-        Learned from what takes no time: colours, and nearness to the strokes.
+        Of a new sequence learned from what takes no time: colours, and nearness to the strokes.
     strokes : Strokes
         All.
     specs : mapping of int to ShapeSpec
@@ -67,18 +68,20 @@ def first_answer(
     assert isinstance(frame, Timeline)
     with clock.measure("predictor"):
         values, axes = learned.alone(number)
-    space = frame.space
+    space, known = frame.space, shapes.fitted(specs)
     for label, spec in specs.items():
         if label in unaries.given:
             continue
         index = unaries.classes.index(label)
         raw = contours_on_grid(values[index].cpu().numpy() - 0.5, axes, space)
         yield Update("features", 0.0, label, predictor_contours=raw)
-        moving = spec.build(frame.dims, frame)
+        warm = label in known
+        moving = known[label].shape if warm else spec.build(frame.dims, frame)
         if not isinstance(moving, Moving):
             continue
         time = float(frame.times(number))
         shape = moving.at(time).to(values.device)
+        shape.explained = 0.0  # so far: few steps, from where it begins, are to show what it can
         probability = whole(values.movedim(0, -1), index)
         evidence = evidence_from_probability(probability, learned.weight(shape.fills))
         where = [
@@ -90,9 +93,9 @@ def first_answer(
         with clock.measure(f"projection {label}"):
             try:
                 quick = isinstance(shape, SparseShape)
-                if quick:
+                if quick and not warm:
                     _begin(shape, grid, drawn)
-                for _ in project_shape(shape, grid, strokes=drawn, fine=False, warm=quick):
+                for _ in project_shape(shape, grid, strokes=drawn, fine=False, warm=quick or warm):
                     breathe()
             except InputError:  # nothing of the object is seen in this frame
                 continue
@@ -102,11 +105,10 @@ def first_answer(
 
 
 def _begin(shape: Shape, grid: EvidenceGrid, drawn: Samples | None) -> None:
-    """Let a fit begin where the shape's own search would, and go on as one that is warm."""
+    """Let a fit begin where the shape's own search would, to go on as one that is warm."""
     coarse = grid.coarsen(grid.block_for(shape.start_cells))
     coarse = coarse if drawn is None else with_strokes(coarse, drawn)
     shape.load_state_dict(shape.starts(coarse)[0])
-    shape.explained = 0.0  # so far: few steps are to show what it can
 
 
 def _in_frame(samples: Samples, frame: Timeline, time: float) -> Samples | None:
