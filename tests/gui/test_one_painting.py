@@ -96,3 +96,11 @@ def test_layers_are_written_and_painted_in_turns(answered, qtbot):
     assert any(waits for waits, _ in turns)
     qtbot.waitUntil(lambda: not dock.painting.waits)
     qtbot.waitUntil(lambda: paintings.count > turns[-1][1])
+
+
+def test_a_viewer_that_is_closed_meanwhile_is_let_go_of(answered, monkeypatch):
+    dock, hand = answered
+    monkeypatch.setattr(one_painting, "MOST_MS", PATIENCE)
+    stand_still(dock)
+    hand.draw((50, 40), (50, 56))
+    assert dock.painting.waits  # the viewer's fixture sees to the rest

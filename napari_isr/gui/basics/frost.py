@@ -34,7 +34,7 @@ class Frost:
     """
 
     def __init__(self, quiet_ms: int = QUIET_MS) -> None:
-        self._docks: list[Any] = []
+        self._docks: WeakSet[Any] = WeakSet()
         self._layers: WeakSet[Any] = WeakSet()  # that are frozen
         self._frozen = False
         self._later = single_shot(self._freeze, quiet_ms)
@@ -53,7 +53,7 @@ class Frost:
             Its ``viewer`` and ``state`` are asked.
         """
         if dock not in self._docks:
-            self._docks.append(dock)
+            self._docks.add(dock)
             dock.viewer.layers.events.removed.connect(self._on_removed)
             self._keep()  # at once, with what is garbage; that is sorted out when there is time
             self._later.start()
@@ -62,7 +62,7 @@ class Frost:
         """A dock is closed: what it leaves is garbage. After the last one all is as before."""
         if dock not in self._docks:
             return
-        self._docks.remove(dock)
+        self._docks.discard(dock)
         if all(other.viewer is not dock.viewer for other in self._docks):
             dock.viewer.layers.events.removed.disconnect(self._on_removed)
         self._thaw()

@@ -9,6 +9,7 @@ and keys have their turn before they are painted, for either takes long.
 from __future__ import annotations
 
 from typing import Any
+from weakref import ref
 
 from qtpy.QtCore import QCoreApplication, QEvent, QObject
 from qtpy.QtWidgets import QWidget
@@ -38,12 +39,13 @@ class OnePainting(QObject):
     def __init__(self, dock: QWidget, control: Any) -> None:
         super().__init__(dock)
         self._dock, self._control = dock, control
-        self._window: QWidget | None = None  # that waits
+        self._window: ref[QWidget] | None = None  # that waits; a closed one is let go of
         self._asked = False  # it was to be painted meanwhile
+        self._answer = False  # it waits for the answer to a stroke
         self._latest = single_shot(self.end)
         control.loop.started.connect(self._begin)
         control.desk.drawing.connect(self._apart)
-        control.updated.connect(self.end)
+        control.updated.connect(self._on_outlines)
         control.loop.runner.ended.connect(self.end)
         control.closing.connect(self.end)
 
@@ -55,7 +57,8 @@ class OnePainting(QObject):
     def end(self, *_: Any) -> None:
         """Let the window be painted."""
         self._latest.stop()
-        window, self._window = self._window, None
+        window = self._window() if self._window is not None else None
+        self._window = None
         if window is None:
             return
         window.removeEventFilter(self)
@@ -64,7 +67,7 @@ class OnePainting(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """See Qt."""
-        if event.type() == PAINT and watched is self._window:
+        if event.type() == PAINT and self._window is not None and watched is self._window():
             self._asked = True
             return True
         return False
@@ -76,13 +79,19 @@ class OnePainting(QObject):
             return
         self.end()
         self._hold(MOST_MS)
+        self._answer = True
+
+    def _on_outlines(self, *_: Any) -> None:
+        if self._answer:
+            self.end()
 
     def _apart(self, *_: Any) -> None:
-        """Layers change now; outlines end this at once, for they are waited for."""
+        """Layers change now."""
         if not self.waits:
             self._hold(TURN_MS)
 
     def _hold(self, milliseconds: int) -> None:
-        self._window, self._asked = self._dock.window(), False
-        self._window.installEventFilter(self)
+        window = self._dock.window()
+        self._window, self._asked, self._answer = ref(window), False, False
+        window.installEventFilter(self)
         self._latest.start(milliseconds)
