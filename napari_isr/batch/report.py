@@ -94,7 +94,7 @@ def _object(line: Mapping[str, Any]) -> str:
     warning = f'<p class="error">{escape(str(conflict))}</p>' if conflict else ""
     return (
         f'<p class="object"><i style="background:{hex_of(line["object"])}"></i>'
-        f"<b>{escape(str(called))}</b> {escape(str(line['shape']))} "
+        f"<b>{escape(str(called))}</b> <em>{escape(str(line['shape']))}</em> "
         f'<span class="{word}" title="{proof}">{mark}</span> '
         f'<span title="agreement of shape and classifier (IoU)">{line["agreement"]:.2f}</span></p>'
         f"{warning}"
