@@ -93,7 +93,7 @@ class Convex(Shape):
         Stage(160, 4, detail=2, fine=True, reseat=True),
         Stage(300, 5, detail=3, fine=True),
     )
-    close_warm_stages = (Stage(160, 4, detail=2, fine=True), Stage(300, 5, detail=3, fine=True))
+    close_warm_stages = (Stage(100, 3), Stage(300, 5, detail=3, fine=True))
 
     def __init__(self, ndim: int, options: ShapeOptions | None = None) -> None:
         super().__init__(ndim, options)
