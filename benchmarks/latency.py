@@ -158,8 +158,8 @@ def open_alone(viewer: Any, size: int) -> Any:
     return layer
 
 
-def alone(size: int, reach: float, width: int) -> tuple[float, float]:
-    """Median gaps of napari without the dock: of drawing the same strokes, of moving the view."""
+def alone(size: int, reach: float, width: int) -> tuple[float, float, float]:
+    """Median gaps of napari without the dock: the same strokes, the view moved, a layer added."""
     viewer = open_window()
     strokes = open_alone(viewer, size)
     beside = QWidget()
@@ -176,9 +176,15 @@ def alone(size: int, reach: float, width: int) -> tuple[float, float]:
         QTest.qWait(300)
         gaps.append(watch.gap)
     moved = pan(viewer, watch)
+    added = []
+    for _ in range(3):
+        watch.start()
+        viewer.add_labels(np.zeros_like(strokes.data))
+        QTest.qWait(500)
+        added.append(watch.gap)
     watch.timer.stop()
     viewer.close()
-    return float(np.median(gaps)), moved
+    return float(np.median(gaps)), moved, float(np.median(added))
 
 
 def measure(count: int, shape: str, size: int, reach: float) -> None:
@@ -211,9 +217,10 @@ def measure(count: int, shape: str, size: int, reach: float) -> None:
     print(f"Image {size} x {size}, {shape}, canvas {canvas}, {cores()} cores, ", end="")
     print(f"load {os.getloadavg()[0]:.1f}.\n")
     report(1000 * np.array(rows), 1000 * baseline, shape)
-    drawn, moved = (1000 * x for x in bare)
+    drawn, moved, added = (1000 * x for x in bare)
     print(f"napari without the dock: {drawn:.0f} ms while the same strokes are drawn, ", end="")
-    print(f"{moved:.0f} ms when the view is moved.")
+    print(f"{moved:.0f} ms when the view is moved, ", end="")
+    print(f"{added:.0f} ms when a Labels layer is added.")
     print(f"A warm stroke takes {np.median(spent[1:]):.0f} ms of CPU time, all threads, to settle.")
 
 
