@@ -157,7 +157,7 @@ class Recipe:
         own = repr(dict(sorted(self.own_shapes.items())))
         if self.shape == REST:
             return [], own
-        labels = "strokes[strokes > 1].tolist()"
+        labels = "isr.Strokes.read(strokes).objects"  # also of zarr, block by block
         every = f"[*{labels}, *given]" if self.given else labels
         return [
             f"shapes = {{label: {self.shape!r} for label in {every}}}",

@@ -53,6 +53,21 @@ def test_program_and_line_give_the_same_mask(settings, scene, tmp_path, monkeypa
     assert np.array_equal(code, line)
 
 
+def test_a_program_reads_what_is_not_loaded_whole(scene, tmp_path, monkeypatch):
+    zarr = pytest.importorskip("zarr", reason="zarr comes with the extra 'large'")
+    image, scribbles, _ = scene
+    monkeypatch.chdir(tmp_path)
+    for name, array in ("image.zarr", image), ("strokes.zarr", scribbles):
+        zarr.open(name, mode="w", shape=array.shape, dtype=array.dtype, chunks=array.shape)[:] = (
+            array
+        )
+    program = Recipe(
+        "image.zarr", "strokes.zarr", "mirror", {3: "star"}, features="rgb", output="mask.png"
+    ).python()
+    exec(compile(program, "program", "exec"), {})
+    assert set(np.unique(read_array("mask.png"))) == {0, 2, 3}
+
+
 def test_a_program_that_was_copied_when_readers_lived_elsewhere_still_runs(
     scene, tmp_path, monkeypatch
 ):
