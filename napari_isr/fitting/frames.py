@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from napari_isr.evidence import Evidence, EvidenceGrid
+from napari_isr.evidence import Evidence
 from napari_isr.fitting.paths import Path, best_path, windowed
-from napari_isr.fitting.sampling import Samples, boundary_samples, with_strokes
+from napari_isr.fitting.sampling import Samples, boundary_samples
+from napari_isr.fitting.seen import START_CELLS, SeenFrames, in_sequence, joined
 from napari_isr.fitting.sparse import sparse_gauss_newton
 from napari_isr.fitting.step import Step
 from napari_isr.fitting.template import carried, continued, persistence, unfolded
@@ -25,7 +25,6 @@ from napari_isr.shapes.tube import Tube, TubeSlice
 
 __all__ = ["MovingFit"]
 
-START_CELLS = 2048  # of a frame, in which the object is looked for
 KEY_CELLS = 16384  # of the frame in which it unfolds first
 GOAL_CELLS = 6144  # of all frames together, in which it unfolds
 STEPS, STEPS_WARM = 10, 2  # of unfolding
@@ -50,7 +49,7 @@ class _Start:
     trusted: list[int]
 
 
-class MovingFit:
+class MovingFit(SeenFrames):
     """One fit of a moving shape to the evidence of some frames.
 
     Parameters
@@ -66,64 +65,14 @@ class MovingFit:
     def __init__(
         self, shape: Moving, frames: list[tuple[float, Evidence]], strokes: Samples | None
     ) -> None:
-        self.shape, self.frames, self.strokes = shape, frames, strokes
-        self.count = max(1, len(frames))
-        self._coarse: list[EvidenceGrid] | None = None
+        super().__init__(shape, frames, strokes)
         self._begun: _Start | None = None
         self._still: list[bool] = [False] * len(frames)
-
-    # ------------------------------------------------------------------------- what is known
-
-    def drawn(self, time: float) -> Samples | None:
-        """The strokes of a frame, in coordinates of the frame."""
-        if self.strokes is None:
-            return None
-        times = [t for t, _ in self.frames]
-        middle = [(a + b) / 2 for a, b in pairwise(times)]
-        nearest = np.searchsorted(middle, self.strokes.points[:, 0].cpu().numpy())
-        here = torch.from_numpy(np.flatnonzero(nearest == times.index(time)))
-        if not len(here):
-            return None
-        here = here.to(self.strokes.points.device)
-        return Samples(
-            self.strokes.points[here, 1:], self.strokes.target[here], self.strokes.weight[here]
-        )
-
-    def coarse(self) -> list[EvidenceGrid]:
-        """Evidence of each frame on a few cells, that of its strokes included."""
-        if self._coarse is None:
-            self._coarse = [self._grid(t, e, START_CELLS) for t, e in self.frames]
-        return self._coarse
-
-    def _grid(self, time: float, evidence: Evidence, cells: int) -> EvidenceGrid:
-        grid, drawn = evidence.coarsen(evidence.block_for(cells)), self.drawn(time)
-        return grid if drawn is None else with_strokes(grid, drawn)
-
-    @torch.no_grad()
-    def inside(self) -> list[float]:
-        """Evidence inside the shape of each frame."""
-        found = []
-        for (time, _), grid in zip(self.frames, self.coarse(), strict=True):
-            logit = self.shape.loaded(time)(grid.points)
-            found.append(float(grid.values.flatten() @ (logit > 0).to(logit)))
-        return found
-
-    def _held(self, inside: list[float]) -> list[float]:
-        """Evidence inside the shape of each frame, as part of all of it that is for the object."""
-        total = [float(grid.values.clamp_min(0).sum()) for grid in self.coarse()]
-        return [x / max(t, 1e-30) for x, t in zip(inside, total, strict=True)]
-
-    def explained(self, inside: list[float] | None = None) -> float:
-        """Evidence inside the shape, as part of all that is for the object."""
-        total = sum(float(grid.values.clamp_min(0).sum()) for grid in self.coarse())
-        there = [self.shape.present(time) for time, _ in self.frames]
-        inside = self.inside() if inside is None else inside
-        return sum(np.where(there, inside, 0.0)) / max(total, 1e-30)
 
     def remember(self) -> None:
         """Say where the object is, and keep what the fit explains, for the next one."""
         inside = self.decide()
-        self.shape.explained, self.shape.held = self.explained(inside), self._held(inside)
+        self.shape.explained, self.shape.held = self.explained(inside), self.held(inside)
 
     # ---------------------------------------------------------------------------- the start
 
@@ -134,7 +83,7 @@ class MovingFit:
             inside, before = self.inside(), self.shape.held
             if self.explained(inside) >= STILL_FITS * known:
                 if before is not None and len(before) == len(inside):
-                    pairs = zip(self._held(inside), before, strict=True)
+                    pairs = zip(self.held(inside), before, strict=True)
                     self._still = [now >= then - STILL for now, then in pairs]
                 return False
         grids = self.coarse()
@@ -170,7 +119,7 @@ class MovingFit:
         best = int(np.argmax(begun.sizes))
         time, evidence = self.frames[best]
         inner.load_state_dict(states[best])
-        grid = windowed(self._grid(time, evidence, KEY_CELLS), path.places[best], path.side)
+        grid = windowed(self.grid(time, evidence, KEY_CELLS), path.places[best], path.side)
         yield from unfolded(inner, evidence, grid, self.drawn(time))
         key = {name: value.clone() for name, value in inner.state_dict().items()}
         self._set_off([carried(inner, key, states[best], state) for state in states], begun.trusted)
@@ -234,10 +183,10 @@ class MovingFit:
         parts = []
         for time, evidence in frames:
             found = boundary_samples(evidence, self.shape.loaded(time), budget)
-            parts.append(_in_sequence(found, time))
+            parts.append(in_sequence(found, time))
         if self.strokes is not None:
             parts.append(self.strokes)
-        return _joined(parts)
+        return joined(parts)
 
     def run(self, stage: Stage) -> Iterator[Step]:
         """One stage of the fit."""
@@ -269,19 +218,19 @@ class MovingFit:
             if still:
                 known = known.coarsen(2)
                 stay = Samples.from_evidence(known.points, known.values.flatten())
-                parts.append(_in_sequence(stay, time))
+                parts.append(in_sequence(stay, time))
                 ticks.append(torch.zeros(len(stay.points)))
                 continue
-            grid = self._grid(time, evidence, START_CELLS * 2)
+            grid = self.grid(time, evidence, START_CELLS * 2)
             table = timetable(self.shape.loaded(time), grid, GOAL_CELLS // len(frames))
             if table is None:
                 continue
-            parts.append(_in_sequence(table[0], time))
+            parts.append(in_sequence(table[0], time))
             ticks.append(torch.from_numpy(table[1]))
             cell = max(cell, table[2])
         if not cell:
             return
-        samples, tick = _joined(parts), torch.cat(ticks)
+        samples, tick = joined(parts), torch.cat(ticks)
         last = float(tick[tick.isfinite()].max())
         steps = min(most, int(np.ceil(last / STRIDE)))
         if steps < 2:
@@ -303,20 +252,6 @@ def _lasting(states: list[dict[str, Tensor]], times: list[float]) -> Tensor:
         sizes = torch.stack([state["scale"] for state in states[order]]).double().cpu()
         found.append([persistence(x, when) for x in (anchors, sizes.log()[:, None])])
     return torch.tensor(found)
-
-
-def _in_sequence(samples: Samples, time: float) -> Samples:
-    """Samples of a frame as those of the sequence."""
-    when = torch.full_like(samples.points[:, :1], time)
-    return Samples(torch.cat([when, samples.points], dim=1), samples.target, samples.weight)
-
-
-def _joined(parts: list[Samples]) -> Samples:
-    return Samples(
-        torch.cat([p.points for p in parts]),
-        torch.cat([p.target for p in parts]),
-        torch.cat([p.weight for p in parts]),
-    )
 
 
 def _best_run(gain: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
