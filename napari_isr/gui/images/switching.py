@@ -246,10 +246,11 @@ class Switching:
             if kept is not None:
                 layer.data = kept.strokes
         elif layer not in self.viewer.layers:
+            layer.mode = "pan_zoom"  # as napari's tools show it, until they are told of the brush
             self.viewer.layers.append(layer)
         layer.visible = True
         self.viewer.layers.selection.active = layer
-        arm(layer)  # napari takes the brush out of a layer that goes
+        arm(layer)
         return layer
 
     def _settings(self) -> dict[str, Any]:
