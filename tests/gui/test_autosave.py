@@ -273,12 +273,19 @@ def test_a_file_that_is_no_image_any_more_is_told(viewer, disc, strokes, qtbot, 
 def test_without_its_file_the_offer_waits_for_the_image(viewer, disc, strokes, qtbot, tmp_path):
     crash(tmp_path, disc, strokes)
     dock = quiet_dock(viewer)
+    qtbot.waitUntil(lambda: bar(dock).isVisibleTo(dock), timeout=WAIT)
+    sentence, restore = (dock.findChild(object, f"isr_restore{x}") for x in ("_sentence", ""))
+    assert "“disc”" in sentence.text()
+    assert sentence.text().endswith("Open the image again to restore them.")
+    assert not restore.isVisibleTo(dock)
     viewer.add_image(np.zeros((20, 30), np.uint8), name="other")
     with qtbot.waitSignal(dock.keeper.rescue.offered, timeout=WAIT) as told:
         dock.keeper.rescue.look()
     assert told.args == [None]
     dock.image_layer = viewer.add_image(disc, name="disc")
     qtbot.waitUntil(lambda: bar(dock).isVisibleTo(dock), timeout=WAIT)
+    assert sentence.text().endswith("were not saved.")
+    assert restore.isVisibleTo(dock)
 
 
 def test_the_last_strokes_are_offered_when_the_image_is_opened_again(drawn, disc, strokes, qtbot):

@@ -110,4 +110,5 @@ class RestoreBar(QFrame):
         """Show what is offered, or nothing."""
         if offer is not None:
             self.sentence.tell(offer.sentence(datetime.now().astimezone()))
+            self.restore.setVisible(offer.openable)
         self.setVisible(offer is not None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -40,10 +40,13 @@ class Offer:
     kept : Kept
     crashed : bool
         Whether the process that kept it was killed.
+    openable : bool, optional
+        Whether its image is open, or in a file that is there. Otherwise the user has to open it.
     """
 
     kept: Kept
     crashed: bool
+    openable: bool = True
 
     def sentence(self, now: datetime) -> str:
         """Say in one sentence what is offered."""
@@ -51,7 +54,8 @@ class Offer:
         assert record is not None  # nothing else is offered
         when = _when(record.when, now)
         if self.crashed:
-            return f"Strokes of “{record.image.name}” from {when} were not saved."
+            lost = f"Strokes of “{record.image.name}” from {when} were not saved."
+            return lost if self.openable else f"{lost} Open the image again to restore them."
         return f"Strokes of this image from {when}."
 
 
@@ -185,14 +189,15 @@ def _find(
 ) -> Offer | None:
     """What to offer for an image, or if there is none, an image to open again."""
     if about is None:
-        return next((o for o in _crashed(store, _file_is_there) if _worth(o, strokes)), None)
+        offers = sorted(_crashed(store, lambda _: True), key=lambda offer: not offer.openable)
+        return next((offer for offer in offers if _worth(offer, strokes)), None)
     array, name, shape = about
     key = keys.of(array)
 
     def same(image: ImageReference) -> bool:
         return image.key == key or (image.name, image.shape) == (name, shape)
 
-    offers = _crashed(store, same)
+    offers = [replace(offer, openable=True) for offer in _crashed(store, same)]
     last = next((kept for kept in store.kept(key) if not store.lives(kept)), None)
     if last is not None and not last.settled:
         offers.append(Offer(last, crashed=False))
@@ -201,11 +206,12 @@ def _find(
 
 def _crashed(store: Store, wanted: Callable[[ImageReference], bool]) -> list[Offer]:
     kept = [one for one in store.crashed() if one.record is not None and wanted(one.record.image)]
-    return [Offer(one, crashed=True) for one in kept]
+    return [Offer(one, crashed=True, openable=_file_is_there(one)) for one in kept]
 
 
-def _file_is_there(image: ImageReference) -> bool:
-    return image.path is not None and Path(image.path).exists()
+def _file_is_there(kept: Kept) -> bool:
+    path = kept.record.image.path if kept.record is not None else None
+    return path is not None and Path(path).exists()
 
 
 def _worth(offer: Offer, strokes: Any) -> bool:
