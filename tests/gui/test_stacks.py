@@ -186,6 +186,10 @@ def test_the_surface_is_seen_in_three_dimensions(stack, strokes, qtbot):
     a, b, c = (vertices[faces[:, k]] * (4, 1, 1) for k in range(3))
     inside = abs(np.einsum("ij,ij->i", a, np.cross(b, c)).sum()) / 6
     assert inside == pytest.approx(4 * np.count_nonzero(dock.result.objects[2].mask), rel=0.15)
+    bright = layer.vertex_colors[:, :3].max(axis=1)
+    lower_right = (vertices - vertices.mean(axis=0)) @ (0, 1, 1) > 0
+    assert bright.min() > 0.3 * bright.max()  # nothing is black
+    assert bright[~lower_right].mean() > 1.1 * bright[lower_right].mean()  # the lamp is upper left
     with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
         dock.scribble_layer.fill((3, 10, 10), 1)
     viewer.dims.ndisplay = 2

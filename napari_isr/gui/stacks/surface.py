@@ -119,8 +119,7 @@ class _MeshLayer(PassingLayer):
             vertex_colors=colours,
             name=f"{self._image.name} [isr] surface",
             metadata={KEY: self.kind},
-            shading="smooth",
-            opacity=0.8,
+            shading="none",  # the colours are shaded
             visible=visible,
             **place(self._image),
         )
