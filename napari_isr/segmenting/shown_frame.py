@@ -73,9 +73,10 @@ def first_answer(
         if label in unaries.given:
             continue
         index = unaries.classes.index(label)
-        raw = contours_on_grid(values[index].cpu().numpy() - 0.5, axes, space)
-        yield Update("features", 0.0, label, predictor_contours=raw)
         warm = label in known
+        if not warm:  # else the one before stays until the boundaries have found their edges
+            raw = contours_on_grid(values[index].cpu().numpy() - 0.5, axes, space)
+            yield Update("features", 0.0, label, predictor_contours=raw)
         moving = known[label].shape if warm else spec.build(frame.dims, frame)
         if not isinstance(moving, Moving):
             continue
