@@ -94,6 +94,21 @@ def test_contour_of_a_circle_is_sub_pixel(radius):
     assert abs(Polygon(contour).area / (np.pi * radius**2) - 1) < 0.01
 
 
+@pytest.mark.parametrize("bend", [1.0, 5.0, 0.2])
+def test_few_looks_put_a_contour_on_the_level_of_a_logit_that_is_bent_there(bend):
+    """Less inside than outside by that factor; 72 cells of 5.6 pixels."""
+    round_, looks = circle((200.3, 190.8), 120.0), []
+
+    def logit(points):
+        looks.append(len(points))
+        value = round_(points)
+        return np.where(value > 0, value, bend * value)
+
+    (contour,) = contours_of(logit, Frame((400, 400)), 72)
+    assert len(looks) <= 6
+    assert np.abs(np.linalg.norm(contour - (200.3, 190.8), axis=1) - 120).max() < 0.01
+
+
 def test_contour_follows_the_image_border():
     (contour,) = contours_of(circle((0.0, 30.0), 10), Frame((40, 60)))
     assert contour[:, 0].min() == -0.5
