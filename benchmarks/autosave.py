@@ -19,7 +19,7 @@ import numpy as np
 from qtpy.QtCore import QElapsedTimer, Qt, QTimer
 from qtpy.QtTest import QTest
 
-from napari_isr.gui.dock import ScribbleAndRefine
+from napari_isr.gui.dock import ScribbleWidget
 
 
 class Heart:
@@ -67,10 +67,10 @@ def measure(size: int, saves: int, folder: Path) -> None:
     rng = np.random.default_rng(0)
     viewer = napari.Viewer(show=True)
     viewer.add_image(rng.integers(0, 255, (size, size), np.uint8), name="noise")
-    dock = ScribbleAndRefine(viewer)
+    dock = ScribbleWidget(viewer)
     dock.live = False
     viewer.window.add_dock_widget(dock, name="Scribble and refine", area="right")
-    while dock.controller.loop.runner.warming:
+    while dock.controller.loop.runner.is_loading:
         QTest.qWait(100)
     dock.new.click()
     labels, autosave = dock.scribble_layer.data, dock.keeper.autosave
@@ -86,7 +86,7 @@ def measure(size: int, saves: int, folder: Path) -> None:
     for _ in range(saves):
         scribble(labels, rng, 1)
         before, process = time.perf_counter(), time.process_time()
-        autosave.touch()
+        autosave.schedule()
         autosave.save()
         noted.append(time.perf_counter() - before)
         count = len(done)

@@ -54,7 +54,7 @@ def picture(index: int) -> np.ndarray:
     return np.clip(image + rng.normal(0, 6, image.shape), 0, 255).astype(np.uint8)
 
 
-def prepare(folder: Path, count: int, features: str) -> isr.Trained:
+def prepare(folder: Path, count: int, features: str) -> isr.TrainedPredictor:
     """Write the pictures, and a session that learned from strokes on the first one."""
     (folder / "images").mkdir(parents=True)
     for index in range(count):
@@ -67,7 +67,7 @@ def prepare(folder: Path, count: int, features: str) -> isr.Trained:
     segmenter = isr.Segmenter(picture(0), features=features)
     for _ in segmenter.run(strokes, "convex"):
         pass
-    trained = segmenter.trained()
+    trained = segmenter.export_predictor()
     isr.save_session(folder / "model.isr", segmenter, scribbles=strokes, trained=trained)
     return trained
 
@@ -174,7 +174,9 @@ def killing(
     return watch
 
 
-def verdict(out: Path, count: int, trained: isr.Trained, watch: Watch, some: int) -> list[str]:
+def verdict(
+    out: Path, count: int, trained: isr.TrainedPredictor, watch: Watch, some: int
+) -> list[str]:
     """What is wrong; nothing if all is right."""
     wrong = []
     records = {p.stem: json.loads(p.read_text()) for p in (out / "records").glob("*.json")}

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from napari_isr.segmenter import Segmenter
-from napari_isr.stopping import Stopped, stoppable
+from napari_isr.stopping import Cancelled, cancellable
 
 GOAL_MS = 100
 SHAPES = "convex,star,mirror,rotational,periodic,connected,convex+mirror,none"
@@ -70,9 +70,9 @@ class Run:
     def _work(self, updates: Iterator[Any]) -> None:
         while not self.stop.is_set():
             try:
-                with stoppable(self.stop.is_set):
+                with cancellable(self.stop.is_set):
                     self.stage = next(updates).stage
-            except (Stopped, StopIteration):
+            except (Cancelled, StopIteration):
                 break
         self.ended, self.computed = time.perf_counter(), time.thread_time()
 
@@ -112,7 +112,7 @@ def fitted_beside(size: int, mode: str) -> Iterator[None]:
 
     def work() -> None:
         other = Segmenter(image[::-1].copy(), mode=mode)
-        with suppress(Stopped), stoppable(over.is_set):
+        with suppress(Cancelled), cancellable(over.is_set):
             while True:
                 for _ in other.run(strokes[::-1].copy(), {2: "convex", 3: "convex"}):
                     pass

@@ -25,7 +25,7 @@ from accuracy_data import Case, generated_cases, iou, read_cases
 from numpy.typing import NDArray
 from robot_user import next_stroke
 
-from napari_isr import InputError, Segmenter, Trained
+from napari_isr import InputError, Segmenter, TrainedPredictor
 
 GROUPS = {
     "wbc": ("wbc_cellavision", ""),
@@ -60,8 +60,8 @@ def mask_of(segmenter: Segmenter, strokes: NDArray, shape: str) -> NDArray[np.bo
 
 def measure(cases: list[Case]) -> Iterator[dict[str, float]]:
     """IoU of each image but the first."""
-    first: Trained | None = None
-    before: Trained | None = None
+    first: TrainedPredictor | None = None
+    before: TrainedPredictor | None = None
     for case in cases:
         image, strokes, truth, counted = case.read()
         own = Segmenter(image)
@@ -78,7 +78,7 @@ def measure(cases: list[Case]) -> Iterator[dict[str, float]]:
             own = Segmenter(image, trained=before)
             scores["both"] = iou(mask_of(own, strokes, case.shape), truth, counted)
             yield scores
-        before = own.trained()
+        before = own.export_predictor()
         first = first or before
 
 

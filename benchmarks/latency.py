@@ -20,9 +20,9 @@ from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
 
-from napari_isr.gui.dock import ScribbleAndRefine
+from napari_isr.gui.dock import ScribbleWidget
 from napari_isr.gui.launch import open_sample
-from napari_isr.gui.robot import Robot
+from napari_isr.gui.robot import CanvasMouse
 from napari_isr.gui.samples import add_sample, sample_layers
 
 GOAL_MS = {"connected": 250}  # of the median, painted, on 2 cores; 100 for the others
@@ -128,7 +128,7 @@ def large(size: int) -> tuple[np.ndarray, np.ndarray]:
 def open_large(viewer: Any, size: int) -> Any:
     image, strokes = large(size)
     layer = viewer.add_image(image, name="large")
-    dock = ScribbleAndRefine(viewer)
+    dock = ScribbleWidget(viewer)
     viewer.window.add_dock_widget(dock, name="Scribble and refine", area="right")
     dock.image_layer = layer
     dock.new.click()
@@ -165,7 +165,7 @@ def alone(size: int, reach: float, width: int) -> tuple[float, float, float]:
     beside = QWidget()
     beside.setFixedWidth(width)
     viewer.window.add_dock_widget(beside, name="nothing", area="right")
-    robot = Robot(viewer, beside)
+    robot = CanvasMouse(viewer, beside)
     QTest.qWait(1000)
     rng, gaps = np.random.default_rng(0), []
     watch = Watch(None, robot.canvas)
@@ -192,7 +192,7 @@ def measure(count: int, shape: str, size: int, reach: float) -> None:
     dock = open_sample(viewer, "fruit") if size == 512 else open_large(viewer, size)
     wait_until(lambda: dock.shapes.count() > 1)
     dock.shape = shape
-    robot = Robot(viewer, dock)
+    robot = CanvasMouse(viewer, dock)
     QTest.qWait(1000)
     strokes = dock.scribble_layer
     rng = np.random.default_rng(0)
@@ -200,7 +200,7 @@ def measure(count: int, shape: str, size: int, reach: float) -> None:
     rows, spent = [], []
     for number in range(count + 1):
         label = 1 + number % 3
-        dock.brush.pick(label)
+        dock.brush.select_label(label)
         QTest.qWait(150)
         robot.draw(*stroke_near(np.asarray(strokes.data), label, rng, reach))
         before = time.process_time()

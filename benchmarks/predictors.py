@@ -24,11 +24,11 @@ import torch
 from accuracy_data import HALVES, Case, Pixels, generated_cases, iou, read_cases
 from numpy.typing import NDArray
 
-from napari_isr.evidence import base_axes
-from napari_isr.features import Features, SourceImage
-from napari_isr.frame import Frame, grid_points
-from napari_isr.predictors import Predictor, Scene, make_predictor, predictor_names
-from napari_isr.strokes import Strokes
+from napari_isr.evidence import coarse_axes
+from napari_isr.features import ImageFeatures, SourceImage
+from napari_isr.frame import ImageGeometry, meshgrid_points
+from napari_isr.predictors import FeatureView, Predictor, make_predictor, predictor_names
+from napari_isr.strokes import Scribbles
 
 SETS = ("grabcut50", "medscribble56")
 BINS = 10
@@ -58,24 +58,24 @@ def calibration_error(probability: NDArray, truth: NDArray) -> float:
     return float(np.abs(said - so).sum() / len(bins))
 
 
-def trained(model: Predictor, scene: Scene, strokes: Strokes) -> float:
+def trained(model: Predictor, scene: FeatureView, strokes: Scribbles) -> float:
     """CPU seconds of a training and of a first look all over the image."""
     points, labels = strokes.sample(0)
     targets = torch.nn.functional.one_hot(torch.from_numpy(labels - 1), 2).float()
     start = time.process_time()
     for _ in model.fit(scene, points.astype(float), targets, targets.sum(1)):
         pass
-    model.log_probabilities(scene, grid_points(base_axes(scene.frame)))
+    model.log_probabilities(scene, meshgrid_points(coarse_axes(scene.frame)))
     return time.process_time() - start
 
 
-def figures_of(name: str, scene: Scene, pixels: Pixels) -> list[float]:
+def figures_of(name: str, scene: FeatureView, pixels: Pixels) -> list[float]:
     """The figures of one predictor on one image."""
     _, scribbles, truth, counted = pixels
     model = make_predictor(name, scene.width, 2)
-    strokes = Strokes.read(scribbles)
+    strokes = Scribbles.from_label_image(scribbles)
     seconds = trained(model, scene, strokes)
-    every = grid_points(scene.frame.axis_positions())
+    every = meshgrid_points(scene.frame.axis_positions())
     probability = model.log_probabilities(scene, every)[:, 1].exp().double().numpy()
     again = trained(model, scene, strokes)
     said = probability.reshape(truth.shape)
@@ -103,9 +103,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     found: dict[tuple[str, str], list[list[float]]] = {}
     for case in cases_of(options):
         pixels = case.read()
-        frame = Frame(pixels[1].shape)
-        scene = Scene(Features(SourceImage(pixels[0], 2), frame, options.features), frame)
-        _ = scene.maps
+        frame = ImageGeometry(pixels[1].shape)
+        scene = FeatureView(
+            ImageFeatures(SourceImage(pixels[0], 2), frame, options.features), frame
+        )
+        _ = scene.feature_grid
         for name in options.predictors.split(","):
             found.setdefault((case.set, name), []).append(figures_of(name, scene, pixels))
     print(f"| set | images | predictor | {' | '.join(FIGURES)} |")

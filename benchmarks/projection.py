@@ -24,10 +24,10 @@ import numpy as np
 import published
 import torch
 
-from napari_isr.certificates import convex_defect
-from napari_isr.evidence import EvidenceGrid, evidence_from_probability
-from napari_isr.fitting import project_shape
-from napari_isr.frame import Frame
+from napari_isr.certificates import convexity_defects
+from napari_isr.evidence import DenseEvidence, signed_evidence
+from napari_isr.fitting import iter_project_shape
+from napari_isr.frame import ImageGeometry
 from napari_isr.rendering.grid import ShapeLogit
 from napari_isr.samples import load_sample
 from napari_isr.segmenter import Segmenter
@@ -69,21 +69,21 @@ def measure(target: np.ndarray, logit, cpu: float, name: str, note: str = "") ->
     objective = float(published.objective(inside, target, FOREGROUND))
     mask = values > 0
     iou = float(published.iou(mask, target > 0.5))
-    return Row(name, cpu, objective, iou, float(convex_defect(mask).sum()), note)
+    return Row(name, cpu, objective, iou, float(convexity_defects(mask).sum()), note)
 
 
 def fit_ours(target: np.ndarray) -> tuple[ShapeLogit, float]:
     """Fit from scratch; return the logit and the CPU seconds."""
     start = time.process_time()
-    frame = Frame(target.shape)
+    frame = ImageGeometry(target.shape)
     values = torch.from_numpy(target.astype(np.float32))
     share = float(values.mean())
     # What makes every pixel's weight that of the published class means, up to a factor.
     weight = (FOREGROUND / share) / ((1 - FOREGROUND) / (1 - share))
-    evidence = evidence_from_probability(values, weight)
-    grid = EvidenceGrid(evidence / evidence.abs().sum(), frame.axes(values))
+    evidence = signed_evidence(values, weight)
+    grid = DenseEvidence(evidence / evidence.abs().sum(), frame.normalized_axes(values))
     shape = Convex(2)
-    for _ in project_shape(shape, grid):
+    for _ in iter_project_shape(shape, grid):
         pass
     return ShapeLogit(shape, frame), time.process_time() - start
 

@@ -156,7 +156,7 @@ def one_size(path: Path, size: int, levels: bool) -> dict[str, Any]:
 def strokes_of(lines: dict[int, Any], size: int) -> Any:
     import napari_isr as isr
 
-    return isr.Strokes.from_lines((size, size), lines, size / 64)
+    return isr.Scribbles.from_lines((size, size), lines, size / 64)
 
 
 def outlined(segmenter: Any, strokes: Any) -> float:

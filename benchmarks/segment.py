@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from skimage.io import imsave
 
-from napari_isr.cli import use_some_cores
+from napari_isr.cli import limit_torch_threads
 from napari_isr.samples import fruit_behind_leaves
 from napari_isr.segmenter import Segmenter
 
@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--runs", type=int, default=7)
     options = parser.parse_args()
-    use_some_cores()  # as the dock does
+    limit_torch_threads()  # as the dock does
     with tempfile.TemporaryDirectory() as folder:
         command, imports = command_line(Path(folder), options.size, options.runs)
     print(

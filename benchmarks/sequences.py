@@ -17,7 +17,7 @@ import torch
 from sequences_data import ball, generated, sequence
 
 from napari_isr import project
-from napari_isr.api import one_by_one
+from napari_isr.api import with_per_frame_fit
 from napari_isr.features import FeatureCache
 from napari_isr.results.result import ObjectResult
 from napari_isr.segmenter import Segmenter
@@ -57,11 +57,11 @@ def measure_truth() -> None:
         alone = run(film, ends, cache, features="rgb,semantic", shape="none")
         tube = run(film, ends, cache)
         joint = run(film, ends, cache, mode="joint")
-        own = run(film, every, cache, shape=str(one_by_one("connected")))
+        own = run(film, every, cache, shape=str(with_per_frame_fit("connected")))
         masks = (alone.probability > 0.5, tube.probability > 0.5, tube.mask, joint.mask, own.mask)
         values = " | ".join(f"{mean_iou(mask, truth):.3f}" for mask in masks)
         holds = tube.certificate.holds and joint.certificate.holds
-        print(f"{name} | {values} | {'holds' if holds else tube.certificate.sentence}", flush=True)
+        print(f"{name} | {values} | {'holds' if holds else tube.certificate.message}", flush=True)
 
 
 def noisy(clean: Array, share: float, seed: int) -> npt.NDArray[np.float32]:
@@ -136,9 +136,9 @@ def _bridged(clean: Mask, lost: Array) -> Mask:
 def measure_ball() -> None:
     """The ball of the teaser at every resolution in time."""
     item = project(ball(DATA) > 0, "connected", axes="tyx").objects[2]
-    print("ball:", item.certificate.sentence)
+    print("ball:", item.certificate.message)
     for times in range(1, 7):
-        mask = item.super_resolve(times)
+        mask = item.upsample_time(times)
         print(times, _pieces(mask), "piece(s);", max(map(_pieces, mask)), "at most in a frame")
 
 
@@ -165,7 +165,7 @@ def measure_speed() -> None:
             segmenter = Segmenter(
                 images["images"], ndim=3, axes="tyx", features=features, cache=FeatureCache()
             )
-            segmenter.look_at((0, None, None))
+            segmenter.set_view_plane((0, None, None))
             times = [*_times(segmenter, strokes)]
             times += _times(segmenter, again)[1:] if again is not None else []
             values = " | ".join(f"{seconds:.2f}" for seconds in times)

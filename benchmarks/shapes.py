@@ -28,10 +28,10 @@ import torch
 from numpy.typing import NDArray
 from shape_truths import SHAPES, scenes
 
-from napari_isr.evidence import EvidenceGrid, evidence_from_probability
-from napari_isr.fitting import project_shape
-from napari_isr.frame import Frame
-from napari_isr.rendering.grid import ShapeLogit, contours_of
+from napari_isr.evidence import DenseEvidence, signed_evidence
+from napari_isr.fitting import iter_project_shape
+from napari_isr.frame import ImageGeometry
+from napari_isr.rendering.grid import ShapeLogit, trace_contours
 from napari_isr.results.result import ObjectResult
 from napari_isr.shapes.base import Shape
 from napari_isr.shapes.registry import ShapeSpec
@@ -57,14 +57,16 @@ class Figures:
 
 def fit_ours(shape: Shape, unaries: NDArray[np.float32], warm: bool) -> tuple[float, float]:
     """CPU seconds of a fit, and until the first outline is traced (0 if warm)."""
-    frame = Frame(unaries.shape)
+    frame = ImageGeometry(unaries.shape)
     start, first, drawn = time.process_time(), 0.0, 0.0
     values = torch.from_numpy(unaries)
-    evidence = evidence_from_probability(values, 1.0) / values.numel()
-    for _ in project_shape(shape, EvidenceGrid(evidence, frame.axes(values)), warm=warm):
+    evidence = signed_evidence(values, 1.0) / values.numel()
+    for _ in iter_project_shape(
+        shape, DenseEvidence(evidence, frame.normalized_axes(values)), warm=warm
+    ):
         if not first and not warm:
             paused = time.process_time()
-            if contours_of(ShapeLogit(shape, frame), frame):
+            if trace_contours(ShapeLogit(shape, frame), frame):
                 first = time.process_time() - start - drawn
             drawn += time.process_time() - paused
     return time.process_time() - start - drawn, first
@@ -80,8 +82,8 @@ def ours(name: str, seeds: int) -> tuple[Figures, Figures]:
             both, (False, True), scenes(name, seed), strict=True
         ):
             cpu, first = fit_ours(shape, unaries, warm)
-            frame = Frame(unaries.shape)
-            item = ObjectResult.freeze(
+            frame = ImageGeometry(unaries.shape)
+            item = ObjectResult.from_fit(
                 shape, label=2, shape_name=name, frame=frame, probability=unaries
             )
             figures.cpu.append(cpu)
@@ -89,7 +91,7 @@ def ours(name: str, seeds: int) -> tuple[Figures, Figures]:
             figures.iou.append(published.iou(item.mask, mask))
             figures.holds.append(item.certificate.holds)
             if not item.certificate.holds:
-                figures.failures.append(f"seed {seed}: {item.certificate.sentence}")
+                figures.failures.append(f"seed {seed}: {item.certificate.message}")
     return both
 
 

@@ -68,7 +68,7 @@ def strokes_of(shape: tuple[int, ...]) -> Any:
             lines[1].append([(plane, r, 0.1 * columns), (plane, r, 0.9 * columns)])
     for plane in (2, depth - 3):
         lines[1].append([(plane, rows / 2, 0.2 * columns), (plane, rows / 2, 0.8 * columns)])
-    return isr.Strokes.from_lines(shape, lines, max(1.0, rows / 100))
+    return isr.Scribbles.from_lines(shape, lines, max(1.0, rows / 100))
 
 
 def one(path: Path, axes: str) -> dict[str, Any]:

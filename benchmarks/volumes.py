@@ -16,7 +16,7 @@ import torch
 from napari_isr.results.result import iou
 from napari_isr.samples.phantom import phantom
 from napari_isr.segmenter import Segmenter
-from napari_isr.strokes import Strokes
+from napari_isr.strokes import Scribbles
 
 GOAL_MS, GOAL_IOU = 300, 0.9
 
@@ -37,11 +37,11 @@ def main() -> None:
     print("|---|---|---|---|---|")
     for label, item in segmenter.result.objects.items():
         truth = made.truth[label]
-        holds = "holds" if item.certificate.holds else item.certificate.sentence
+        holds = "holds" if item.certificate.holds else item.certificate.message
         found = f"{iou(item.mask, truth):.3f} | {iou(item.probability > 0.5, truth):.3f}"
         print(f"| {label} | {item.shape_name} | {found} | {holds} |")
     print(f"\ngoal: IoU {GOAL_IOU}\n")
-    one = Strokes.read(made.scribbles).only((1, 2))
+    one = Scribbles.from_label_image(made.scribbles).select((1, 2))
     for _ in Segmenter.run(segmenter, one, "convex"):
         pass
     times = [refit(segmenter, one) for _ in range(arguments.repeats)]
@@ -49,7 +49,7 @@ def main() -> None:
     print(f"convex refit: {shape:.0f} ms, with the predictor {every:.0f} ms (goal {GOAL_MS} ms)")
 
 
-def refit(segmenter: Segmenter, strokes: Strokes) -> tuple[float, float]:
+def refit(segmenter: Segmenter, strokes: Scribbles) -> tuple[float, float]:
     """Milliseconds of CPU of a refit: of the shape alone, and until the shape is fitted."""
     began, learned = time.process_time(), 0.0
     for update in segmenter.run(strokes, "convex"):

@@ -51,7 +51,7 @@ def motorcycle(folder: Path) -> None:
         sample.image, sample.scribbles, "convex", coordinates=sample.coordinates
     ).objects[2]
     for item in (flat, deep):
-        print(item.certificate.sentence)
+        print(item.certificate.message)
         print(f"  strokes honoured: {honoured(item.mask, sample.scribbles)}")
     depth = 255 * disparity / np.nanmax(disparity)
     rows = [
@@ -71,7 +71,7 @@ def teaser(folder: Path, data: Path) -> None:
     strokes[red - green > 0.1], strokes[red - green < -0.1] = 1, 2
     said = np.array([0.5, 0.0, 1.0], np.float32)[strokes]  # nothing where no stroke is
     item = isr.project(said, "convex:depth=2", coordinates={"depth": depth}).objects[2]
-    print(item.certificate.sentence)
+    print(item.certificate.message)
     print(f"  strokes honoured: ours {honoured(item.mask, strokes)}")
     print(f"  strokes honoured: theirs {honoured(theirs, strokes)}")
     both = (item.mask & theirs).sum() / (item.mask | theirs).sum()

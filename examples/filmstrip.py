@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import napari_isr as isr
-from napari_isr.files.frames import read_frames
+from napari_isr.files.frames import read_sequence
 from napari_isr.files.reading import read_array, read_probability
 
 BLUE, ORANGE = (70, 150, 255), (255, 145, 0)
@@ -60,11 +60,13 @@ def main() -> None:
     parser.add_argument("--shape", default="connected")
     given = parser.parse_args()
 
-    unaries = read_frames(given.unaries, read_probability, "tyx")
+    unaries = read_sequence(given.unaries, read_probability, "tyx")
     item = isr.project(unaries, given.shape, axes="tyx").objects[2]
     size = item.mask.shape[1:]
     grey = (120 * np.ones((*item.mask.shape, 3))).astype(np.uint8)
-    images = grey if given.images is None else read_frames(given.images, read_array, "tyx")[..., :3]
+    images = (
+        grey if given.images is None else read_sequence(given.images, read_array, "tyx")[..., :3]
+    )
     fine = item.render(scale=(1, ZOOM, ZOOM))
     whole = [(0.0, float(n)) for n in size]
     between = item.render(scale=(1, ZOOM, ZOOM), window=[(0.5, len(unaries) - 0.5), *whole])
@@ -77,14 +79,14 @@ def main() -> None:
         )
     ]
     if given.compare is not None:
-        other = read_frames(given.compare, read_probability, "tyx") > 0.5
+        other = read_sequence(given.compare, read_probability, "tyx") > 0.5
         black = np.zeros((*size, 3), np.uint8)
         rows.append(strip([np.where(enlarged(m)[..., None], 255, enlarged(black)) for m in other]))
     for masks in (fine, np.concatenate([between, fine[-1:]])):
         rows.append(strip([np.repeat(m[..., None].astype(np.uint8) * 255, 3, 2) for m in masks]))
     Image.fromarray(np.concatenate(rows).astype(np.uint8)).save(given.output)
-    print(item.certificate.sentence)
-    print(f"empty frames: {item.frames_empty or 'none'}; picture: {given.output}")
+    print(item.certificate.message)
+    print(f"empty frames: {item.empty_frames or 'none'}; picture: {given.output}")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from skimage.io import imread
 from skimage.measure import find_contours
 
 import napari_isr as isr
-from napari_isr.certificates import convex_defect
+from napari_isr.certificates import convexity_defects
 from napari_isr.results.result import ObjectResult, iou
 
 Mask = NDArray[np.bool_]
@@ -148,7 +148,7 @@ def facts(scene: Scene, mask: Mask, item: ObjectResult | None) -> str:
     """What can be measured on a mask: ours, whose parameters are known, or theirs."""
     known = item.parameters if item is not None else {}
     if scene.name == "tomato":
-        return f"{int(convex_defect(mask).sum())} px missing from the hull"
+        return f"{int(convexity_defects(mask).sum())} px missing from the hull"
     if scene.name == "starfish":
         centre = np.asarray(known.get("centre", np.argwhere(mask).mean(axis=0)))
         return f"{arms(mask, centre)} arms"
@@ -217,7 +217,7 @@ def row_of(scene: Scene, root: Path) -> tuple[list[Image.Image], str]:
     ]
     vectors = [f"({x:.1f}, {y:.1f})" for x, y in item.parameters.get("lattice", [])]
     found = f"; lattice {' and '.join(vectors)} px" if vectors else ""
-    verdict = "holds" if item.certificate.holds else item.certificate.sentence
+    verdict = "holds" if item.certificate.holds else item.certificate.message
     alike = f"{iou(item.render(shape=theirs.shape), theirs):.3f}"
     cells = [scene.name, scene.shape, verdict, mine + found, his, alike, f"{cpu:.2f}"]
     return panels, f"| {' | '.join(cells)} |"

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from napari_isr.files.reading import read_array as read_array
     from napari_isr.files.reading import read_image as read_image
     from napari_isr.files.reading import read_probability as read_probability
-    from napari_isr.files.reading import read_strokes as read_strokes
-    from napari_isr.frame import Frame as Frame
-    from napari_isr.lifting import Coordinate as Coordinate
+    from napari_isr.files.reading import read_scribbles as read_scribbles
+    from napari_isr.frame import ImageGeometry as ImageGeometry
+    from napari_isr.lifting import CoordinateMap as CoordinateMap
     from napari_isr.regularizer import ShapeRegularizer as ShapeRegularizer
     from napari_isr.results.object_result import ObjectResult as ObjectResult
     from napari_isr.results.result import Result as Result
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from napari_isr.session import save_session as save_session
     from napari_isr.shapes.registry import ShapeSpec as ShapeSpec
     from napari_isr.shapes.registry import shape_names as shape_names
-    from napari_isr.strokes import Strokes as Strokes
-    from napari_isr.unaries.trained import Trained as Trained
+    from napari_isr.strokes import Scribbles as Scribbles
+    from napari_isr.unaries.trained import TrainedPredictor as TrainedPredictor
 
 # Torch takes a second to load, and napari imports every plugin's package: load on first use.
 _HOMES = {
@@ -68,17 +68,17 @@ _HOMES = {
 
 __all__ = [
     "Certificate",
-    "Coordinate",
-    "Frame",
+    "CoordinateMap",
+    "ImageGeometry",
     "InputError",
     "ObjectResult",
     "Result",
+    "Scribbles",
     "Segmenter",
     "Session",
     "ShapeRegularizer",
     "ShapeSpec",
-    "Strokes",
-    "Trained",
+    "TrainedPredictor",
     "Update",
     "load_sample",
     "load_session",
@@ -86,7 +86,7 @@ __all__ = [
     "read_array",
     "read_image",
     "read_probability",
-    "read_strokes",
+    "read_scribbles",
     "run_batch",
     "save_session",
     "segment",

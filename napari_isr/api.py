@@ -11,26 +11,26 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from napari_isr.device import on_device, resolve_device
+from napari_isr.device import iterate_with_cpu_fallback, resolve_device
 from napari_isr.errors import InputError
 from napari_isr.evidence import (
     FOREGROUND_WEIGHT,
-    EvidenceGrid,
-    evidence_from_probability,
-    stretch_of,
+    DenseEvidence,
+    axis_anisotropy,
+    signed_evidence,
 )
-from napari_isr.fitting.sequences import FrameEvidence, fit_shape, given_frames
-from napari_isr.frame import Frame
-from napari_isr.lifting import Coordinates, check_shapes, lifted
+from napari_isr.fitting.sequences import SequenceEvidence, iter_fit, sequence_evidence_from_array
+from napari_isr.frame import ImageGeometry
+from napari_isr.lifting import Coordinates, check_supported_shapes, with_coordinates
 from napari_isr.results.result import ObjectResult, Result
 from napari_isr.segmenter import Segmenter
 from napari_isr.shapes.base import Shape
 from napari_isr.shapes.registry import ShapeSpec
-from napari_isr.strokes import FIRST_OBJECT, Strokes
-from napari_isr.timeline import Timeline, frame_of
-from napari_isr.unaries.trained import Trained
+from napari_isr.strokes import FIRST_OBJECT, Scribbles
+from napari_isr.timeline import TimeSeriesGeometry, make_geometry
+from napari_isr.unaries.trained import TrainedPredictor
 
-__all__ = ["project", "projecting", "segment"]
+__all__ = ["iter_project", "project", "segment"]
 
 
 def project(
@@ -92,7 +92,7 @@ def project(
     >>> bool(isr.project(disc).mask[22, 30])
     True
     """
-    *_, result = projecting(
+    *_, result = iter_project(
         unaries,
         shape,
         axes=axes,
@@ -107,7 +107,7 @@ def project(
     return result
 
 
-def projecting(
+def iter_project(
     unaries: npt.ArrayLike,
     shape: str | ShapeSpec = "convex",
     *,
@@ -126,23 +126,25 @@ def projecting(
     Result or None
         None after each step, at last the result.
     """
-    probability = read_unaries(unaries)
+    probability = as_probability(unaries)
     check_axes(axes, probability.ndim)
-    frame = lifted(frame_of(probability.shape, spacing, axes), coordinates)
+    frame = with_coordinates(make_geometry(probability.shape, spacing, axes), coordinates)
     weight = foreground_weight
     if not 0 < foreground_weight < float("inf"):
         raise InputError(f"foreground_weight must be positive, not {foreground_weight}")
-    spec = one_by_one(shape) if per_frame else ShapeSpec.parse(shape)
-    check_shapes(frame, [spec.name])
-    if per_frame and not isinstance(frame, Timeline):
+    spec = with_per_frame_fit(shape) if per_frame else ShapeSpec.parse(shape)
+    check_supported_shapes(frame, [spec.name])
+    if per_frame and not isinstance(frame, TimeSeriesGeometry):
         raise InputError("per_frame is for sequences: say axes='tyx', with the time first")
     where, module, objective = resolve_device(device), None, None
     start = time.perf_counter()
-    for state in on_device(where, lambda there: _fitting(spec, probability, frame, there, weight)):
+    for state in iterate_with_cpu_fallback(
+        where, lambda there: _fitting(spec, probability, frame, there, weight)
+    ):
         where, module, objective = state
         yield None
     fitted = time.perf_counter()
-    item = ObjectResult.freeze(
+    item = ObjectResult.from_fit(
         module,
         label=FIRST_OBJECT,
         shape_name=str(spec),
@@ -150,7 +152,7 @@ def projecting(
         probability=probability,
         objective=objective,
     )
-    for _ in item.rendering():
+    for _ in item.iter_render():
         yield None
     _ = item.certificate
     item.seconds = {"projection": fitted - start, "render": time.perf_counter() - fitted}
@@ -172,7 +174,7 @@ def segment(
     per_frame: bool = False,
     device: str = "auto",
     seed: int = 0,
-    trained: Trained | None = None,
+    trained: TrainedPredictor | None = None,
     **options: Any,
 ) -> Result:
     """Segment objects from a few strokes.
@@ -223,8 +225,12 @@ def segment(
         scribbles = np.zeros(np.shape(next(iter(given.values()))), np.uint8)
     if scribbles is None and trained is None:
         raise InputError("there are no strokes: give scribbles, or a trained predictor")
-    strokes = scribbles if isinstance(scribbles, Strokes | None) else Strokes.read(scribbles)
-    ndim = len(strokes.shape) if strokes is not None else cast("Trained", trained).ndim
+    strokes = (
+        scribbles
+        if isinstance(scribbles, Scribbles | None)
+        else Scribbles.from_label_image(scribbles)
+    )
+    ndim = len(strokes.shape) if strokes is not None else cast("TrainedPredictor", trained).ndim
     check_axes(axes, ndim)
     segmenter = Segmenter(
         image,
@@ -242,17 +248,17 @@ def segment(
     )
     if per_frame:
         if isinstance(shape, Mapping):
-            shape = {label: one_by_one(name) for label, name in shape.items()}
+            shape = {label: with_per_frame_fit(name) for label, name in shape.items()}
         else:
-            shape = one_by_one(shape)
-        if not isinstance(segmenter.frame, Timeline):
+            shape = with_per_frame_fit(shape)
+        if not isinstance(segmenter.frame, TimeSeriesGeometry):
             raise InputError("per_frame is for sequences: say axes='tyx', with the time first")
-    for _ in segmenter.run(strokes or Strokes.none(segmenter.frame.shape), shape, given):
+    for _ in segmenter.run(strokes or Scribbles.empty(segmenter.frame.shape), shape, given):
         pass
     return segmenter.result
 
 
-def one_by_one(shape: str | ShapeSpec) -> ShapeSpec:
+def with_per_frame_fit(shape: str | ShapeSpec) -> ShapeSpec:
     """The same shape, each frame of a sequence fitted by itself."""
     return replace(ShapeSpec.parse(shape), over_time="frames")
 
@@ -260,36 +266,38 @@ def one_by_one(shape: str | ShapeSpec) -> ShapeSpec:
 def _fitting(
     spec: ShapeSpec,
     probability: npt.NDArray[np.float32],
-    frame: Frame,
+    frame: ImageGeometry,
     device: torch.device,
     weight: float,
 ) -> Iterator[tuple[torch.device, Shape | None, float | None]]:
     """Fit on a device; after each step where that was, the shape, and how far it is."""
-    module = spec.build(frame.dims, frame)
+    module = spec.build(frame.n_coordinates, frame)
     if module is None:
         yield device, None, None
         return
     module = module.to(device)
-    for state in fit_shape(module, _evidence(probability, frame, device, weight)):
+    for state in iter_fit(module, _evidence(probability, frame, device, weight)):
         yield device, module, state.objective
 
 
 def _evidence(
     probability: npt.NDArray[np.float32],
-    frame: Frame,
+    frame: ImageGeometry,
     device: torch.device,
     weight: float,
-) -> EvidenceGrid | FrameEvidence:
+) -> DenseEvidence | SequenceEvidence:
     """Evidence of the pixels; of a sequence that of its frames."""
-    if isinstance(frame, Timeline):
-        return given_frames(probability, frame, device, weight)
+    if isinstance(frame, TimeSeriesGeometry):
+        return sequence_evidence_from_array(probability, frame, device, weight)
     values = torch.from_numpy(probability).to(device)
-    evidence = evidence_from_probability(values, weight) / values.numel()
-    lift = frame.lift if frame.lifted else None
-    return EvidenceGrid(evidence, frame.axes(values), lift, stretch_of(frame.spacing))
+    evidence = signed_evidence(values, weight) / values.numel()
+    lift = frame.append_coordinates if frame.has_extra_coordinates else None
+    return DenseEvidence(
+        evidence, frame.normalized_axes(values), lift, axis_anisotropy(frame.spacing)
+    )
 
 
-def read_unaries(unaries: npt.ArrayLike) -> npt.NDArray[np.float32]:
+def as_probability(unaries: npt.ArrayLike) -> npt.NDArray[np.float32]:
     """Check probabilities or a mask, and return them as float32.
 
     Raises

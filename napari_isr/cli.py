@@ -25,18 +25,18 @@ from napari_isr.commands.options import (
     Spacing,
     Unit,
 )
-from napari_isr.commands.outputs import check_outputs, keep_session, parse_names, write_result
+from napari_isr.commands.outputs import check_outputs, parse_names, write_result, write_session_file
 from napari_isr.commands.segment import segment
 from napari_isr.commands.values import (
-    check_time,
+    check_per_frame,
+    limit_torch_threads,
     parse_numbers,
     parse_spacing,
-    use_some_cores,
 )
 from napari_isr.errors import InputError
-from napari_isr.files.atomic import check_target
+from napari_isr.files.atomic import check_file_writable
 
-__all__ = ["app", "main", "use_some_cores"]
+__all__ = ["app", "limit_torch_threads", "main"]
 
 app = typer.Typer(
     name="napari-isr",
@@ -49,7 +49,7 @@ _UsageError: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "
 
 
 @app.callback(invoke_without_command=True)
-def root(context: typer.Context) -> None:
+def _main_callback(context: typer.Context) -> None:
     """Scribble segmentation whose masks have a guaranteed shape."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
@@ -82,17 +82,17 @@ def project(
     """Find the shape nearest to a probability map or mask."""
     check_outputs(output, report)
     if save_session is not None:
-        check_target(save_session)
-    check_time(axes, per_frame)
+        check_file_writable(save_session)
+    check_per_frame(axes, per_frame)
     factors, names = parse_numbers("--scale", scale), parse_names(name or [])
-    use_some_cores()
+    limit_torch_threads()
     from napari_isr.api import project as run
     from napari_isr.commands.coordinate_files import read_coordinates
-    from napari_isr.files.frames import read_frames
+    from napari_isr.files.frames import read_sequence
     from napari_isr.files.reading import read_probability
 
     result = run(
-        read_frames(unaries, read_probability, axes),
+        read_sequence(unaries, read_probability, axes),
         shape,
         axes=axes,
         per_frame=per_frame,
@@ -103,7 +103,7 @@ def project(
     about: dict[str, Any] = {"names": names, "unit": unit, "axes": axes, "image": unaries.name}
     write_result(result, output, factors, report, each=each, **about)
     if save_session is not None:
-        keep_session(save_session, result, unaries, embed, names=names, unit=unit, axes=axes)
+        write_session_file(save_session, result, unaries, embed, names=names, unit=unit, axes=axes)
 
 
 @app.command()
@@ -118,14 +118,18 @@ def export(
     """Write masks, outlines and tables from a session, without fitting again."""
     check_outputs(output, report)
     factors, names = parse_numbers("--scale", scale), parse_names(name or [])
-    use_some_cores()
+    limit_torch_threads()
     from napari_isr.session import load_session
 
     kept = load_session(session)
     if kept.result is None:
         why = kept.lost or "it holds no result yet: fit it in the dock first"
         raise InputError(f"nothing can be exported from the session '{session}': {why}")
-    about: dict[str, Any] = {"names": {**kept.names, **names}, "unit": kept.unit, "axes": kept.axes}
+    about: dict[str, Any] = {
+        "names": {**kept.object_names, **names},
+        "unit": kept.unit,
+        "axes": kept.axes,
+    }
     about |= {"image": kept.snapshot.image.name, "strokes": kept.strokes}
     write_result(kept.result, output, factors, report, each=each, **about)
 
@@ -138,9 +142,9 @@ def demo(
 ) -> None:
     """Segment a bundled sample, or open it in napari."""
     if gui:
-        open_window(sample)
+        _launch_gui(sample)
         return
-    use_some_cores()
+    limit_torch_threads()
     from napari_isr.commands.demo import run_demo
 
     for line in run_demo(sample, folder):
@@ -153,18 +157,18 @@ def info() -> None:
     import torch
 
     from napari_isr.device import resolve_device
-    from napari_isr.export import endings
-    from napari_isr.features import feature_names, semantic_source
+    from napari_isr.export import known_extensions
+    from napari_isr.features import describe_semantic_source, feature_names
     from napari_isr.predictors import predictor_names
-    from napari_isr.results.result import versions
+    from napari_isr.results.result import package_versions
     from napari_isr.samples import SAMPLES
     from napari_isr.shapes.registry import shape_names
 
     try:
-        source = semantic_source()
+        source = describe_semantic_source()
     except InputError as error:  # the variable names a file that does not exist
         source = str(error)
-    for name, version in versions().items():
+    for name, version in package_versions().items():
         typer.echo(f"{name}: {version}")
     typer.echo(f"device: {resolve_device('auto')} ({torch.get_num_threads()} threads)")
     for title, names in (
@@ -173,12 +177,12 @@ def info() -> None:
         ("features", feature_names()),
         ("semantic features", [source]),
         ("samples", list(SAMPLES)),
-        ("writes", endings()),
+        ("writes", known_extensions()),
     ):
         typer.echo(f"{title}: {', '.join(names)}")
 
 
-def open_window(sample: str) -> None:
+def _launch_gui(sample: str) -> None:
     """Open napari with a sample and the dock."""
     try:
         from napari_isr.gui.launch import launch_demo

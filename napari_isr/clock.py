@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-__all__ = ["Clock"]
+__all__ = ["StageTimer"]
 
 T = TypeVar("T")
-STAGES = ("features", "predictor", "projection", "render")
+STAGE_NAMES = ("features", "predictor", "projection", "render")
 
 
-class Clock:
+class StageTimer:
     """Wall seconds of named parts of a run."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Clock:
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
-    def steps(self, name: str, steps: Iterator[T]) -> Iterator[T]:
+    def time_iterator(self, name: str, steps: Iterator[T]) -> Iterator[T]:
         """Add the time of an iterator's own work, not of what its consumer does between."""
         while True:
             with self.measure(name):
@@ -38,9 +38,9 @@ class Clock:
                     return
             yield step
 
-    def of(self, label: int) -> dict[str, float]:
+    def seconds_for(self, label: int) -> dict[str, float]:
         """Seconds of each stage, as far as they concern one object."""
         return {
             stage: self.seconds.get(stage, 0.0) + self.seconds.get(f"{stage} {label}", 0.0)
-            for stage in STAGES
+            for stage in STAGE_NAMES
         }

@@ -11,14 +11,14 @@ import numpy.typing as npt
 from scipy.ndimage import generate_binary_structure
 from scipy.ndimage import label as label_pieces
 
-from napari_isr.certificates.convex import in_hull_in_space
-from napari_isr.certificates.hull import in_hull_of
-from napari_isr.certificates.symmetry import reflection, rotation
-from napari_isr.frame import Frame
-from napari_isr.lifting import LiftedFrame
-from napari_isr.strokes import BACKGROUND, Strokes
+from napari_isr.certificates.convex import points_in_convex_hull_nd
+from napari_isr.certificates.hull import points_in_convex_hull
+from napari_isr.certificates.symmetry import reflection_map, rotation_map
+from napari_isr.frame import ImageGeometry
+from napari_isr.lifting import CoordinateGeometry
+from napari_isr.strokes import BACKGROUND, Scribbles
 
-__all__ = ["Conflict", "find_conflict", "in_hull"]
+__all__ = ["ScribbleConflict", "find_conflict", "points_in_hull"]
 
 Pixels = npt.NDArray[np.int64]
 Points = npt.NDArray[np.float64]
@@ -32,7 +32,7 @@ NEAR = 0.5  # pixels: an image this near to the centre of a background pixel lie
 
 
 @dataclass(frozen=True)
-class Conflict:
+class ScribbleConflict:
     """Strokes that contradict each other under a shape.
 
     Parameters
@@ -55,14 +55,14 @@ class Conflict:
 
 
 def find_conflict(
-    strokes: Strokes,
+    strokes: Scribbles,
     label: int,
     shape: str,
     parameters: Mapping[str, Any] | None = None,
     *,
     centre: Sequence[float] | None = None,
-    frame: Frame | None = None,
-) -> Conflict | None:
+    frame: ImageGeometry | None = None,
+) -> ScribbleConflict | None:
     """Find background strokes that no object of a shape can avoid.
 
     Convex: exactly those in the hull of the object's strokes. Star: those that hide a part of the
@@ -90,15 +90,15 @@ def find_conflict(
     -------
     Conflict or None
     """
-    inside: Places = strokes.of(label)
-    outside: Places = strokes.of(BACKGROUND)
+    inside: Places = strokes.pixels_of(label)
+    outside: Places = strokes.pixels_of(BACKGROUND)
     if not len(inside) or not len(outside):
         return None
     known = {**(parameters or {}), "shape": strokes.shape}
     if centre is not None:
         known["fixed_centre"] = centre
     pixels = outside
-    if isinstance(frame, LiftedFrame):
+    if isinstance(frame, CoordinateGeometry):
         inside, outside, known = _in_space(inside, outside, known, frame)
     hit = np.zeros(len(outside), dtype=bool)
     reasons = []
@@ -114,7 +114,7 @@ def find_conflict(
         return None
     count = int(np.count_nonzero(hit))
     what = "background stroke pixel lies" if count == 1 else "background stroke pixels lie"
-    return Conflict(
+    return ScribbleConflict(
         label,
         pixels[hit],
         f"{count} {what} {' and '.join(reasons)} of object {label}: no {shape} shape fits all "
@@ -122,7 +122,7 @@ def find_conflict(
     )
 
 
-def in_hull(points: Places, queries: Places) -> Mask:
+def points_in_hull(points: Places, queries: Places) -> Mask:
     """Which points lie in the convex hull of others; exact for whole numbers in the plane.
 
     Parameters
@@ -139,27 +139,27 @@ def in_hull(points: Places, queries: Places) -> Mask:
     low, high = points.min(axis=0), points.max(axis=0)
     inside: Mask = ((queries >= low) & (queries <= high)).all(axis=1)
     if points.dtype.kind == "f":
-        return in_hull_of(points, queries, ROUNDING)
+        return points_in_convex_hull(points, queries, ROUNDING)
     if points.shape[1] == 2:
         corners = _corners(points)
         for first, second in zip(corners, np.roll(corners, -1, axis=0), strict=True):
             edge, offset = second - first, queries - first
             inside &= edge[0] * offset[:, 1] - edge[1] * offset[:, 0] >= 0
         return inside
-    return inside & in_hull_in_space(points, queries)
+    return inside & points_in_convex_hull_nd(points, queries)
 
 
 def _in_space(
-    inside: Pixels, outside: Pixels, known: dict[str, Any], frame: LiftedFrame
+    inside: Pixels, outside: Pixels, known: dict[str, Any], frame: CoordinateGeometry
 ) -> tuple[Places, Places, dict[str, Any]]:
     """Strokes and centres in all coordinates of a frame, in units of a pixel."""
-    lifted = [frame.to_shape(p.astype(np.float64)) / frame.pixel for p in (inside, outside)]
+    lifted = [frame.to_normalized(p.astype(np.float64)) / frame.pixel for p in (inside, outside)]
     known = dict(known)
     if "centre" in known:
-        known["centre"] = frame.point(known["centre"], known["further"]) / frame.pixel
+        known["centre"] = frame.to_normalized_point(known["centre"], known["further"]) / frame.pixel
     if "fixed_centre" in known:
         fixed = np.asarray([known["fixed_centre"]], dtype=np.float64)
-        known["fixed_centre"] = frame.to_shape(fixed)[0] / frame.pixel
+        known["fixed_centre"] = frame.to_normalized(fixed)[0] / frame.pixel
     return lifted[0], lifted[1], known
 
 
@@ -190,7 +190,7 @@ def _turn(a: list[int], b: list[int], c: list[int]) -> int:
 
 
 def _convex(inside: Places, outside: Places, _parameters: Mapping[str, Any]) -> Mask:
-    return in_hull(inside, outside)
+    return points_in_hull(inside, outside)
 
 
 def _star(inside: Places, outside: Places, parameters: Mapping[str, Any]) -> Mask:
@@ -204,14 +204,14 @@ def _star(inside: Places, outside: Places, parameters: Mapping[str, Any]) -> Mas
         spread = rng.uniform(low, high + 1e-9, size=(CENTRES // 2, inside.shape[1]))
         fitted = np.asarray(parameters.get("centre", inside.mean(axis=0)), dtype=np.float64)
         centres = np.concatenate([fitted[None], _thinned(inside, CENTRES // 2), spread])
-    hits = [_hiding(c, seen, wall).sum() for c in centres]
+    hits = [_occluders(c, seen, wall).sum() for c in centres]
     best = centres[int(np.argmin(hits))]
     if min(hits) == 0:
         return np.zeros(len(outside), dtype=bool)
-    return _hiding(best, seen, outside)
+    return _occluders(best, seen, outside)
 
 
-def _hiding(centre: Points, seen: Places, wall: Places) -> Mask:
+def _occluders(centre: Points, seen: Places, wall: Places) -> Mask:
     """Wall pixels that the segment from the centre to some seen pixel crosses."""
     to_seen, to_wall = seen - centre, wall - centre
     length = np.linalg.norm(to_seen, axis=1)
@@ -225,8 +225,8 @@ def _hiding(centre: Points, seen: Places, wall: Places) -> Mask:
 def _mirror(inside: Pixels, outside: Pixels, parameters: Mapping[str, Any]) -> Mask:
     if not {"axis_degrees", "normal"} & parameters.keys():
         return np.zeros(len(outside), dtype=bool)
-    mirrored = reflection(parameters, inside.shape[1])(inside.astype(np.float64))
-    return _fall_on([mirrored], outside)
+    mirrored = reflection_map(parameters, inside.shape[1])(inside.astype(np.float64))
+    return _hit_pixels([mirrored], outside)
 
 
 def _rotational(inside: Pixels, outside: Pixels, parameters: Mapping[str, Any]) -> Mask:
@@ -234,8 +234,8 @@ def _rotational(inside: Pixels, outside: Pixels, parameters: Mapping[str, Any]) 
         return np.zeros(len(outside), dtype=bool)
     points, ndim = inside.astype(np.float64), inside.shape[1]
     turns = range(1, int(parameters["order"]))
-    images = [rotation(parameters, ndim, k)(points) for k in turns]
-    return _fall_on(images, outside)
+    images = [rotation_map(parameters, ndim, k)(points) for k in turns]
+    return _hit_pixels(images, outside)
 
 
 def _periodic(inside: Pixels, outside: Pixels, parameters: Mapping[str, Any]) -> Mask:
@@ -250,7 +250,7 @@ def _periodic(inside: Pixels, outside: Pixels, parameters: Mapping[str, Any]) ->
         for j in range(-counts[1], counts[1] + 1)
         if (i, j) != (0, 0)
     ]
-    return _fall_on(images, outside)
+    return _hit_pixels(images, outside)
 
 
 def _connected(inside: Pixels, outside: Pixels, parameters: Mapping[str, Any]) -> Mask:
@@ -263,7 +263,7 @@ def _connected(inside: Pixels, outside: Pixels, parameters: Mapping[str, Any]) -
     return np.full(len(outside), len(found) > 1)
 
 
-def _fall_on(images: list[Points], outside: Pixels) -> Mask:
+def _hit_pixels(images: list[Points], outside: Pixels) -> Mask:
     """Which pixels some image falls on."""
     known = {tuple(p): i for i, p in enumerate(outside.tolist())}
     hit = np.zeros(len(outside), dtype=bool)

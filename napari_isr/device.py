@@ -10,9 +10,16 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from napari_isr.errors import InputError, nearest
+from napari_isr.errors import InputError, suggest_name
 
-__all__ = ["DEVICES", "in_parts", "on_device", "on_host", "out_of_memory", "resolve_device"]
+__all__ = [
+    "DEVICES",
+    "is_out_of_memory",
+    "iterate_with_cpu_fallback",
+    "map_with_oom_split",
+    "resolve_device",
+    "to_cpu_double",
+]
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +48,7 @@ def resolve_device(name: str) -> torch.device:
         If the name is unknown or this machine has no such device.
     """
     if name not in DEVICES:
-        raise InputError(f"unknown device '{name}': {nearest(name, DEVICES)}")
+        raise InputError(f"unknown device '{name}': {suggest_name(name, DEVICES)}")
     if name == "cpu":
         return torch.device("cpu")
     if name == "auto":
@@ -78,14 +85,14 @@ def _working_accelerator() -> torch.device:
     return found
 
 
-def out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether a device has no memory left; torch says so in two ways."""
     return isinstance(error, torch.OutOfMemoryError) or (
         isinstance(error, RuntimeError) and "out of memory" in str(error)
     )
 
 
-def in_parts(run: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+def map_with_oom_split(run: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
     """Do something row by row, in halves as often as the device's memory asks for it.
 
     Parameters
@@ -106,28 +113,30 @@ def in_parts(run: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
     try:
         return run(rows)
     except RuntimeError as error:
-        if len(rows) <= LEAST or not out_of_memory(error):
+        if len(rows) <= LEAST or not is_out_of_memory(error):
             raise
     # After the handler, whose error holds what the first try had made.
     _release(rows.device)
     half = len(rows) // 2
-    return torch.cat([in_parts(run, rows[:half]), in_parts(run, rows[half:])])
+    return torch.cat([map_with_oom_split(run, rows[:half]), map_with_oom_split(run, rows[half:])])
 
 
-def on_device(device: torch.device, run: Callable[[torch.device], Iterator[T]]) -> Iterator[T]:
+def iterate_with_cpu_fallback(
+    device: torch.device, run: Callable[[torch.device], Iterator[T]]
+) -> Iterator[T]:
     """Yield what ``run`` yields on a device; from its beginning on the CPU, if memory runs out."""
     try:
         yield from run(device)
         return
     except RuntimeError as error:
-        if device.type == "cpu" or not out_of_memory(error):
+        if device.type == "cpu" or not is_out_of_memory(error):
             raise
     _release(device)
     log.warning("napari-isr: the memory of '%s' does not suffice: fitting on the CPU", device.type)
     yield from run(torch.device("cpu"))
 
 
-def on_host(*tensors: Tensor) -> list[Tensor]:
+def to_cpu_double(*tensors: Tensor) -> list[Tensor]:
     """Small tensors of one dtype in double precision on the CPU, in one transfer.
 
     Systems of equations of a hundred unknowns are solved there: not every device knows double

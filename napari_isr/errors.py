@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["InputError", "OldShapeError", "nearest"]
+__all__ = ["IncompatibleShapeError", "InputError", "suggest_name"]
 
 
 class InputError(ValueError):
@@ -15,11 +15,11 @@ class InputError(ValueError):
     """
 
 
-class OldShapeError(InputError):
+class IncompatibleShapeError(InputError):
     """A kept shape has the form that an earlier version gave it."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def suggest_name(name: str, known: Iterable[str]) -> str:
     """Name what is known, the closest match first.
 
     Parameters

@@ -20,13 +20,13 @@ import torch
 
 from napari_isr.errors import InputError
 
-__all__ = ["Frame", "grid_points"]
+__all__ = ["ImageGeometry", "meshgrid_points"]
 
 Array = TypeVar("Array", npt.NDArray[np.floating], torch.Tensor)
 
 
 @dataclass(frozen=True)
-class Frame:
+class ImageGeometry:
     """The map between the pixels of one image and shape coordinates.
 
     The centre of the image is the origin, and half of its longest physical side has length 1, so
@@ -83,30 +83,30 @@ class Frame:
         return len(self.shape)
 
     @property
-    def dims(self) -> int:
+    def n_coordinates(self) -> int:
         """Number of shape coordinates; more than axes where further coordinates are used."""
         return self.ndim
 
     @property
-    def detail(self) -> int:
+    def contour_oversampling(self) -> int:
         """Times as finely as others outlines are looked for: a map has details of its own."""
-        return 1 if self.dims == self.ndim else 3
+        return 1 if self.n_coordinates == self.ndim else 3
 
     @property
-    def lifted(self) -> bool:
+    def has_extra_coordinates(self) -> bool:
         """Whether there are more shape coordinates than axes."""
-        return self.dims > self.ndim
+        return self.n_coordinates > self.ndim
 
-    def lift(self, coordinates: Array) -> Array:
+    def append_coordinates(self, coordinates: Array) -> Array:
         """Join further shape coordinates to those of the axes; here there are none."""
         return coordinates
 
-    def further(self, point: torch.Tensor) -> dict[str, float]:
+    def extra_coordinates_of(self, point: torch.Tensor) -> dict[str, float]:
         """The further coordinates of a point (dims,) in their own units, by name."""
         return {}
 
     @cached_property
-    def unit(self) -> float:
+    def physical_unit_length(self) -> float:
         """Physical length that has the value 1 in shape coordinates."""
         return max(n * s for n, s in zip(self.shape, self.spacing, strict=True)) / 2
 
@@ -114,7 +114,7 @@ class Frame:
     def radius(self) -> float:
         """Distance of the farthest corner of the image from its centre, in shape coordinates."""
         sides = [n * s / 2 for n, s in zip(self.shape, self.spacing, strict=True)]
-        return math.hypot(*sides) / self.unit
+        return math.hypot(*sides) / self.physical_unit_length
 
     @cached_property
     def _centre(self) -> tuple[float, ...]:
@@ -122,14 +122,14 @@ class Frame:
 
     @cached_property
     def _scale(self) -> tuple[float, ...]:
-        return tuple(s / self.unit for s in self.spacing)
+        return tuple(s / self.physical_unit_length for s in self.spacing)
 
     @property
     def pixel(self) -> float:
         """Shortest side of a pixel in shape coordinates."""
         return min(self._scale)
 
-    def within(self, pixels: int | None) -> Frame:
+    def downsampled(self, pixels: int | None) -> ImageGeometry:
         """Make a frame of the same area with at most about so many pixels; itself if that fits.
 
         Shape coordinates mean the same in both.
@@ -142,7 +142,7 @@ class Frame:
         sizes = zip(self.shape, shape, self.spacing, strict=True)
         return replace(self, shape=shape, spacing=tuple(n * s / m for n, m, s in sizes))
 
-    def to_shape(self, pixels: Array) -> Array:
+    def to_normalized(self, pixels: Array) -> Array:
         """Map pixel coordinates to shape coordinates.
 
         Parameters
@@ -156,7 +156,7 @@ class Frame:
             Shape coordinates, of the input's type, device and dtype.
         """
         centred: Array = pixels - _like(self._centre, pixels)
-        return self.lift(centred * _like(self._scale, pixels))
+        return self.append_coordinates(centred * _like(self._scale, pixels))
 
     def to_pixels(self, coordinates: Array) -> Array:
         """Map shape coordinates to pixel coordinates; the inverse of :meth:`to_shape`.
@@ -225,7 +225,7 @@ class Frame:
             axes.append(start - 0.5 + (np.arange(count, dtype=np.float64) + 0.5) * step)
         return axes
 
-    def axes(self, like: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def normalized_axes(self, like: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Shape coordinates of the pixel centres along each axis, on the tensor's device."""
         return tuple(
             (torch.arange(n, device=like.device, dtype=like.dtype) - centre) * scale
@@ -245,7 +245,7 @@ class Frame:
         return scales
 
 
-def grid_points(axes: Sequence[npt.NDArray[np.floating]]) -> npt.NDArray[np.float64]:
+def meshgrid_points(axes: Sequence[npt.NDArray[np.floating]]) -> npt.NDArray[np.float64]:
     """Points of the product of ``axes``, the last axis running fastest: (n, d)."""
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
 

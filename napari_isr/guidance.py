@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
-__all__ = ["NextStroke", "highest", "next_stroke", "uncertainty"]
+__all__ = ["StrokeSuggestion", "binary_entropy", "elementwise_max", "suggest_stroke"]
 
 CELLS = 65_536  # at most that many are looked at
 REACH = 0.02  # of the image's diagonal: a stroke tells about its neighbourhood
@@ -21,7 +21,7 @@ Values = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class NextStroke:
+class StrokeSuggestion:
     """A place where one more stroke would tell most about one object.
 
     Parameters
@@ -43,7 +43,7 @@ class NextStroke:
     shape: bool
 
     @property
-    def sentence(self) -> str:
+    def message(self) -> str:
         """What to do and why, for the user."""
         where = ", ".join(f"{x:.0f}" for x in self.point)
         if self.predictor == self.shape:
@@ -58,17 +58,17 @@ class NextStroke:
         return {
             "point": [round(x, 2) for x in self.point],
             "score": round(self.score, 4),
-            "sentence": self.sentence,
+            "sentence": self.message,
         }
 
 
-def highest(maps: Iterable[Values]) -> Values:
+def elementwise_max(maps: Iterable[Values]) -> Values:
     """Pixel by pixel the highest value of several maps of one size."""
     found: Values = np.maximum.reduce(list(maps))
     return found
 
 
-def uncertainty(probability: npt.NDArray[np.floating]) -> Values:
+def binary_entropy(probability: npt.NDArray[np.floating]) -> Values:
     """Binary entropy of probabilities, in bits: 0 where all is clear, 1 where nothing is.
 
     Parameters
@@ -85,12 +85,12 @@ def uncertainty(probability: npt.NDArray[np.floating]) -> Values:
     return entropy
 
 
-def next_stroke(
+def suggest_stroke(
     label: int,
     probability: npt.NDArray[np.floating],
     mask: npt.NDArray[np.bool_],
     drawn: npt.NDArray[np.integer] | None = None,
-) -> NextStroke | None:
+) -> StrokeSuggestion | None:
     """Find the place where predictor and shape disagree most, and the predictor is least sure.
 
     The disagreement of the probability with the mask, times the probability's uncertainty, is
@@ -115,7 +115,7 @@ def next_stroke(
     step = math.ceil((probability.size / CELLS) ** (1 / probability.ndim))
     every = tuple(slice(step // 2 if n > step else 0, None, step) for n in probability.shape)
     p, inside = np.asarray(probability[every], np.float32), mask[every]
-    score = np.abs(inside - p) * uncertainty(p)
+    score = np.abs(inside - p) * binary_entropy(p)
     known = tuple(np.minimum(drawn // step, np.array(p.shape) - 1).T) if drawn is not None else ()
     if known:
         score[known] = 0
@@ -129,4 +129,4 @@ def next_stroke(
     if found < LEAST:
         return None
     point = tuple(float(i * s.step + (s.start or 0)) for i, s in zip(best, every, strict=True))
-    return NextStroke(label, point, found, bool(p[best] > 0.5), bool(inside[best]))
+    return StrokeSuggestion(label, point, found, bool(p[best] > 0.5), bool(inside[best]))

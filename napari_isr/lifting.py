@@ -19,12 +19,18 @@ import torch
 from scipy.ndimage import distance_transform_edt
 
 from napari_isr.errors import InputError
-from napari_isr.files.lazy import coarse_sizes, is_lazy, reduced
-from napari_isr.frame import Frame
-from napari_isr.memory import MEMORY, read_bytes
-from napari_isr.timeline import Timeline
+from napari_isr.files.lazy import block_mean, downsampled_shape, is_lazy
+from napari_isr.frame import ImageGeometry
+from napari_isr.memory import MEMORY, read_chunk_bytes
+from napari_isr.timeline import TimeSeriesGeometry
 
-__all__ = ["Coordinate", "Coordinates", "LiftedFrame", "check_shapes", "lifted"]
+__all__ = [
+    "CoordinateGeometry",
+    "CoordinateMap",
+    "Coordinates",
+    "check_supported_shapes",
+    "with_coordinates",
+]
 
 Array = TypeVar("Array", npt.NDArray[np.floating], torch.Tensor)
 
@@ -33,11 +39,11 @@ CUT = 1.5  # times that half extent: beyond, values are cut, for stereo has gros
 MOST = 3  # further coordinates
 MOST_KEPT = 2**22  # values of a map that is not in memory
 SHAPES = ("none", "convex", "star")
-AXES = ("time", "plane", "row", "column")
+RESERVED_COORDINATE_NAMES = ("time", "plane", "row", "column")
 
 
 @dataclass(frozen=True, eq=False)
-class Coordinate:
+class CoordinateMap:
     """A map whose value at a pixel is a further coordinate of the pixel.
 
     Between pixels the map is linear. Pixels without a value (NaN or infinite) get that of the
@@ -80,7 +86,7 @@ class Coordinate:
         object.__setattr__(self, "values", values)
 
     @cached_property
-    def known(self) -> npt.NDArray[np.float32]:
+    def filled_values(self) -> npt.NDArray[np.float32]:
         """The values with those that are missing filled in."""
         values = self.values.astype(np.float32)
         missing = ~np.isfinite(values)
@@ -90,26 +96,26 @@ class Coordinate:
         return values
 
     @cached_property
-    def span(self) -> tuple[float, float]:
+    def value_range(self) -> tuple[float, float]:
         """Middle and half width of the middle 96 % of the values; of all, if those are equal."""
-        low, high = np.percentile(self.known, SPREAD)
+        low, high = np.percentile(self.filled_values, SPREAD)
         if low == high:
-            low, high = self.known.min(), self.known.max()
+            low, high = self.filled_values.min(), self.filled_values.max()
         return float(low + high) / 2, float(high - low) / 2 or 1.0
 
     @cached_property
-    def table(self) -> torch.Tensor:
+    def normalized_values(self) -> torch.Tensor:
         """The values from -1 to 1 over the middle 96 %, cut beyond 1.5."""
-        middle, half = self.span
-        return torch.from_numpy(((self.known - middle) / half).clip(-CUT, CUT))
+        middle, half = self.value_range
+        return torch.from_numpy(((self.filled_values - middle) / half).clip(-CUT, CUT))
 
 
-Coordinates = Mapping[str, npt.ArrayLike | Coordinate]
+Coordinates = Mapping[str, npt.ArrayLike | CoordinateMap]
 """Maps by the names of the coordinates."""
 
 
 @dataclass(frozen=True)
-class LiftedFrame(Frame):
+class CoordinateGeometry(ImageGeometry):
     """A frame whose shape coordinates are those of the axes and, behind them, values of maps.
 
     Parameters
@@ -121,15 +127,15 @@ class LiftedFrame(Frame):
     """
 
     names: tuple[str, ...] = ()
-    coordinates: tuple[Coordinate, ...] = ()
+    coordinates: tuple[CoordinateMap, ...] = ()
 
     @property
-    def dims(self) -> int:
+    def n_coordinates(self) -> int:
         """Number of shape coordinates."""
         return self.ndim + len(self.coordinates)
 
     @cached_property
-    def unit(self) -> float:
+    def physical_unit_length(self) -> float:
         """Physical length that has the value 1 in shape coordinates.
 
         All coordinates shrink beside one that counts more than the axes, so that everything stays
@@ -145,53 +151,55 @@ class LiftedFrame(Frame):
     @property
     def space(self) -> str:
         """The coordinates in words: ``(row, column, depth)``."""
-        return f"({', '.join((*AXES[-self.ndim :], *self.names))})"
+        return f"({', '.join((*RESERVED_COORDINATE_NAMES[-self.ndim :], *self.names))})"
 
-    def share(self, coordinate: Coordinate) -> float:
+    def scale_of(self, coordinate: CoordinateMap) -> float:
         """Shape coordinates for each unit of a coordinate's table."""
         return coordinate.weight / self._largest
 
-    def lift(self, coordinates: Array) -> Array:
+    def append_coordinates(self, coordinates: Array) -> Array:
         """Join the values of the maps to shape coordinates (n, d) of the axes: (n, dims)."""
         if not isinstance(coordinates, torch.Tensor):
-            joined: Array = self.lift(torch.from_numpy(np.asarray(coordinates))).numpy()
+            joined: Array = self.append_coordinates(
+                torch.from_numpy(np.asarray(coordinates))
+            ).numpy()
             return joined
         columns = [coordinates]
         for coordinate in self.coordinates:
             where = coordinates * coordinates.new_tensor(self._steps(coordinate))
-            sizes = coordinate.table.shape
+            sizes = coordinate.normalized_values.shape
             where = where + where.new_tensor([(n - 1) / 2 for n in sizes])
-            values = _between(coordinate.table.to(where), where)
-            columns.append(values[:, None] * self.share(coordinate))
+            values = _between(coordinate.normalized_values.to(where), where)
+            columns.append(values[:, None] * self.scale_of(coordinate))
         return torch.cat(columns, dim=1)
 
-    def _steps(self, coordinate: Coordinate) -> list[float]:
+    def _steps(self, coordinate: CoordinateMap) -> list[float]:
         """Pixels of the map for each unit of the shape coordinates."""
-        sizes = zip(coordinate.table.shape, self.shape, self.spacing, strict=True)
-        return [self.unit * n / (m * s) for n, m, s in sizes]
+        sizes = zip(coordinate.normalized_values.shape, self.shape, self.spacing, strict=True)
+        return [self.physical_unit_length * n / (m * s) for n, m, s in sizes]
 
-    def point(
+    def to_normalized_point(
         self, pixels: Sequence[float], further: Mapping[str, float]
     ) -> npt.NDArray[np.float64]:
         """Shape coordinates (dims,) of a pixel and further coordinates in units of their maps."""
-        flat = self.to_shape(np.array([pixels], dtype=np.float64))[0, : self.ndim]
+        flat = self.to_normalized(np.array([pixels], dtype=np.float64))[0, : self.ndim]
         values = []
         for name, coordinate in zip(self.names, self.coordinates, strict=True):
-            middle, half = coordinate.span
-            values.append((further[name] - middle) / half * self.share(coordinate))
+            middle, half = coordinate.value_range
+            values.append((further[name] - middle) / half * self.scale_of(coordinate))
         return np.concatenate([flat, values])
 
-    def further(self, point: torch.Tensor) -> dict[str, float]:
+    def extra_coordinates_of(self, point: torch.Tensor) -> dict[str, float]:
         """The further coordinates of a point (dims,) in the units of their maps, by name."""
         found = {}
         names = zip(self.names, self.coordinates, point[self.ndim :].tolist(), strict=True)
         for name, coordinate, value in names:
-            middle, half = coordinate.span
+            middle, half = coordinate.value_range
             found[name] = middle + half * value * self._largest / coordinate.weight
         return found
 
 
-def lifted(frame: Frame, coordinates: Coordinates | None) -> Frame:
+def with_coordinates(frame: ImageGeometry, coordinates: Coordinates | None) -> ImageGeometry:
     """Give a frame further coordinates.
 
     Parameters
@@ -215,12 +223,12 @@ def lifted(frame: Frame, coordinates: Coordinates | None) -> Frame:
     """
     if not coordinates:
         return frame
-    if isinstance(frame, Timeline):
+    if isinstance(frame, TimeSeriesGeometry):
         raise InputError(
             "further coordinates are for single images and volumes, not for sequences: leave out "
             "the coordinates, or say axes='zyx' to take time for a length"
         )
-    if type(frame) is not Frame:
+    if type(frame) is not ImageGeometry:
         raise InputError(
             "coordinates cannot be given with an axis of time: leave them out, or give one picture"
         )
@@ -228,10 +236,12 @@ def lifted(frame: Frame, coordinates: Coordinates | None) -> Frame:
         raise InputError(f"{len(coordinates)} coordinates are given, but at most {MOST} can be")
     found = {}
     for name, value in coordinates.items():
-        if not name.strip() or name in AXES:
+        if not name.strip() or name in RESERVED_COORDINATE_NAMES:
             raise InputError(f"a coordinate cannot be called '{name}': name it after its map")
         map_ = (
-            value if isinstance(value, Coordinate) else Coordinate(cast("npt.NDArray[Any]", value))
+            value
+            if isinstance(value, CoordinateMap)
+            else CoordinateMap(cast("npt.NDArray[Any]", value))
         )
         if map_.shape != frame.shape:
             raise InputError(
@@ -239,13 +249,13 @@ def lifted(frame: Frame, coordinates: Coordinates | None) -> Frame:
                 f"{frame.shape}: give a map with one number for each pixel"
             )
         found[name] = map_
-    return LiftedFrame(frame.shape, frame.spacing, tuple(found), tuple(found.values()))
+    return CoordinateGeometry(frame.shape, frame.spacing, tuple(found), tuple(found.values()))
 
 
-def check_shapes(frame: Frame, names: Iterable[str]) -> None:
+def check_supported_shapes(frame: ImageGeometry, names: Iterable[str]) -> None:
     """Raise an InputError if a shape means nothing in coordinates that have no common unit."""
     for name in names:
-        if isinstance(frame, LiftedFrame) and name not in SHAPES:
+        if isinstance(frame, CoordinateGeometry) and name not in SHAPES:
             raise InputError(
                 f"the shape '{name}' cannot be used with the coordinate '{frame.names[0]}', for "
                 "lengths and angles mean nothing there: choose convex or star, or leave it out"
@@ -256,7 +266,7 @@ def _kept(values: Any) -> npt.NDArray[Any]:
     """The values; of a map that is not in memory means over cells of the same area."""
     if not is_lazy(values) or values.dtype.kind not in "buif" or 0 in values.shape:
         return np.asarray(values)
-    return reduced(values, coarse_sizes(values.shape, MOST_KEPT), read_bytes(MEMORY))
+    return block_mean(values, downsampled_shape(values.shape, MOST_KEPT), read_chunk_bytes(MEMORY))
 
 
 def _between(table: torch.Tensor, where: torch.Tensor) -> torch.Tensor:

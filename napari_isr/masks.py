@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import find_objects
 
-from napari_isr.api import projecting
+from napari_isr.api import iter_project
 from napari_isr.errors import InputError
 from napari_isr.results.result import ObjectResult
 from napari_isr.strokes import FIRST_OBJECT
 
-__all__ = ["Reshaped", "mask_values", "project_labels"]
+__all__ = ["ProjectedLabels", "as_mask_or_probability", "project_labels"]
 
 Window = tuple[slice, ...]
 Part = tuple[int, Window, Callable[[], npt.NDArray[Any]]]
@@ -25,7 +25,7 @@ MANY = 2_000  # objects
 
 
 @dataclass(frozen=True)
-class Reshaped:
+class ProjectedLabels:
     """A label image whose objects have a shape.
 
     Parameters
@@ -52,7 +52,7 @@ class Reshaped:
         return [k for k, told in self.objects.items() if not told["certificate"]["holds"]]
 
     @property
-    def sentence(self) -> str:
+    def message(self) -> str:
         """What was done, in one sentence."""
         count, failed = len(self.objects), self.failed
         what = "1 object" if count == 1 else f"{count} objects"
@@ -70,7 +70,7 @@ class Reshaped:
 
 def project_labels(
     labels: npt.ArrayLike, shape: str = "convex", *, spacing: Sequence[float] = ()
-) -> Iterator[tuple[int, int] | Reshaped]:
+) -> Iterator[tuple[int, int] | ProjectedLabels]:
     """Find the shape nearest to every label, in steps between which it can be stopped.
 
     Parameters
@@ -99,7 +99,7 @@ def project_labels(
     for done, (label, window, unaries) in enumerate(parts):
         yield done, len(parts)
         item: Any = None
-        for result in projecting(unaries(), shape, spacing=spacing):
+        for result in iter_project(unaries(), shape, spacing=spacing):
             if result is None:
                 yield done, len(parts)
             else:
@@ -107,10 +107,10 @@ def project_labels(
         overlap += int(np.count_nonzero(out[window][item.mask]))
         out[window][item.mask] = label
         objects[label] = _told(item, window)
-    yield Reshaped(out, shape, objects, overlap)
+    yield ProjectedLabels(out, shape, objects, overlap)
 
 
-def mask_values(values: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
+def as_mask_or_probability(values: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
     """Take an image for probabilities or a mask.
 
     Parameters

@@ -8,10 +8,10 @@ from napari_isr.errors import InputError
 
 __all__ = [
     "MEMORY",
+    "cache_pixel_budget",
     "check_memory",
-    "kept_pixels",
-    "raster_pixels",
-    "read_bytes",
+    "read_chunk_bytes",
+    "result_pixel_budget",
 ]
 
 MEMORY = 256.0  # megabytes
@@ -29,18 +29,18 @@ def check_memory(memory: float) -> float:
     return float(memory)
 
 
-def kept_pixels(memory: float, size: int) -> int:
+def cache_pixel_budget(memory: float, size: int) -> int:
     """Pixels of so many bytes that may be kept of an image that is not in memory."""
     # While means are made, their sums are there too.
     return max(1, int(KEPT * memory * MEGABYTE / (size + 4)))
 
 
-def raster_pixels(memory: float, ndim: int) -> int:
+def result_pixel_budget(memory: float, ndim: int) -> int:
     """Pixels that the results of an image with so many axes may have."""
     most = int(RASTER * memory * MEGABYTE / RASTER_BYTES)
     return min(most, MOST_RASTER.get(ndim, most))
 
 
-def read_bytes(memory: float) -> int:
+def read_chunk_bytes(memory: float) -> int:
     """Bytes that are read at once."""
     return int(READ * memory * MEGABYTE)

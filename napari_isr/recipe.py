@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
-__all__ = ["Recipe"]
+__all__ = ["ScriptTemplate"]
 
 DEFAULT = "auto"
 REST = "convex"  # what objects get that a mapping of shapes leaves out
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ScriptTemplate:
     """What makes a fit, ready to be written down.
 
     Parameters
@@ -63,11 +63,11 @@ class Recipe:
     notes: Sequence[str] = ()
 
     @property
-    def target(self) -> str:
+    def output_path(self) -> str:
         """Where the mask goes."""
         return self.output or f"{PurePath(self.image).stem}-mask.png"
 
-    def python(self) -> str:
+    def to_python(self) -> str:
         """Write a program that fits and saves the mask.
 
         Returns
@@ -92,11 +92,11 @@ class Recipe:
             *self._call(),
             "for label, item in result.objects.items():",
             "    print(label, item.certificate.sentence)",
-            f"isr.write(result, {self.target!r})",
+            f"isr.write(result, {self.output_path!r})",
         ]
         return "\n".join(lines) + "\n"
 
-    def command(self) -> str:
+    def to_command_line(self) -> str:
         """Write a line for the shell that does the same, quoted as it needs to be.
 
         Examples
@@ -105,7 +105,7 @@ class Recipe:
         "napari-isr segment 'my cup.png' s.png -o 'my cup-mask.png' --shape convex --shape 3=star"
         """
         words = ["napari-isr", "segment", _file(self.image), _file(self.strokes)]
-        words += ["-o", self.target, "--shape", self.shape]
+        words += ["-o", self.output_path, "--shape", self.shape]
         for label, shape in sorted(self.own_shapes.items()):
             words += ["--shape", f"{label}={shape}"]
         for label, file in sorted(self.given.items()):

@@ -9,9 +9,9 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from napari_isr.errors import InputError, nearest
-from napari_isr.frame import Frame
-from napari_isr.segmenting.nearest_shape import NearestShape, pixel_weights
+from napari_isr.errors import InputError, suggest_name
+from napari_isr.frame import ImageGeometry
+from napari_isr.segmenting.nearest_shape import ShapeProjector, foreground_weights
 from napari_isr.shapes.registry import NONE, ShapeSpec
 
 __all__ = ["ShapeRegularizer"]
@@ -95,15 +95,14 @@ class ShapeRegularizer(nn.Module):
         if self.spec.name == NONE:
             raise InputError("a regulariser needs a shape: name another one than 'none'")
         if reduction not in get_args(Reduction):
-            raise InputError(
-                f"unknown reduction '{reduction}': {nearest(str(reduction), get_args(Reduction))}"
-            )
+            known = suggest_name(str(reduction), get_args(Reduction))
+            raise InputError(f"unknown reduction '{reduction}': {known}")
         if not 0 < foreground_weight < math.inf:
             raise InputError(f"foreground_weight must be positive, not {foreground_weight}")
         self.foreground_weight = float(foreground_weight)
-        self.ndim = Frame((1,) * ndim, tuple(spacing)).ndim
+        self.ndim = ImageGeometry((1,) * ndim, tuple(spacing)).ndim
         self.spacing, self.reduction = tuple(spacing), reduction
-        self._known: dict[Hashable, NearestShape] = {}
+        self._known: dict[Hashable, ShapeProjector] = {}
 
     def forward(
         self,
@@ -142,7 +141,8 @@ class ShapeRegularizer(nn.Module):
         fixed = probability.detach()
         targets = [p if s is None else s for p, s in zip(fixed, shapes, strict=True)]
         error = (
-            pixel_weights(fixed, self.foreground_weight) * (probability - torch.stack(targets)) ** 2
+            foreground_weights(fixed, self.foreground_weight)
+            * (probability - torch.stack(targets)) ** 2
         )
         distance = error.flatten(1).mean(1) * factors
         if self.reduction == "none":
@@ -168,11 +168,11 @@ class ShapeRegularizer(nn.Module):
         found = torch.stack([nothing if s is None else s for s in shapes])
         return found.to(logits.dtype).view_as(logits)
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Drop the shapes of all images that were seen before."""
         self._known.clear()
 
-    def _images(self, logits: Any) -> tuple[Tensor, Frame]:
+    def _images(self, logits: Any) -> tuple[Tensor, ImageGeometry]:
         """Logits (batch, n1, ..., nd), in single precision at least, and their frame."""
         if not isinstance(logits, Tensor) or not logits.is_floating_point():
             raise InputError(
@@ -197,7 +197,7 @@ class ShapeRegularizer(nn.Module):
         images = logits.flatten(0, 1) if len(size) == self.ndim + 2 else logits
         if torch.finfo(images.dtype).bits < 32:
             images = images.float()
-        return images, Frame(tuple(images.shape[1:]), self.spacing)
+        return images, ImageGeometry(tuple(images.shape[1:]), self.spacing)
 
     def _factors(self, weight: Tensor | None, images: Tensor) -> Tensor:
         """Weights (batch,) of the images."""
@@ -214,7 +214,7 @@ class ShapeRegularizer(nn.Module):
     def _shapes(
         self,
         images: Tensor,
-        frame: Frame,
+        frame: ImageGeometry,
         index: Sequence[Hashable] | Tensor | None,
         factors: Tensor,
     ) -> list[Tensor | None]:
@@ -239,16 +239,16 @@ class ShapeRegularizer(nn.Module):
                     found.append(None)
                     continue
                 fit = self._fit(None if names is None else names[k], frame)
-                found.append(fit.to(probability))
+                found.append(fit.project(probability))
         return found
 
-    def _fit(self, name: Hashable, frame: Frame) -> NearestShape:
+    def _fit(self, name: Hashable, frame: ImageGeometry) -> ShapeProjector:
         """The fit of an image, taken up again if the image has been seen before."""
         if name in self._known and self._known[name].frame == frame:
             return self._known[name]
         shape = self.spec.build(self.ndim, frame)
         assert shape is not None
-        fit = NearestShape(shape, frame, self.foreground_weight)
+        fit = ShapeProjector(shape, frame, self.foreground_weight)
         if name is not None:
             self._known[name] = fit
         return fit

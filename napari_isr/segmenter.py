@@ -11,40 +11,40 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from napari_isr.clock import Clock
-from napari_isr.device import on_device, resolve_device
+from napari_isr.clock import StageTimer
+from napari_isr.device import iterate_with_cpu_fallback, resolve_device
 from napari_isr.errors import InputError
 from napari_isr.features import FeatureCache, SourceImage, parse_features
-from napari_isr.lifting import Coordinates, check_shapes, lifted
-from napari_isr.memory import MEMORY, check_memory, raster_pixels
-from napari_isr.predictors import parse_predictor
-from napari_isr.predictors.given import check_given
-from napari_isr.rendering.planes import check_plane
-from napari_isr.results.rendered import rendered
+from napari_isr.lifting import Coordinates, check_supported_shapes, with_coordinates
+from napari_isr.memory import MEMORY, check_memory, result_pixel_budget
+from napari_isr.predictors import resolve_predictor_name
+from napari_isr.predictors.given import validate_unaries
+from napari_isr.rendering.planes import validate_slice
+from napari_isr.results.rendered import render_objects
 from napari_isr.results.result import Result
-from napari_isr.segmenting.learner import Learner
-from napari_isr.segmenting.shape_fits import ShapeFits
-from napari_isr.segmenting.shown_frame import first_answer, frame_shown
-from napari_isr.segmenting.sight import Sight
-from napari_isr.segmenting.turns import in_turns, predictor_outlines
-from napari_isr.segmenting.updates import MODES, Update, parse_mode, shapes_by_label
+from napari_isr.segmenting.learner import PredictorStage
+from napari_isr.segmenting.shape_fits import ShapeStage
+from napari_isr.segmenting.shown_frame import preview_viewed_frame, viewed_frame_index
+from napari_isr.segmenting.sight import FeatureStage
+from napari_isr.segmenting.turns import alternate, predictor_contours
+from napari_isr.segmenting.updates import MODES, Update, resolve_mode, resolve_shape_specs
 from napari_isr.shapes.base import Shape
 from napari_isr.shapes.registry import ShapeSpec
-from napari_isr.strokes import BACKGROUND, Strokes
-from napari_isr.timeline import Timeline, frame_of
+from napari_isr.strokes import BACKGROUND, Scribbles
+from napari_isr.timeline import TimeSeriesGeometry, make_geometry
 from napari_isr.unaries.carrying import (
-    carried_names,
-    check_carried,
-    found_objects,
-    learn,
+    check_transferable,
+    detect_objects,
+    train_transferable,
+    transfer_feature_names,
 )
-from napari_isr.unaries.given import GivenMap, read_given
-from napari_isr.unaries.trained import Trained
+from napari_isr.unaries.given import PrecomputedUnaries, validate_object_unaries
+from napari_isr.unaries.trained import TrainedPredictor
 
-__all__ = ["MODES", "Segmenter", "Update", "parse_mode", "shapes_by_label"]
+__all__ = ["MODES", "Segmenter", "Update", "resolve_mode", "resolve_shape_specs"]
 
 # Ends of the stages on the progress of a run; what is left is for the pixels.
-STAGES = {"sequential": (0.4, 0.7, 0.7), "joint": (0.2, 0.4, 0.8)}
+STAGE_PROGRESS_ENDS = {"sequential": (0.4, 0.7, 0.7), "joint": (0.2, 0.4, 0.8)}
 
 
 class Segmenter:
@@ -111,7 +111,7 @@ class Segmenter:
         dino: str | os.PathLike[str] | None = None,
         download: bool = False,
         cache: FeatureCache | None = None,
-        trained: Trained | None = None,
+        trained: TrainedPredictor | None = None,
         most_pixels: int | None = None,
         coordinates: Coordinates | None = None,
         memory: float | None = None,
@@ -119,21 +119,23 @@ class Segmenter:
         budget = MEMORY if memory is None else check_memory(memory)
         in_time = axes is not None and axes.startswith("t")
         self.source = SourceImage(image, ndim, memory=budget, frames=in_time)
-        self.frame = lifted(frame_of(self.source.shape, spacing, axes), coordinates)
-        if most_pixels is None and (memory is not None or self.source.lazy):
-            most_pixels = raster_pixels(budget, ndim)
-        self.raster = self.frame.within(most_pixels)
-        self.mode = parse_mode(mode)
-        self.predictor_name = parse_predictor(predictor)
-        self.features_name = parse_features(features, ndim, isinstance(self.frame, Timeline))
-        self.unaries = None if unaries is None else check_given(unaries, self.frame)
+        self.frame = with_coordinates(make_geometry(self.source.shape, spacing, axes), coordinates)
+        if most_pixels is None and (memory is not None or self.source.is_lazy):
+            most_pixels = result_pixel_budget(budget, ndim)
+        self.raster = self.frame.downsampled(most_pixels)
+        self.mode = resolve_mode(mode)
+        self.predictor_name = resolve_predictor_name(predictor)
+        self.features_name = parse_features(
+            features, ndim, isinstance(self.frame, TimeSeriesGeometry)
+        )
+        self.unaries = None if unaries is None else validate_unaries(unaries, self.frame)
         self.carried = trained
         if trained is not None:
             self._carry(trained, predictor, features)
         self.device = resolve_device(device)
         self.seed, self.cache = int(seed), cache
         self.result = Result({}, str(self.device), self.seed)
-        self._sight = Sight(
+        self._sight = FeatureStage(
             self.source,
             self.frame,
             self.features_name if unaries is None else None,
@@ -144,24 +146,28 @@ class Segmenter:
             dino=dino,
             download=download,
         )
-        self._learner = Learner(
+        self._learner = PredictorStage(
             self._sight, self.predictor_name, self.unaries, trained, self.seed, self.device
         )
-        self._given: dict[int, GivenMap] = {}
-        self._shapes = ShapeFits(self.frame, self.device)
-        self._clock = Clock()
+        self._given: dict[int, PrecomputedUnaries] = {}
+        self._shapes = ShapeStage(self.frame, self.device)
+        self._clock = StageTimer()
 
-    def _carry(self, trained: Trained, predictor: str, features: str | Sequence[str]) -> None:
+    def _carry(
+        self, trained: TrainedPredictor, predictor: str, features: str | Sequence[str]
+    ) -> None:
         """Look at the image as at those that the predictor was trained on."""
         if self.unaries is not None:
             raise InputError("unaries and a trained predictor are both given: choose one of them")
-        check_carried(trained, self.source, self.frame.ndim, predictor, features)
+        check_transferable(trained, self.source, self.frame.ndim, predictor, features)
         self.predictor_name = trained.predictor
-        self.features_name = carried_names(trained, isinstance(self.frame, Timeline))
+        self.features_name = transfer_feature_names(
+            trained, isinstance(self.frame, TimeSeriesGeometry)
+        )
         if trained.dtype == self.source.data.dtype.str:
             self.source.span = trained.span
 
-    def look_at(self, plane: Sequence[float | None]) -> None:
+    def set_view_plane(self, plane: Sequence[float | None]) -> None:
         """Let updates hold the outlines in one plane of a stack, ``(5, None, None)`` for slice 5.
 
         Raises
@@ -169,13 +175,15 @@ class Segmenter:
         InputError
             If it is no plane of the image.
         """
-        self._shapes.plane = check_plane(plane, self.frame)
+        self._shapes.plane = validate_slice(plane, self.frame)
 
-    def objects(self, strokes: Strokes) -> tuple[int, ...]:
+    def object_labels(self, strokes: Scribbles) -> tuple[int, ...]:
         """Labels of the objects that a run with these strokes finds, rising."""
         return self._learner.objects(strokes)
 
-    def trained(self, scribbles: npt.NDArray[np.integer] | Strokes | None = None) -> Trained:
+    def export_predictor(
+        self, scribbles: npt.NDArray[np.integer] | Scribbles | None = None
+    ) -> TrainedPredictor:
         """Train a predictor that can be carried to other images.
 
         Normalised cuts, nearness and edges are left out: they belong to their image. All else is
@@ -195,18 +203,22 @@ class Segmenter:
             raise InputError("unaries from elsewhere teach nothing that could be carried")
         strokes = self._learner.strokes
         if scribbles is not None:
-            strokes = scribbles if isinstance(scribbles, Strokes) else Strokes.read(scribbles)
-            strokes.check(self.frame.shape, complete=self.carried is None)
+            strokes = (
+                scribbles
+                if isinstance(scribbles, Scribbles)
+                else Scribbles.from_label_image(scribbles)
+            )
+            strokes.validate(self.frame.shape, complete=self.carried is None)
         if self.carried is not None and (strokes is None or not len(strokes.labels)):
             return self.carried
         if strokes is None:
             raise InputError("nothing was learned yet that could be carried: run on strokes first")
-        return learn(
-            self._sight.look(),
+        return train_transferable(
+            self._sight.compute(),
             self.frame,
             self.source,
             self.predictor_name,
-            (BACKGROUND, *self.objects(strokes)),
+            (BACKGROUND, *self.object_labels(strokes)),
             strokes.sample(self.seed),
             self.carried,
             self.seed,
@@ -215,7 +227,7 @@ class Segmenter:
 
     def run(
         self,
-        scribbles: npt.NDArray[np.integer] | Strokes,
+        scribbles: npt.NDArray[np.integer] | Scribbles,
         shapes: str | ShapeSpec | Mapping[int, str | ShapeSpec] = "convex",
         given: Mapping[int, Any] | None = None,
         sketch: bool = False,
@@ -251,7 +263,7 @@ class Segmenter:
             If strokes, shapes or what is given do not fit.
         """
         reached = 0.0
-        for update in on_device(
+        for update in iterate_with_cpu_fallback(
             self.device, lambda device: self._run_on(device, scribbles, shapes, given, sketch)
         ):
             reached = max(reached, update.progress)  # which begins anew on another device
@@ -260,61 +272,63 @@ class Segmenter:
     def _run_on(
         self,
         device: torch.device,
-        scribbles: npt.NDArray[np.integer] | Strokes,
+        scribbles: npt.NDArray[np.integer] | Scribbles,
         shapes: str | ShapeSpec | Mapping[int, str | ShapeSpec],
         given: Mapping[int, Any] | None,
         sketch: bool,
     ) -> Iterator[Update]:
         if device != self.device:
-            self.device, self._shapes = device, self._shapes.on(device)
-            self._learner = self._learner.on(device)
+            self.device, self._shapes = device, self._shapes.to(device)
+            self._learner = self._learner.to(device)
             self._sight = self._learner.sight
-        strokes = scribbles if isinstance(scribbles, Strokes) else Strokes.read(scribbles)
-        self._given = read_given(given, self.frame, self._given)
-        strokes.check(self.frame.shape, self._given, complete=self.carried is None)
-        specs = shapes_by_label(shapes, sorted({*self.objects(strokes), *self._given}))
-        check_shapes(self.frame, (spec.name for spec in specs.values()))
-        self._clock = Clock()
-        trained, projected, refined = STAGES[self.mode]
+        strokes = (
+            scribbles if isinstance(scribbles, Scribbles) else Scribbles.from_label_image(scribbles)
+        )
+        self._given = validate_object_unaries(given, self.frame, self._given)
+        strokes.validate(self.frame.shape, self._given, complete=self.carried is None)
+        specs = resolve_shape_specs(shapes, sorted({*self.object_labels(strokes), *self._given}))
+        check_supported_shapes(self.frame, (spec.name for spec in specs.values()))
+        self._clock = StageTimer()
+        trained, projected, refined = STAGE_PROGRESS_ENDS[self.mode]
         yield Update("features", 0.0)
         quick = self._sight.sketch if sketch else None
         if quick is not None and not self._given:
-            yield from quick.updates(strokes, self._shapes.fitted(specs))
-        if self._shapes.new and frame_shown(self._shapes) is not None:
-            glimpse = self._learner.glimpse(strokes)
+            yield from quick.iter_contours(strokes, self._shapes.fitted(specs))
+        if self._shapes.is_unfitted and viewed_frame_index(self._shapes) is not None:
+            glimpse = self._learner.train_preview(strokes)
             if glimpse is not None:
-                yield from first_answer(glimpse, strokes, specs, self._shapes, self._clock)
+                yield from preview_viewed_frame(glimpse, strokes, specs, self._shapes, self._clock)
         unaries = yield from self._learner.train(strokes, self._given, trained, self._clock)
-        if not self._shapes.new:
-            yield from first_answer(unaries, strokes, specs, self._shapes, self._clock)
+        if not self._shapes.is_unfitted:
+            yield from preview_viewed_frame(unaries, strokes, specs, self._shapes, self._clock)
         if self.carried is not None:
-            specs = {k: specs[k] for k in found_objects(unaries, list(specs), strokes)}
-        yield from predictor_outlines(unaries, specs, trained, self._shapes, self._clock)
+            specs = {k: specs[k] for k in detect_objects(unaries, list(specs), strokes)}
+        yield from predictor_contours(unaries, specs, trained, self._shapes, self._clock)
         self._shapes.conflicts.clear()
         span = trained, projected
         objectives = yield from self._shapes.run(unaries, strokes, specs, span, self._clock)
         if self.mode == "joint" and objectives and unaries.learned is not None:
             span = projected, refined
-            unaries = yield from in_turns(
+            unaries = yield from alternate(
                 unaries, strokes, specs, objectives, span, self._learner, self._shapes, self._clock
             )
-        items = yield from rendered(
+        items = yield from render_objects(
             unaries,
             strokes,
             specs,
             objectives,
             self._shapes,
             (self.frame, self.raster),
-            STAGES[self.mode][-1],
+            STAGE_PROGRESS_ENDS[self.mode][-1],
             self._clock,
         )
         sources = self._sight.sources
         self.result = Result(items, str(self.device), self.seed, sources, self.frame.shape)
         yield Update("done", 1.0)
         if self._sight.nearness is not None:
-            self._sight.nearness.prepare()  # now that nobody waits
+            self._sight.nearness.prefactorize()  # now that nobody waits
         if sketch and self._sight.sketch is not None:
-            self._sight.sketch.remember(unaries, strokes)
+            self._sight.sketch.update(unaries, strokes)
 
     def restore(self, result: Result) -> None:
         """Let the next run start from the shapes of an earlier result of this image.
@@ -325,9 +339,9 @@ class Segmenter:
             Its shapes are copied.
         """
         for label, item in result.objects.items():
-            self.start_from(label, ShapeSpec.parse(item.shape_name), item.shape)
+            self.warm_start(label, ShapeSpec.parse(item.shape_name), item.shape)
 
-    def start_from(self, label: int, spec: ShapeSpec, shape: Shape | None) -> None:
+    def warm_start(self, label: int, spec: ShapeSpec, shape: Shape | None) -> None:
         """Let an object's next fit start from a copy of a fitted shape.
 
         Parameters
@@ -337,4 +351,4 @@ class Segmenter:
             What the shape was built from.
         shape : Shape, optional
         """
-        self._shapes.take(label, spec, shape)
+        self._shapes.warm_start(label, spec, shape)

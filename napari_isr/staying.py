@@ -10,14 +10,14 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from napari_isr.stopping import waited
+from napari_isr.stopping import wait_cancellable
 
-__all__ = ["StayingThread"]
+__all__ = ["PersistentThread"]
 
 T = TypeVar("T")
 
 
-class StayingThread:
+class PersistentThread:
     """A thread that does one thing after the other, until Python ends.
 
     Parameters
@@ -47,9 +47,9 @@ class StayingThread:
             if self._ended:
                 raise RuntimeError("Python is being ended")
             self._tasks.put(partial(_answer, answer, compute))
-        return waited(answer)
+        return wait_cancellable(answer)
 
-    def leave(self, compute: Callable[[], Any]) -> None:
+    def post(self, compute: Callable[[], Any]) -> None:
         """Let it be done there, without waiting.
 
         The collector may call this at any moment and in any thread, also in the middle of a

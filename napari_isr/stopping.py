@@ -13,14 +13,14 @@ from contextvars import ContextVar
 from functools import cache
 from typing import TypeVar
 
-__all__ = ["Stopped", "aside", "breathe", "stoppable", "waited"]
+__all__ = ["Cancelled", "cancellable", "check_cancelled", "run_cancellable", "wait_cancellable"]
 
 T = TypeVar("T")
 LOOK = 0.02  # seconds between two looks at what is done aside
 ASIDE = 4  # threads: one in use, the others may still be at what was stopped
 
 
-class Stopped(BaseException):
+class Cancelled(BaseException):
     """Work was stopped on request.
 
     Like ``asyncio.CancelledError`` it is no ``Exception``: what handles errors lets it pass.
@@ -31,7 +31,7 @@ _asked: ContextVar[Callable[[], bool] | None] = ContextVar("napari_isr_asked", d
 
 
 @contextmanager
-def stoppable(asked: Callable[[], bool]) -> Iterator[None]:
+def cancellable(asked: Callable[[], bool]) -> Iterator[None]:
     """Let what is called in this block stop at its next breath once ``asked()`` is true.
 
     Parameters
@@ -46,7 +46,7 @@ def stoppable(asked: Callable[[], bool]) -> Iterator[None]:
         _asked.reset(token)
 
 
-def breathe() -> None:
+def check_cancelled() -> None:
     """Stop here if it was asked for; where nobody can ask, nothing happens.
 
     Long work calls this every few tens of milliseconds, at places where it may be left for good.
@@ -58,7 +58,7 @@ def breathe() -> None:
     """
     asked = _asked.get()
     if asked is not None and asked():
-        raise Stopped
+        raise Cancelled
 
 
 @cache
@@ -67,7 +67,7 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(ASIDE, thread_name_prefix="napari-isr aside")
 
 
-def aside(compute: Callable[[], T]) -> T:
+def run_cancellable(compute: Callable[[], T]) -> T:
     """Let a function of another library, which cannot breathe, compute in another thread.
 
     When it is asked to stop, the thread is left to itself: it ends with what it computes.
@@ -88,10 +88,10 @@ def aside(compute: Callable[[], T]) -> T:
     """
     if _asked.get() is None:
         return compute()
-    return waited(_threads().submit(compute))
+    return wait_cancellable(_threads().submit(compute))
 
 
-def waited(found: Future[T]) -> T:
+def wait_cancellable(found: Future[T]) -> T:
     """Wait for what another thread computes, unless it is asked to stop.
 
     Raises
@@ -107,4 +107,4 @@ def waited(found: Future[T]) -> T:
         except TimeoutError:
             if found.done():  # just now, or the error is the function's own
                 return found.result()
-            breathe()
+            check_cancelled()

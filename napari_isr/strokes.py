@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.errors import InputError
-from napari_isr.files.lazy import blocks_of, is_lazy
+from napari_isr.files.lazy import is_lazy, iter_chunks
 
-__all__ = ["BACKGROUND", "FIRST_OBJECT", "Strokes"]
+__all__ = ["BACKGROUND", "FIRST_OBJECT", "Scribbles"]
 
 BACKGROUND, FIRST_OBJECT = 1, 2
 SAMPLE = 600  # stroke pixels of each class that are looked at
@@ -23,7 +23,7 @@ ALONG, ACROSS = 512, 9  # pixels that a line is thinned out to, along and across
 
 
 @dataclass(frozen=True)
-class Strokes:
+class Scribbles:
     """Pixels that the user labelled.
 
     Parameters
@@ -44,7 +44,7 @@ class Strokes:
     each: float = 1.0
 
     @classmethod
-    def read(cls, scribbles: Any) -> Strokes:
+    def from_label_image(cls, scribbles: Any) -> Scribbles:
         """Collect the labelled pixels of a label image.
 
         Parameters
@@ -75,7 +75,7 @@ class Strokes:
     @classmethod
     def from_lines(
         cls, shape: tuple[int, ...], lines: Mapping[int, Sequence[Any]], width: float = 1
-    ) -> Strokes:
+    ) -> Scribbles:
         """Strokes as lines: of a very large image much less to read than a label image.
 
         Parameters
@@ -110,13 +110,13 @@ class Strokes:
                 points, area = _drawn(np.asarray(line, np.float64), shape, width)
                 each = max(1.0, area / len(points))
                 parts.append(cls(shape, points, np.full(len(points), label, np.int64), each))
-        return cls.joined(shape, parts)
+        return cls.concatenate(shape, parts)
 
     @classmethod
-    def joined(cls, shape: tuple[int, ...], parts: Sequence[Strokes]) -> Strokes:
+    def concatenate(cls, shape: tuple[int, ...], parts: Sequence[Scribbles]) -> Scribbles:
         """Strokes of the same image together; of pixels with several labels the last one counts."""
         if not parts:
-            return cls.none(shape)
+            return cls.empty(shape)
         points = np.concatenate([part.points for part in parts])[::-1]
         labels = np.concatenate([part.labels for part in parts])[::-1]
         _, first = np.unique(np.ravel_multi_index(tuple(points.T), shape), return_index=True)
@@ -133,11 +133,11 @@ class Strokes:
         return tuple(int(k) for k in found if k >= FIRST_OBJECT)
 
     @classmethod
-    def none(cls, shape: tuple[int, ...]) -> Strokes:
+    def empty(cls, shape: tuple[int, ...]) -> Scribbles:
         """No strokes on an image of this size."""
         return cls(shape, np.zeros((0, len(shape)), np.int64), np.zeros(0, np.int64))
 
-    def check(
+    def validate(
         self, shape: tuple[int, ...], given: Collection[int] = (), *, complete: bool = True
     ) -> None:
         """Raise an InputError unless the strokes fit an image of this size and can be used.
@@ -162,21 +162,21 @@ class Strokes:
                 "there is no object stroke: draw one with label 2 (3, 4, ... for more)"
             )
 
-    def only(self, labels: Container[int]) -> Strokes:
+    def select(self, labels: Container[int]) -> Scribbles:
         """The strokes of some labels."""
         use = np.isin(self.labels, [k for k in (BACKGROUND, *self.objects) if k in labels])
-        return Strokes(self.shape, self.points[use], self.labels[use], self.each)
+        return Scribbles(self.shape, self.points[use], self.labels[use], self.each)
 
-    def without(self, labels: Container[int]) -> Strokes:
+    def exclude(self, labels: Container[int]) -> Scribbles:
         """The strokes of all other labels."""
-        return self.only([k for k in (BACKGROUND, *self.objects) if k not in labels])
+        return self.select([k for k in (BACKGROUND, *self.objects) if k not in labels])
 
-    def of(self, label: int) -> npt.NDArray[np.int64]:
+    def pixels_of(self, label: int) -> npt.NDArray[np.int64]:
         """Pixel coordinates (n, d) of one label."""
         points: npt.NDArray[np.int64] = self.points[self.labels == label]
         return points
 
-    def points_on(self, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    def resample_to(self, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
         """Pixel coordinates (n, d) of all labels on another raster of the same area."""
         if shape == self.shape:
             return self.points
@@ -205,7 +205,7 @@ def _labelled(
     does. What is searched is a copy: somebody may be drawing.
     """
     points, labels = [np.zeros((0, array.ndim), np.int64)], [np.zeros(0, np.int64)]
-    for window in blocks_of(array, STRIP * array.dtype.itemsize):
+    for window in iter_chunks(array, STRIP * array.dtype.itemsize):
         strip = np.asarray(array[window])
         if strip.size == 0 or not (strip.max() if array.dtype.kind == "u" else strip.any()):
             continue

@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.errors import InputError
-from napari_isr.frame import Frame
+from napari_isr.frame import ImageGeometry
 
-__all__ = ["Timeline", "frame_of"]
+__all__ = ["TimeSeriesGeometry", "make_geometry"]
 
 PICKED = 12  # frames at most that a fit looks at, however long the sequence
 
 
-class Timeline(Frame):
+class TimeSeriesGeometry(ImageGeometry):
     """The frame of a sequence (t, y, x) or (t, z, y, x).
 
     Time is no length. Shape coordinates of space are those of a single frame; the spacing of time
@@ -25,30 +25,30 @@ class Timeline(Frame):
     """
 
     @property
-    def space(self) -> Frame:
+    def frame_geometry(self) -> ImageGeometry:
         """The frame of a single picture."""
-        return Frame(self.shape[1:], self.spacing[1:])
+        return ImageGeometry(self.shape[1:], self.spacing[1:])
 
     @cached_property
-    def unit(self) -> float:
+    def physical_unit_length(self) -> float:
         """Physical length that has the value 1 in shape coordinates."""
-        return self.space.unit
+        return self.frame_geometry.physical_unit_length
 
     @property
     def pixel(self) -> float:
         """Shortest side of a pixel in shape coordinates; time is no side."""
-        return self.space.pixel
+        return self.frame_geometry.pixel
 
-    def within(self, pixels: int | None) -> Frame:
+    def downsampled(self, pixels: int | None) -> ImageGeometry:
         """Make a frame with all pictures, but at most about so many pixels; see `Frame.within`."""
         if pixels is None:
             return self
-        space = self.space.within(max(1, pixels // self.shape[0]))
+        space = self.frame_geometry.downsampled(max(1, pixels // self.shape[0]))
         shape, spacing = (self.shape[0], *space.shape), (self.spacing[0], *space.spacing)
         return self if shape == self.shape else type(self)(shape, spacing)
 
     @cached_property
-    def picked(self) -> npt.NDArray[np.int64]:
+    def key_frames(self) -> npt.NDArray[np.int64]:
         """Numbers of the frames that stand for the whole sequence, rising."""
         count = min(self.shape[0], PICKED)
         return np.unique(np.linspace(0, self.shape[0] - 1, count).round().astype(np.int64))
@@ -60,9 +60,9 @@ class Timeline(Frame):
         return time
 
 
-def frame_of(
+def make_geometry(
     shape: Sequence[int], spacing: Sequence[float | None] = (), axes: str | None = None
-) -> Frame:
+) -> ImageGeometry:
     """Make the frame of an image whose axes may begin with time.
 
     Parameters
@@ -84,7 +84,7 @@ def frame_of(
     if axes is None or not axes.startswith("t"):
         if None in steps:
             raise InputError("only the spacing of time may be left open: give a number per axis")
-        return Frame(sizes, tuple(s for s in steps if s is not None))
+        return ImageGeometry(sizes, tuple(s for s in steps if s is not None))
     if not steps:
         steps = [None, *[1.0] * (len(sizes) - 1)]
     if len(steps) != len(sizes) or None in steps[1:]:
@@ -94,6 +94,6 @@ def frame_of(
         )
     numbers = tuple(s for s in steps if s is not None)
     if steps[0] is not None:
-        return Timeline(sizes, numbers)
+        return TimeSeriesGeometry(sizes, numbers)
     longest = max(n * s for n, s in zip(sizes[1:], numbers, strict=True))
-    return Timeline(sizes, (longest / max(1, sizes[0]), *numbers))
+    return TimeSeriesGeometry(sizes, (longest / max(1, sizes[0]), *numbers))

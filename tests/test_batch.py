@@ -15,15 +15,15 @@ from PIL import Image
 
 import napari_isr as isr
 from napari_isr.batch import BatchSettings
-from napari_isr.batch.cluster import kept_in_touch
-from napari_isr.batch.from_session import read_session
+from napari_isr.batch.cluster import raise_if_disconnected
+from napari_isr.batch.from_session import settings_from_session
 from napari_isr.batch.jobs import BatchItem
 from napari_isr.batch.records import RECORDS, THUMBNAILS, WORK
 from napari_isr.batch.report import report_page
-from napari_isr.batch.run import _died, _given_up, check_formats
+from napari_isr.batch.run import _is_worker_death, _record_lost_task, check_formats
 from napari_isr.batch.sources import find_items, find_strokes
-from napari_isr.batch.task import segment_item
-from napari_isr.batch.zarr_images import spacing_of
+from napari_isr.batch.task import process_item
+from napari_isr.batch.zarr_images import read_spacing
 from napari_isr.errors import InputError
 from napari_isr.files.reading import read_image
 from napari_isr.results.result import iou
@@ -50,7 +50,7 @@ def trained(scene, folder):
     segmenter = isr.Segmenter(image, features="rgb")
     for _ in segmenter.run(scribbles, "convex"):
         pass
-    learned = segmenter.trained()
+    learned = segmenter.export_predictor()
     about = {"scribbles": scribbles, "names": {3: "pear"}, "trained": learned}
     isr.save_session(folder / "s.isr", segmenter, **about)
     return learned.save(folder / "t.safetensors")
@@ -116,8 +116,8 @@ def test_zarr_stores_are_read(scene, tmp_path):
     store.create_array("plain", data=image[..., 0])
     items = find_items([tmp_path / "plate.zarr"])
     assert [item.name for item in items] == ["plate-A-1", "plate-plain"]
-    assert spacing_of(tmp_path / "plate.zarr", "A/1") == ((0.5, 0.25), "um")
-    assert spacing_of(tmp_path / "plate.zarr", "plain") == ((), "")
+    assert read_spacing(tmp_path / "plate.zarr", "A/1") == ((0.5, 0.25), "um")
+    assert read_spacing(tmp_path / "plate.zarr", "plain") == ((), "")
     assert np.array_equal(np.asarray(read_image(tmp_path / "plate.zarr" / "A" / "1")[0]), image)
     assert find_items([tmp_path / "plate.zarr" / "plain"])[0].inner == ""
     (tmp_path / "plate.zarr" / "zarr.json").write_text("{")
@@ -138,51 +138,51 @@ def out(tmp_path):
 def test_a_task_writes_results_once_and_again_if_something_changed(folder, trained, out, scene):
     item = find_items([folder / "images" / "a10.png"])[0]
     settings = BatchSettings((".png", ".zarr"), trained="x")
-    first = segment_item(item, settings, str(out), str(trained))
+    first = process_item(item, settings, str(out), str(trained))
     assert (first.status, first.new) == ("done", True)
     labels = np.array(Image.open(out / "a10.png"))
     for label, mask in scene[2].items():
         assert iou(labels == label, mask[:, ::-1]) > 0.9
     written = (out / "a10.png").stat().st_mtime_ns
-    assert not segment_item(item, settings, str(out), str(trained)).new
+    assert not process_item(item, settings, str(out), str(trained)).new
     assert (out / "a10.png").stat().st_mtime_ns == written
     assert list((out / WORK).iterdir()) == [out / WORK / "a10.lock"]
     other = BatchSettings((".png", ".zarr"), trained="x", shape="star")
-    assert segment_item(item, other, str(out), str(trained)).new
+    assert process_item(item, other, str(out), str(trained)).new
     shutil.rmtree(out / "a10.zarr")
-    assert segment_item(item, other, str(out), str(trained)).new
+    assert process_item(item, other, str(out), str(trained)).new
     Path(item.path).touch()
-    assert segment_item(item, other, str(out), str(trained)).new
+    assert process_item(item, other, str(out), str(trained)).new
 
 
 def test_a_bad_image_is_noted_down_with_its_sentence(folder, trained, out, monkeypatch):
     items = {item.name: item for item in find_items([folder / "images"])}
     settings = BatchSettings((".png",))
-    broken = segment_item(items["a2"], settings, str(out), str(trained))
+    broken = process_item(items["a2"], settings, str(out), str(trained))
     assert broken.status == "failed"
     assert "cannot be read as an image" in broken.error
-    bare = segment_item(items["a1"], settings, str(out), "")
+    bare = process_item(items["a1"], settings, str(out), "")
     assert "no strokes" in bare.error
     monkeypatch.setattr("napari_isr.api.segment", lambda *_, **__: 1 / 0)
-    odd = segment_item(items["a10"], settings, str(out), str(trained))
+    odd = process_item(items["a10"], settings, str(out), str(trained))
     assert odd.error == "ZeroDivisionError: division by zero"
     assert "Traceback" in records(out)["a10"]["traceback"]
     assert [p.name for p in out.iterdir() if p.is_file()] == []
 
 
 def test_a_session_teaches_shapes_and_names_but_no_place(folder, trained):
-    learned, told = read_session(folder / "s.isr")
-    assert learned.objects == (2, 3)
+    learned, told = settings_from_session(folder / "s.isr")
+    assert learned.object_labels == (2, 3)
     assert told["names"] == {3: "pear"}
     assert told["own_shapes"] == {2: "convex", 3: "convex"}
     kept = isr.load_session(folder / "s.isr")
     disc = kept.result.objects[2].mask
     held = isr.project(disc, "star:centre=30/25,harmonics=6")
     isr.save_session(folder / "held.isr", held, image=disc, trained=learned)
-    assert read_session(folder / "held.isr")[1]["own_shapes"] == {2: "star:harmonics=6"}
+    assert settings_from_session(folder / "held.isr")[1]["own_shapes"] == {2: "star:harmonics=6"}
     isr.save_session(folder / "bare.isr", held, image=disc)
     with pytest.raises(InputError, match="no predictor for other images"):
-        read_session(folder / "bare.isr")
+        settings_from_session(folder / "bare.isr")
 
 
 # -------------------------------------------------------------------------------- the whole thing
@@ -233,7 +233,7 @@ def test_batch_goes_on_where_it_stopped_and_tells_what_failed(folder, trained, c
     (folder / "images" / "a2.png").write_bytes((folder / "images" / "a1.png").read_bytes())
     options = {"session": folder / "s.isr", "workers": 1, "own_shapes": {3: "star"}}
     again = isr.run_batch(folder / "images", out, formats=["png", "csv"], **options)
-    assert (again.new, again.sentence) == (1, "3 of 3 images are done")
+    assert (again.new, again.message) == (1, "3 of 3 images are done")
     assert (out / RECORDS / "a1.json").stat().st_mtime_ns == before
     # Now there is nothing to do, and no cluster is started for it.
     options["scheduler"] = "tcp://nowhere"
@@ -271,7 +271,7 @@ def test_bad_input_is_one_sentence(folder, arguments, sentence, capsys):
 
 def test_a_scheduler_that_does_not_answer_is_one_sentence(folder, trained, capsys, monkeypatch):
     pytest.importorskip("distributed", reason="dask comes with the extra 'batch'")
-    monkeypatch.setattr("napari_isr.batch.cluster.PATIENCE", 0.5)
+    monkeypatch.setattr("napari_isr.batch.cluster.CONNECT_TIMEOUT_S", 0.5)
     options = "--scheduler", "tcp://127.0.0.1:9", "--trained", trained, "--out", folder / "out"
     assert cli("batch", folder / "images", *options) == 2
     assert "does not answer" in capsys.readouterr().err
@@ -313,12 +313,12 @@ def test_dead_workers_are_told_apart_from_what_a_task_raised(tmp_path, error, sa
     distributed = pytest.importorskip("distributed", reason="dask comes with the extra 'batch'")
     (tmp_path / RECORDS).mkdir()
     item, settings = BatchItem("cup", "cup.png"), BatchSettings((".png",))
-    outcome = _given_up(item, (settings, str(tmp_path), ""), error)
+    outcome = _record_lost_task(item, (settings, str(tmp_path), ""), error)
     assert outcome.status == "failed"
     assert says in outcome.error
     assert json.loads((tmp_path / RECORDS / "cup.json").read_text())["error"] == outcome.error
-    assert _died(distributed.KilledWorker("cup", None, 3))
-    assert _died(error) == (error is None)
+    assert _is_worker_death(distributed.KilledWorker("cup", None, 3))
+    assert _is_worker_death(error) == (error is None)
 
 
 def test_a_page_shows_names_as_text_and_not_as_markup():
@@ -358,7 +358,7 @@ def test_a_cluster_that_is_lost_is_one_sentence():
         yield 1
         raise OSError("Timed out trying to connect\nand so on")
 
-    found = kept_in_touch(outcomes())
+    found = raise_if_disconnected(outcomes())
     assert next(found) == 1
     with pytest.raises(InputError, match=r"lost \(Timed out trying to connect\)"):
         next(found)

@@ -12,8 +12,8 @@ from napari_isr.certificates import (
     Certificate,
     Check,
     certify,
-    convex_defect,
-    function_convexity_gap,
+    convexity_defects,
+    quasiconcavity_gap,
 )
 
 MASKS = hnp.arrays(bool, st.tuples(st.integers(1, 7), st.integers(1, 7)))
@@ -46,21 +46,21 @@ def hull_by_brute_force(mask):
 
 @given(hnp.arrays(bool, st.tuples(st.integers(1, 5), st.integers(1, 5))))
 def test_defect_agrees_with_brute_force(mask):
-    assert np.array_equal(convex_defect(mask), hull_by_brute_force(mask) & ~mask)
+    assert np.array_equal(convexity_defects(mask), hull_by_brute_force(mask) & ~mask)
 
 
 @given(MASKS)
 def test_defect_is_the_same_from_all_sides(mask):
-    expected = convex_defect(mask)
-    assert np.array_equal(convex_defect(mask.T).T, expected)
-    assert np.array_equal(convex_defect(mask[::-1])[::-1], expected)
-    assert np.array_equal(convex_defect(mask[:, ::-1])[:, ::-1], expected)
+    expected = convexity_defects(mask)
+    assert np.array_equal(convexity_defects(mask.T).T, expected)
+    assert np.array_equal(convexity_defects(mask[::-1])[::-1], expected)
+    assert np.array_equal(convexity_defects(mask[:, ::-1])[:, ::-1], expected)
 
 
 @given(MASKS)
 def test_two_dimensions_agree_with_a_flat_third(mask):
-    assert np.array_equal(convex_defect(mask[None])[0], convex_defect(mask))
-    assert np.array_equal(convex_defect(mask[:, None])[:, 0], convex_defect(mask))
+    assert np.array_equal(convexity_defects(mask[None])[0], convexity_defects(mask))
+    assert np.array_equal(convexity_defects(mask[:, None])[:, 0], convexity_defects(mask))
 
 
 @given(st.integers(0, 2**31), st.sampled_from([(20, 30), (9, 10, 11)]))
@@ -70,7 +70,7 @@ def test_half_spaces_meet_in_a_convex_set(seed, shape):
     centre = np.array(shape) / 2
     normals = rng.normal(size=(6, len(shape)))
     mask = ((points - centre) @ normals.T < rng.uniform(1, 6, 6)).all(axis=-1)
-    assert not convex_defect(mask).any()
+    assert not convexity_defects(mask).any()
 
 
 @pytest.mark.parametrize(
@@ -84,10 +84,10 @@ def test_holes_and_notches_are_counted(broken, missing):
     mask = np.zeros((20, 20), bool)
     mask[4:16, 4:16] = True
     broken(mask)
-    assert convex_defect(mask).sum() == missing
+    assert convexity_defects(mask).sum() == missing
     certificate = certify("convex", "promised", mask)
     assert not certificate.holds
-    assert "not convex" in certificate.sentence
+    assert "not convex" in certificate.message
     assert certificate.to_dict()["holds"] is False
 
 
@@ -111,20 +111,20 @@ def test_a_function_that_is_not_convex_is_refused():
     def cone(points):
         return 14 - np.linalg.norm(points - 15, axis=1)
 
-    assert function_convexity_gap(ring, mask) > 0.01
+    assert quasiconcavity_gap(ring, mask) > 0.01
     assert not certify("convex", "promised", mask, ring).holds
-    assert function_convexity_gap(cone, mask) < 1e-12
+    assert quasiconcavity_gap(cone, mask) < 1e-12
     assert certify("convex", "promised", mask, cone).holds
 
 
 def test_nan_never_holds():
-    assert not Check(name="x", value=float("nan"), limit=1).holds
+    assert not Check(name="x", value=float("nan"), limit=1).passed
 
 
 def test_without_a_shape_nothing_is_promised():
     certificate = certify("none", None, np.zeros((3, 3), bool))
     assert certificate == Certificate(property="none")
-    assert "nothing is promised" in certificate.sentence
+    assert "nothing is promised" in certificate.message
 
 
 def test_unknown_property():

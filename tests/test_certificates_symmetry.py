@@ -73,7 +73,7 @@ def mask_of(logit):
 
 
 def failed(checks):
-    return [check.name for check in checks if not check.holds]
+    return [check.name for check in checks if not check.passed]
 
 
 @pytest.mark.parametrize("name", CASES)

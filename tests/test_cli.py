@@ -18,11 +18,11 @@ import torch
 from PIL import Image
 
 from napari_isr.api import segment as api_segment
-from napari_isr.certificates import convex_defect
-from napari_isr.features import default_folder, feature_names, semantic_source
+from napari_isr.certificates import convexity_defects
+from napari_isr.features import default_folder, describe_semantic_source, feature_names
 from napari_isr.features.weights import VARIABLE, find_weights
-from napari_isr.files.reading import load_image
-from napari_isr.guidance import uncertainty
+from napari_isr.files.reading import read_image_eager
+from napari_isr.guidance import binary_entropy
 from napari_isr.predictors import predictor_names
 from napari_isr.results.result import iou
 from napari_isr.segmenter import MODES
@@ -95,7 +95,7 @@ def test_joint_mode_keeps_the_promise(files):
     for label, mask in truth.items():
         found = tifffile.imread(folder / "mask.tif") == label
         assert iou(found, mask) > 0.9
-        assert not convex_defect(found).any()
+        assert not convexity_defects(found).any()
 
 
 def noisy(mask):
@@ -150,7 +150,7 @@ def test_unaries_take_the_place_of_a_predictor(files, kind):
         assert iou(found == label, mask) > 0.9
     if kind.startswith("p"):
         np.testing.assert_allclose(
-            np.load(folder / "u.npy"), uncertainty(noisy(truth[2])), atol=1e-4
+            np.load(folder / "u.npy"), binary_entropy(noisy(truth[2])), atol=1e-4
         )
 
 
@@ -218,7 +218,7 @@ def test_features_are_kept_for_the_next_time_unless_told_otherwise(files, monkey
     def network(*_):
         raise AssertionError("the network was asked again")
 
-    monkeypatch.setattr("napari_isr.features.semantic.Semantic.stages", network)
+    monkeypatch.setattr("napari_isr.features.semantic.Semantic.compute_scales", network)
     assert segment(folder, out="second.npy") == 0
     assert kept() == before
     np.testing.assert_array_equal(np.load(folder / "first.npy"), np.load(folder / "second.npy"))
@@ -280,7 +280,7 @@ def test_endings_pick_the_format(files, ending):
     labels = readers.get(ending, tifffile.imread)(folder / out)
     assert labels.shape == (128, 160)
     assert set(np.unique(labels)) == {0, 2, 3}
-    assert not convex_defect(labels == 3).any()
+    assert not convexity_defects(labels == 3).any()
 
 
 @pytest.mark.parametrize("kind", ["mask.png", "grey.png", "p.npy", "p.tif"])
@@ -473,11 +473,11 @@ def test_info_names_what_there_is(capsys, monkeypatch):
     lines = dict(line.split(": ", 1) for line in told.splitlines())
     assert lines["features"].split(", ") == feature_names()
     assert lines["predictors"].split(", ") == predictor_names()
-    assert lines["semantic features"] == semantic_source() == "EfficientNet-Lite0"
+    assert lines["semantic features"] == describe_semantic_source() == "EfficientNet-Lite0"
     monkeypatch.setattr("napari_isr.features.find_weights", lambda *_: None)
     assert cli("info") == 0
-    assert f"semantic features: {semantic_source()}" in capsys.readouterr().out
-    assert semantic_source() != "EfficientNet-Lite0"
+    assert f"semantic features: {describe_semantic_source()}" in capsys.readouterr().out
+    assert describe_semantic_source() != "EfficientNet-Lite0"
 
 
 def test_info_tells_of_a_weights_file_that_is_not_there(capsys, monkeypatch):
@@ -538,4 +538,4 @@ def test_a_palette_picture_is_seen_in_its_colours(files):
         assert cli("segment", image, strokes, "-o", folder / f"{name}.npy") == 0
     found, expected = (np.load(folder / f"{name}.npy") for name in ("places", "colours"))
     np.testing.assert_array_equal(found, expected)
-    assert load_image(folder / "places.png").shape == (*expected.shape, 3)
+    assert read_image_eager(folder / "places.png").shape == (*expected.shape, 3)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from napari_isr.certificates.connected import (
     check_connected,
+    count_components,
+    count_holes,
     euler_number,
-    hole_count,
-    piece_count,
 )
 from napari_isr.rendering.connectivity import repair_mask
 
@@ -48,12 +48,12 @@ def test_neck_thinner_than_a_pixel_is_kept(width, scale):
     axes = [np.arange(-0.5 + 0.5 / scale, n - 0.5, 1 / scale) for n in (100, 80)]
     mask = barbell(axes, width)
     repaired = repair_mask(mask, axes, along_the_neck)
-    assert piece_count(repaired) == 1
-    assert hole_count(repaired) == 0
+    assert count_components(repaired) == 1
+    assert count_holes(repaired) == 0
     assert not (mask & ~repaired).any()
     assert (repaired & ~mask).sum() < 300 * scale
     if width == 0:
-        assert piece_count(mask) == 2
+        assert count_components(mask) == 2
 
 
 @given(seed=st.integers(0, 10_000), ndim=st.integers(2, 3), share=st.floats(0.02, 0.9))
@@ -63,8 +63,8 @@ def test_any_pixels_become_one_piece_without_holes(seed, ndim, share):
     before = mask.copy()
     repaired = repair_mask(mask, axes, straight, inside=np.full(ndim, 3.2))
     assert np.array_equal(mask, before)
-    assert piece_count(repaired) == 1
-    assert hole_count(repaired) == 0
+    assert count_components(repaired) == 1
+    assert count_holes(repaired) == 0
     assert not (mask & ~repaired).any()
 
 
@@ -73,7 +73,7 @@ def test_gap_that_pixels_close_is_filled():
     mask[2:7, 2:7] = True
     mask[3:6, 3:6] = False
     repaired = repair_mask(mask, [np.arange(9.0)] * 2, straight)
-    assert hole_count(mask) == 1
+    assert count_holes(mask) == 1
     assert repaired.sum() == 25
 
 
@@ -118,7 +118,7 @@ BROKEN = {
 @pytest.mark.parametrize("rows", BROKEN.values(), ids=BROKEN.keys())
 def test_certificate_says_no_to_broken_masks(rows):
     mask = np.array([[c == "#" for c in row] for row in rows])
-    assert not all(check.holds for check in check_connected(mask, None))
+    assert not all(check.passed for check in check_connected(mask, None))
 
 
 def test_certificate_says_no_to_a_mask_that_lacks_a_part():
@@ -128,24 +128,24 @@ def test_certificate_says_no_to_a_mask_that_lacks_a_part():
     def square(points):
         return 10.5 - np.abs(points - 14.5).max(axis=1)
 
-    assert all(check.holds for check in check_connected(mask, None))
-    failed = [c.name for c in check_connected(mask, square) if not c.holds]
+    assert all(check.passed for check in check_connected(mask, None))
+    failed = [c.name for c in check_connected(mask, square) if not c.passed]
     assert failed == ["pixels missing"]
 
 
 def test_certificate_counts_cavities_and_tunnels():
     ball = np.zeros((7, 7, 7), bool)
     ball[1:6, 1:6, 1:6] = True
-    assert all(check.holds for check in check_connected(ball, None))
+    assert all(check.passed for check in check_connected(ball, None))
     hollow, ring = ball.copy(), ball.copy()
     hollow[3, 3, 3] = False
     ring[:, 3, 3] = False
-    assert [c.name for c in check_connected(hollow, None) if not c.holds] == ["holes"]
-    assert [c.name for c in check_connected(ring, None) if not c.holds] == ["tunnels"]
+    assert [c.name for c in check_connected(hollow, None) if not c.passed] == ["holes"]
+    assert [c.name for c in check_connected(ring, None) if not c.passed] == ["tunnels"]
     assert (euler_number(ball), euler_number(hollow), euler_number(ring)) == (1, 2, 0)
 
 
 @given(seed=st.integers(0, 10_000), share=st.floats(0.1, 0.9))
 def test_euler_number_is_pieces_minus_holes_in_the_plane(seed, share):
     mask = np.random.default_rng(seed).random((12, 11)) < share
-    assert euler_number(mask) == piece_count(mask) - hole_count(mask)
+    assert euler_number(mask) == count_components(mask) - count_holes(mask)

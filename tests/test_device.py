@@ -10,11 +10,18 @@ import torch
 
 import napari_isr as isr
 from napari_isr import device as devices
-from napari_isr.device import DEVICES, in_parts, on_device, on_host, out_of_memory, resolve_device
+from napari_isr.device import (
+    DEVICES,
+    is_out_of_memory,
+    iterate_with_cpu_fallback,
+    map_with_oom_split,
+    resolve_device,
+    to_cpu_double,
+)
 from napari_isr.errors import InputError
 from napari_isr.fitting.sampling import Samples
-from napari_isr.fitting.solver import gauss_newton, squared_error
-from napari_isr.predictors import Linear
+from napari_isr.fitting.solver import gauss_newton, weighted_squared_error
+from napari_isr.predictors import LogisticRegression
 from napari_isr.results.result import iou
 from napari_isr.shapes.registry import NONE, ShapeSpec, shape_names
 
@@ -87,25 +94,25 @@ def test_rows_are_done_in_halves_where_memory_does_not_suffice():
         return no_memory() if len(rows) > 1500 else rows**2
 
     rows = torch.arange(5000.0)
-    assert torch.equal(in_parts(square, rows), rows**2)
+    assert torch.equal(map_with_oom_split(square, rows), rows**2)
     assert sizes == [5000, 2500, 1250, 1250, 2500, 1250, 1250]
     with pytest.raises(torch.OutOfMemoryError):
-        in_parts(lambda _: no_memory(), rows)
-    assert out_of_memory(RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"))
+        map_with_oom_split(lambda _: no_memory(), rows)
+    assert is_out_of_memory(RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"))
     with pytest.raises(RuntimeError, match="something else"):
-        in_parts(lambda _: (_ for _ in ()).throw(RuntimeError("something else")), rows)
+        map_with_oom_split(lambda _: (_ for _ in ()).throw(RuntimeError("something else")), rows)
 
 
 def test_a_predictor_needs_no_more_memory_than_there_is(monkeypatch, scene):
     image, scribbles, _ = scene
     wanted = isr.segment(image, scribbles, features="rgb")
-    plain, seen = Linear.logits, []
+    plain, seen = LogisticRegression.logits, []
 
     def small(self, features):
         seen.append(len(features))
         return no_memory() if len(features) > 2000 else plain(self, features)
 
-    monkeypatch.setattr(Linear, "logits", small)
+    monkeypatch.setattr(LogisticRegression, "logits", small)
     found = isr.segment(image, scribbles, features="rgb")
     assert max(seen) > 2000
     assert np.array_equal(found.labels(), wanted.labels())
@@ -119,11 +126,11 @@ def test_a_fit_goes_to_the_cpu_if_nothing_else_helps(caplog):
         yield device.type, 2
 
     with caplog.at_level(logging.WARNING):
-        steps = list(on_device(torch.device("cuda"), run))
+        steps = list(iterate_with_cpu_fallback(torch.device("cuda"), run))
     assert steps == [("cuda", 1), ("cpu", 1), ("cpu", 2)]
     assert [r.getMessage().count("does not suffice") for r in caplog.records] == [1]
     with pytest.raises(torch.OutOfMemoryError):  # then it is the machine's own memory
-        list(on_device(CPU, lambda _: iter(no_memory, None)))
+        list(iterate_with_cpu_fallback(CPU, lambda _: iter(no_memory, None)))
 
 
 @pytest.mark.parametrize("call", ["segment", "project"])
@@ -147,9 +154,9 @@ def test_running_out_of_memory_changes_no_result(call, scene, monkeypatch):
                     no_memory()
 
         told.append(device)
-        yield from on_device(torch.device("cuda"), steps)
+        yield from iterate_with_cpu_fallback(torch.device("cuda"), steps)
 
-    monkeypatch.setattr(f"{module}.on_device", failing)
+    monkeypatch.setattr(f"{module}.iterate_with_cpu_fallback", failing)
     found = getattr(isr, call)(*arguments, **options)
     assert told
     assert found.device == "cpu"
@@ -173,7 +180,7 @@ def test_results_agree_on_every_device_that_is_here(name, scene):
 
 
 def test_small_systems_are_solved_in_double_precision():
-    matrix, row = on_host(torch.eye(2), torch.arange(2.0))
+    matrix, row = to_cpu_double(torch.eye(2), torch.arange(2.0))
     assert matrix.dtype == row.dtype == torch.float64
 
 
@@ -183,7 +190,7 @@ def test_a_step_of_a_fit_neither_waits_for_its_device_nor_leaves_it(name):
     shape = ShapeSpec.parse(name).build(2).to("meta")
     points, ones = torch.zeros(50, 2, device="meta"), torch.ones(50, device="meta")
     samples = Samples(points, ones, ones)
-    error, inside = squared_error(shape, samples)
+    error, inside = weighted_squared_error(shape, samples)
     matrix, gradient = gauss_newton(shape, samples, inside)
     assert error.device.type == matrix.device.type == gradient.device.type == "meta"
-    assert len(matrix) == len(gradient) == len(shape.vector())
+    assert len(matrix) == len(gradient) == len(shape.parameter_vector())

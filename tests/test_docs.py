@@ -124,4 +124,4 @@ def test_the_keys_of_the_page_are_those_of_the_code():
 
     page = (DOCS / "keys.md").read_text(encoding="utf-8")
     for key in keys.TAKEN:
-        assert f"`{keys.shown(key)}`" in page, key
+        assert f"`{keys.format_key(key)}`" in page, key

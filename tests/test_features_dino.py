@@ -17,11 +17,11 @@ import pytest
 import torch
 
 from napari_isr.errors import InputError
-from napari_isr.features import FeatureCache, Features, SourceImage, parse_features
+from napari_isr.features import FeatureCache, ImageFeatures, SourceImage, parse_features
 from napari_isr.features import dino as module
 from napari_isr.features.dino import LICENCE, VARIABLE, Dino
-from napari_isr.features.weights import Weights
-from napari_isr.frame import Frame
+from napari_isr.features.weights import WeightFile
+from napari_isr.frame import ImageGeometry
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (20, 30, 3)).astype(np.uint8)
 POINTS = np.argwhere(np.ones((20, 30))).astype(float)
@@ -92,7 +92,7 @@ def _no_variable(monkeypatch):
 
 def features(image=IMAGE, ndim=2, **options):
     source = SourceImage(image, ndim)
-    return Features(source, Frame(source.shape), "dino", **options)
+    return ImageFeatures(source, ImageGeometry(source.shape), "dino", **options)
 
 
 def test_only_if_named():
@@ -122,9 +122,9 @@ def test_features_of_a_file(file, monkeypatch):
 def test_the_network_of_the_file_is_used(file, state, timm):
     """The block's patches are those that the published network gives for the normalised image."""
     source = SourceImage(IMAGE, 2)
-    block = Dino(source, Frame(source.shape), FeatureCache(), Weights(file))
+    block = Dino(source, ImageGeometry(source.shape), FeatureCache(), WeightFile(file))
     rgb = block.pixels(())
-    (found,) = block.stages(rgb)
+    (found,) = block.compute_scales(rgb)
     network = timm.create_model(module.MODEL, num_classes=0, dynamic_img_size=True).eval()
     network.load_state_dict(state)
     mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
@@ -155,7 +155,7 @@ def test_its_maps_are_kept(file, tmp_path):
     first = features(dino=file, cache=FeatureCache(tmp_path)).at(POINTS)
     cache = FeatureCache(tmp_path)
     found = features(dino=file, cache=cache)
-    found.blocks[0].stages = lambda pixels: pytest.fail("computed again")
+    found.blocks[0].compute_scales = lambda pixels: pytest.fail("computed again")
     assert np.array_equal(found.at(POINTS), first)
 
 

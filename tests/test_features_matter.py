@@ -10,9 +10,9 @@ import pytest
 import torch
 from scipy.ndimage import binary_dilation, gaussian_filter
 
-from napari_isr.features import Features, SourceImage
-from napari_isr.frame import Frame
-from napari_isr.predictors import Scene, make_predictor
+from napari_isr.features import ImageFeatures, SourceImage
+from napari_isr.frame import ImageGeometry
+from napari_isr.predictors import FeatureView, make_predictor
 
 SIZE = 160
 LEARNED, NOT_LEARNED = 0.92, 0.75  # balanced accuracy
@@ -71,15 +71,15 @@ def streaked():
 def accuracy(image, truth, names, shrunk=None):
     """Of the linear predictor, trained on 100 pixels of each class, on all pixels."""
     source = SourceImage(image.astype(np.float32), 2)
-    frame = Frame(source.shape)
-    features = Features(source, frame, names)
+    frame = ImageGeometry(source.shape)
+    features = ImageFeatures(source, frame, names)
     for block in features.blocks:
         if block.name == shrunk:
             block.at = lambda points, whole=block.at: whole(points) / 300
     rng = np.random.default_rng(0)
     chosen = [rng.permutation(np.argwhere(truth == k))[:100] for k in (False, True)]
     targets = torch.eye(2).repeat_interleave(100, 0)
-    scene = Scene(features, frame)
+    scene = FeatureView(features, frame)
     predictor = make_predictor("linear", scene.width, 2)
     list(predictor.fit(scene, np.concatenate(chosen).astype(float), targets, torch.ones(200)))
     pixels = np.argwhere(np.ones(truth.shape)).astype(float)

@@ -6,24 +6,24 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from napari_isr.features import SourceImage
-from napari_isr.features.planes import Planes
-from napari_isr.features.reduction import Reduction
-from napari_isr.features.spectral import normalised_cuts
-from napari_isr.features.superpixels import affinities, segment
-from napari_isr.frame import Frame
+from napari_isr.features.planes import PlaneReader
+from napari_isr.features.reduction import PcaReduction
+from napari_isr.features.spectral import normalized_cuts
+from napari_isr.features.superpixels import affinities, slic_planes
+from napari_isr.frame import ImageGeometry
 
 
 def test_a_thin_image_is_not_blown_up():
     source = SourceImage(np.zeros((1, 100_000), np.uint8), 2)
-    planes = Planes(source, Frame(source.shape), side=512, enlarge=4, multiple=32)
+    planes = PlaneReader(source, ImageGeometry(source.shape), side=512, enlarge=4, multiple=32)
     assert planes.size == (32, 2048)
-    needles = Planes(source, Frame(source.shape, (1000.0, 1.0)), side=512, multiple=32)
+    needles = PlaneReader(source, ImageGeometry(source.shape, (1000.0, 1.0)), side=512, multiple=32)
     assert np.prod(needles.size) <= 1.2 * 512**2
 
 
 def test_square_pixels_whatever_the_voxels():
     source = SourceImage(np.zeros((100, 200), np.uint8), 2)
-    assert Planes(source, Frame(source.shape, (2.0, 1.0)), side=100).size == (100, 100)
+    assert PlaneReader(source, ImageGeometry(source.shape, (2.0, 1.0)), side=100).size == (100, 100)
 
 
 def test_planes_are_brought_to_size_in_place():
@@ -32,7 +32,9 @@ def test_planes_are_brought_to_size_in_place():
         image = np.zeros((size, size), np.uint8)
         image[:, size // 4 :] = 255
         source = SourceImage(image, 2)
-        pixels = Planes(source, Frame(source.shape), side=200, enlarge=8).pixels()[..., 0]
+        pixels = PlaneReader(source, ImageGeometry(source.shape), side=200, enlarge=8).pixels()[
+            ..., 0
+        ]
         assert pixels.shape == (200, 200)
         assert np.abs(pixels.sum(1) - 150).max() < 1.01
 
@@ -43,14 +45,14 @@ def test_components_do_not_depend_on_scale_and_wide_groups_do_not_outweigh():
     narrow = hidden[:, :1] @ np.ones((1, 2), np.float32)
     wide = hidden[:, 1:] @ np.ones((1, 50), np.float32)
     sample = np.concatenate([1e4 * narrow + 7, 1e-2 * wide], axis=1)
-    found = Reduction(sample, 2, (2, 50))(sample)
+    found = PcaReduction(sample, 2, (2, 50))(sample)
     assert np.allclose(found.std(0), 1, atol=0.02)
     assert np.abs(np.corrcoef(found.T, hidden.T)[:2, 2:]).max(1).min() > 0.6
 
 
 def test_components_that_are_not_there_are_zero():
     sample = np.random.default_rng(0).normal(size=(100, 3)).astype(np.float32)
-    found = Reduction(sample, 5)(sample)
+    found = PcaReduction(sample, 5)(sample)
     assert np.abs(found[:, :3]).min(0).max() > 0
     assert not found[:, 3:].any()
 
@@ -60,7 +62,7 @@ def test_normalised_cuts_part_two_groups_and_solve_their_equation():
     group = np.arange(60) % 2
     weights = rng.random((60, 60)) * np.where(group[:, None] == group, 1.0, 0.01)
     weights = weights + weights.T
-    found = normalised_cuts(csr_matrix(weights), np.ones(60), 4)
+    found = normalized_cuts(csr_matrix(weights), np.ones(60), 4)
     assert (found[:, 0] > 0).tolist() == (group == group[found[:, 0].argmax()]).tolist()
     assert np.allclose(found.mean(0), 0, atol=1e-6)
     assert np.isclose((found**2).mean(), 1)
@@ -73,7 +75,7 @@ def test_affinities_are_symmetric_and_join_neighbours_and_lookalikes():
     image = np.zeros((1, 40, 60, 3))
     image[:, :, 20:40] = 100.0  # a bright band between two dark ones
     places = np.stack(np.meshgrid([0.0], np.arange(40.0), np.arange(60.0), indexing="ij"), -1)
-    cells = segment(image, places, 24)
+    cells = slic_planes(image, places, 24)
     assert np.bincount(cells.labels.ravel()).tolist() == cells.size.astype(int).tolist()
     matrix = affinities(cells, ()).toarray()
     assert np.array_equal(matrix, matrix.T)

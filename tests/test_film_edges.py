@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_isr.features.film_edges import COARSE, FINE, KEPT, FilmEdges
+from napari_isr.features.film_edges import COARSE, FINE, KEPT, SequenceEdgeRefiner
 from napari_isr.features.image import SourceImage
 from napari_isr.segmenter import Segmenter
-from napari_isr.timeline import PICKED, frame_of
+from napari_isr.timeline import PICKED, make_geometry
 
 
 def film(frames: int, size: int = 64) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -55,17 +55,17 @@ def test_frames_that_were_not_picked_are_settled_when_they_are_asked_for():
 def test_cells_depend_neither_on_the_size_nor_on_the_number_of_frames(frames):
     shape = (frames, 3000, 4000)
     images = np.lib.stride_tricks.as_strided(np.zeros((1, 1, 1), np.uint8), shape, (0, 0, 0))
-    edges = FilmEdges(SourceImage(images, 3), frame_of(shape, (), "tyx"))
+    edges = SequenceEdgeRefiner(SourceImage(images, 3), make_geometry(shape, (), "tyx"))
     assert np.prod(edges.fine) <= 1.1 * FINE
     assert len(edges.points) <= 1.1 * COARSE * min(frames, PICKED)
 
 
 def test_a_stroke_is_believed_and_little_is_kept():
     images, _, strokes = film(KEPT + PICKED + 4)
-    edges = FilmEdges(SourceImage(images, 3), frame_of(images.shape, (), "tyx"))
+    edges = SequenceEdgeRefiner(SourceImage(images, 3), make_geometry(images.shape, (), "tyx"))
     points = np.argwhere(strokes > 0)
-    drawn = edges.drawn(points, strokes[strokes > 0].astype(int) - 1, 2)
-    field = drawn.settle(np.zeros((len(drawn.points), 2)), lambda where: np.zeros((len(where), 2)))
+    drawn = edges.with_seeds(points, strokes[strokes > 0].astype(int) - 1, 2)
+    field = drawn.refine(np.zeros((len(drawn.points), 2)), lambda where: np.zeros((len(where), 2)))
     told = field.at(points.astype(float))
     assert ((told[:, 1] > 0) == (strokes[strokes > 0] == 2)).all()
     everywhere = np.stack([np.arange(len(images)), *np.full((2, len(images)), 32)], axis=1)
@@ -78,19 +78,19 @@ def test_settling_again_goes_on_from_where_it_ended():
     points = np.argwhere(strokes > 0)
     classes = strokes[strokes > 0].astype(int) - 1
 
-    def settled(edges: FilmEdges, odds: float) -> np.ndarray:
-        drawn = edges.drawn(points, classes, 2)
+    def settled(edges: SequenceEdgeRefiner, odds: float) -> np.ndarray:
+        drawn = edges.with_seeds(points, classes, 2)
         inside = truth[tuple(np.rint(drawn.points).astype(int).T)]
         logs = np.stack([np.zeros(len(inside)), np.where(inside, odds, -odds)], axis=1)
-        field = drawn.settle(logs, lambda where: np.zeros((len(where), 2)))
+        field = drawn.refine(logs, lambda where: np.zeros((len(where), 2)))
         return field.at(np.argwhere(truth >= 0).astype(float))[:, 1] > 0
 
-    timeline = frame_of(images.shape, (), "tyx")
-    again, fresh = (FilmEdges(SourceImage(images, 3), timeline) for _ in range(2))
+    timeline = make_geometry(images.shape, (), "tyx")
+    again, fresh = (SequenceEdgeRefiner(SourceImage(images, 3), timeline) for _ in range(2))
     settled(again, 0.5)
     first, second = settled(again, 2.0), settled(fresh, 2.0)
     assert overlap(first, second) > 0.99
-    again.drawn(points, np.where(classes, 2, 0), 3).settle(
+    again.with_seeds(points, np.where(classes, 2, 0), 3).refine(
         np.zeros((len(again.points), 3)), lambda where: np.zeros((len(where), 3))
     )  # of other classes: from nothing
     assert again.last[0][0][0].shape[0] == 2

@@ -10,19 +10,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_isr.certificates import convex_defect
+from napari_isr.certificates import convexity_defects
 from napari_isr.errors import InputError
-from napari_isr.evidence import EvidenceGrid, evidence_from_probability
+from napari_isr.evidence import DenseEvidence, signed_evidence
 from napari_isr.fitting import (
     Samples,
     adam,
     boundary_samples,
+    iter_project_shape,
     levenberg_marquardt,
-    minimise,
-    project_shape,
+    minimize,
 )
-from napari_isr.frame import Frame
-from napari_isr.rendering.grid import ShapeLogit, mask_on_grid
+from napari_isr.frame import ImageGeometry
+from napari_isr.rendering.grid import ShapeLogit, rasterize_blocks
 from napari_isr.results.result import iou
 from napari_isr.shapes import Convex
 from napari_isr.shapes.convex import ConvexOptions
@@ -33,19 +33,19 @@ from .conftest import disc
 
 def grid_of(mask, weight=1.0):
     values = torch.from_numpy(np.asarray(mask, dtype=np.float32))
-    evidence = evidence_from_probability(values, weight) / values.numel()
-    return EvidenceGrid(evidence, Frame(mask.shape).axes(values))
+    evidence = signed_evidence(values, weight) / values.numel()
+    return DenseEvidence(evidence, ImageGeometry(mask.shape).normalized_axes(values))
 
 
 def mask_of(shape, size):
-    frame = Frame(size)
-    *_, mask = mask_on_grid(ShapeLogit(shape, frame), frame.axis_positions())
+    frame = ImageGeometry(size)
+    *_, mask = rasterize_blocks(ShapeLogit(shape, frame), frame.axis_positions())
     return mask
 
 
 def fitted(mask, weight=1.0, **options):
     shape = Convex(mask.ndim)
-    states = list(project_shape(shape, grid_of(mask, weight), **options))
+    states = list(iter_project_shape(shape, grid_of(mask, weight), **options))
     return shape, states
 
 
@@ -61,7 +61,7 @@ def test_samples_are_finest_at_the_boundary_and_keep_to_the_budget():
     shape, _ = fitted(mask)
     samples = boundary_samples(grid_of(mask), shape, 2000)
     assert len(samples.points) < 2500
-    pixel = Frame((512, 512)).pixel
+    pixel = ImageGeometry((512, 512)).pixel
     radius = (samples.points - torch.tensor([250 - 255.5, 260 - 255.5]) * pixel).norm(dim=1)
     smallest = samples.weight <= samples.weight[samples.weight > 0].min() * 1.01
     assert float((radius[smallest] / pixel - 100).abs().max()) < 16
@@ -79,7 +79,7 @@ def test_samples_see_an_object_smaller_than_the_cells():
 def test_solvers_never_get_worse_and_can_be_stopped(solver):
     grid = grid_of(disc())
     shape = Convex(2)
-    shape.load_state_dict(shape.starts(grid)[0])
+    shape.load_state_dict(shape.initial_states(grid)[0])
     samples = boundary_samples(grid, shape, 1000)
     with torch.no_grad():
         before = float(samples.objective(shape(samples.points)))
@@ -97,12 +97,12 @@ def test_solvers_never_get_worse_and_can_be_stopped(solver):
 def test_solvers_move_only_what_is_free(solver):
     grid = grid_of(disc())
     shape = Convex(2)
-    shape.load_state_dict(shape.starts(grid)[0])
+    shape.load_state_dict(shape.initial_states(grid)[0])
     samples = boundary_samples(grid, shape, 1000)
-    before, free = shape.vector(), shape.simple_parameters()
+    before, free = shape.parameter_vector(), shape.coarse_parameters()
     for _ in solver(shape, samples, iterations=5, free=free):
         pass
-    moved = (shape.vector() != before).nonzero()[:, 0].tolist()
+    moved = (shape.parameter_vector() != before).nonzero()[:, 0].tolist()
     assert moved
     assert set(moved) <= set(free.tolist())
 
@@ -110,9 +110,9 @@ def test_solvers_move_only_what_is_free(solver):
 def test_many_parameters_take_the_first_order_path():
     grid = grid_of(disc())
     shape = Convex(2, ConvexOptions(depth=3, width=32))
-    assert shape.vector().numel() > 600
+    assert shape.parameter_vector().numel() > 600
     samples = boundary_samples(grid, shape, 500)
-    steps = list(minimise(shape, samples, iterations=4))
+    steps = list(minimize(shape, samples, iterations=4))
     assert len(steps) > 4
     assert steps[-1].objective < steps[0].objective
 
@@ -123,7 +123,7 @@ def test_occluded_disc_is_completed(occluded):
     mask = mask_of(shape, truth.shape)
     assert states[-1].done
     assert iou(mask, truth) > 0.93 > iou(seen, truth)
-    assert not convex_defect(mask).any()
+    assert not convexity_defects(mask).any()
 
 
 @pytest.mark.parametrize(
@@ -144,9 +144,9 @@ def test_an_outline_is_right_to_a_pixel(weight, noise, most):
     noisy = random.random(unaries.shape) < noise
     evidence = grid_of(np.where(noisy, random.random(unaries.shape), unaries), weight)
     shape = Convex(2, ConvexOptions(pieces=32))
-    for _ in project_shape(shape, evidence):
+    for _ in iter_project_shape(shape, evidence):
         pass
-    logit = ShapeLogit(shape, Frame((512, 512)))
+    logit = ShapeLogit(shape, ImageGeometry((512, 512)))
     assert (logit(ellipse(-most)) > 0).all()
     assert (logit(ellipse(most)) < 0).all()
 
@@ -169,20 +169,20 @@ def test_idle_pieces_are_put_where_the_outline_bends_most():
     points = shape.scale * torch.stack([turn.sin(), turn.cos()], 1)
     ring = torch.cat([points * radius for radius in torch.linspace(0.9, 1.5, 60)])
     area = (shape(ring) > 0).sum()
-    shape.reseat(ring)
+    shape.reassign_idle_parts(ring)
     assert (shape.pieces[:, -1] < 1.5).all()
     assert (shape(ring) > 0).sum() < area  # they cut the corners,
     angle = torch.atan2(shape.pieces[:, 0], shape.pieces[:, 1]).sort().values.diff()
     assert angle.min() > 0.5  # one each
-    before = shape.vector()
-    shape.reseat(ring)  # now none is idle
-    assert torch.equal(shape.vector(), before)
+    before = shape.parameter_vector()
+    shape.reassign_idle_parts(ring)  # now none is idle
+    assert torch.equal(shape.parameter_vector(), before)
     far = ring[:0]
-    shape.reseat(far)
+    shape.reassign_idle_parts(far)
     deep = Convex(2, ConvexOptions(depth=2, width=4))
-    known = deep.vector()
-    deep.reseat(ring)
-    assert torch.equal(deep.vector(), known)
+    known = deep.parameter_vector()
+    deep.reassign_idle_parts(ring)
+    assert torch.equal(deep.parameter_vector(), known)
 
 
 def test_progress_rises_to_one(occluded):
@@ -194,21 +194,21 @@ def test_progress_rises_to_one(occluded):
 
 def test_every_state_of_a_fit_is_convex(occluded):
     grid, shape = grid_of(occluded[0]), Convex(2)
-    for _ in project_shape(shape, grid):
-        assert not convex_defect(mask_of(shape, grid.sizes)).any()
+    for _ in iter_project_shape(shape, grid):
+        assert not convexity_defects(mask_of(shape, grid.shape)).any()
 
 
 def test_fit_is_deterministic(occluded):
     first, _ = fitted(occluded[0])
     second, _ = fitted(occluded[0])
-    assert torch.equal(first.vector(), second.vector())
+    assert torch.equal(first.parameter_vector(), second.parameter_vector())
 
 
 def test_warm_fit_takes_fewer_steps_and_follows_a_change(occluded):
     seen, truth = occluded
     shape, cold = fitted(seen, weight=2.5)
     moved = np.roll(truth, 4, axis=1)
-    warm = list(project_shape(shape, grid_of(moved, 2.5), warm=True))
+    warm = list(iter_project_shape(shape, grid_of(moved, 2.5), warm=True))
     assert len(warm) < len(cold)
     assert iou(mask_of(shape, moved.shape), moved) > 0.93
 
@@ -216,8 +216,8 @@ def test_warm_fit_takes_fewer_steps_and_follows_a_change(occluded):
 @pytest.mark.parametrize("name", ["star", "mirror", "rotational:order=3"])
 def test_warm_fit_takes_fewer_steps_with_few_stages_too(name):
     shape = ShapeSpec.parse(name).build(2)
-    cold = list(project_shape(shape, grid_of(disc((64, 64), (30, 32), 16))))
-    warm = list(project_shape(shape, grid_of(disc((64, 64), (31, 32), 16)), warm=True))
+    cold = list(iter_project_shape(shape, grid_of(disc((64, 64), (30, 32), 16))))
+    warm = list(iter_project_shape(shape, grid_of(disc((64, 64), (31, 32), 16)), warm=True))
     assert len(warm) < len(cold)
     assert iou(mask_of(shape, (64, 64)), disc((64, 64), (31, 32), 16)) > 0.95
 
@@ -225,7 +225,7 @@ def test_warm_fit_takes_fewer_steps_with_few_stages_too(name):
 def test_warm_fit_starts_anew_if_the_object_is_elsewhere():
     shape, _ = fitted(disc((80, 200), (40, 40), 15))
     elsewhere = disc((80, 200), (40, 150), 20)
-    for _ in project_shape(shape, grid_of(elsewhere), warm=True):
+    for _ in iter_project_shape(shape, grid_of(elsewhere), warm=True):
         pass
     assert iou(mask_of(shape, elsewhere.shape), elsewhere) > 0.93
 
@@ -233,20 +233,20 @@ def test_warm_fit_starts_anew_if_the_object_is_elsewhere():
 def test_stopped_fit_goes_on_warm(occluded):
     seen, truth = occluded
     shape, grid = Convex(2), grid_of(seen, 2.5)
-    steps = project_shape(shape, grid)
+    steps = iter_project_shape(shape, grid)
     for _ in range(7):
         next(steps)
     steps.close()
-    for _ in project_shape(shape, grid, warm=True):
+    for _ in iter_project_shape(shape, grid, warm=True):
         pass
     assert iou(mask_of(shape, truth.shape), truth) > 0.93
 
 
 def test_strokes_outweigh_the_unaries():
     seen = disc(centre=(30, 42), radius=12)
-    frame = Frame(seen.shape)
+    frame = ImageGeometry(seen.shape)
     stroke = np.array([[30.0, 70.0]] * 5) + np.arange(5)[:, None]
-    points = torch.from_numpy(frame.to_shape(stroke)).float()
+    points = torch.from_numpy(frame.to_normalized(stroke)).float()
     strokes = Samples(points, torch.ones(5), torch.full((5,), 0.2))
     shape, _ = fitted(seen, strokes=strokes)
     mask = mask_of(shape, seen.shape)
@@ -281,7 +281,7 @@ def test_odd_masks_give_a_valid_shape(mask):
     found = mask_of(shape, mask.shape)
     assert np.isfinite([s.objective for s in states]).all()
     assert found.any()
-    assert not convex_defect(found).any()
+    assert not convexity_defects(found).any()
     if not mask[0].all():
         assert (found & mask).any()
     if mask.all():
@@ -299,7 +299,7 @@ def test_random_unaries_never_break_a_fit(seed):
     size = tuple(rng.integers(2, 40, size=2))
     shape, states = fitted(rng.random(size))
     assert np.isfinite(states[-1].objective)
-    assert torch.isfinite(shape.vector()).all()
+    assert torch.isfinite(shape.parameter_vector()).all()
 
 
 def test_nothing_is_left_on_the_cpu():
@@ -308,7 +308,7 @@ def test_nothing_is_left_on_the_cpu():
     points = torch.empty((10, 2), device="meta")
     logit, jacobian = copy.deepcopy(shape).logit_and_jacobian(points)
     assert logit.device.type == jacobian.device.type == "meta"
-    grid = EvidenceGrid(torch.empty((40, 40), device="meta"), (points[:, 0], points[:, 1]))
+    grid = DenseEvidence(torch.empty((40, 40), device="meta"), (points[:, 0], points[:, 1]))
     assert grid.coarsen(4).values.device.type == "meta"
     samples = Samples.from_evidence(points, logit)
     assert samples.objective(shape(points)).device.type == "meta"

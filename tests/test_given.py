@@ -61,7 +61,7 @@ def test_nothing_is_computed_from_the_image(scene, monkeypatch):
     def fail(*arguments):
         raise AssertionError("features were computed")
 
-    monkeypatch.setattr("napari_isr.features.rgb.Rgb.__init__", fail)
+    monkeypatch.setattr("napari_isr.features.rgb.ColorFeatures.__init__", fail)
     monkeypatch.setattr("napari_isr.features.semantic.Semantic.__init__", fail)
     given = np.stack(list(truth.values()))
     segmenter = Segmenter(image, unaries=given, mode="joint")

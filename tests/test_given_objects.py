@@ -20,7 +20,7 @@ def no_features(monkeypatch):
     def fail(*arguments, **options):
         raise AssertionError("features were computed")
 
-    monkeypatch.setattr("napari_isr.segmenting.sight.Features.__init__", fail)
+    monkeypatch.setattr("napari_isr.segmenting.sight.ImageFeatures.__init__", fail)
 
 
 @pytest.mark.parametrize("kind", ["bool", "0 and 255", "probabilities"])
@@ -43,7 +43,7 @@ def test_a_given_object_beside_one_from_strokes(scene):
     assert list(result.objects) == [2, 3]
     assert iou(result.objects[2].mask, truth[2]) > 0.95
     assert iou(result.objects[3].mask, truth[3]) > 0.9
-    assert set(result.report()["objects"]) == {"2", "3"}
+    assert set(result.to_dict()["objects"]) == {"2", "3"}
 
 
 def test_the_others_are_the_same_without_the_given_one(scene):

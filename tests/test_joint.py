@@ -9,11 +9,11 @@ import torch
 from napari_isr.fitting.joint import (
     COUPLING,
     TURNS,
-    coupling_points,
     coupling_weight,
-    shape_targets,
+    sample_coupling_points,
+    shape_class_probabilities,
 )
-from napari_isr.frame import Frame
+from napari_isr.frame import ImageGeometry
 from napari_isr.results.result import iou
 from napari_isr.segmenter import Segmenter
 
@@ -27,26 +27,26 @@ def test_the_coupling_is_switched_on_step_by_step():
 
 
 def test_points_come_from_the_whole_image_and_with_the_seed():
-    frame = Frame((40, 200, 10))
-    points = coupling_points(frame, 0, 1)
+    frame = ImageGeometry((40, 200, 10))
+    points = sample_coupling_points(frame, 0, 1)
     assert (points >= -0.5).all()
     assert (points <= np.array(frame.shape) - 0.5).all()
     for x, n in zip(points.T, frame.shape, strict=True):
         share = np.histogram(x, 4, (-0.5, n - 0.5))[0] / len(x)
         assert (abs(share - 0.25) < 0.05).all()
-    assert np.array_equal(points, coupling_points(frame, 0, 1))
-    assert not np.array_equal(points, coupling_points(frame, 0, 2))
-    assert not np.array_equal(points, coupling_points(frame, 1, 1))
+    assert np.array_equal(points, sample_coupling_points(frame, 0, 1))
+    assert not np.array_equal(points, sample_coupling_points(frame, 0, 2))
+    assert not np.array_equal(points, sample_coupling_points(frame, 1, 1))
 
 
 def test_targets_are_shared_by_overlapping_objects_and_left_to_the_background():
     learned = torch.tensor([[0.2, 0.5, 0.3]]).expand(4, 3)
     first = torch.tensor([1.0, 1.0, 0.0, 0.0])
     second = torch.tensor([0.0, 1.0, 1.0, 0.0])
-    found = shape_targets([first, second], learned)
+    found = shape_class_probabilities([first, second], learned)
     wanted = [[0, 1, 0], [0, 0.5, 0.5], [0, 0, 1], [1, 0, 0]]
     assert torch.allclose(found, torch.tensor(wanted))
-    without = shape_targets([None, second], learned)
+    without = shape_class_probabilities([None, second], learned)
     assert torch.allclose(without.sum(1), torch.ones(4))
     assert torch.allclose(without[3], torch.tensor([0.5, 0.5, 0.0]))
 

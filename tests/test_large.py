@@ -9,16 +9,16 @@ import tifffile
 import zarr
 
 import napari_isr as isr
-from napari_isr.commands.stroke_files import read_lines
+from napari_isr.commands.stroke_files import read_geojson_lines
 from napari_isr.errors import InputError
 from napari_isr.export import content as contents
 from napari_isr.features import SourceImage
 from napari_isr.files.large import open_npy, open_tiff, open_zarr
-from napari_isr.files.lazy import blocks_of, coarse_sizes, levels_of, reduced
+from napari_isr.files.lazy import block_mean, downsampled_shape, iter_chunks, pyramid_levels
 from napari_isr.files.reading import read_image
 from napari_isr.results.result import iou
 from napari_isr.segmenter import Segmenter
-from napari_isr.strokes import Strokes
+from napari_isr.strokes import Scribbles
 
 SIDE, CHUNK = 2048, 256
 QUICK = "rgb,nearness,edges"
@@ -57,7 +57,7 @@ def disc():
         1: [[(90, 90), (90, 1950)], [(1900, 90), (1900, 1950)]],
         2: [[(900, 800), (900, 1200)]],
     }
-    return image, truth, Strokes.from_lines((SIDE, SIDE), lines, 30)
+    return image, truth, Scribbles.from_lines((SIDE, SIDE), lines, 30)
 
 
 @pytest.fixture(scope="module")
@@ -113,10 +113,12 @@ def test_arrays_of_all_kinds_are_the_same_image(disc, tmp_path):
 def test_cells_are_means(sizes, dtype):
     values = np.random.default_rng(0).integers(0, 2 if dtype == "?" else 200, (500, 400, 3))
     values = values.astype(dtype)
-    found = reduced(zarr.array(values, chunks=(128, 90, 3)), sizes, 10**5)
+    found = block_mean(zarr.array(values, chunks=(128, 90, 3)), sizes, 10**5)
     assert found.dtype == values.dtype
     assert found.shape == (*sizes, 3)
-    np.testing.assert_array_equal(found, reduced(da.from_array(values, (90, 400, 1)), sizes, 10**6))
+    np.testing.assert_array_equal(
+        found, block_mean(da.from_array(values, (90, 400, 1)), sizes, 10**6)
+    )
     assert (
         dtype == "?"
         or sizes == (1, 7)
@@ -131,17 +133,17 @@ def test_windows_tile_an_array_whatever_its_chunks():
     for array in (zarr.zeros((70, 91), chunks=(16, 10), dtype="u1"), np.zeros((70, 91), np.uint8)):
         for most in (1, 50, 300, 10**6):
             count = np.zeros(array.shape, int)
-            for window in blocks_of(array, most):
+            for window in iter_chunks(array, most):
                 count[window] += 1
                 assert most == 1 or count[window].size <= most
             assert (count == 1).all()
 
 
 def test_stacks_keep_their_planes_and_sequences_their_frames():
-    assert coarse_sizes((16384, 16384), 2**22) == (2048, 2048)
-    assert coarse_sizes((200, 1024, 1024), 2**24) == (200, 256, 256)
-    assert coarse_sizes((900, 100, 100), 2**20, frames=True) == (900, 25, 25)
-    assert coarse_sizes((5, 7), 100) == (5, 7)
+    assert downsampled_shape((16384, 16384), 2**22) == (2048, 2048)
+    assert downsampled_shape((200, 1024, 1024), 2**24) == (200, 256, 256)
+    assert downsampled_shape((900, 100, 100), 2**20, frames=True) == (900, 25, 25)
+    assert downsampled_shape((5, 7), 100) == (5, 7)
 
 
 def test_a_stack_is_read_plane_by_plane():
@@ -154,8 +156,8 @@ def test_a_stack_is_read_plane_by_plane():
 def test_levels_that_do_not_fit_are_one_sentence():
     fine, coarse = np.zeros((64, 64), np.uint8), np.zeros((32, 32), np.float32)
     with pytest.raises(InputError, match="levels of the pyramid do not fit"):
-        levels_of([fine, coarse])
-    assert len(levels_of([fine, fine])) == 1  # frames, not levels
+        pyramid_levels([fine, coarse])
+    assert len(pyramid_levels([fine, fine])) == 1  # frames, not levels
     with pytest.raises(InputError, match="memory must be 16"):
         Segmenter(fine, memory=2)
 
@@ -165,7 +167,7 @@ def test_a_large_mask_is_written_part_by_part(fitted, tmp_path, monkeypatch):
 
     result = fitted[1]
     whole = result.labels(shape=(SIDE, SIDE))
-    monkeypatch.setattr(contents, "LARGE", 10**6)
+    monkeypatch.setattr(contents, "STREAMED_EXPORT_PIXELS", 10**6)
     monkeypatch.setattr(parts, "SLAB", 10**6)
     monkeypatch.setattr(contents, "MOST_PIXELS", SIDE**2 - 1)  # which can be made whole
     for name in ("mask.tif", "mask.ome.tif"):
@@ -193,7 +195,7 @@ def test_another_folder_is_not_replaced(fitted, tmp_path):
 
 
 def test_files_are_opened_and_not_loaded(tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_isr.files.large.LARGE", 10**4)
+    monkeypatch.setattr("napari_isr.files.large.LAZY_FILE_BYTES", 10**4)
     values = np.random.default_rng(0).integers(0, 99, (300, 200), np.uint8)
     np.save(tmp_path / "a.npy", values)
     tifffile.imwrite(tmp_path / "plain.tif", values)
@@ -222,14 +224,16 @@ def test_channels_of_an_ome_zarr_come_last(tmp_path):
 
 def test_wide_lines_are_thinned_out_and_count_as_much():
     lines = {1: [[(200, 200), (200, 3800)]], 2: [[(2000, 2000)]]}
-    strokes = Strokes.from_lines((4000, 4000), lines, 60)
+    strokes = Scribbles.from_lines((4000, 4000), lines, 60)
     assert len(strokes.points) < 40_000
     assert len(strokes.points) * strokes.each == pytest.approx(3600 * 60, rel=0.1)
-    assert np.abs(strokes.of(1)[:, 0] - 200).max() == 30
-    np.testing.assert_array_equal(Strokes.from_lines((9, 9), {2: [[(4, 4)]]}).of(2), [[4, 4]])
+    assert np.abs(strokes.pixels_of(1)[:, 0] - 200).max() == 30
+    np.testing.assert_array_equal(
+        Scribbles.from_lines((9, 9), {2: [[(4, 4)]]}).pixels_of(2), [[4, 4]]
+    )
     for wrong in ({0: [[(4, 4)]]}, {2: [[(4, 40)]]}, {2: [[4, 4]]}):
         with pytest.raises(InputError, match="a line"):
-            Strokes.from_lines((9, 9), wrong)
+            Scribbles.from_lines((9, 9), wrong)
 
 
 def test_lines_are_read_from_geojson(tmp_path):
@@ -246,15 +250,21 @@ def test_lines_are_read_from_geojson(tmp_path):
     ]
     path = tmp_path / "strokes.geojson"
     path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
-    strokes = read_lines(path, (30, 40))
-    np.testing.assert_array_equal(strokes.of(1), [[2, x] for x in range(5, 10)])
-    assert set(map(tuple, strokes.of(2))) == {(10, 20), (9, 20), (11, 20), (10, 19), (10, 21)}
+    strokes = read_geojson_lines(path, (30, 40))
+    np.testing.assert_array_equal(strokes.pixels_of(1), [[2, x] for x in range(5, 10)])
+    assert set(map(tuple, strokes.pixels_of(2))) == {
+        (10, 20),
+        (9, 20),
+        (11, 20),
+        (10, 19),
+        (10, 21),
+    }
     path.write_text(json.dumps({"features": [feature("Point", [1, 1], {})]}))
     with pytest.raises(InputError, match="has no label"):
-        read_lines(path, (30, 40))
+        read_geojson_lines(path, (30, 40))
     path.write_text("[")
     with pytest.raises(InputError, match="cannot be read as GeoJSON"):
-        read_lines(path, (30, 40))
+        read_geojson_lines(path, (30, 40))
 
 
 def test_the_command_line_reads_and_writes_zarr(disc, tmp_path):

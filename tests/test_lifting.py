@@ -10,16 +10,16 @@ import pytest
 import torch
 
 import napari_isr as isr
-from napari_isr.certificates import certify_lifted
-from napari_isr.certificates.hull import corners_by_slice, in_hull_of
+from napari_isr.certificates import certify_coordinates
+from napari_isr.certificates.hull import hull_candidates, points_in_convex_hull
 from napari_isr.cli import main
 from napari_isr.commands.coordinate_files import read_coordinates
 from napari_isr.conflicts import find_conflict
 from napari_isr.errors import InputError
-from napari_isr.frame import Frame, grid_points
-from napari_isr.lifting import MOST_KEPT, Coordinate, LiftedFrame, lifted
+from napari_isr.frame import ImageGeometry, meshgrid_points
+from napari_isr.lifting import MOST_KEPT, CoordinateGeometry, CoordinateMap, with_coordinates
 from napari_isr.results.object_result import iou
-from napari_isr.strokes import Strokes
+from napari_isr.strokes import Scribbles
 
 ROWS, COLUMNS = np.mgrid[:60, :90].astype(float)
 FLOOR = ROWS * 0.8  # nearer at the bottom
@@ -29,36 +29,36 @@ TRUTH = DEPTH == FLOOR
 
 
 def pixel_centres(frame):
-    return grid_points([np.arange(n, dtype=float) for n in frame.shape])
+    return meshgrid_points([np.arange(n, dtype=float) for n in frame.shape])
 
 
 def test_a_pixel_lies_at_its_place_and_the_value_of_the_map_between_pixels_linearly():
-    frame = lifted(Frame((60, 90)), {"depth": DEPTH})
-    assert (frame.ndim, frame.dims, frame.space) == (2, 3, "(row, column, depth)")
-    flat = Frame((60, 90))
+    frame = with_coordinates(ImageGeometry((60, 90)), {"depth": DEPTH})
+    assert (frame.ndim, frame.n_coordinates, frame.space) == (2, 3, "(row, column, depth)")
+    flat = ImageGeometry((60, 90))
     points = np.random.default_rng(0).uniform(0, [9, 34], (50, 2))
-    found = frame.to_shape(points)
-    assert np.allclose(found[:, :2], flat.to_shape(points))
-    middle, half = frame.coordinates[0].span
+    found = frame.to_normalized(points)
+    assert np.allclose(found[:, :2], flat.to_normalized(points))
+    middle, half = frame.coordinates[0].value_range
     assert np.allclose(found[:, 2] * half + middle, 0.8 * points[:, 0], atol=1e-5)
-    assert np.allclose(frame.to_shape(torch.from_numpy(points)).numpy(), found)
+    assert np.allclose(frame.to_normalized(torch.from_numpy(points)).numpy(), found)
     assert np.allclose(frame.to_pixels(found), points)
 
 
 def test_a_coarser_raster_of_the_same_area_sees_the_same_map():
-    frame = lifted(Frame((60, 90)), {"depth": FLOOR})
-    coarse = frame.within(500)
-    assert isinstance(coarse, LiftedFrame)
+    frame = with_coordinates(ImageGeometry((60, 90)), {"depth": FLOOR})
+    coarse = frame.downsampled(500)
+    assert isinstance(coarse, CoordinateGeometry)
     assert coarse.shape != frame.shape
     place = np.array([[0.3, 0.4]]) * coarse.shape
     same = (place + 0.5) * np.array(frame.shape) / coarse.shape - 0.5
-    assert np.allclose(coarse.to_shape(place), frame.to_shape(same), atol=1e-6)
+    assert np.allclose(coarse.to_normalized(place), frame.to_normalized(same), atol=1e-6)
 
 
 def test_the_weight_stretches_the_map_and_everything_stays_in_reach():
     for weight in (0.25, 1.0, 4.0):
-        frame = lifted(Frame((60, 90)), {"depth": Coordinate(FLOOR, weight)})
-        every = frame.to_shape(pixel_centres(frame))
+        frame = with_coordinates(ImageGeometry((60, 90)), {"depth": CoordinateMap(FLOOR, weight)})
+        every = frame.to_normalized(pixel_centres(frame))
         low, high = np.percentile(every[:, 2], (2, 98))
         across = np.ptp(every[:, 1]) * 90 / 89
         assert np.isclose(high - low, weight * across, rtol=0.01)
@@ -68,10 +68,10 @@ def test_the_weight_stretches_the_map_and_everything_stays_in_reach():
 def test_missing_values_are_those_of_the_nearest_pixel_and_wild_ones_are_cut():
     holes = DEPTH.copy()
     holes[20, 40:50], holes[5, 5], holes[50, 80] = np.nan, np.inf, 1e9
-    known = Coordinate(holes)
-    assert np.allclose(known.known[20, 40:50], 45)
-    assert known.known[5, 5] in (3.2, 4.0, 4.8)
-    assert float(known.table.abs().max()) == 1.5
+    known = CoordinateMap(holes)
+    assert np.allclose(known.filled_values[20, 40:50], 45)
+    assert known.filled_values[5, 5] in (3.2, 4.0, 4.8)
+    assert float(known.normalized_values.abs().max()) == 1.5
 
 
 def test_a_map_that_is_not_in_memory_is_read_in_parts_and_kept_coarser():
@@ -86,22 +86,25 @@ def test_a_map_that_is_not_in_memory_is_read_in_parts_and_kept_coarser():
     zeros, meta = da.zeros((rows, columns), chunks=500, dtype=np.float32), np.zeros((0, 0), "f4")
     lazy = zeros.map_blocks(block, dtype=np.float32, meta=meta)
     read.clear()
-    frame = lifted(Frame((rows, columns)), {"depth": lazy})
+    frame = with_coordinates(ImageGeometry((rows, columns)), {"depth": lazy})
     kept = frame.coordinates[0]
     assert kept.shape == (rows, columns)
     assert kept.values.size <= 1.05 * MOST_KEPT
     assert max(read) <= 500 * 500
     assert sum(read) == rows * columns
     points = np.array([[100.0, 7.0], [2500.0, 2000.0]])
-    depth = [frame.further(torch.from_numpy(p))["depth"] for p in frame.to_shape(points)]
+    depth = [
+        frame.extra_coordinates_of(torch.from_numpy(p))["depth"]
+        for p in frame.to_normalized(points)
+    ]
     assert depth == pytest.approx([100, 2500], abs=1)
 
 
 def test_coordinates_of_a_point_are_read_back():
-    frame = lifted(Frame((60, 90), (2, 1)), {"depth": Coordinate(DEPTH, 3.0)})
-    point = frame.to_shape(np.array([[30.0, 40.0]]))[0]
+    frame = with_coordinates(ImageGeometry((60, 90), (2, 1)), {"depth": CoordinateMap(DEPTH, 3.0)})
+    point = frame.to_normalized(np.array([[30.0, 40.0]]))[0]
     assert np.allclose(frame.point([30, 40], {"depth": 45}), point, atol=1e-6)
-    assert np.isclose(frame.further(torch.from_numpy(point))["depth"], 45, atol=1e-4)
+    assert np.isclose(frame.extra_coordinates_of(torch.from_numpy(point))["depth"], 45, atol=1e-4)
 
 
 @pytest.mark.parametrize(("shape", "least"), [("convex", 0.97), ("star", 0.92)])
@@ -113,7 +116,7 @@ def test_a_floor_behind_a_box_is_found_and_certified_in_depth_only(shape, least)
     assert iou(result.mask, TRUTH) > least
     assert found.holds
     assert found.space == "(row, column, depth)"
-    assert "not in the image" in found.sentence
+    assert "not in the image" in found.message
     assert not result.mask[BOX].any()
     assert result.mask[[8, 45], 45].all()
     assert not isr.certificates.certify("convex", None, result.mask).holds
@@ -135,37 +138,37 @@ def test_segment_and_render_at_four_times_the_resolution():
 
 
 def test_the_certificate_can_say_no():
-    frame = lifted(Frame((60, 90)), {"depth": DEPTH})
-    points = frame.to_shape(pixel_centres(frame))
+    frame = with_coordinates(ImageGeometry((60, 90)), {"depth": DEPTH})
+    points = frame.to_normalized(pixel_centres(frame))
 
     def logit(where):
         return 10 - np.linalg.norm(where, axis=1)
 
     whole = np.ones(DEPTH.shape, bool)
-    assert certify_lifted("convex", "so", frame.space, whole, points, logit).holds
+    assert certify_coordinates("convex", "so", frame.space, whole, points, logit).holds
     broken = whole.copy()
     broken[50, 40:50] = False
     for name in ("convex", "star"):
-        refused = certify_lifted(
+        refused = certify_coordinates(
             name, "so", frame.space, broken, points, logit, points[0] if name == "star" else None
         )
         assert not refused.holds
-        assert "not in the image" not in refused.sentence
-    hull = certify_lifted("convex", "so", "", broken, points, logit).checked
+        assert "not in the image" not in refused.message
+    hull = certify_coordinates("convex", "so", "", broken, points, logit).checked
     assert any("hull" in c.name and c.value == 10 for c in hull)
-    assert not certify_lifted("convex", "so", "", ~whole, points, logit).holds
+    assert not certify_coordinates("convex", "so", "", ~whole, points, logit).holds
 
 
 def test_a_star_that_comes_back_along_a_ray_is_refused():
-    points = grid_points([np.arange(40.0)] * 2)
+    points = meshgrid_points([np.arange(40.0)] * 2)
     points = np.c_[points, points[:, 0]] / 20 - 1
 
     def ring(where):
         return 0.1 - np.abs(np.linalg.norm(where, axis=1) - 0.6)
 
     mask = (ring(points) > 0).reshape(40, 40)
-    found = certify_lifted("star", "so", "", mask, points, ring, np.zeros(3))
-    failed = {c.name for c in found.checked if not c.holds}
+    found = certify_coordinates("star", "so", "", mask, points, ring, np.zeros(3))
+    failed = {c.name for c in found.checked if not c.passed}
     assert failed == {"mask pixels hidden from the centre", "rays from the centre that re-enter"}
 
 
@@ -175,29 +178,35 @@ def test_the_hull_of_points_in_a_plane_or_on_a_line_is_looked_at_within_it():
     plane = np.c_[flat, flat @ [1.0, -2.0]]
     inside = plane[:50].mean(0)
     queries = np.stack([inside, inside + np.eye(3)[2] / 1e3, plane[0], 100 * plane[0]])
-    assert in_hull_of(plane, queries).tolist() == [True, False, True, False]
+    assert points_in_convex_hull(plane, queries).tolist() == [True, False, True, False]
     line = np.outer(np.linspace(0, 1, 9), [1.0, 2, 3])
-    assert in_hull_of(line, np.array([[0.5, 1, 1.5], [2, 4, 6.0]])).tolist() == [True, False]
-    assert in_hull_of(line[:1], line[:2]).tolist() == [True, False]
+    assert points_in_convex_hull(line, np.array([[0.5, 1, 1.5], [2, 4, 6.0]])).tolist() == [
+        True,
+        False,
+    ]
+    assert points_in_convex_hull(line[:1], line[:2]).tolist() == [True, False]
 
 
 def test_corners_by_slice_keeps_the_hull():
     points = np.random.default_rng(0).integers(0, 9, (400, 3)).astype(float)
-    few = corners_by_slice(points)
+    few = hull_candidates(points)
     queries = np.random.default_rng(1).uniform(-1, 10, (500, 3))
     assert len(few) < len(points)
-    assert (in_hull_of(few, queries) == in_hull_of(points, queries)).all()
+    assert (points_in_convex_hull(few, queries) == points_in_convex_hull(points, queries)).all()
 
 
 def test_strokes_conflict_in_depth_where_they_do_and_not_where_the_image_says_so():
     strokes = np.zeros(DEPTH.shape, np.uint8)
     strokes[5, 5:85] = strokes[50, 5:85] = 2
     strokes[25, 40:50] = 1  # on the box, between the strokes in the image
-    read, frame = Strokes.read(strokes), lifted(Frame(DEPTH.shape), {"depth": DEPTH})
+    read, frame = (
+        Scribbles.from_label_image(strokes),
+        with_coordinates(ImageGeometry(DEPTH.shape), {"depth": DEPTH}),
+    )
     assert find_conflict(read, 2, "convex") is not None
     assert find_conflict(read, 2, "convex", frame=frame) is None
     strokes[30, 10:20] = 1  # on the floor
-    conflict = find_conflict(Strokes.read(strokes), 2, "convex", frame=frame)
+    conflict = find_conflict(Scribbles.from_label_image(strokes), 2, "convex", frame=frame)
     assert conflict is not None
     assert set(conflict.pixels[:, 0]) == {30}
 
@@ -221,7 +230,7 @@ def test_other_shapes_are_refused_and_so_is_a_weight_of_zero():
     with pytest.raises(InputError, match="choose convex or star"):
         isr.project(TRUTH, "mirror", coordinates={"depth": DEPTH})
     with pytest.raises(InputError, match="positive"):
-        Coordinate(DEPTH, 0)
+        CoordinateMap(DEPTH, 0)
 
 
 def test_the_command_line_reads_maps_by_name_with_weight_and_unit(tmp_path):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import napari_isr as isr
-from napari_isr.certificates import convex_defect
+from napari_isr.certificates import convexity_defects
 from napari_isr.errors import InputError
 from napari_isr.export import write_labels
-from napari_isr.masks import mask_values, project_labels
+from napari_isr.masks import as_mask_or_probability, project_labels
 
 
 def discs(*centres, radius=10, size=90):
@@ -34,8 +34,8 @@ def test_every_label_becomes_convex_and_keeps_its_number():
     assert set(np.unique(made.labels)) == {0, 3, 70_000}
     assert made.failed == []
     for label in (3, 70_000):
-        assert not convex_defect(made.labels == label).any()
-        assert convex_defect(labels == label).any()
+        assert not convexity_defects(made.labels == label).any()
+        assert convexity_defects(labels == label).any()
 
 
 def test_places_are_in_the_window_that_is_told():
@@ -52,7 +52,7 @@ def test_objects_that_grow_into_each_other_are_told():
     labels[10:30, 25:50] = 2  # in its corner
     made = last(labels, "convex")
     assert made.overlap > 20
-    assert f"({made.overlap} px) the higher label is on top" in made.sentence
+    assert f"({made.overlap} px) the higher label is on top" in made.message
     assert np.count_nonzero(made.labels == 2) >= 450
 
 
@@ -81,11 +81,13 @@ def test_what_does_not_fit_is_one_sentence(labels, word):
 
 def test_images_that_are_masks():
     mask = discs((1, (40, 40))) > 0
-    assert mask_values(np.where(mask, 9, 4).astype(np.uint8), "m").tolist() == mask.tolist()
-    assert mask_values(mask, "m") is mask
+    assert (
+        as_mask_or_probability(np.where(mask, 9, 4).astype(np.uint8), "m").tolist() == mask.tolist()
+    )
+    assert as_mask_or_probability(mask, "m") is mask
     for picture in (np.arange(9, dtype=np.uint8).reshape(3, 3), np.full((3, 3), 1.5)):
         with pytest.raises(InputError, match="'m' is neither"):
-            mask_values(picture, "m")
+            as_mask_or_probability(picture, "m")
 
 
 def test_large_and_negative_labels_are_written_right_or_not_at_all(tmp_path):

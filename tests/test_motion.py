@@ -9,10 +9,10 @@ import pytest
 from scipy import ndimage
 
 from napari_isr.features.image import SourceImage
-from napari_isr.features.motion import followed, motion
-from napari_isr.features.nearness import Nearness
+from napari_isr.features.motion import flow_correspondences, optical_flow
+from napari_isr.features.nearness import ScribbleProximity
 from napari_isr.segmenter import Segmenter
-from napari_isr.timeline import frame_of
+from napari_isr.timeline import make_geometry
 
 WAYS = ((0, 0), (11, -14), (-9, -20))  # of the camera: by more than an object's radius
 
@@ -27,7 +27,7 @@ def scene(size: int = 80, jumps: tuple[tuple[int, int], ...] = WAYS) -> np.ndarr
 
 
 def test_the_way_of_a_camera_is_found():
-    flow = motion(scene()[..., None])
+    flow = optical_flow(scene()[..., None])
     for step, (first, second) in zip(flow, pairwise(WAYS), strict=True):
         expected = np.subtract(first, second)
         inner = step[:, 24:-24, 24:-24]
@@ -36,7 +36,7 @@ def test_the_way_of_a_camera_is_found():
 
 @pytest.mark.parametrize("shape", [(1, 30, 30, 3), (3, 4, 30, 3), (3, 30, 30, 1)])
 def test_where_nothing_is_seen_nothing_moves(shape):
-    flow = motion(np.full(shape, 0.5, np.float32))
+    flow = optical_flow(np.full(shape, 0.5, np.float32))
     assert flow.shape == (shape[0] - 1, 2, *shape[1:3])
     assert (flow == 0).all()
 
@@ -44,7 +44,7 @@ def test_where_nothing_is_seen_nothing_moves(shape):
 def test_what_leaves_the_picture_is_left_out():
     flow = np.zeros((1, 2, 3, 4), np.float32)
     flow[0, 1] = 2.4  # two cells to the right
-    here, there = followed(flow)
+    here, there = flow_correspondences(flow)
     assert here.tolist() == [0, 1, 4, 5, 8, 9]
     assert (there - here - 12 == 2).all()
 
@@ -63,9 +63,9 @@ def test_nearness_follows_an_object_that_jumps():
     strokes[0, 70:74, 10:70] = 1
     points = np.argwhere(strokes)
     classes = strokes[strokes > 0].astype(np.int64) - 1
-    field = Nearness(SourceImage(images, 3), frame_of(images.shape, (), "tyx")).field(
-        points, classes, 2
-    )
+    field = ScribbleProximity(
+        SourceImage(images, 3), make_geometry(images.shape, (), "tyx")
+    ).log_probabilities(points, classes, 2)
     for t, (y, x) in enumerate(places):
         logs = field.at(np.array([[t, y, x], [t, y - 25, x]], float))
         assert logs[0, 1] > logs[0, 0], f"the object in frame {t}"
@@ -80,7 +80,7 @@ def test_the_frame_looked_at_is_outlined_before_edges_are_settled():
     strokes[0, 30:34, 22:30] = 2
     strokes[0, 4:6, 6:58] = 1
     segmenter = Segmenter(images, ndim=3, axes="tyx", features="rgb,nearness,edges")
-    segmenter.look_at((1, None, None))
+    segmenter.set_view_plane((1, None, None))
 
     def outlines(strokes):
         found = [u.predictor_contours for u in segmenter.run(strokes, "connected")]

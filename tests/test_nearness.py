@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from napari_isr.features import SourceImage
-from napari_isr.features.cells import CellField
+from napari_isr.features.cells import GridField
 from napari_isr.features.graph import FAR, LEAK, CellGraph
-from napari_isr.features.nearness import Nearness
-from napari_isr.frame import Frame
+from napari_isr.features.nearness import ScribbleProximity
+from napari_isr.frame import ImageGeometry
 
 
 def seeds_of(shape, **places):
@@ -34,8 +34,8 @@ def field_of(image, strokes, spacing=()):
     source = SourceImage(image, ndim)
     points = np.argwhere(strokes)
     classes = strokes[strokes > 0].astype(np.int64) - 1
-    nearness = Nearness(source, Frame(source.shape, spacing))
-    return nearness.field(points, classes, int(classes.max()) + 1)
+    nearness = ScribbleProximity(source, ImageGeometry(source.shape, spacing))
+    return nearness.log_probabilities(points, classes, int(classes.max()) + 1)
 
 
 def everywhere(field):
@@ -55,7 +55,7 @@ def test_probabilities_of_the_walk_add_up(shape):
     graph = CellGraph(rng.random((*shape, 3)))
     seeds = np.full(graph.count, -1)
     seeds[rng.permutation(graph.count)[:6]] = [0, 1, 2, 0, 1, 2]
-    found = graph.random_walk(seeds, 3)
+    found = graph.random_walk_probabilities(seeds, 3)
     assert found.min() >= 0
     assert np.allclose(found.sum(1), 1)
     fixed = seeds >= 0
@@ -65,7 +65,7 @@ def test_probabilities_of_the_walk_add_up(shape):
 def test_on_an_even_line_the_walk_is_the_gamblers_ruin():
     """From step i of n the far end is met first with probability i / n."""
     graph = CellGraph(np.zeros((1, 11, 1)))
-    found = graph.random_walk(seeds_of((1, 11), near=[(0, 0)], far=[(0, 10)]), 2)
+    found = graph.random_walk_probabilities(seeds_of((1, 11), near=[(0, 0)], far=[(0, 10)]), 2)
     assert np.allclose(found[:, 1], np.arange(11) / 10, atol=1e-5)
 
 
@@ -73,7 +73,7 @@ def test_the_walk_is_harmonic():
     """A free cell's probability is the mean of its neighbours', weighted by conductance."""
     colours = np.random.default_rng(1).random((1, 8, 1))
     graph = CellGraph(colours)
-    found = graph.random_walk(seeds_of((1, 8), a=[(0, 0)], b=[(0, 7)]), 2)[:, 1]
+    found = graph.random_walk_probabilities(seeds_of((1, 8), a=[(0, 0)], b=[(0, 7)]), 2)[:, 1]
     square = np.diff(colours[0, :, 0]) ** 2
     conductance = np.exp(-3 * square / square.mean()) + LEAK
     flow = conductance * np.diff(found)
@@ -82,7 +82,7 @@ def test_the_walk_is_harmonic():
 
 def test_the_walk_is_right_on_two_regions():
     seeds = seeds_of((9, 12), left=[(4, 1)], right=[(4, 10)])
-    found = CellGraph(split()).random_walk(seeds, 2).reshape(9, 12, 2)
+    found = CellGraph(split()).random_walk_probabilities(seeds, 2).reshape(9, 12, 2)
     assert found[:, :6, 0].min() > 0.95
     assert found[:, 6:, 1].min() > 0.95
 
@@ -91,22 +91,22 @@ def test_contrast_holds_the_walker_up():
     """A seed that is far but without an edge between outweighs one that is near beyond an edge."""
     seeds = seeds_of((9, 12), left=[(4, 0)], right=[(4, 7)])
     cell = 4 * 12 + 5
-    held = CellGraph(split()).random_walk(seeds, 2)[cell, 0]
-    even = CellGraph(split(step=0)).random_walk(seeds, 2)[cell, 0]
+    held = CellGraph(split()).random_walk_probabilities(seeds, 2)[cell, 0]
+    even = CellGraph(split(step=0)).random_walk_probabilities(seeds, 2)[cell, 0]
     assert held > 0.95
     assert even < 0.4
 
 
 def test_contrast_is_relative_to_the_image():
     seeds = seeds_of((9, 12), left=[(4, 0)], right=[(4, 7)])
-    strong = CellGraph(split(step=100.0)).random_walk(seeds, 2)
-    weak = CellGraph(split(step=0.01)).random_walk(seeds, 2)
+    strong = CellGraph(split(step=100.0)).random_walk_probabilities(seeds, 2)
+    weak = CellGraph(split(step=0.01)).random_walk_probabilities(seeds, 2)
     assert np.allclose(strong, weak, atol=1e-4)
 
 
 def test_several_classes_share_what_is_equally_far():
     cross = seeds_of((9, 9), a=[(0, 4)], b=[(4, 0)], c=[(8, 4)], d=[(4, 8)])
-    found = CellGraph(np.zeros((9, 9, 1))).random_walk(cross, 4).reshape(9, 9, 4)
+    found = CellGraph(np.zeros((9, 9, 1))).random_walk_probabilities(cross, 4).reshape(9, 9, 4)
     assert np.allclose(found[4, 4], 0.25, atol=1e-5)
     assert found[1, 4].argmax() == 0
     assert found[4, 1].argmax() == 1
@@ -114,7 +114,9 @@ def test_several_classes_share_what_is_equally_far():
 
 def test_all_cells_drawn_leave_nothing_to_solve():
     seeds = np.arange(6) % 2
-    found = CellGraph(np.random.default_rng(0).random((2, 3, 1))).random_walk(seeds, 2)
+    found = CellGraph(np.random.default_rng(0).random((2, 3, 1))).random_walk_probabilities(
+        seeds, 2
+    )
     assert np.array_equal(found, np.eye(2)[seeds])
 
 
@@ -123,7 +125,7 @@ def test_all_cells_drawn_leave_nothing_to_solve():
 
 def test_geodesics_are_zero_on_seeds_and_grow_along_even_ground():
     graph = CellGraph(np.zeros((1, 11, 1)))
-    found = graph.geodesic(seeds_of((1, 11), a=[(0, 0)], b=[(0, 10)]), 2)
+    found = graph.geodesic_distances(seeds_of((1, 11), a=[(0, 0)], b=[(0, 10)]), 2)
     assert np.allclose(found[0], [0, found[10, 0]])
     assert np.allclose(np.diff(found[:, 0]), found[1, 0])
     assert np.allclose(found[:, 0], found[::-1, 1])
@@ -133,27 +135,27 @@ def test_geodesics_go_round_an_edge_where_that_is_shorter():
     wall = np.zeros((9, 13, 1))
     wall[:8, 6] = 1.0  # a way round at the last row
     graph = CellGraph(wall)
-    left = graph.geodesic(seeds_of((9, 13), a=[(0, 2)]), 1).reshape(9, 13)
+    left = graph.geodesic_distances(seeds_of((9, 13), a=[(0, 2)]), 1).reshape(9, 13)
     assert left[0, 10] > 2 * left[8, 2]
     closed = wall.copy()
     closed[8, 6] = 1.0
-    assert CellGraph(closed).geodesic(seeds_of((9, 13), a=[(0, 2)]), 1)[10] > left[0, 10]
+    assert CellGraph(closed).geodesic_distances(seeds_of((9, 13), a=[(0, 2)]), 1)[10] > left[0, 10]
 
 
 def test_a_class_that_cannot_be_reached_is_far_not_infinite():
     """Without an edge there is no way: one cell, or a class whose seeds are nowhere else."""
     graph = CellGraph(np.zeros((1, 1, 1)))
-    assert graph.geodesic(np.array([0]), 1).tolist() == [[0.0]]
+    assert graph.geodesic_distances(np.array([0]), 1).tolist() == [[0.0]]
     line = CellGraph(np.zeros((1, 5, 1)))
-    found = line.geodesic(seeds_of((1, 5), a=[(0, 0)]), 2)
+    found = line.geodesic_distances(seeds_of((1, 5), a=[(0, 0)]), 2)
     assert np.isfinite(found).all()
     assert (found[:, 1] == FAR).all()
 
 
 def test_diagonals_are_steps_in_a_plane_if_asked_for():
     seeds = seeds_of((5, 5), a=[(0, 0)])
-    direct = CellGraph(np.zeros((5, 5, 1))).geodesic(seeds, 1)[-1, 0]
-    corners = CellGraph(np.zeros((5, 5, 1)), diagonal=False).geodesic(seeds, 1)[-1, 0]
+    direct = CellGraph(np.zeros((5, 5, 1))).geodesic_distances(seeds, 1)[-1, 0]
+    corners = CellGraph(np.zeros((5, 5, 1)), diagonal=False).geodesic_distances(seeds, 1)[-1, 0]
     assert np.isclose(corners / direct, np.sqrt(2), rtol=0.01)
 
 
@@ -301,7 +303,7 @@ def test_beyond_all_strokes_the_background_gains():
 def test_between_cells_the_field_is_linear():
     values = np.zeros((2, 3, 2))
     values[..., 1] = [[0, 2, 4], [10, 12, 14]]
-    field = CellField(values, Frame((4, 6)))
+    field = GridField(values, ImageGeometry((4, 6)))
     centres = field.at(np.array([[0.5, 0.5], [0.5, 2.5], [2.5, 4.5]]))
     assert np.allclose(centres[:, 1], [0, 2, 14])
     assert np.allclose(field.at(np.array([[1.5, 1.5]]))[0, 1], 6)

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from napari_isr.errors import InputError
-from napari_isr.features import Features, SourceImage, feature_names, parse_features
-from napari_isr.frame import Frame
-from napari_isr.predictors import Scene, make_predictor, parse_predictor
-from napari_isr.strokes import Strokes
+from napari_isr.features import ImageFeatures, SourceImage, feature_names, parse_features
+from napari_isr.frame import ImageGeometry
+from napari_isr.predictors import FeatureView, make_predictor, resolve_predictor_name
+from napari_isr.strokes import Scribbles
 
 TRAINED = ["linear", "fcn", "cnn", "unet"]
 CENTRES = np.array([[2.0, 3.0], [7.0, 1.0]])
@@ -72,7 +72,7 @@ def test_bad_images_are_explained(image, ndim, words):
 
 def features(image, names="auto"):
     source = SourceImage(image, 2)
-    return Features(source, Frame(source.shape), names)
+    return ImageFeatures(source, ImageGeometry(source.shape), names)
 
 
 def test_each_block_has_about_unit_variance_and_its_own_columns():
@@ -95,14 +95,14 @@ def test_unknown_features_are_explained(text, words):
 
 def test_unknown_predictor_is_explained():
     with pytest.raises(InputError, match="did you mean 'fcn'"):
-        parse_predictor("fcm")
+        resolve_predictor_name("fcm")
 
 
 def train(scene, name="fcn", seed=0, predictor=None):
     """The predictor, its progress and the probabilities (classes, rows, columns)."""
     image, scribbles, _ = scene
-    view = Scene(features(image, "rgb,spatial"), Frame(scribbles.shape))
-    points, labels = Strokes.read(scribbles).sample(seed)
+    view = FeatureView(features(image, "rgb,spatial"), ImageGeometry(scribbles.shape))
+    points, labels = Scribbles.from_label_image(scribbles).sample(seed)
     model = predictor or make_predictor(name, view.width, 3, seed)
     targets = torch.nn.functional.one_hot(torch.from_numpy(labels - 1), 3).float()
     steps = list(model.fit(view, points.astype(float), targets, targets.sum(1)))
@@ -148,8 +148,8 @@ def test_a_small_stroke_counts_as_much_as_a_large_one(scene, name):
 @pytest.mark.parametrize("name", TRAINED)
 def test_a_weight_of_nothing_is_no_stroke_and_soft_targets_are_reached(scene, name):
     image, scribbles, _ = scene
-    view = Scene(features(image, "rgb,spatial"), Frame(scribbles.shape))
-    points, labels = Strokes.read(scribbles).sample(0)
+    view = FeatureView(features(image, "rgb,spatial"), ImageGeometry(scribbles.shape))
+    points, labels = Scribbles.from_label_image(scribbles).sample(0)
     hard = torch.nn.functional.one_hot(torch.from_numpy(labels - 1), 3).float()
     wrong = torch.roll(hard, 1, 1)
     both = np.concatenate([points, points]).astype(float)

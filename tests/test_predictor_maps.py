@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 import torch
 
-from napari_isr.features import Features, SourceImage
-from napari_isr.frame import Frame, grid_points
-from napari_isr.predictors import Scene, cnn, make_predictor
-from napari_isr.predictors.base import JITTER, JITTER_RICH, jitter
-from napari_isr.predictors.crops import CROPS, Crops, reflected
+from napari_isr.features import ImageFeatures, SourceImage
+from napari_isr.frame import ImageGeometry, meshgrid_points
+from napari_isr.predictors import FeatureView, cnn, make_predictor
+from napari_isr.predictors.base import JITTER, JITTER_RICH, feature_noise_std
+from napari_isr.predictors.crops import CROPS, PatchSampler, reflect_pad
 
 MAPS = ["cnn", "unet"]
 
 
 def view(image, ndim=2, names="rgb,spatial"):
     source = SourceImage(image, ndim)
-    frame = Frame(source.shape)
-    return Scene(Features(source, frame, names), frame)
+    frame = ImageGeometry(source.shape)
+    return FeatureView(ImageFeatures(source, frame, names), frame)
 
 
 def trained(scene, scribbles, name, steps=None):
@@ -35,7 +35,7 @@ def trained(scene, scribbles, name, steps=None):
 
 def probabilities(model, scene):
     """Probabilities (classes, n1, ..., nd) of every pixel."""
-    pixels = grid_points(scene.frame.axis_positions())
+    pixels = meshgrid_points(scene.frame.axis_positions())
     return model.log_probabilities(scene, pixels).exp().T.unflatten(1, scene.frame.shape)
 
 
@@ -66,13 +66,13 @@ def test_volumes_are_seen_plane_by_plane(name):
     model = trained(scene, scribbles, name)
     assert ((probabilities(model, scene)[1].numpy() > 0.5) == truth).mean() > 0.95
     # Planes are images of their own: what one shows changes nothing in the others.
-    maps = scene.maps.clone()
+    maps = scene.feature_grid.clone()
     before = model._logs(scene)
-    scene.maps[:, -1] += 5
+    scene.feature_grid[:, -1] += 5
     after = make_predictor(name, scene.width, 2)
     after.load_state_dict(model.state_dict())
     assert torch.equal(after._logs(scene)[:, :-1], before[:, :-1])
-    assert not torch.equal(maps, scene.maps)
+    assert not torch.equal(maps, scene.feature_grid)
 
 
 @pytest.mark.parametrize("name", MAPS)
@@ -128,10 +128,10 @@ def test_without_any_features_there_is_still_an_answer(scene, name):
 
 def test_features_that_are_many_are_believed_less(scene):
     looked = view(scene[0], names="rgb,spatial")
-    assert torch.equal(jitter(looked), torch.full((5,), JITTER))
+    assert torch.equal(feature_noise_std(looked), torch.full((5,), JITTER))
     looked.features.blocks[0].name = "texture"
     looked.__dict__.pop("smooth", None)
-    assert jitter(looked).tolist() == pytest.approx([JITTER_RICH] * 3 + [JITTER] * 2)
+    assert feature_noise_std(looked).tolist() == pytest.approx([JITTER_RICH] * 3 + [JITTER] * 2)
 
 
 def slope(model, planes, smooth):
@@ -150,10 +150,10 @@ def test_the_penalty_is_the_squared_slope_by_place_and_colour():
     draw = torch.Generator().manual_seed(0)
     planes = torch.randn(2, 4, 10, 10, generator=draw)
     smooth = torch.tensor([True, False, True, False])
-    found = torch.stack([model.penalty(planes, smooth, draw).detach() for _ in range(300)])
+    found = torch.stack([model.regularization(planes, smooth, draw).detach() for _ in range(300)])
     expected = cnn.PENALTY * slope(model, planes, smooth)
     assert float(found.mean()) == pytest.approx(float(expected), rel=0.1)
-    assert model.penalty(planes, torch.zeros_like(smooth), draw) == 0
+    assert model.regularization(planes, torch.zeros_like(smooth), draw) == 0
 
 
 def test_a_penalised_network_changes_less_with_colour(scene, monkeypatch):
@@ -162,7 +162,11 @@ def test_a_penalised_network_changes_less_with_colour(scene, monkeypatch):
     for penalty in (0.0, 3.0):
         monkeypatch.setattr(cnn, "PENALTY", penalty)
         model = trained(looked, scribbles, "cnn")
-        slopes.append(float(slope(model, looked.maps[None, :, 20:30, 20:30], looked.smooth)))
+        slopes.append(
+            float(
+                slope(model, looked.feature_grid[None, :, 20:30, 20:30], looked.smooth_feature_mask)
+            )
+        )
     assert slopes[1] < 0.7 * slopes[0]
 
 
@@ -170,7 +174,7 @@ def test_crops_lie_around_strokes_of_each_class_equally():
     planes = torch.arange(40 * 50.0).view(1, 1, 40, 50)
     mass = torch.zeros(1, 3, 40, 50)
     mass[0, 0, 3, :], mass[0, 1, 30, 40:43] = 1, 1  # the third class has no stroke
-    crops = list(Crops(planes, mass, 8, 2).draw(50, torch.Generator().manual_seed(0)))
+    crops = list(PatchSampler(planes, mass, 8, 2).draw(50, torch.Generator().manual_seed(0)))
     assert len(crops) == 50
     for seen, wanted in crops:
         assert seen.shape == (2 * (CROPS // 3), 1, 12, 12)
@@ -186,5 +190,5 @@ def test_crops_lie_around_strokes_of_each_class_equally():
 def test_planes_are_reflected_at_their_border():
     planes = torch.randn(2, 5, 7)
     expected = np.pad(planes.numpy(), [(0, 0), (11, 11), (11, 11)], mode="reflect")
-    assert np.array_equal(reflected(planes, 11).numpy(), expected)
-    assert torch.equal(reflected(planes[:, :1], 2)[:, :, 2:-2], planes[:, :1].expand(2, 5, 7))
+    assert np.array_equal(reflect_pad(planes, 11).numpy(), expected)
+    assert torch.equal(reflect_pad(planes[:, :1], 2)[:, :, 2:-2], planes[:, :1].expand(2, 5, 7))

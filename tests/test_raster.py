@@ -3,24 +3,24 @@
 import numpy as np
 import pytest
 
-from napari_isr.frame import Frame
+from napari_isr.frame import ImageGeometry
 from napari_isr.segmenter import Segmenter
-from napari_isr.strokes import STRIP, Strokes
+from napari_isr.strokes import STRIP, Scribbles
 
 
 @pytest.mark.parametrize("shape", [(900, 1200), (333, 77), (40, 30, 50)])
 def test_a_coarser_frame_covers_the_same_area(shape):
     spacing = tuple(1.0 + 0.5 * i for i in range(len(shape)))
-    frame = Frame(shape, spacing)
-    coarse = frame.within(2000)
+    frame = ImageGeometry(shape, spacing)
+    coarse = frame.downsampled(2000)
     assert np.prod(coarse.shape) == pytest.approx(2000, rel=0.15)
     for ends in (np.full((1, len(shape)), -0.5), np.array([shape]) - 0.5):
-        there = coarse.to_pixels(frame.to_shape(ends))
+        there = coarse.to_pixels(frame.to_normalized(ends))
         np.testing.assert_allclose(
             there, ends if ends[0, 0] < 0 else [np.array(coarse.shape) - 0.5]
         )
-    assert frame.within(None) is frame
-    assert frame.within(int(np.prod(shape))) is frame
+    assert frame.downsampled(None) is frame
+    assert frame.downsampled(int(np.prod(shape))) is frame
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_strokes_are_found_in_every_strip():
     array = np.zeros((3, STRIP // 2 + 7), np.int16)
     array[0, 5] = array[1, -1] = 2
     array[2, :3] = 1
-    found = Strokes.read(array)
+    found = Scribbles.from_label_image(array)
     np.testing.assert_array_equal(found.points, np.argwhere(array))
     np.testing.assert_array_equal(found.labels, array[array > 0])
 

@@ -10,8 +10,8 @@ import napari_isr as isr
 from napari_isr.cli import main
 from napari_isr.export import write_labels
 from napari_isr.files.reading import read_array
-from napari_isr.recipe import Recipe
-from napari_isr.strokes import Strokes
+from napari_isr.recipe import ScriptTemplate
+from napari_isr.strokes import Scribbles
 
 
 @pytest.mark.parametrize(
@@ -37,13 +37,15 @@ def test_program_and_line_give_the_same_mask(settings, scene, tmp_path, monkeypa
     write_labels(tmp_path / "it's a mask.png", masks[2][:, ::-1].astype(np.uint8))
     if "trained" in settings:
         segmenter = isr.Segmenter(image)
-        for _ in segmenter.run(Strokes.read(scribbles), "none"):
+        for _ in segmenter.run(Scribbles.from_label_image(scribbles), "none"):
             pass
-        segmenter.trained().save(tmp_path / "learned.safetensors")
+        segmenter.export_predictor().save(tmp_path / "learned.safetensors")
     files = ("a picture.npy", "it's; my strokes.png")
-    program = Recipe(*files, **settings, output="code.png", notes=["A note."]).python()
+    program = ScriptTemplate(*files, **settings, output="code.png", notes=["A note."]).to_python()
     exec(compile(program, "program", "exec"), {})
-    words = shlex.split(Recipe(*files, **settings, output="$line `x`.png").command())
+    words = shlex.split(
+        ScriptTemplate(*files, **settings, output="$line `x`.png").to_command_line()
+    )
     assert words[0] == "napari-isr"
     with pytest.raises(SystemExit) as ended:
         main(words[1:])
@@ -61,9 +63,9 @@ def test_a_program_reads_what_is_not_loaded_whole(scene, tmp_path, monkeypatch):
         zarr.open(name, mode="w", shape=array.shape, dtype=array.dtype, chunks=array.shape)[:] = (
             array
         )
-    program = Recipe(
+    program = ScriptTemplate(
         "image.zarr", "strokes.zarr", "mirror", {3: "star"}, features="rgb", output="mask.png"
-    ).python()
+    ).to_python()
     exec(compile(program, "program", "exec"), {})
     assert set(np.unique(read_array("mask.png"))) == {0, 2, 3}
 
@@ -83,16 +85,16 @@ def test_a_program_that_was_copied_when_readers_lived_elsewhere_still_runs(
 
 
 def test_what_is_default_is_left_out():
-    line = Recipe("a.png", "-b.png", spacing=(1, 1)).command()
+    line = ScriptTemplate("a.png", "-b.png", spacing=(1, 1)).to_command_line()
     assert line == "napari-isr segment a.png ./-b.png -o a-mask.png --shape convex"
-    program = Recipe("a.png", "b.png").python()
+    program = ScriptTemplate("a.png", "b.png").to_python()
     assert "result = isr.segment(image, strokes, 'convex')" in program
     assert not {"mode", "predictor", "features", "spacing"} & set(program.replace("=", " ").split())
 
 
 def test_a_program_is_well_formed_where_it_is_long():
-    program = Recipe(
+    program = ScriptTemplate(
         "a", "b", "star+mirror:axis=1/2/3", {2: "none"}, features="rgb,spatial,semantic,nearness"
-    ).python()
+    ).to_python()
     assert max(map(len, program.splitlines())) < 100
     compile(program, "program", "exec")

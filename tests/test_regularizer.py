@@ -13,7 +13,7 @@ import torch
 
 import napari_isr as isr
 from napari_isr import ShapeRegularizer
-from napari_isr.certificates import convex_defect
+from napari_isr.certificates import convexity_defects
 from napari_isr.errors import InputError
 from napari_isr.segmenting import nearest_shape
 
@@ -83,14 +83,14 @@ def test_the_gradient_is_that_of_the_distance_with_its_best_shape(shape, weight)
 def test_descent_fills_the_bite():
     logits = (3 * crescent()[None]).clamp(-6, 6).requires_grad_()
     known = ShapeRegularizer("convex", reduction="sum")
-    before = int(convex_defect((logits[0] > 0).numpy()).sum())
+    before = int(convexity_defects((logits[0] > 0).numpy()).sum())
     optimiser = torch.optim.Adam([logits], 0.3)
     for _ in range(60):
         optimiser.zero_grad()
         known(logits, index=["bite"]).backward()
         optimiser.step()
     assert before > 50
-    assert int(convex_defect((logits[0] > 0).numpy()).sum()) < 0.1 * before
+    assert int(convexity_defects((logits[0] > 0).numpy()).sum()) < 0.1 * before
     assert bool((logits[0] > 0).any())
 
 
@@ -168,7 +168,7 @@ def steps(monkeypatch):
 
         return run
 
-    for name in ("project_shape", "minimise"):
+    for name in ("iter_project_shape", "minimize"):
         monkeypatch.setattr(nearest_shape, name, counted(getattr(nearest_shape, name)))
     return count
 
@@ -183,7 +183,7 @@ def test_shapes_of_known_images_are_fitted_in_fewer_steps(steps, index):
     assert 0 < steps[0] < 0.6 * cold
     fresh = ShapeRegularizer("convex")(noisy(logits, 1))
     assert float(again) < 1.02 * float(fresh)
-    known.forget()
+    known.reset()
     steps[0] = 0
     assert known(logits, index=index) == first
     assert steps[0] == cold
@@ -216,7 +216,7 @@ def test_projections_have_the_shape(shape):
     assert found.shape == logits.shape
     for mask, wanted in zip((found > 0.5).numpy(), logits, strict=True):
         assert mask.any()
-        assert not convex_defect(mask).any() or shape == "star"
+        assert not convexity_defects(mask).any() or shape == "star"
         expected = isr.project(torch.sigmoid(wanted).numpy(), shape, foreground_weight=1).mask
         assert np.count_nonzero(mask & expected) > 0.85 * np.count_nonzero(mask | expected)
 

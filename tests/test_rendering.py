@@ -9,34 +9,34 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import Polygon
 
-from napari_isr.certificates import convex_defect
-from napari_isr.frame import Frame, grid_points
-from napari_isr.lifting import Coordinate, lifted
-from napari_isr.rendering.grid import ShapeLogit, contours_of, contours_on_grid, mask_on_grid
+from napari_isr.certificates import convexity_defects
+from napari_isr.frame import ImageGeometry, meshgrid_points
+from napari_isr.lifting import CoordinateMap, with_coordinates
+from napari_isr.rendering.grid import ShapeLogit, grid_contours, rasterize_blocks, trace_contours
 from napari_isr.shapes import Convex
 
 
 def random_convex(seed, ndim=2, size=0.3):
     shape = Convex(ndim)
     draw = torch.Generator().manual_seed(seed)
-    vector = shape.vector()
+    vector = shape.parameter_vector()
     shape.load_vector(vector + size * torch.randn(vector.shape, generator=draw))
     return shape
 
 
 def rendered(logit, axes, reach=None):
-    *steps, mask = mask_on_grid(logit, axes, reach)
+    *steps, mask = rasterize_blocks(logit, axes, reach)
     assert all(step is None for step in steps)
     return mask
 
 
 @given(st.integers(0, 10_000), st.sampled_from([(37, 52), (130, 200), (1, 40), (12, 17, 20)]))
 def test_deciding_in_blocks_gives_the_same_pixels(seed, shape):
-    frame = Frame(shape)
+    frame = ImageGeometry(shape)
     logit = ShapeLogit(random_convex(seed, len(shape)), frame)
     axes = frame.axis_positions()
-    every = (logit(grid_points(axes)) > 0).reshape(shape)
-    assert np.array_equal(rendered(logit, axes, logit.reach()), every)
+    every = (logit(meshgrid_points(axes)) > 0).reshape(shape)
+    assert np.array_equal(rendered(logit, axes, logit.block_bound()), every)
     assert np.array_equal(rendered(logit, axes), every)
 
 
@@ -46,38 +46,38 @@ def test_deciding_in_blocks_gives_the_same_pixels_where_a_coordinate_jumps(seed,
     depth = np.linspace(0, 1, 110) + np.zeros((90, 1))
     depth[draw.integers(90) :, draw.integers(110) :] += 2.0
     depth[tuple(draw.integers(90, size=(2, 30)))] = 5.0  # single pixels
-    frame = lifted(Frame((90, 110)), {"depth": Coordinate(depth, weight)})
+    frame = with_coordinates(ImageGeometry((90, 110)), {"depth": CoordinateMap(depth, weight)})
     logit = ShapeLogit(random_convex(seed, 3, 0.6), frame)
     axes = frame.axis_positions(scale)
-    mask = rendered(logit, axes, logit.reach())
-    every = (logit(grid_points(axes)) > 0).reshape(mask.shape)
+    mask = rendered(logit, axes, logit.block_bound())
+    every = (logit(meshgrid_points(axes)) > 0).reshape(mask.shape)
     assert np.array_equal(mask, every)
 
 
 @given(st.integers(0, 10_000), st.sampled_from([0.5, 1, 2, 3.5]))
 def test_convex_stays_convex_at_every_scale(seed, scale):
-    frame = Frame((61, 84), (1.0, 0.7))
+    frame = ImageGeometry((61, 84), (1.0, 0.7))
     logit = ShapeLogit(random_convex(seed), frame)
-    mask = rendered(logit, frame.axis_positions(scale), logit.reach())
-    assert not convex_defect(mask).any()
+    mask = rendered(logit, frame.axis_positions(scale), logit.block_bound())
+    assert not convexity_defects(mask).any()
 
 
 def test_sign_next_to_the_boundary_is_that_of_double_precision():
-    frame = Frame((400, 400))
+    frame = ImageGeometry((400, 400))
     shape = random_convex(3)
     logit = ShapeLogit(shape, frame)
-    contour = contours_of(logit, frame)[0]
+    contour = trace_contours(logit, frame)[0]
     near = contour + 1e-5 * np.random.default_rng(0).normal(size=contour.shape)
-    exact = shape.double()(torch.from_numpy(frame.to_shape(near))).detach().numpy()
+    exact = shape.double()(torch.from_numpy(frame.to_normalized(near))).detach().numpy()
     assert np.array_equal(logit(near) > 0, exact > 0)
 
 
 def test_a_copy_is_taken():
-    frame = Frame((40, 40))
+    frame = ImageGeometry((40, 40))
     shape = random_convex(0)
     logit = ShapeLogit(shape, frame)
     before = logit(np.array([[20.0, 20.0]]))
-    shape.load_vector(shape.vector() * 0)
+    shape.load_vector(shape.parameter_vector() * 0)
     assert np.array_equal(logit(np.array([[20.0, 20.0]])), before)
 
 
@@ -87,7 +87,7 @@ def circle(centre, radius):
 
 @pytest.mark.parametrize("radius", [0.4, 3.0, 40.0])
 def test_contour_of_a_circle_is_sub_pixel(radius):
-    (contour,) = contours_of(circle((50.3, 60.8), radius), Frame((120, 130)))
+    (contour,) = trace_contours(circle((50.3, 60.8), radius), ImageGeometry((120, 130)))
     assert np.array_equal(contour[0], contour[-1])
     distance = np.linalg.norm(contour - (50.3, 60.8), axis=1)
     assert np.abs(distance - radius).max() < 0.01
@@ -104,13 +104,13 @@ def test_few_looks_put_a_contour_on_the_level_of_a_logit_that_is_bent_there(bend
         value = round_(points)
         return np.where(value > 0, value, bend * value)
 
-    (contour,) = contours_of(logit, Frame((400, 400)), 72)
+    (contour,) = trace_contours(logit, ImageGeometry((400, 400)), 72)
     assert len(looks) <= 6
     assert np.abs(np.linalg.norm(contour - (200.3, 190.8), axis=1) - 120).max() < 0.01
 
 
 def test_contour_follows_the_image_border():
-    (contour,) = contours_of(circle((0.0, 30.0), 10), Frame((40, 60)))
+    (contour,) = trace_contours(circle((0.0, 30.0), 10), ImageGeometry((40, 60)))
     assert contour[:, 0].min() == -0.5
     polygon = Polygon(contour)
     assert polygon.is_valid
@@ -119,19 +119,19 @@ def test_contour_follows_the_image_border():
 
 @pytest.mark.parametrize("middle", [(-3.0, 30.0), (42.0, 30.0), (20.0, -3.0), (20.0, 62.0)])
 def test_a_sliver_beside_the_outermost_pixels_has_no_contour(middle):
-    frame = Frame((40, 60))
-    assert contours_of(circle(middle, 2.7), frame) == []
-    assert len(contours_of(circle(middle, 3.3), frame)) == 1
+    frame = ImageGeometry((40, 60))
+    assert trace_contours(circle(middle, 2.7), frame) == []
+    assert len(trace_contours(circle(middle, 3.3), frame)) == 1
 
 
 def test_nothing_inside_gives_no_contour():
-    assert contours_of(circle((50, 50), -1.0), Frame((100, 100))) == []
+    assert trace_contours(circle((50, 50), -1.0), ImageGeometry((100, 100))) == []
 
 
 def test_convex_contour_is_a_convex_polygon():
-    frame = Frame((200, 300))
+    frame = ImageGeometry((200, 300))
     for seed in range(20):
-        contours = contours_of(ShapeLogit(random_convex(seed), frame), frame)
+        contours = trace_contours(ShapeLogit(random_convex(seed), frame), frame)
         assert len(contours) <= 1
         for contour in contours:
             polygon = Polygon(contour)
@@ -139,9 +139,9 @@ def test_convex_contour_is_a_convex_polygon():
 
 
 def test_contours_on_a_coarse_grid_reach_the_border():
-    frame = Frame((20, 30))
+    frame = ImageGeometry((20, 30))
     axes = [np.array([2.0, 7.0, 12.0, 17.0]), np.array([3.0, 12.0, 21.0, 27.0])]
-    (contour,) = contours_on_grid(np.ones((4, 4)), axes, frame)
+    (contour,) = grid_contours(np.ones((4, 4)), axes, frame)
     assert contour.min(axis=0).tolist() == [-0.5, -0.5]
     assert contour.max(axis=0).tolist() == [19.5, 29.5]
-    assert contours_on_grid(-np.ones((4, 4)), axes, frame) == []
+    assert grid_contours(-np.ones((4, 4)), axes, frame) == []

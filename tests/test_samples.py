@@ -7,8 +7,8 @@ from skimage.morphology import convex_hull_image
 from napari_isr.errors import InputError
 from napari_isr.samples import SAMPLES, fruit_behind_leaves, load_sample
 from napari_isr.samples.outline import random_outline
-from napari_isr.samples.scene import Scene, paint_scene
-from napari_isr.samples.strokes import Stroke, draw_stroke, rasterise
+from napari_isr.samples.scene import PaintedScene, paint_scene
+from napari_isr.samples.strokes import ScribbleStroke, draw_stroke, rasterize
 
 SMALL = (192, 224)
 
@@ -31,7 +31,7 @@ def samples():
     ]
 
 
-def scene_of(seed: int, fruits: int = 2, occlusion: float = 0.32) -> Scene:
+def scene_of(seed: int, fruits: int = 2, occlusion: float = 0.32) -> PaintedScene:
     """Paint what `fruit_behind_leaves` photographs."""
     return paint_scene(np.random.default_rng(seed), SMALL, fruits, occlusion)
 
@@ -144,8 +144,8 @@ def test_arguments_out_of_range(wrong):
 
 
 def test_rasterise_paints_in_order_and_cuts_at_the_edge():
-    strokes = [Stroke(1, [(5, -3), (5, 22)], 1), Stroke(2, [(5, 10)], 2)]
-    scribbles = rasterise(strokes, (11, 20))
+    strokes = [ScribbleStroke(1, [(5, -3), (5, 22)], 1), ScribbleStroke(2, [(5, 10)], 2)]
+    scribbles = rasterize(strokes, (11, 20))
     assert (scribbles[5, [0, 7, 13, 19]] == 1).all()
     assert (scribbles[4:7, 0] == 1).all()
     assert (scribbles[3:8, 10] == 2).all()
@@ -161,5 +161,5 @@ def test_a_stroke_keeps_to_its_room():
     rng = np.random.default_rng(0)
     for _ in range(20):
         stroke = draw_stroke(room, rng, label=2, radius=3, length=40)
-        assert region[rasterise([stroke], region.shape) == 2].all()
+        assert region[rasterize([stroke], region.shape) == 2].all()
     assert draw_stroke(0 * room, rng, label=2, radius=3, length=40) is None

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import napari_isr as isr
-from napari_isr.certificates import convex_defect
+from napari_isr.certificates import convexity_defects
 from napari_isr.errors import InputError
 from napari_isr.results.result import iou
 from napari_isr.segmenter import Segmenter
@@ -37,7 +37,7 @@ def test_two_objects_with_one_shape_each(scene):
         assert set(item.seconds) == {"features", "predictor", "projection", "render"}
     assert segmenter.result.objects[2].certificate.property == "convex"
     assert segmenter.result.objects[3].shape is None
-    assert not convex_defect(segmenter.result.objects[2].mask).any()
+    assert not convexity_defects(segmenter.result.objects[2].mask).any()
 
 
 def test_outlines_come_before_the_pixels(scene):
@@ -247,7 +247,7 @@ def test_attributes_of_the_only_object_are_refused_for_two(scene):
 
 def test_report_holds_what_the_contract_says(scene):
     image, scribbles, _ = scene
-    report = isr.segment(image, scribbles).report()
+    report = isr.segment(image, scribbles).to_dict()
     assert set(report) == {"objects", "features", "versions", "device", "seed"}
     assert set(report["features"]) == {"rgb", "semantic", "spectral"}
     item = report["objects"]["2"]

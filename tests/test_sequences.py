@@ -13,15 +13,15 @@ from scipy import ndimage
 import napari_isr as isr
 from napari_isr.cli import main
 from napari_isr.errors import InputError
-from napari_isr.files.frames import read_frames
+from napari_isr.files.frames import read_sequence
 from napari_isr.files.reading import read_array
 from napari_isr.fitting import frames
-from napari_isr.fitting.sequences import fit_shape, given_frames
-from napari_isr.fitting.template import persistence
+from napari_isr.fitting.sequences import iter_fit, sequence_evidence_from_array
+from napari_isr.fitting.template import motion_autocorrelation
 from napari_isr.segmenter import Segmenter
 from napari_isr.shapes.registry import ShapeSpec
-from napari_isr.shapes.tube import Tube, TubeSlice
-from napari_isr.timeline import PICKED, Timeline, frame_of
+from napari_isr.shapes.tube import Tube, TubeCrossSection
+from napari_isr.timeline import PICKED, TimeSeriesGeometry, make_geometry
 
 SIZE = 48
 
@@ -44,17 +44,17 @@ def tube() -> isr.ObjectResult:
 
 
 def test_time_is_no_length():
-    frame = frame_of((8, 480, 854), (), "tyx")
-    assert isinstance(frame, Timeline)
+    frame = make_geometry((8, 480, 854), (), "tyx")
+    assert isinstance(frame, TimeSeriesGeometry)
     first, last = frame.times([-0.5, 7.5])
     assert first == pytest.approx(-1)
     assert last == pytest.approx(1)
-    space = frame.to_shape(np.array([[0.0, 0.0, 0.0]]))[0, 1:]
-    np.testing.assert_allclose(space, frame.space.to_shape(np.zeros((1, 2)))[0])
-    longer = frame_of((8, 480, 854), (20.0, 1.0, 1.0), "tyx")
+    space = frame.to_normalized(np.array([[0.0, 0.0, 0.0]]))[0, 1:]
+    np.testing.assert_allclose(space, frame.frame_geometry.to_normalized(np.zeros((1, 2)))[0])
+    longer = make_geometry((8, 480, 854), (20.0, 1.0, 1.0), "tyx")
     assert longer.times(7.0) - longer.times(0.0) == pytest.approx(140 / 427)
-    assert frame_of((8, 480, 854), (None, 1.0, 1.0), "tyx") == frame
-    assert not isinstance(frame_of((8, 48, 85), (), "zyx"), Timeline)
+    assert make_geometry((8, 480, 854), (None, 1.0, 1.0), "tyx") == frame
+    assert not isinstance(make_geometry((8, 48, 85), (), "zyx"), TimeSeriesGeometry)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_time_is_no_length():
 )
 def test_a_wrong_spacing_is_told(spacing, axes):
     with pytest.raises(InputError, match="spacing"):
-        frame_of((4, 8, 8), spacing, axes)
+        make_geometry((4, 8, 8), spacing, axes)
 
 
 def test_a_tube_follows_and_is_certified(tube):
@@ -70,13 +70,13 @@ def test_a_tube_follows_and_is_certified(tube):
     assert overlap(tube.mask, discs()) > 0.9
     assert tube.certificate.holds
     assert "tube" in tube.certificate.by_construction
-    assert tube.frames_empty == []
+    assert tube.empty_frames == []
     assert tube.to_dict()["frames_empty"] == []
 
 
 @pytest.mark.parametrize("times", [1, 2, 3, 6])
 def test_a_tube_is_one_piece_at_every_resolution_in_time(tube, times):
-    mask = tube.super_resolve(times)
+    mask = tube.upsample_time(times)
     assert mask.shape == (5 * times, SIZE, SIZE)
     assert ndimage.label(mask)[1] == 1
     assert all(ndimage.label(frame)[1] == 1 for frame in mask)
@@ -90,7 +90,7 @@ def test_between_two_frames_the_object_is_between(tube):
 
 
 def test_a_tube_with_any_parameters_is_a_tube():
-    frame = frame_of((4, 40, 40), (), "tyx")
+    frame = make_geometry((4, 40, 40), (), "tyx")
     shape = ShapeSpec.parse("connected").build(3, frame)
     torch.manual_seed(3)
     with torch.no_grad():
@@ -99,12 +99,12 @@ def test_a_tube_with_any_parameters_is_a_tube():
         shape.presence.copy_(torch.tensor([1.0, -1.0, 1.0, 1.0]))
     shape.sharpness.fill_(20.0)
     item = isr.ObjectResult(2, "connected", shape, frame, np.zeros(frame.shape, np.float32))
-    assert item.frames_empty == []  # it does not break within
+    assert item.empty_frames == []  # it does not break within
     assert item.certificate.holds
-    assert ndimage.label(item.super_resolve(5))[1] == 1
-    ends = [frame.to_shape(np.argwhere(item.mask).astype(float))[k] for k in (0, -1)]
+    assert ndimage.label(item.upsample_time(5))[1] == 1
+    ends = [frame.to_normalized(np.argwhere(item.mask).astype(float))[k] for k in (0, -1)]
     start, stop = (torch.from_numpy(end).float() for end in ends)
-    way = shape.path(start, stop, torch.linspace(0, 1, 40))
+    way = shape.path_between(start, stop, torch.linspace(0, 1, 40))
     assert bool((shape(way) > -1e-2).all())
 
 
@@ -122,13 +122,13 @@ def test_a_frame_without_the_object_is_empty_and_told():
     shown = discs(6, 3.0)
     shown[3] = False
     item = isr.project(shown, "convex", axes="tyx").objects[2]
-    assert item.frames_empty == [3]
+    assert item.empty_frames == [3]
     alone = isr.project(shown, "convex", axes="tyx", per_frame=True).objects[2]
-    assert alone.frames_empty == [3]
+    assert alone.empty_frames == [3]
     gone = discs(6, 3.0)
     gone[4:] = False
     left = isr.project(gone, "connected", axes="tyx").objects[2]
-    assert left.frames_empty == [4, 5]
+    assert left.empty_frames == [4, 5]
     assert left.certificate.holds
 
 
@@ -145,7 +145,7 @@ def test_long_sequences_are_picked_from():
     item = isr.project(long, "convex", axes="tyx").objects[2]
     assert item.mask.shape == long.shape
     assert overlap(item.mask, long) > 0.9
-    assert len(frame_of(long.shape, (), "tyx").picked) == PICKED
+    assert len(make_geometry(long.shape, (), "tyx").picked) == PICKED
 
 
 @pytest.fixture(scope="module")
@@ -185,16 +185,16 @@ def test_a_session_of_a_sequence_comes_back(film, tmp_path):
         pass
     kept = isr.load_session(isr.save_session(tmp_path / "film", segmenter, scribbles=strokes))
     item, other = segmenter.result.objects[2], kept.result.objects[2]
-    assert isinstance(other.frame, Timeline)
-    np.testing.assert_array_equal(item.super_resolve(2), other.super_resolve(2))
-    assert isinstance(kept.segmenter(image).frame, Timeline)
+    assert isinstance(other.frame, TimeSeriesGeometry)
+    np.testing.assert_array_equal(item.upsample_time(2), other.upsample_time(2))
+    assert isinstance(kept.segmenter(image).frame, TimeSeriesGeometry)
 
 
 def test_a_tube_of_an_earlier_form_leaves_the_strokes(tmp_path, monkeypatch, capsys):
     strokes = np.zeros((3, SIZE, SIZE), np.uint8)
     strokes[0, 30:34, 20:24], strokes[0, 2] = 2, 1
     with monkeypatch.context() as then:
-        then.setattr(TubeSlice, "usual_levels", {2: 4, 3: 4})
+        then.setattr(TubeCrossSection, "usual_levels", {2: 4, 3: 4})
         result = isr.project(discs(3), "connected", axes="tyx")
     kept = isr.save_session(tmp_path / "old.isr", result, image=discs(3), scribbles=strokes)
     session = isr.load_session(kept)
@@ -246,7 +246,7 @@ def test_the_command_line_reads_folders_and_writes_stacks(film, tmp_path):
     found = json.loads(report.read_text())["objects"]["2"]
     assert found["frames_empty"] == []
     assert found["certificate"]["holds"]
-    read = read_frames(tmp_path / "film" / "frame*.npy", read_array, "tyx")
+    read = read_sequence(tmp_path / "film" / "frame*.npy", read_array, "tyx")
     assert (read == image).all()  # frame 8 before frame 10
 
 
@@ -269,20 +269,22 @@ def test_frames_of_another_size_are_told(tmp_path: Path):
     for number, size in enumerate((8, 9)):
         np.save(tmp_path / f"{number}.npy", np.zeros((size, 8), np.uint8))
     with pytest.raises(InputError, match=r"1\.npy"):
-        read_frames(tmp_path, read_array, "tyx")
+        read_sequence(tmp_path, read_array, "tyx")
     with pytest.raises(InputError, match="no picture"):
-        read_frames(tmp_path / "*.png", read_array, "tyx")
+        read_sequence(tmp_path / "*.png", read_array, "tyx")
 
 
 def test_where_nothing_changed_a_warm_fit_does_not_unfold_again(monkeypatch):
     looked = []
-    timetable = frames.timetable
-    monkeypatch.setattr(frames, "timetable", lambda *known: looked.append(1) or timetable(*known))
-    shape = ShapeSpec.parse("connected").build(3, frame_of((5, SIZE, SIZE), (), "tyx"))
+    timetable = frames.front_arrival_samples
+    monkeypatch.setattr(
+        frames, "front_arrival_samples", lambda *known: looked.append(1) or timetable(*known)
+    )
+    shape = ShapeSpec.parse("connected").build(3, make_geometry((5, SIZE, SIZE), (), "tyx"))
     for shown, unfolding in ((discs(), 5), (discs(), 0), (discs(radius=13.0), 5)):
         looked.clear()
-        evidence = given_frames(shown, frame_of(shown.shape, (), "tyx"))
-        for _ in fit_shape(shape, evidence, warm=shape.explained is not None):
+        evidence = sequence_evidence_from_array(shown, make_geometry(shown.shape, (), "tyx"))
+        for _ in iter_fit(shape, evidence, warm=shape.explained_fraction is not None):
             pass
         assert len(looked) == unfolding
     assert len(shape.held) == 5
@@ -293,7 +295,7 @@ def test_a_body_goes_on_as_far_as_its_steps_were_alike():
     straight = torch.stack([when, 2 * when], dim=1)
     there_and_back = torch.tensor([[0.0], [1.0], [0.0], [1.0], [0.0]])
     slower = torch.tensor([[0.0], [8.0], [12.0], [14.0], [15.0]])
-    assert persistence(straight, when) == pytest.approx(1)
-    assert persistence(there_and_back, when) == 0
-    assert persistence(slower, when) == pytest.approx(0.5)
-    assert 0 < persistence(straight[:2], when[:2]) < 1  # of one step nothing is known
+    assert motion_autocorrelation(straight, when) == pytest.approx(1)
+    assert motion_autocorrelation(there_and_back, when) == 0
+    assert motion_autocorrelation(slower, when) == pytest.approx(0.5)
+    assert 0 < motion_autocorrelation(straight[:2], when[:2]) < 1  # of one step nothing is known

@@ -21,7 +21,7 @@ from napari_isr.errors import InputError
 from napari_isr.segmenter import Segmenter
 from napari_isr.session import ImageReference, Session, Snapshot, image_key
 from napari_isr.session.archive import MAIN
-from napari_isr.session.tensors import name_of, to_bytes
+from napari_isr.session.tensors import content_filename, to_bytes
 from napari_isr.shapes import shape_names
 
 from .conftest import disc
@@ -74,7 +74,7 @@ def same(one, two):
         np.testing.assert_array_equal(item.render(3), other.render(3))
         np.testing.assert_array_equal(item.probability, other.probability)
         assert item.to_dict() == other.to_dict()
-    assert one.report() == two.report()
+    assert one.to_dict() == two.to_dict()
     return True
 
 
@@ -85,8 +85,8 @@ def test_a_session_is_restored_exactly(fitted, saved):
     assert same(kept.result, segmenter.result)
     np.testing.assert_array_equal(kept.strokes, strokes)
     np.testing.assert_array_equal(kept.image(), image)
-    assert (kept.names, kept.unit, kept.spacing) == ({2: "apple"}, "um", (0.5, 0.5))
-    assert kept.trained.objects == (2, 3)
+    assert (kept.object_names, kept.unit, kept.spacing) == ({2: "apple"}, "um", (0.5, 0.5))
+    assert kept.trained.object_labels == (2, 3)
     assert kept.versions["napari-isr"]
     shapes = kept.snapshot.settings
     assert (shapes["shape"], shapes["own_shapes"]) == ("convex", {"3": "star:harmonics=12"})
@@ -153,13 +153,16 @@ def test_what_was_learned_goes_to_other_images(fitted, saved, tmp_path):
     bare = isr.save_session(tmp_path / "s.isr", segmenter, scribbles=strokes)
     masks = [
         isr.segment(image[:, ::-1].copy(), trained=trained, spacing=(0.5, 0.5)).labels()
-        for trained in (isr.load_session(saved).learned(), isr.load_session(bare).learned(image))
+        for trained in (
+            isr.load_session(saved).trained_predictor(),
+            isr.load_session(bare).trained_predictor(image),
+        )
     ]
     np.testing.assert_array_equal(*masks)
     assert set(np.unique(masks[0])) == {0, 2, 3}
     shape_alone = isr.save_session(tmp_path / "p.isr", isr.project(disc()))
     with pytest.raises(InputError, match="has no strokes"):
-        isr.load_session(shape_alone).learned()
+        isr.load_session(shape_alone).trained_predictor()
 
 
 def test_further_coordinates_come_back(tmp_path):
@@ -173,7 +176,7 @@ def test_further_coordinates_come_back(tmp_path):
     image = (depth < 9).astype(np.uint8)
     result = isr.segment(image, (depth < 5) * 2 + (row < 3), coordinates={"depth": depth})
     kept = isr.load_session(isr.save_session(tmp_path / "t.isr", result, image=image, embed=True))
-    assert kept.segmenter().frame.dims == 3
+    assert kept.segmenter().frame.n_coordinates == 3
 
 
 CHILD = """
@@ -223,7 +226,7 @@ def test_another_environment_finds_the_same_bits(saved, tmp_path, capsys, monkey
 def test_a_session_of_every_version_can_be_read(version):
     path = KEPT / f"session-v{version}.isr"
     kept = isr.load_session(path)
-    assert kept.names == {2: "apple", 3: "leaf"}
+    assert kept.object_names == {2: "apple", 3: "leaf"}
     with np.load(KEPT / f"session-v{version}.npz") as expected:
         for label, item in kept.result.objects.items():
             np.testing.assert_array_equal(item.mask, expected[f"mask{label}"])
@@ -441,8 +444,8 @@ def test_weights_that_are_no_numbers_are_refused(small, tmp_path, value):
     name = max(weights, key=lambda key: weights[key].size)
     weights[name] = np.full(weights[name].shape, value)
     data = to_bytes(weights)
-    content["shapes_file"] = name_of(data)
-    parts |= {name_of(data): data, MAIN: sealed(content)}
+    content["shapes_file"] = content_filename(data)
+    parts |= {content_filename(data): data, MAIN: sealed(content)}
     with pytest.raises(InputError, match="not finite"):
         isr.load_session(repacked(tmp_path / "nan.isr", parts))
 

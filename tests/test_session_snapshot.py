@@ -20,18 +20,18 @@ from napari_isr.segmenter import Segmenter
 from napari_isr.segmenting import shape_fits
 from napari_isr.session import (
     ImageReference,
-    Kept,
-    KeptShape,
+    ShapeState,
     Snapshot,
-    Store,
+    SnapshotStore,
+    StoredSnapshots,
     default_folder,
-    hand_over,
+    export_shape_states,
     image_key,
-    keep_shapes,
     load,
+    restore_shape_states,
     save,
 )
-from napari_isr.session.tensors import name_of, to_bytes
+from napari_isr.session.tensors import content_filename, to_bytes
 from napari_isr.shapes import Convex
 
 SIZE = (60, 80)
@@ -50,7 +50,7 @@ def strokes(value=2, dtype=np.uint8, size=SIZE):
 
 
 def snapshot(drawn=None, **more):
-    shape = KeptShape("convex", {"a": np.arange(6, dtype=np.float32).reshape(2, 3)}, 0.75)
+    shape = ShapeState("convex", {"a": np.arange(6, dtype=np.float32).reshape(2, 3)}, 0.75)
     known = {
         "strokes_name": "fruit [strokes]",
         "settings": {"shape": "star", "own_shapes": {"3": "convex"}, "live": False},
@@ -236,8 +236,8 @@ def test_a_forged_file_is_told(tmp_path, changes, told):
 def test_weights_that_are_no_numbers_are_told(tmp_path):
     save(snapshot(), tmp_path)
     content = to_bytes({"2/a": np.array([1.0, np.nan])})
-    (tmp_path / name_of(content)).write_bytes(content)
-    forge(tmp_path, shapes_file=name_of(content))
+    (tmp_path / content_filename(content)).write_bytes(content)
+    forge(tmp_path, shapes_file=content_filename(content))
     assert "not finite" in broken(tmp_path)
     assert not load(tmp_path, forgiving=True).shapes
 
@@ -291,7 +291,7 @@ def test_any_corruption_gives_one_sentence_or_changes_nothing(tmp_path, good, da
 
 @pytest.fixture
 def store(tmp_path):
-    made = Store(tmp_path)
+    made = SnapshotStore(tmp_path)
     yield made
     made.close()
 
@@ -301,7 +301,7 @@ def test_the_newest_of_an_image_counts(store):
     for value in range(2, 9):
         store.save(snapshot(strokes(value)))
     assert store.latest(reference().key).strokes.max() == 8
-    (kept,) = store.kept(reference().key)
+    (kept,) = store.find(reference().key)
     assert len(list(kept.folder.glob("*.json"))) == 3
     # One block of strokes each, and the given mask.
     assert len(list(kept.folder.glob("*.png"))) == 4
@@ -310,7 +310,7 @@ def test_the_newest_of_an_image_counts(store):
 def test_what_did_not_change_pushes_nothing_out(store):
     for value in (2, 3, 4, 4, 4, 4):
         store.save(snapshot(strokes(value)))
-    (kept,) = store.kept(reference().key)
+    (kept,) = store.find(reference().key)
     newest, *others = sorted(kept.folder.glob("*.json"), reverse=True)
     assert newest.name == "00000006.json"
     assert [load(kept.folder, path.name).strokes.max() for path in others] == [3, 2]
@@ -319,7 +319,7 @@ def test_what_did_not_change_pushes_nothing_out(store):
 def test_of_a_broken_newest_the_one_before_counts(store):
     for value in (2, 3, 4):
         store.save(snapshot(strokes(value)))
-    (kept,) = store.kept(reference().key)
+    (kept,) = store.find(reference().key)
     newest, before, _ = sorted(kept.folder.glob("*.json"), reverse=True)
     newest.write_text(newest.read_text()[:-40])
     assert store.latest(reference().key).strokes.max() == 3
@@ -331,13 +331,13 @@ def test_of_a_broken_newest_the_one_before_counts(store):
 
 
 def test_two_processes_do_not_write_over_each_other(tmp_path, store):
-    other = Store(tmp_path)
+    other = SnapshotStore(tmp_path)
     store.save(snapshot(strokes(2)))
     other.save(snapshot(strokes(3)))
     assert {kept.snapshot().strokes.max() for kept in store.kept(reference().key)} == {2, 3}
-    assert store.crashed() == []
+    assert store.find_orphaned() == []
     other.close()
-    assert store.crashed() == []
+    assert store.find_orphaned() == []
 
 
 CHILD = """
@@ -363,22 +363,22 @@ def test_what_a_killed_process_left_is_found_and_settled(tmp_path, store):
     )
     with child:
         assert child.stdout.readline().strip() == b"saved"
-        assert store.crashed() == []  # it lives
-        (kept,) = store.kept(reference().key)
-        assert store.lives(kept)
-        store.clean(days=-1)
+        assert store.find_orphaned() == []  # it lives
+        (kept,) = store.find(reference().key)
+        assert store.is_process_alive(kept)
+        store.prune(days=-1)
         assert kept.snapshot() is not None
         child.kill()
         child.wait()
-    (left,) = store.crashed()
+    (left,) = store.find_orphaned()
     assert left == kept
     assert left.record.image.name == "fruit"
-    assert not left.record.empty
+    assert not left.record.is_empty
     assert left.snapshot().strokes.max() == 7
-    left.settle()
-    assert store.crashed() == []
+    left.dismiss()
+    assert store.find_orphaned() == []
     assert store.latest(reference().key) is None
-    store.clean(days=-1)
+    store.prune(days=-1)
     assert not list((tmp_path / "images").iterdir())
     assert not list((tmp_path / "running").glob(f"*-{child.pid}-*"))
 
@@ -386,23 +386,23 @@ def test_what_a_killed_process_left_is_found_and_settled(tmp_path, store):
 def test_old_ones_are_cleaned_away_the_oldest_first(tmp_path, store):
     folders = []
     for day in range(4):
-        with_age = Store(tmp_path)
+        with_age = SnapshotStore(tmp_path)
         path = with_age.save(snapshot())
         when = time.time() - day * 86_400
         os.utime(path, (when, when))
         with_age.close()
         folders.append(path.parent)
     size = sum(file.stat().st_size for file in folders[0].iterdir())
-    store.clean(days=2.5)
+    store.prune(days=2.5)
     assert [folder.exists() for folder in folders] == [True, True, True, False]
-    store.clean(most=2 * size + 10)
+    store.prune(most=2 * size + 10)
     assert [folder.exists() for folder in folders] == [True, True, False, False]
 
 
 def test_a_folder_that_cannot_be_written_to_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be"):
-        Store(tmp_path / "file").save(snapshot())
+        SnapshotStore(tmp_path / "file").save(snapshot())
 
 
 def test_a_folder_of_nothing_but_rubbish_gives_nothing(tmp_path, store):
@@ -410,13 +410,13 @@ def test_a_folder_of_nothing_but_rubbish_gives_nothing(tmp_path, store):
     place.mkdir(parents=True)
     (place / "00000001.json").write_bytes(b"\xff\0")
     assert store.latest(reference().key) is None
-    assert Kept(place).record is None
-    assert store.crashed() == []
+    assert StoredSnapshots(place).record is None
+    assert store.find_orphaned() == []
 
 
 def test_the_folder_is_the_users_or_what_the_environment_says(monkeypatch, tmp_path):
     monkeypatch.setenv("NAPARI_ISR_DATA", str(tmp_path))
-    assert default_folder() == tmp_path == Store().folder
+    assert default_folder() == tmp_path == SnapshotStore().folder
     monkeypatch.delenv("NAPARI_ISR_DATA")
     assert default_folder().name == "napari-isr"
 
@@ -454,18 +454,18 @@ def fitted(scene):
     image, drawn, _ = scene
 
     def fit(kept, monkeypatch):
-        warm, real = [], shape_fits.fit_shape
+        warm, real = [], shape_fits.iter_fit
 
         def project(*arguments, **options):
             warm.append(options["warm"])
             return real(*arguments, **options)
 
-        monkeypatch.setattr(shape_fits, "fit_shape", project)
+        monkeypatch.setattr(shape_fits, "iter_fit", project)
         segmenter = Segmenter(image, features="rgb", mode="sequential")
-        hand_over(kept, segmenter)
+        restore_shape_states(kept, segmenter)
         for _ in segmenter.run(drawn, {2: "convex", 3: "star"}):
             pass
-        monkeypatch.setattr(shape_fits, "fit_shape", real)
+        monkeypatch.setattr(shape_fits, "iter_fit", real)
         return segmenter.result, warm
 
     return fit
@@ -474,7 +474,7 @@ def fitted(scene):
 def test_a_fit_starts_from_kept_shapes(fitted, monkeypatch, tmp_path):
     first, warm = fitted({}, monkeypatch)
     assert warm[:2] == [False, False]
-    save(snapshot(shapes=keep_shapes(first)), tmp_path)
+    save(snapshot(shapes=export_shape_states(first)), tmp_path)
     again, warm = fitted(load(tmp_path).shapes, monkeypatch)
     assert warm[:2] == [True, True]
     for label, item in again.objects.items():
@@ -485,17 +485,17 @@ def test_a_fit_starts_from_kept_shapes(fitted, monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     "harm",
     [
-        lambda one: KeptShape("pentagon", one.weights),
-        lambda one: KeptShape("star", one.weights),
-        lambda one: KeptShape(one.spec, {}),
-        lambda one: KeptShape(one.spec, {k: v * np.nan for k, v in one.weights.items()}),
-        lambda one: KeptShape(one.spec, {k: v[..., None] for k, v in one.weights.items()}),
-        lambda one: KeptShape(one.spec, {k: v.astype("U9") for k, v in one.weights.items()}),
+        lambda one: ShapeState("pentagon", one.weights),
+        lambda one: ShapeState("star", one.weights),
+        lambda one: ShapeState(one.spec, {}),
+        lambda one: ShapeState(one.spec, {k: v * np.nan for k, v in one.weights.items()}),
+        lambda one: ShapeState(one.spec, {k: v[..., None] for k, v in one.weights.items()}),
+        lambda one: ShapeState(one.spec, {k: v.astype("U9") for k, v in one.weights.items()}),
     ],
 )
 def test_a_kept_shape_that_does_not_fit_is_fitted_anew(fitted, monkeypatch, harm):
     shape = Convex(2)
     weights = {name: value.numpy() for name, value in shape.state_dict().items()}
-    result, warm = fitted({2: harm(KeptShape("convex", weights))}, monkeypatch)
+    result, warm = fitted({2: harm(ShapeState("convex", weights))}, monkeypatch)
     assert warm[:2] == [False, False]
     assert result.objects[2].certificate.holds

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from skimage.draw import polygon2mask
 
-from napari_isr.features.film_edges import DrawnFilm
-from napari_isr.features.maps import MapBlock
+from napari_isr.features.film_edges import SeededSequenceEdgeRefiner
+from napari_isr.features.maps import PlaneFeatureBlock
 from napari_isr.segmenter import Segmenter
 from tests.test_film_edges import film, overlap
 
@@ -25,12 +25,12 @@ def filled(contours: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
 def test_the_frame_that_is_looked_at_is_outlined_before_maps_are_made(monkeypatch, shape, frame):
     images, truth, strokes = film(4)
     made = []
-    whole = MapBlock._reduced
+    whole = PlaneFeatureBlock._reduced
     monkeypatch.setattr(
-        MapBlock, "_reduced", lambda self, plane: made.append(plane) or whole(self, plane)
+        PlaneFeatureBlock, "_reduced", lambda self, plane: made.append(plane) or whole(self, plane)
     )
     segmenter = Segmenter(images, ndim=3, axes="tyx", features=FEATURES)
-    segmenter.look_at((frame, None, None))
+    segmenter.set_view_plane((frame, None, None))
     first: dict[str, np.ndarray] = {}
     for update in segmenter.run(strokes, shape):
         for name in ("predictor_contours", "contours"):
@@ -48,7 +48,7 @@ def test_what_was_shown_first_changes_nothing_of_the_answer():
     for plane in (None, (1, None, None)):
         segmenter = Segmenter(images, ndim=3, axes="tyx", features=FEATURES)
         if plane is not None:
-            segmenter.look_at(plane)
+            segmenter.set_view_plane(plane)
         for _ in segmenter.run(strokes, "convex"):
             pass
         masks.append(segmenter.result.objects[2].mask)
@@ -58,9 +58,9 @@ def test_what_was_shown_first_changes_nothing_of_the_answer():
 def test_the_planes_that_components_come_from_are_looked_at_once(monkeypatch):
     images, _, strokes = film(4)
     looked = []
-    joined = MapBlock._joined
+    joined = PlaneFeatureBlock._joined
     monkeypatch.setattr(
-        MapBlock, "_joined", lambda self, pixels: looked.append(1) or joined(self, pixels)
+        PlaneFeatureBlock, "_joined", lambda self, pixels: looked.append(1) or joined(self, pixels)
     )
     segmenter = Segmenter(images, ndim=3, axes="tyx", features=FEATURES)
     for _ in segmenter.run(strokes, "none"):
@@ -74,9 +74,11 @@ def test_a_further_stroke_is_answered_in_the_frame_that_is_looked_at_first(monke
     row, column = (int(x.mean()) for x in np.nonzero(truth[1]))
     more[1, row, column - 2 : column + 3] = 2
     settled = []
-    whole = DrawnFilm.settle
+    whole = SeededSequenceEdgeRefiner.refine
     monkeypatch.setattr(
-        DrawnFilm, "settle", lambda self, *known: settled.append(1) or whole(self, *known)
+        SeededSequenceEdgeRefiner,
+        "refine",
+        lambda self, *known: settled.append(1) or whole(self, *known),
     )
     masks = []
     for plane in (None, (1, None, None)):
@@ -84,7 +86,7 @@ def test_a_further_stroke_is_answered_in_the_frame_that_is_looked_at_first(monke
         for _ in segmenter.run(strokes, "convex"):
             pass
         if plane is not None:
-            segmenter.look_at(plane)
+            segmenter.set_view_plane(plane)
         settled.clear()
         early = []
         for update in segmenter.run(more, "convex"):

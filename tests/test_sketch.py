@@ -7,7 +7,7 @@ import pytest
 import torch
 from skimage.draw import polygon
 
-from napari_isr.features.edges import LENGTH, ROUNDS, STEPS, EdgeCut
+from napari_isr.features.edges import BOUNDARY_COST, ROUNDS, STEPS, TotalVariationCut
 from napari_isr.segmenter import Segmenter
 
 SIZE = 128
@@ -100,7 +100,7 @@ def test_there_is_no_sketch_of_other_objects_or_shapes():
     strokes[60:68, 80:92] = 3
     assert not run(segmenter, strokes, "star")[0]
     assert run(segmenter, strokes, "star")[0].keys() == {2, 3}
-    segmenter.start_from(2, segmenter_spec("convex"), None)
+    segmenter.warm_start(2, segmenter_spec("convex"), None)
     assert not run(segmenter, strokes, "star")[0]
 
 
@@ -131,18 +131,23 @@ def test_the_cut_goes_on_from_where_it_was():
     truth = np.hypot(*np.mgrid[-20:20, -30:30]) < 12
     colours = np.where(truth, 1.0, -1.0)[..., None] + 0.3 * rng.normal(size=(40, 60, 3))
     odds = (np.where(truth, 1.5, -1.5) + rng.normal(size=truth.shape)).astype(np.float32)[None]
-    cut, seeds = EdgeCut(colours), np.full(truth.shape, -1)
+    cut, seeds = TotalVariationCut(colours), np.full(truth.shape, -1)
     seeds[20, 26:34], seeds[2] = 1, 0
-    flows = cut.no_flows(1)
-    settled = cut.settle(odds, seeds, flows, odds, ROUNDS, STEPS)
+    flows = cut.zero_duals(1)
+    settled = cut.refine(odds, seeds, flows, odds, ROUNDS, STEPS)
     np.testing.assert_array_equal(settled, cut(odds, seeds))
     more = seeds.copy()
     more[30:34, 28:32] = 1
-    warm = cut.settle(odds, more, flows, settled, 1, 12)
+    warm = cut.refine(odds, more, flows, settled, 1, 12)
     cold = cut(odds, more)
     assert overlap(warm[0] > 0, cold[0] > 0) > 0.97
     assert (warm[0][30:34, 28:32] > 0).all()
-    assert np.abs(EdgeCut(colours, LENGTH / 2).pairs[0][2] * 2 - cut.pairs[0][2]).max() < 1e-6
+    assert (
+        np.abs(
+            TotalVariationCut(colours, BOUNDARY_COST / 2).pairs[0][2] * 2 - cut.pairs[0][2]
+        ).max()
+        < 1e-6
+    )
 
 
 def test_a_sketch_leaves_the_shape_as_it_was():

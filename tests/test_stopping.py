@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from napari_isr.segmenter import Segmenter
-from napari_isr.stopping import Stopped, aside, breathe, stoppable
+from napari_isr.stopping import Cancelled, cancellable, check_cancelled, run_cancellable
 
 
 def after(breaths):
@@ -22,25 +22,25 @@ def after(breaths):
 
 
 def test_nobody_asks():
-    breathe()
-    with stoppable(lambda: False):
-        breathe()
+    check_cancelled()
+    with cancellable(lambda: False):
+        check_cancelled()
 
 
 def test_it_stops_where_it_was_asked_and_not_after_it():
-    with pytest.raises(Stopped), stoppable(lambda: True):
-        breathe()
-    breathe()
+    with pytest.raises(Cancelled), cancellable(lambda: True):
+        check_cancelled()
+    check_cancelled()
 
 
 def test_to_handle_errors_does_not_hold_it_up():
     def stubborn():
         try:
-            breathe()
+            check_cancelled()
         except Exception:
             return "held up"
 
-    with pytest.raises(Stopped), stoppable(lambda: True):
+    with pytest.raises(Cancelled), cancellable(lambda: True):
         stubborn()
 
 
@@ -48,9 +48,9 @@ def test_to_handle_errors_does_not_hold_it_up():
 def test_what_is_done_aside_comes_back_or_fails(asked):
     def call(compute):
         if asked is None:
-            return aside(compute)
-        with stoppable(asked):
-            return aside(compute)
+            return run_cancellable(compute)
+        with cancellable(asked):
+            return run_cancellable(compute)
 
     def failing(kind):
         raise kind("no")
@@ -69,8 +69,8 @@ def test_what_is_done_aside_is_left_at_once():
         ended.set()
 
     start = time.perf_counter()
-    with pytest.raises(Stopped), stoppable(lambda: time.perf_counter() - start > 0.05):
-        aside(slow)
+    with pytest.raises(Cancelled), cancellable(lambda: time.perf_counter() - start > 0.05):
+        run_cancellable(slow)
     assert not ended.is_set()
     go_on.set()
     assert ended.wait(20)
@@ -79,11 +79,11 @@ def test_what_is_done_aside_is_left_at_once():
 def stopped(segmenter, strokes, asked):
     """Fit, and let it be asked at every breath; whether it was stopped."""
     updates = segmenter.run(strokes, "mirror")
-    with stoppable(asked):
+    with cancellable(asked):
         try:
             for _ in updates:
                 pass
-        except Stopped:
+        except Cancelled:
             return True
     return False
 

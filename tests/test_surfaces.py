@@ -5,11 +5,11 @@ import pytest
 
 import napari_isr as isr
 from napari_isr.errors import InputError
-from napari_isr.frame import Frame
+from napari_isr.frame import ImageGeometry
 from napari_isr.rendering import surfaces
-from napari_isr.rendering.surfaces import surface_of
+from napari_isr.rendering.surfaces import surface_mesh
 
-FRAME = Frame((12, 40, 50), (4.0, 1.0, 1.0))
+FRAME = ImageGeometry((12, 40, 50), (4.0, 1.0, 1.0))
 SPACING = np.array(FRAME.spacing)
 
 
@@ -40,7 +40,7 @@ def edges(faces):
 def test_the_surface_of_a_ball_is_a_sphere(monkeypatch, nodes):
     monkeypatch.setattr(surfaces, "NODES", nodes)
     logit = ball(15.0)
-    vertices, faces = surface_of(logit, FRAME, mask_of(logit))
+    vertices, faces = surface_mesh(logit, FRAME, mask_of(logit))
     away = np.linalg.norm((vertices - (6, 20, 25)) * SPACING, axis=1)
     np.testing.assert_allclose(away, 15, atol=0.3)
     assert (edges(faces) == 2).all()  # closed
@@ -49,14 +49,14 @@ def test_the_surface_of_a_ball_is_a_sphere(monkeypatch, nodes):
 
 def test_a_surface_that_leaves_the_image_is_closed_at_its_border():
     logit = ball(15.0, (0.0, 20.0, 49.0))
-    vertices, faces = surface_of(logit, FRAME, mask_of(logit))
+    vertices, faces = surface_mesh(logit, FRAME, mask_of(logit))
     assert (edges(faces) == 2).all()
     assert vertices[:, 0].min() == pytest.approx(-0.5, abs=0.01)
     assert vertices[:, 2].max() == pytest.approx(49.5, abs=0.01)
 
 
 def test_an_empty_mask_has_no_surface():
-    vertices, faces = surface_of(ball(15.0), FRAME, np.zeros(FRAME.shape, bool))
+    vertices, faces = surface_mesh(ball(15.0), FRAME, np.zeros(FRAME.shape, bool))
     assert vertices.shape == (0, 3)
     assert faces.shape == (0, 3)
 

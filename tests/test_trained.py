@@ -14,7 +14,7 @@ import napari_isr as isr
 from napari_isr.cli import main
 from napari_isr.features import FeatureCache
 from napari_isr.results.result import iou
-from napari_isr.unaries.trained import LARGEST, Trained
+from napari_isr.unaries.trained import LARGEST, TrainedPredictor
 from tests.conftest import disc
 
 SEEN = "rgb,texture,spectral,nearness"  # no network: quick
@@ -47,7 +47,7 @@ def taught(features=SEEN, predictor="auto", seed=0):
 
 @pytest.fixture(scope="module")
 def learned():
-    return taught().trained()
+    return taught().export_predictor()
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def second():
 @pytest.mark.parametrize("predictor", ["linear", "fcn", "cnn"])
 def test_a_carried_predictor_needs_no_stroke(predictor, second):
     image, _, truth = second
-    trained = taught(LIGHT, predictor).trained()
+    trained = taught(LIGHT, predictor).export_predictor()
     assert trained.predictor == predictor
     found = isr.segment(image, trained=trained)
     assert list(found.objects) == [2]
@@ -68,7 +68,7 @@ def test_a_carried_predictor_needs_no_stroke(predictor, second):
 
 def test_convolutions_wait_for_strokes_of_every_class(second):
     image, strokes, truth = second
-    segmenter = isr.Segmenter(image, trained=taught(LIGHT, "cnn").trained())
+    segmenter = isr.Segmenter(image, trained=taught(LIGHT, "cnn").export_predictor())
     for drawn in (np.where(strokes == 1, strokes, 0), strokes):
         for _ in segmenter.run(drawn):
             pass
@@ -80,7 +80,7 @@ def test_the_same_image_gives_the_same_answer():
     segmenter = isr.Segmenter(image, features="rgb,texture")
     for _ in segmenter.run(strokes):
         pass
-    again = isr.segment(image, trained=segmenter.trained())
+    again = isr.segment(image, trained=segmenter.export_predictor())
     np.testing.assert_allclose(again.probability, segmenter.result.probability, atol=1e-3)
     assert iou(again.mask, segmenter.result.mask) > 0.99
 
@@ -98,12 +98,12 @@ def test_new_strokes_are_learned_beside_the_old(learned, second):
         for _ in segmenter.run(drawn):
             pass
         assert iou(segmenter.result.mask, truth) > 0.9
-    more = segmenter.trained()
+    more = segmenter.export_predictor()
     assert len(more.labels) > len(learned.labels)
-    assert more.bases["rgb"]["mean"] is learned.bases["rgb"]["mean"]
+    assert more.bases["rgb"]["mean"] is learned.normalizations["rgb"]["mean"]
     for _ in segmenter.run(np.zeros_like(strokes)):  # undone: as if there had been none
         pass
-    assert segmenter.trained() is learned
+    assert segmenter.export_predictor() is learned
     bare = isr.segment(image, trained=learned)
     np.testing.assert_array_equal(segmenter.result.mask, bare.mask)
 
@@ -115,7 +115,7 @@ def test_a_new_object_is_learned_beside_the_old_one(learned, second):
     found = isr.segment(image, strokes, trained=learned)
     assert list(found.objects) == [2, 3]
     assert iou(found.objects[3].mask, disc(centre=(12.0, 68.0), radius=7)) > 0.7
-    trained = taught(LIGHT, "cnn").trained()
+    trained = taught(LIGHT, "cnn").export_predictor()
     with pytest.raises(isr.InputError, match="no further objects"):
         isr.segment(image, strokes, trained=trained)
 
@@ -123,8 +123,8 @@ def test_a_new_object_is_learned_beside_the_old_one(learned, second):
 def test_a_file_brings_everything_back(learned, second, tmp_path):
     path = learned.save(tmp_path / "red")
     assert path == tmp_path / "red.safetensors"
-    again = Trained.load(path)
-    for field in dataclasses.fields(Trained):
+    again = TrainedPredictor.load(path)
+    for field in dataclasses.fields(TrainedPredictor):
         if field.name not in ("span", "bases", "weights", "samples", "labels"):
             assert getattr(again, field.name) == getattr(learned, field.name)
     first, other = (isr.segment(second[0], trained=t) for t in (learned, again))
@@ -150,7 +150,7 @@ def test_a_file_brings_everything_back(learned, second, tmp_path):
 def test_a_wrong_file_is_one_sentence(learned, change, match, tmp_path):
     path = dataclasses.replace(learned, **change).save(tmp_path / "wrong.safetensors")
     with pytest.raises(isr.InputError, match=match):
-        Trained.load(path)
+        TrainedPredictor.load(path)
 
 
 def test_a_broken_file_is_one_sentence(learned, tmp_path):
@@ -163,16 +163,16 @@ def test_a_broken_file_is_one_sentence(learned, tmp_path):
         content[start : start + count] = rng.bytes(count)
         broken.write_bytes(bytes(content[: rng.integers(0, len(whole))]))
         with pytest.raises(isr.InputError, match="trained predictor"):
-            Trained.load(broken)
+            TrainedPredictor.load(broken)
         broken.write_bytes(bytes(content))
         with suppress(isr.InputError):  # a changed number can be as good as the one before
-            Trained.load(broken)
+            TrainedPredictor.load(broken)
     with pytest.raises(isr.InputError, match="cannot be read"):
-        Trained.load(tmp_path / "nowhere.safetensors")
+        TrainedPredictor.load(tmp_path / "nowhere.safetensors")
     with broken.open("wb") as file:
         file.truncate(LARGEST + 1)
     with pytest.raises(isr.InputError, match="too large"):
-        Trained.load(broken)
+        TrainedPredictor.load(broken)
 
 
 def test_what_does_not_fit_is_said(learned, second):
@@ -193,9 +193,9 @@ def test_what_does_not_fit_is_said(learned, second):
     with pytest.raises(isr.InputError, match="another network"):
         isr.segment(image, trained=other)
     with pytest.raises(isr.InputError, match="run on strokes"):
-        isr.Segmenter(image).trained()
+        isr.Segmenter(image).export_predictor()
     with pytest.raises(isr.InputError, match="another image"):
-        taught("spectral").trained()
+        taught("spectral").export_predictor()
 
 
 def test_maps_that_were_kept_bring_their_basis_along(second, tmp_path):
@@ -206,7 +206,7 @@ def test_maps_that_were_kept_bring_their_basis_along(second, tmp_path):
         segmenter = isr.Segmenter(image, features="texture", cache=cache)
         for _ in segmenter.run(strokes):
             pass
-        bases.append(segmenter.trained().bases["texture"]["matrix"])
+        bases.append(segmenter.export_predictor().bases["texture"]["matrix"])
     np.testing.assert_array_equal(*bases)
 
 
@@ -216,7 +216,7 @@ def test_many_channels_are_carried_with_their_own_basis(second):
     segmenter = isr.Segmenter(many, features="texture")
     for _ in segmenter.run(strokes):
         pass
-    trained = segmenter.trained()
+    trained = segmenter.export_predictor()
     assert {"channels_mean", "channels_matrix"} <= set(trained.bases["texture"])
     again = isr.segment(many, trained=trained)
     np.testing.assert_allclose(again.probability, segmenter.result.probability, atol=1e-3)
@@ -228,7 +228,7 @@ def test_grey_values_of_one_type_keep_their_range():
     segmenter = isr.Segmenter(grey, features="rgb")
     for _ in segmenter.run(strokes):
         pass
-    trained = segmenter.trained()
+    trained = segmenter.export_predictor()
     dim = grey // 2  # as from the same camera with half the light: nothing is as bright as before
     with pytest.raises(isr.InputError, match="nothing in this image"):
         isr.segment(dim, trained=trained)

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 import napari_isr as isr
-from napari_isr.certificates.convex import convex_defect, in_hull_in_space
+from napari_isr.certificates.convex import convexity_defects, points_in_convex_hull_nd
 from napari_isr.errors import InputError
-from napari_isr.evidence import EvidenceGrid, SampledEvidence, stretch_of
-from napari_isr.frame import Frame
+from napari_isr.evidence import DenseEvidence, LazyEvidence, axis_anisotropy
+from napari_isr.frame import ImageGeometry
 from napari_isr.results.object_result import iou
 from napari_isr.samples.phantom import phantom
 
@@ -44,7 +44,7 @@ def test_strokes_are_on_three_slices_only():
 def test_the_phantom_is_found_from_them_and_every_certificate_holds(found):
     made, result = found
     for label, item in result.objects.items():
-        assert item.certificate.holds, item.certificate.sentence
+        assert item.certificate.holds, item.certificate.message
         assert iou(item.mask, made.truth[label]) > 0.85
         assert item.volume == pytest.approx(np.count_nonzero(item.mask) * 4)
 
@@ -56,7 +56,7 @@ def test_a_ball_with_a_hidden_part_in_long_voxels(shape):
     if shape in ("convex", "mirror"):
         seen[:, 14:16] = np.where(truth[:, 14:16], 0.4, 0)
     item = isr.project(seen, shape, spacing=SPACING, axes="zyx").objects[2]
-    assert item.certificate.holds, item.certificate.sentence
+    assert item.certificate.holds, item.certificate.message
     assert iou(item.mask, truth) > 0.85
 
 
@@ -76,26 +76,31 @@ def test_what_has_two_axes_has_no_volume():
 
 
 def test_blocks_of_long_voxels_are_about_as_long_along_every_axis():
-    assert stretch_of(SPACING) == (4, 1, 1)
-    assert stretch_of((1, 1)) == (1, 1)
-    frame = Frame((16, 64, 64), SPACING)
+    assert axis_anisotropy(SPACING) == (4, 1, 1)
+    assert axis_anisotropy((1, 1)) == (1, 1)
+    frame = ImageGeometry((16, 64, 64), SPACING)
     values = torch.rand(16, 64, 64)
-    grid = EvidenceGrid(values, frame.axes(values), stretch=stretch_of(SPACING))
-    assert [grid.sides(b) for b in (1, 2, 4, 8)] == [(1, 1, 1), (1, 2, 2), (1, 4, 4), (2, 8, 8)]
+    grid = DenseEvidence(values, frame.normalized_axes(values), stretch=axis_anisotropy(SPACING))
+    assert [grid.block_shape(b) for b in (1, 2, 4, 8)] == [
+        (1, 1, 1),
+        (1, 2, 2),
+        (1, 4, 4),
+        (2, 8, 8),
+    ]
     coarse = grid.coarsen(8)
-    assert coarse.sizes == (8, 8, 8)
+    assert coarse.shape == (8, 8, 8)
     assert torch.allclose(coarse.values.sum(), values.sum())
     assert torch.allclose(coarse.values, grid.coarsen(2).coarsen(4).values)
-    sampled = SampledEvidence(lambda points: torch.ones(len(points)), frame)
-    assert sampled.sides(8) == (2, 8, 8)
-    assert torch.isclose(sampled.base.values.sum(), torch.tensor(2.25))
+    sampled = LazyEvidence(lambda points: torch.ones(len(points)), frame)
+    assert sampled.block_shape(8) == (2, 8, 8)
+    assert torch.isclose(sampled.coarse.values.sum(), torch.tensor(2.25))
     assert torch.isclose(sampled.coarsen(8).values.sum(), torch.tensor(2.25))
 
 
 def test_the_closed_form_of_a_star_in_space_is_its_derivative():
     shape = isr.ShapeSpec.parse("star").build(3).double()
     torch.manual_seed(0)
-    shape.load_vector(torch.randn(len(shape.vector())).double() * 0.3)
+    shape.load_vector(torch.randn(len(shape.parameter_vector())).double() * 0.3)
     points = torch.rand(20, 3).double() * 2 - 1
     logit, jacobian = shape.logit_and_jacobian(points)
     assert torch.allclose(logit, shape(points))
@@ -111,5 +116,5 @@ def test_the_hull_in_space_is_that_of_its_facets_row_by_row():
             mask[0, 0, 0] = mask[-1, 2, 1] = mask[1, -1, 2] = mask[2, 1, -1] = True
             pixels = np.argwhere(mask)
             box = np.argwhere(np.ones(mask.shape, bool))
-            expected = in_hull_in_space(pixels, box).reshape(mask.shape) & ~mask
-            np.testing.assert_array_equal(convex_defect(mask), expected)
+            expected = points_in_convex_hull_nd(pixels, box).reshape(mask.shape) & ~mask
+            np.testing.assert_array_equal(convexity_defects(mask), expected)

@@ -5,8 +5,8 @@ import pytest
 
 from napari_isr.features import walker
 from napari_isr.features.graph import CellGraph, _dissection
-from napari_isr.features.walker import FEW, Walker
-from napari_isr.stopping import Stopped
+from napari_isr.features.walker import FEW, IncrementalRandomWalker
+from napari_isr.stopping import Cancelled
 
 
 @pytest.fixture
@@ -22,28 +22,28 @@ def first(graph):
 
 
 def fresh(graph, seeds, classes):
-    return Walker(graph._walker._laplacian).reach(seeds, classes)
+    return IncrementalRandomWalker(graph._walker._laplacian).solve(seeds, classes)
 
 
 def count_factors(monkeypatch):
-    solved, solve = [], Walker._solve
+    solved, solve = [], IncrementalRandomWalker._solve
 
     def counted(self, *args):
         solved.append(1)
         solve(self, *args)
 
-    monkeypatch.setattr(Walker, "_solve", counted)
+    monkeypatch.setattr(IncrementalRandomWalker, "_solve", counted)
     return solved
 
 
 def test_added_seeds_need_no_new_factors(graph, monkeypatch):
     solved = count_factors(monkeypatch)
     seeds = first(graph)
-    graph.random_walk(seeds, 2)
+    graph.random_walk_probabilities(seeds, 2)
     for cell, k in ((310, 1), (50, 0), (600, 1), (601, 1)):
         seeds = seeds.copy()
         seeds[cell] = k
-        found = graph.random_walk(seeds, 2)
+        found = graph.random_walk_probabilities(seeds, 2)
     assert len(solved) == 1
     np.testing.assert_allclose(found, fresh(graph, seeds, 2), atol=1e-9)
     np.testing.assert_array_equal(found[seeds >= 0].argmax(1), seeds[seeds >= 0])
@@ -52,25 +52,25 @@ def test_added_seeds_need_no_new_factors(graph, monkeypatch):
 def test_a_class_may_be_added(graph, monkeypatch):
     solved = count_factors(monkeypatch)
     seeds = first(graph)
-    graph.random_walk(seeds, 2)
+    graph.random_walk_probabilities(seeds, 2)
     seeds[[500, 501]] = 2
-    found = graph.random_walk(seeds, 3)
+    found = graph.random_walk_probabilities(seeds, 3)
     assert len(solved) == 1
     np.testing.assert_allclose(found, fresh(graph, seeds, 3), atol=1e-9)
 
 
 def test_a_walk_that_is_stopped_leaves_the_last_one(graph, monkeypatch):
     def stopped(*args, **kwargs):
-        raise Stopped
+        raise Cancelled
 
     seeds = first(graph)
-    graph.random_walk(seeds, 2)
+    graph.random_walk_probabilities(seeds, 2)
     other = seeds.copy()
     other[[3, 300]] = 1, 0
     with monkeypatch.context() as patch:
-        patch.setattr(walker, "Factor", stopped)
-        with pytest.raises(Stopped):
-            graph.random_walk(other, 2)
+        patch.setattr(walker, "SuperLUFactor", stopped)
+        with pytest.raises(Cancelled):
+            graph.random_walk_probabilities(other, 2)
     for some in (other, seeds):
         np.testing.assert_allclose(graph.random_walk(some, 2), fresh(graph, some, 2), atol=1e-9)
 
@@ -79,14 +79,14 @@ def test_a_walk_that_is_stopped_leaves_the_last_one(graph, monkeypatch):
 def test_other_changes_are_solved_anew(graph, monkeypatch, change):
     solved = count_factors(monkeypatch)
     seeds = first(graph)
-    graph.random_walk(seeds, 2)
+    graph.random_walk_probabilities(seeds, 2)
     if change == "removed":
         seeds[41] = -1
     elif change == "relabelled":
         seeds[41] = 1
     else:
         seeds[400 : 401 + FEW] = 1
-    found = graph.random_walk(seeds, 2)
+    found = graph.random_walk_probabilities(seeds, 2)
     assert len(solved) == 2
     np.testing.assert_allclose(found, fresh(graph, seeds, 2), atol=1e-9)
 
@@ -94,12 +94,12 @@ def test_other_changes_are_solved_anew(graph, monkeypatch, change):
 def test_to_prepare_makes_all_seeds_old_ones(graph, monkeypatch):
     solved = count_factors(monkeypatch)
     seeds = first(graph)
-    graph.prepare(seeds, 2)
-    graph.prepare(seeds, 2)  # nothing to do
+    graph.prefactorize(seeds, 2)
+    graph.prefactorize(seeds, 2)  # nothing to do
     assert len(solved) == 1
     seeds[310] = 1
-    before = graph.random_walk(seeds, 2)
-    graph.prepare(seeds, 2)
+    before = graph.random_walk_probabilities(seeds, 2)
+    graph.prefactorize(seeds, 2)
     assert len(solved) == 2
     np.testing.assert_allclose(graph.random_walk(seeds, 2), before, atol=1e-9)
 
@@ -119,9 +119,9 @@ def test_lengths_are_kept_for_the_classes_that_did_not_change(graph, monkeypatch
         module, "dijkstra", lambda *args, **kw: asked.append(1) or dijkstra(*args, **kw)
     )
     seeds = first(graph)
-    graph.geodesic(seeds, 2)
+    graph.geodesic_distances(seeds, 2)
     seeds[310] = 1
-    found = graph.geodesic(seeds, 2)
+    found = graph.geodesic_distances(seeds, 2)
     assert len(asked) == 3
     graph._lengths.clear()
     np.testing.assert_array_equal(graph.geodesic(seeds, 2), found)

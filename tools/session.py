@@ -18,7 +18,7 @@ from qtpy.QtCore import QPointF, QTimer
 from qtpy.QtTest import QTest
 from stage import IMAGES, Stage, on_stage, wait_until
 
-from napari_isr.gui.robot import Robot
+from napari_isr.gui.robot import CanvasMouse
 from napari_isr.samples import load_sample
 
 SIZE = 1240, 820
@@ -30,7 +30,7 @@ LIMIT = 1_500_000  # bytes
 POINTER = ((0, 0), (0, 17), (4, 13), (7, 20), (10, 19), (7, 12), (12, 12))
 
 
-class SlowHand(Robot):
+class SlowHand(CanvasMouse):
     """Draws as slowly as a person."""
 
     place = QPointF(-100, -100)
@@ -85,7 +85,7 @@ def play(stage: Stage, film: Recorder) -> None:
     dock, hand = stage.dock, film.hand
 
     def stroke(label: int, *points: tuple[float, float]) -> None:
-        dock.brush.pick(label)
+        dock.brush.select_label(label)
         hand.draw(*points)
         QTest.qWait(400)
         wait_until(lambda: not dock.controller.state.busy)

@@ -39,7 +39,7 @@ def main() -> None:
         scribbles=strokes,
         names={2: "apple", 3: "leaf"},
         unit="um",
-        trained=segmenter.trained(),
+        trained=segmenter.export_predictor(),
         embed=True,
     )
     items = segmenter.result.objects.items()

@@ -17,7 +17,7 @@ from PIL import Image
 from shape_scenes import SCENES, Scene
 
 import napari_isr as isr
-from napari_isr.export.overlay import overlay_picture
+from napari_isr.export.overlay import overlay_image
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "images" / "shapes"
 COLOURS = {1: (232, 236, 242), 2: (255, 225, 77)}
@@ -37,7 +37,7 @@ def make(name: str, folder: Path) -> None:
     """Fit one scene and save its picture."""
     scene = SCENES[name]()
     result = isr.segment(scene.image, scene.scribbles, scene.shape, features=scene.features)
-    panels = [with_strokes(scene), overlay_picture(scene.image, result)]
+    panels = [with_strokes(scene), overlay_image(scene.image, result)]
     width, height = panels[0].size
     both = Image.new("RGBA", (2 * width + GAP, height), (0, 0, 0, 0))
     for index, panel in enumerate(panels):

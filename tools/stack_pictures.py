@@ -136,8 +136,8 @@ def depth(path: Path, theme: str) -> None:
         stage.viewer.add_image(image, name="room")
         stage.dock.image_layer = stage.viewer.layers["room"]
         stage.dock.new.click()
-        stage.dock.more.unfold(True)
-        stage.dock.coordinates.word = "depth"
+        stage.dock.more.set_expanded(True)
+        stage.dock.coordinates.current_text = "depth"
         strokes = [(2, 100, 104, 120, 150), (2, 120, 124, 50, 80), (2, 144, 148, 70, 160)]
         strokes += [(1, 10, 14, 10, 210), (1, 90, 130, 6, 10), (1, 90, 120, 208, 212)]
         strokes += [(1, 20, 130, 93, 97), (1, 50, 54, 130, 200)]

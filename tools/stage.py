@@ -18,9 +18,9 @@ from qtpy.QtGui import QCursor
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMainWindow
 
-from napari_isr.gui.dock import ScribbleAndRefine
+from napari_isr.gui.dock import ScribbleWidget
 from napari_isr.gui.launch import TITLE, open_sample
-from napari_isr.gui.robot import Robot
+from napari_isr.gui.robot import CanvasMouse
 from napari_isr.session.store import FOLDER_VARIABLE
 
 __all__ = ["IMAGES", "Stage", "on_stage", "wait_until"]
@@ -57,7 +57,7 @@ class Stage:
         if sample:
             self.dock = open_sample(self.viewer, sample)
         else:
-            self.dock = ScribbleAndRefine(self.viewer)
+            self.dock = ScribbleWidget(self.viewer)
             self.viewer.window.add_dock_widget(self.dock, name=TITLE, area="right")
         self._settled = 0
         self.dock.settled.connect(self._count)
@@ -67,7 +67,7 @@ class Stage:
         wait_until(lambda: not self.dock.controller.state.busy)
         QTest.qWait(400)
         self.viewer.reset_view()
-        self.hand = Robot(self.viewer, self.dock)
+        self.hand = CanvasMouse(self.viewer, self.dock)
         self.tidy()
 
     def add(self, image: Any, name: str) -> None:
@@ -86,7 +86,7 @@ class Stage:
 
     def stroke(self, label: int, *points: tuple[float, float]) -> None:
         """Draw through points (row, column) with the mouse."""
-        self.dock.brush.pick(label)
+        self.dock.brush.select_label(label)
         self.hand.draw(*points)
 
     def paint(self, label: int, *boxes: tuple[int, int, int, int]) -> None:
@@ -113,7 +113,7 @@ class Stage:
 
     def hush(self) -> None:
         """Leave out how long the fit took: of a stack that tells of this machine only."""
-        self.dock.controller.state.say("hint", "")
+        self.dock.controller.state.set_status("hint", "")
 
     def save(self, path: Path, only_dock: bool = False) -> None:
         """Save the window, or the dock alone."""

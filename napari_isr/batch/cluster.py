@@ -14,11 +14,11 @@ from napari_isr.errors import InputError
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["check_distributed", "connected", "kept_in_touch"]
+__all__ = ["check_distributed", "connect_client", "raise_if_disconnected"]
 
 T = TypeVar("T")
 
-PATIENCE = 15  # seconds in which a scheduler answers
+CONNECT_TIMEOUT_S = 15  # seconds in which a scheduler answers
 DEATHS = 20  # of its workers that a task may see: most have other reasons than the task
 
 
@@ -33,7 +33,7 @@ def check_distributed() -> None:
 
 
 @contextmanager
-def connected(workers: int | None, scheduler: str | None) -> Iterator[Client]:
+def connect_client(workers: int | None, scheduler: str | None) -> Iterator[Client]:
     """Start a cluster of this machine, or connect to one; stopped or left alone at the end.
 
     Parameters
@@ -60,7 +60,7 @@ def _local(workers: int) -> Iterator[Client]:
     chosen = {
         "distributed.scheduler.allowed-failures": DEATHS,
         "distributed.admin.low-level-log-length": 0,
-        "distributed.comm.timeouts.connect": f"{PATIENCE}s",
+        "distributed.comm.timeouts.connect": f"{CONNECT_TIMEOUT_S}s",
         # Nobody looks at profiles, and to take them costs workers and scheduler time.
         "distributed.worker.profile.enabled": False,
     }
@@ -76,11 +76,11 @@ def _local(workers: int) -> Iterator[Client]:
         ) as cluster,
         Client(cluster) as client,
     ):
-        client.register_plugin(_deaf())
+        client.register_plugin(_ignore_sigint())
         yield client
 
 
-def _deaf() -> Any:
+def _ignore_sigint() -> Any:
     from distributed import WorkerPlugin
 
     class Deaf(WorkerPlugin):
@@ -103,7 +103,7 @@ def _existing(address: str) -> Iterator[Client]:
     quiet.setLevel(logging.CRITICAL)
     try:
         try:
-            client = Client(address, timeout=PATIENCE)
+            client = Client(address, timeout=CONNECT_TIMEOUT_S)
         except (OSError, ValueError, TimeoutError) as error:
             raise InputError(
                 f"the scheduler '{address}' does not answer: start one with 'dask scheduler' and "
@@ -116,7 +116,7 @@ def _existing(address: str) -> Iterator[Client]:
         quiet.setLevel(level)
 
 
-def kept_in_touch(outcomes: Iterator[T]) -> Iterator[T]:
+def raise_if_disconnected(outcomes: Iterator[T]) -> Iterator[T]:
     """Yield the same, or raise an InputError if the cluster is gone."""
     try:
         yield from outcomes
@@ -129,7 +129,7 @@ def kept_in_touch(outcomes: Iterator[T]) -> Iterator[T]:
 
 def _check_workers(client: Client, address: str) -> None:
     try:
-        client.wait_for_workers(1, timeout=PATIENCE)
+        client.wait_for_workers(1, timeout=CONNECT_TIMEOUT_S)
     except TimeoutError:
         raise InputError(
             f"the scheduler '{address}' has no workers: start one with 'dask worker {address}'"

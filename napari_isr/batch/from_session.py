@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from napari_isr.errors import InputError
 
 if TYPE_CHECKING:
-    from napari_isr.unaries.trained import Trained
+    from napari_isr.unaries.trained import TrainedPredictor
 
-__all__ = ["read_session"]
+__all__ = ["settings_from_session"]
 
-PLACES = ("centre", "axis", "lattice")  # options that belong to one image
+FIXABLE_OPTIONS = ("centre", "axis", "lattice")  # options that belong to one image
 
 
-def read_session(path: Path) -> tuple[Trained, dict[str, Any]]:
+def settings_from_session(path: Path) -> tuple[TrainedPredictor, dict[str, Any]]:
     """Read what can be carried to other images.
 
     Parameters
@@ -40,7 +40,7 @@ def read_session(path: Path) -> tuple[Trained, dict[str, Any]]:
 
     kept = load_session(path)
     try:
-        trained = kept.learned()
+        trained = kept.trained_predictor()
     except InputError as error:
         raise InputError(
             f"the session '{path}' has no predictor for other images: {error}"
@@ -50,9 +50,9 @@ def read_session(path: Path) -> tuple[Trained, dict[str, Any]]:
     if kept.result is not None:
         shapes = {label: item.shape_name for label, item in kept.result.objects.items()}
     settings: dict[str, Any] = {
-        "shape": _anywhere(str(told.get("shape") or "convex")),
-        "own_shapes": {label: _anywhere(text) for label, text in shapes.items()},
-        "names": kept.names,
+        "shape": _without_fixed_options(str(told.get("shape") or "convex")),
+        "own_shapes": {label: _without_fixed_options(text) for label, text in shapes.items()},
+        "names": kept.object_names,
         "spacing": tuple(kept.spacing),
         "unit": kept.unit,
         "axes": kept.axes,
@@ -62,11 +62,11 @@ def read_session(path: Path) -> tuple[Trained, dict[str, Any]]:
     return trained, settings
 
 
-def _anywhere(text: str) -> str:
+def _without_fixed_options(text: str) -> str:
     """A shape without the places that were held fixed."""
     from napari_isr.shapes.registry import ShapeSpec
 
     spec = ShapeSpec.parse(text)
     fields = type(spec.options).model_fields
-    held = {name: fields[name].default for name in PLACES if name in fields}
+    held = {name: fields[name].default for name in FIXABLE_OPTIONS if name in fields}
     return str(replace(spec, options=spec.options.model_copy(update=held)))

@@ -31,7 +31,7 @@ class BatchItem:
     strokes: str | None = None
 
     @property
-    def place(self) -> str:
+    def uri(self) -> str:
         """Where it is, for people."""
         return f"{self.path}/{self.inner}" if self.inner else self.path
 
@@ -91,7 +91,7 @@ class BatchSettings:
     trained: str = ""
 
     @property
-    def key(self) -> str:
+    def content_hash(self) -> str:
         """Hash of all settings: results of other settings are made anew."""
         told = asdict(self) | {"scale": [float(factor) for factor in self.scale]}
         text = json.dumps(told, sort_keys=True)

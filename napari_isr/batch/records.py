@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from napari_isr.batch.jobs import BatchItem, BatchSettings
-from napari_isr.files.atomic import written_beside
+from napari_isr.files.atomic import atomic_write
 
 __all__ = [
     "RECORDS",
     "THUMBNAILS",
     "WORK",
+    "file_size",
+    "file_stamp",
     "is_done",
     "read_record",
-    "size_of",
-    "stamp_of",
     "write_failure",
 ]
 
@@ -26,7 +26,7 @@ RECORDS, THUMBNAILS, WORK = "records", "thumbnails", ".work"  # folders in the o
 Record = Mapping[str, Any]
 
 
-def stamp_of(path: str | None) -> list[int] | None:
+def file_stamp(path: str | None) -> list[int] | None:
     """Size and time of the last change of a file or of all files of a folder; None without one."""
     if path is None:
         return None
@@ -53,20 +53,24 @@ def read_record(out: Path, name: str) -> dict[str, Any] | None:
 
 def is_done(record: Record | None, item: BatchItem, settings: BatchSettings, out: Path) -> bool:
     """Whether an image has results of just these settings, pixels and strokes."""
-    if record is None or record.get("status") != "done" or record.get("settings") != settings.key:
+    if (
+        record is None
+        or record.get("status") != "done"
+        or record.get("settings") != settings.content_hash
+    ):
         return False
-    if record.get("image") != item.place or record.get("strokes") != item.strokes:
+    if record.get("image") != item.uri or record.get("strokes") != item.strokes:
         return False
-    stamps = [stamp_of(item.path), stamp_of(item.strokes)]
+    stamps = [file_stamp(item.path), file_stamp(item.strokes)]
     files = record.get("files")
     if record.get("stamps") != stamps or not isinstance(files, dict):
         return False
-    return all(size_of(out / name) == size for name, size in files.items())
+    return all(file_size(out / name) == size for name, size in files.items())
 
 
-def size_of(path: Path) -> int | None:
+def file_size(path: Path) -> int | None:
     """Bytes of a file or of all files of a folder; None without one."""
-    stamp = stamp_of(str(path))
+    stamp = file_stamp(str(path))
     return None if stamp is None else stamp[1]
 
 
@@ -74,12 +78,12 @@ def write_failure(out: Path, item: BatchItem, settings: BatchSettings, error: st
     """Note down why there are no results of an image."""
     record: dict[str, Any] = {
         "name": item.name,
-        "image": item.place,
+        "image": item.uri,
         "strokes": item.strokes,
-        "settings": settings.key,
+        "settings": settings.content_hash,
         "status": "failed",
         "error": error,
         "files": {},
     }
-    with written_beside(out / RECORDS / f"{item.name}.json") as temporary:
+    with atomic_write(out / RECORDS / f"{item.name}.json") as temporary:
         temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from napari_isr.batch.records import RECORDS, THUMBNAILS
-from napari_isr.batch.summary import lines_of
-from napari_isr.export.palette import hex_of
-from napari_isr.files.atomic import written_beside
+from napari_isr.batch.summary import summary_rows
+from napari_isr.export.palette import label_hex
+from napari_isr.files.atomic import atomic_write
 
 __all__ = ["report_page", "write_report"]
 
@@ -21,7 +21,7 @@ ORDER = {"failed": 0, "open": 1, "done": 2}
 
 def write_report(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
     """Write the page beside the folder of thumbnails; it is there whole or not at all."""
-    with written_beside(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(report_page(records), encoding="utf-8")
 
 
@@ -45,12 +45,12 @@ def report_page(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _fails(record: Mapping[str, Any]) -> bool:
-    return any(line["certificate"] is False for line in lines_of(record))
+    return any(line["certificate"] is False for line in summary_rows(record))
 
 
 def _card(place: int, record: Mapping[str, Any]) -> str:
     """One image."""
-    lines = [line for line in lines_of(record) if line["object"] is not None]
+    lines = [line for line in summary_rows(record) if line["object"] is not None]
     agreement = min((line["agreement"] for line in lines), default=-1.0)
     holds = -1 if not lines else 0 if _fails(record) else 1
     name = str(record["name"])
@@ -93,7 +93,7 @@ def _object(line: Mapping[str, Any]) -> str:
     conflict = line["conflict"]
     warning = f'<p class="error">{escape(str(conflict))}</p>' if conflict else ""
     return (
-        f'<p class="object"><i style="background:{hex_of(line["object"])}"></i>'
+        f'<p class="object"><i style="background:{label_hex(line["object"])}"></i>'
         f"<b>{escape(str(called))}</b> <em>{escape(str(line['shape']))}</em> "
         f'<span class="{word}" title="{proof}">{mark}</span> '
         f'<span title="agreement of shape and classifier (IoU)">{line["agreement"]:.2f}</span></p>'

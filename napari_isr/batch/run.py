@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from napari_isr.batch.cluster import check_distributed, connected, kept_in_touch
+from napari_isr.batch.cluster import check_distributed, connect_client, raise_if_disconnected
 from napari_isr.batch.jobs import BatchItem, BatchSettings
 from napari_isr.batch.records import RECORDS, THUMBNAILS, WORK, is_done, read_record, write_failure
 from napari_isr.batch.report import write_report
 from napari_isr.batch.sources import find_items, find_strokes
 from napari_isr.batch.summary import write_summary
-from napari_isr.batch.task import Outcome, segment_item
+from napari_isr.batch.task import TaskOutcome, process_item
 from napari_isr.errors import InputError
 
 if TYPE_CHECKING:
-    from napari_isr.unaries.trained import Trained
+    from napari_isr.unaries.trained import TrainedPredictor
 
 __all__ = ["BatchResult", "run_batch"]
 
@@ -54,14 +54,14 @@ class BatchResult:
     summary: Path
     report: Path
 
-    def of(self, status: str) -> list[dict[str, Any]]:
+    def by_status(self, status: str) -> list[dict[str, Any]]:
         """Records of one status."""
         return [record for record in self.records if record["status"] == status]
 
     @property
-    def sentence(self) -> str:
+    def message(self) -> str:
         """What became of it, in one sentence."""
-        done, failed, left = (len(self.of(s)) for s in ("done", "failed", "open"))
+        done, failed, left = (len(self.by_status(s)) for s in ("done", "failed", "open"))
         parts = [f"{done} of {len(self.records)} images are done"]
         parts += [f"{failed} failed"] if failed else []
         parts += [f"{left} are left: the same command goes on from here"] if left else []
@@ -74,7 +74,7 @@ def run_batch(
     *,
     strokes: str | Path | None = None,
     session: str | Path | None = None,
-    trained: str | Path | Trained | None = None,
+    trained: str | Path | TrainedPredictor | None = None,
     formats: Sequence[str] = (".png",),
     workers: int | None = None,
     scheduler: str | None = None,
@@ -129,7 +129,7 @@ def run_batch(
     if learned is None and strokes is None:
         raise InputError("there is nothing to learn from: give strokes, a session or a predictor")
     folder = Path(out).expanduser().absolute()
-    with _own(folder, items):
+    with _claim_output_folder(folder, items):
         content = b"" if learned is None else learned.to_bytes()
         digest = hashlib.sha256(content).hexdigest()[:32] if content else ""
         chosen = replace(chosen, trained=digest)
@@ -156,40 +156,40 @@ def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
     InputError
         If one is not known, or there is none.
     """
-    from napari_isr.export import format_of
+    from napari_isr.export import format_for_path
 
     found = dict.fromkeys(f".{one.strip().lower().lstrip('.')}" for one in formats)
     if not found:
         raise InputError("there is no format to write: name one, for example png")
     for ending in found:
-        format_of(f"mask{ending}")
+        format_for_path(f"mask{ending}")
     return tuple(found)
 
 
 def _what_was_learned(
     session: str | Path | None,
-    trained: str | Path | Trained | None,
+    trained: str | Path | TrainedPredictor | None,
     settings: BatchSettings,
     given: Iterable[str],
-) -> tuple[Trained | None, BatchSettings]:
+) -> tuple[TrainedPredictor | None, BatchSettings]:
     """The predictor, and settings with what a session says where nothing else was asked for."""
-    from napari_isr.unaries.trained import Trained
+    from napari_isr.unaries.trained import TrainedPredictor
 
     if session is not None and trained is not None:
         raise InputError("a session and a trained predictor are both given: choose one of them")
     if session is not None:
-        from napari_isr.batch.from_session import read_session
+        from napari_isr.batch.from_session import settings_from_session
 
-        learned, told = read_session(Path(session).expanduser())
+        learned, told = settings_from_session(Path(session).expanduser())
         asked = {*given, *(("own_shapes",) if "shape" in given else ())}
         return learned, replace(settings, **{k: v for k, v in told.items() if k not in asked})
-    if trained is None or isinstance(trained, Trained):
+    if trained is None or isinstance(trained, TrainedPredictor):
         return trained, settings
-    return Trained.load(trained), settings
+    return TrainedPredictor.load(trained), settings
 
 
 @contextmanager
-def _own(folder: Path, items: Sequence[BatchItem]) -> Iterator[None]:
+def _claim_output_folder(folder: Path, items: Sequence[BatchItem]) -> Iterator[None]:
     """Make the output folder and keep other batches out of it."""
     inputs = [Path(p) for item in items for p in (item.path, item.strokes) if p is not None]
     if folder in {path.parent for path in inputs}:
@@ -231,7 +231,7 @@ def _work_through(
     scheduler: str | None,
     total: int,
     progress: bool,
-) -> Iterator[Outcome]:
+) -> Iterator[TaskOutcome]:
     """Outcomes as they come, with a bar."""
     if not todo:
         return
@@ -244,8 +244,8 @@ def _work_through(
     arguments = settings, str(out), str(trained) if learned else ""
     bar = tqdm(total=total, initial=total - len(todo), unit="image", disable=not progress)
     failed = 0
-    with bar, connected(workers, scheduler) as client:
-        for outcome in kept_in_touch(_outcomes(client, todo, arguments)):
+    with bar, connect_client(workers, scheduler) as client:
+        for outcome in raise_if_disconnected(_outcomes(client, todo, arguments)):
             failed += outcome.status == "failed"
             if failed:
                 bar.set_postfix(failed=failed, refresh=False)
@@ -255,7 +255,7 @@ def _work_through(
 
 def _outcomes(
     client: Any, todo: Sequence[BatchItem], arguments: tuple[Any, ...]
-) -> Iterator[Outcome]:
+) -> Iterator[TaskOutcome]:
     """Hand tasks to the cluster as it finishes others; those of dead workers again."""
     from distributed import as_completed
 
@@ -263,7 +263,7 @@ def _outcomes(
     about: dict[str, tuple[BatchItem, int]] = {}
 
     def submit(item: BatchItem, tries: int) -> None:
-        future = client.submit(segment_item, item, *arguments, pure=False)
+        future = client.submit(process_item, item, *arguments, pure=False)
         about[future.key] = item, tries
         running.add(future)
 
@@ -286,23 +286,25 @@ def _outcomes(
             yield future.result()
         else:
             error = future.exception() if future.status == "error" else None
-            if _died(error) and tries < TRIES:
+            if _is_worker_death(error) and tries < TRIES:
                 submit(item, tries + 1)
             else:
-                yield _given_up(item, arguments, error)
+                yield _record_lost_task(item, arguments, error)
         refill()
 
 
-def _died(error: BaseException | None) -> bool:
+def _is_worker_death(error: BaseException | None) -> bool:
     """Whether a task has no answer because its workers went, and not because it failed."""
     from distributed import KilledWorker
 
     return error is None or isinstance(error, KilledWorker)
 
 
-def _given_up(item: BatchItem, arguments: tuple[Any, ...], error: BaseException | None) -> Outcome:
+def _record_lost_task(
+    item: BatchItem, arguments: tuple[Any, ...], error: BaseException | None
+) -> TaskOutcome:
     """Note down an image that no worker survived, or whose results have no place."""
-    if _died(error):
+    if _is_worker_death(error):
         told = f"its workers died {TRIES} times: it may need more memory than they have"
     elif isinstance(error, OSError):
         told = f"its results could not be written: {error.strerror or error}"
@@ -310,7 +312,7 @@ def _given_up(item: BatchItem, arguments: tuple[Any, ...], error: BaseException 
         told = f"{type(error).__name__}: {error}"
     settings, out, _ = arguments
     write_failure(Path(out), item, settings, told)
-    return Outcome(item.name, "failed", told)
+    return TaskOutcome(item.name, "failed", told)
 
 
 def _record(item: BatchItem, settings: BatchSettings, out: Path) -> dict[str, Any]:
@@ -318,7 +320,7 @@ def _record(item: BatchItem, settings: BatchSettings, out: Path) -> dict[str, An
     found = read_record(out, item.name)
     if found is not None and (
         is_done(found, item, settings, out)
-        or (found.get("status") == "failed" and found.get("settings") == settings.key)
+        or (found.get("status") == "failed" and found.get("settings") == settings.content_hash)
     ):
         return found
-    return {"name": item.name, "image": item.place, "status": "open", "error": "", "files": {}}
+    return {"name": item.name, "image": item.uri, "status": "open", "error": "", "files": {}}

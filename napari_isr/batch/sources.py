@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_isr.batch.jobs import BatchItem
-from napari_isr.batch.zarr_images import inner_images
+from napari_isr.batch.zarr_images import list_images
 from napari_isr.errors import InputError
-from napari_isr.export import endings
-from napari_isr.files.frames import ENDINGS, WILD, frame_paths
+from napari_isr.export import known_extensions
+from napari_isr.files.frames import ENDINGS, WILD, list_sequence_files
 from napari_isr.files.large import is_zarr
 
 __all__ = ["find_items", "find_strokes"]
@@ -46,7 +46,7 @@ def find_items(images: Iterable[str | Path], *, each: bool = False) -> list[Batc
     places: dict[tuple[str, str], None] = {}
     for text in images:
         for path in _expanded(str(text)):
-            for inner in inner_images(path) if is_zarr(path) else [""]:
+            for inner in list_images(path) if is_zarr(path) else [""]:
                 places[str(path.absolute()), inner] = None
     if not places:
         raise InputError("there are no images: name files, folders or patterns in quotes")
@@ -103,7 +103,7 @@ def _inside(folder: Path) -> list[Path]:
     """Pictures and zarr stores of a folder, not of its folders."""
     stores = sorted(p for p in folder.iterdir() if p.is_dir() and is_zarr(p))
     try:
-        pictures = frame_paths(folder)
+        pictures = list_sequence_files(folder)
     except InputError:
         if not stores:
             raise InputError(
@@ -128,7 +128,7 @@ def _name(path: str, inner: str) -> str:
     stem = place.stem if is_zarr(place) or place.suffix.lower() != "" else place.name
     stem = stem.removesuffix(".ome")
     # 'a.polygons' and the ending '.json' would be the file of another format.
-    further = {Path(e).stem for e in endings() if e.count(".") > 1}
+    further = {Path(e).stem for e in known_extensions() if e.count(".") > 1}
     if Path(stem).suffix.lower() in further:
         stem = stem.replace(".", "_")
     return "-".join([stem, *inner.split("/")]) if inner else stem
@@ -152,4 +152,4 @@ def _named(items: list[BatchItem], each: bool) -> list[BatchItem]:
 
 
 def _digest(item: BatchItem) -> str:
-    return hashlib.sha256(item.place.encode()).hexdigest()[:8]
+    return hashlib.sha256(item.uri.encode()).hexdigest()[:8]

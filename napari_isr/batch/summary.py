@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_isr.files.atomic import written_beside
+from napari_isr.files.atomic import atomic_write
 
-__all__ = ["COLUMNS", "lines_of", "write_summary"]
+__all__ = ["COLUMNS", "summary_rows", "write_summary"]
 
 COLUMNS = (
     "image",
@@ -28,7 +28,7 @@ COLUMNS = (
 )
 
 
-def lines_of(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def summary_rows(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Lines of one image: one for each object, or one that says why there is none.
 
     Parameters
@@ -74,9 +74,9 @@ def lines_of(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def write_summary(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
     """Write all lines below a line of names; the file is there whole or not at all."""
     with (
-        written_beside(path) as temporary,
+        atomic_write(path) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as file,
     ):
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        writer.writerows(line for record in records for line in lines_of(record))
+        writer.writerows(line for record in records for line in summary_rows(record))

@@ -21,22 +21,22 @@ from napari_isr.batch.records import (
     RECORDS,
     THUMBNAILS,
     WORK,
+    file_size,
+    file_stamp,
     is_done,
     read_record,
-    size_of,
-    stamp_of,
 )
 from napari_isr.errors import InputError
 
 if TYPE_CHECKING:
     from napari_isr.results.result import Result
-    from napari_isr.unaries.trained import Trained
+    from napari_isr.unaries.trained import TrainedPredictor
 
-__all__ = ["Outcome", "segment_item"]
+__all__ = ["TaskOutcome", "process_item"]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TaskOutcome:
     """What a worker says of an image; everything else is in its record.
 
     Parameters
@@ -56,7 +56,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class _Picture:
+class _LoadedImage:
     """An image and what it says of itself."""
 
     pixels: Any
@@ -64,7 +64,7 @@ class _Picture:
     unit: str
 
 
-def segment_item(item: BatchItem, settings: BatchSettings, out: str, trained: str) -> Outcome:
+def process_item(item: BatchItem, settings: BatchSettings, out: str, trained: str) -> TaskOutcome:
     """Segment one image and write its results; nothing that can happen to it is raised.
 
     Results are written in a folder of their own and moved to their places together, their record
@@ -84,14 +84,14 @@ def segment_item(item: BatchItem, settings: BatchSettings, out: str, trained: st
     torch.set_num_threads(1)
     folder = Path(out)
     if is_done(read_record(folder, item.name), item, settings, folder):
-        return Outcome(item.name, "done", new=False)
+        return TaskOutcome(item.name, "done", new=False)
     start = time.perf_counter()
     record: dict[str, Any] = {
         "name": item.name,
-        "image": item.place,
+        "image": item.uri,
         "strokes": item.strokes,
-        "settings": settings.key,
-        "stamps": [stamp_of(item.path), stamp_of(item.strokes)],
+        "settings": settings.content_hash,
+        "stamps": [file_stamp(item.path), file_stamp(item.strokes)],
     }
     (folder / WORK).mkdir(exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f"{item.name}-", dir=folder / WORK))
@@ -107,24 +107,24 @@ def segment_item(item: BatchItem, settings: BatchSettings, out: str, trained: st
         new = _put_in_place(work, record, item, settings, folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return Outcome(item.name, record["status"], record["error"], new)
+    return TaskOutcome(item.name, record["status"], record["error"], new)
 
 
 def _segment(item: BatchItem, settings: BatchSettings, work: Path, trained: str) -> dict[str, Any]:
     """Write all results into the folder ``work``; what the record says of them."""
     from napari_isr.batch.thumbnail import write_thumbnail
-    from napari_isr.export import Content, write_content
-    from napari_isr.files.reading import read_strokes
+    from napari_isr.export import ExportData, write_export
+    from napari_isr.files.reading import read_scribbles
 
     learned = _learned(trained) if trained else None
     picture = _read(item, settings)
-    strokes = None if item.strokes is None else read_strokes(Path(item.strokes))
+    strokes = None if item.strokes is None else read_scribbles(Path(item.strokes))
     if strokes is None and learned is None:
         raise InputError("there are no strokes for this image, and nothing was learned elsewhere")
     result = _result(picture, strokes, settings, learned)
     if not result.objects:
         raise InputError("no object was found")
-    content = Content.of_result(
+    content = ExportData.from_result(
         result,
         settings.scale,
         names=settings.names,
@@ -135,39 +135,39 @@ def _segment(item: BatchItem, settings: BatchSettings, work: Path, trained: str)
     )
     files: list[Path] = []
     for ending in settings.formats:
-        files += write_content(work / f"{item.name}{ending}", content, each=settings.each)
+        files += write_export(work / f"{item.name}{ending}", content, each=settings.each)
     (work / THUMBNAILS).mkdir()
     write_thumbnail(work / THUMBNAILS / f"{item.name}.webp", picture.pixels, result)
     return {
-        "files": {path.name: size_of(path) for path in files},
+        "files": {path.name: file_size(path) for path in files},
         "size": list(result.image_shape),
         "names": {str(label): settings.names.get(label, "") for label in result.objects},
-        "report": result.report(),
+        "report": result.to_dict(),
     }
 
 
-def _read(item: BatchItem, settings: BatchSettings) -> _Picture:
-    from napari_isr.batch.zarr_images import spacing_of
+def _read(item: BatchItem, settings: BatchSettings) -> _LoadedImage:
+    from napari_isr.batch.zarr_images import read_spacing
     from napari_isr.files.large import is_zarr
     from napari_isr.files.reading import read_image
 
     path = Path(item.path)
-    spacing, unit = spacing_of(path, item.inner) if is_zarr(path) else ((), "")
+    spacing, unit = read_spacing(path, item.inner) if is_zarr(path) else ((), "")
     pixels = read_image(path / item.inner)
-    return _Picture(pixels, settings.spacing or spacing, settings.unit or unit)
+    return _LoadedImage(pixels, settings.spacing or spacing, settings.unit or unit)
 
 
 def _result(
-    picture: _Picture,
+    picture: _LoadedImage,
     strokes: npt.NDArray[np.integer[Any]] | None,
     settings: BatchSettings,
-    learned: Trained | None,
+    learned: TrainedPredictor | None,
 ) -> Result:
     from napari_isr.api import segment
-    from napari_isr.strokes import Strokes
+    from napari_isr.strokes import Scribbles
 
-    labels = {*(learned.objects if learned else ())}
-    labels |= {*(Strokes.read(strokes).objects if strokes is not None else ())}
+    labels = {*(learned.object_labels if learned else ())}
+    labels |= {*(Scribbles.from_label_image(strokes).objects if strokes is not None else ())}
     own = settings.own_shapes
     shapes = {label: own.get(label, settings.shape) for label in sorted(labels)}
     return segment(
@@ -189,11 +189,11 @@ def _result(
 
 
 @lru_cache(maxsize=2)
-def _learned(path: str) -> Trained:
+def _learned(path: str) -> TrainedPredictor:
     """Read once for each worker; the file is named after its content."""
-    from napari_isr.unaries.trained import Trained
+    from napari_isr.unaries.trained import TrainedPredictor
 
-    return Trained.load(path)
+    return TrainedPredictor.load(path)
 
 
 def _put_in_place(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from napari_isr.export.palette import colour_of
+from napari_isr.export.palette import label_color
 from napari_isr.features.image import SourceImage
 from napari_isr.results.result import ObjectResult, Result
 
@@ -53,7 +53,7 @@ def write_thumbnail(path: Path, image: Any, result: Result) -> None:
             points = [tuple(p) for p in ((contour[:, ::-1] + 0.5) * scale * SMOOTHING).tolist()]
             # A dark line below makes the outline visible on any image.
             draw.line(points, fill=DARK, width=4 * SMOOTHING, joint="curve")
-            draw.line(points, fill=colour_of(item.label), width=2 * SMOOTHING, joint="curve")
+            draw.line(points, fill=label_color(item.label), width=2 * SMOOTHING, joint="curve")
     canvas.resize(small, Image.Resampling.LANCZOS).save(path, format="WEBP", quality=80)
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from napari_isr.errors import InputError
 
-__all__ = ["inner_images", "spacing_of"]
+__all__ = ["list_images", "read_spacing"]
 
 UNITS = {"micrometer": "um", "nanometer": "nm", "millimeter": "mm", "meter": "m"}
 
 
-def inner_images(path: Path) -> list[str]:
+def list_images(path: Path) -> list[str]:
     """Places of the images in a store: one empty place if it is itself an image.
 
     Raises
@@ -27,7 +27,7 @@ def inner_images(path: Path) -> list[str]:
     return found
 
 
-def spacing_of(path: Path, inner: str = "") -> tuple[tuple[float, ...], str]:
+def read_spacing(path: Path, inner: str = "") -> tuple[tuple[float, ...], str]:
     """What an OME-Zarr image says of itself.
 
     Parameters
@@ -59,7 +59,7 @@ def spacing_of(path: Path, inner: str = "") -> tuple[tuple[float, ...], str]:
         first = scales["datasets"][0]
         return _spacing(node[str(first["path"])].shape, scales["axes"], first)
     except Exception as error:  # a broken store can raise anything
-        raise _broken(path, error) from None
+        raise _corrupt_store_error(path, error) from None
 
 
 def _open(path: Path) -> Any:
@@ -73,10 +73,10 @@ def _open(path: Path) -> Any:
     try:
         return zarr.open(str(path), mode="r")
     except Exception as error:  # a broken store can raise anything
-        raise _broken(path, error) from None
+        raise _corrupt_store_error(path, error) from None
 
 
-def _broken(path: Path, error: Exception) -> InputError:
+def _corrupt_store_error(path: Path, error: Exception) -> InputError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return InputError(f"the zarr store '{path}' cannot be read: {reason}")
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from napari_isr.certificates.connected import check_connected
-from napari_isr.certificates.convex import check_convex, convex_defect, function_convexity_gap
-from napari_isr.certificates.lifted import certify_lifted
-from napari_isr.certificates.over_time import check_frames, check_joined
+from napari_isr.certificates.convex import check_convex, convexity_defects, quasiconcavity_gap
+from napari_isr.certificates.lifted import certify_coordinates
+from napari_isr.certificates.over_time import check_each_frame, check_tube_connected
 from napari_isr.certificates.record import TOLERANCE, Certificate, Check, Logit, Mask
 from napari_isr.certificates.symmetry import (
     check_mirror,
@@ -28,9 +28,9 @@ __all__ = [
     "Logit",
     "Mask",
     "certify",
-    "certify_lifted",
-    "convex_defect",
-    "function_convexity_gap",
+    "certify_coordinates",
+    "convexity_defects",
+    "quasiconcavity_gap",
 ]
 
 OverTime = Literal["smooth", "frames"]
@@ -85,7 +85,9 @@ def certify(
         if over_time is None:
             found = known(mask, logit, parameters or {})
         else:
-            found = check_frames(mask, logit, parameters or {}, known)
-            found += check_joined(mask) if (part, over_time) == ("connected", "smooth") else []
+            found = check_each_frame(mask, logit, parameters or {}, known)
+            found += (
+                check_tube_connected(mask) if (part, over_time) == ("connected", "smooth") else []
+            )
         checks += [c for c in found if c not in checks]
     return Certificate(property=name, by_construction=promise, checked=tuple(checks))

@@ -18,9 +18,9 @@ import numpy as np
 from scipy import ndimage
 
 from napari_isr.certificates.record import Check, Logit, Mask
-from napari_isr.stopping import aside, breathe
+from napari_isr.stopping import check_cancelled, run_cancellable
 
-__all__ = ["check_connected", "euler_number", "hole_count", "piece_count"]
+__all__ = ["check_connected", "count_components", "count_holes", "euler_number"]
 
 PIXELS = 4096  # at which mask and function are compared
 
@@ -43,7 +43,10 @@ def check_connected(
         Empty masks, pieces beyond the first, holes (in space: cavities) and, in space, tunnels;
         with a logit, pixels of the set that are missing from the mask, among some thousand.
     """
-    pieces, holes = aside(lambda: piece_count(mask)), aside(lambda: hole_count(mask))
+    pieces, holes = (
+        run_cancellable(lambda: count_components(mask)),
+        run_cancellable(lambda: count_holes(mask)),
+    )
     checks = [
         Check(name="empty masks", value=float(pieces == 0)),
         Check(name="pieces beyond the first", value=float(max(pieces - 1, 0))),
@@ -52,7 +55,7 @@ def check_connected(
     if mask.ndim == 3:
         tunnels = pieces + holes - euler_number(mask)
         checks.append(Check(name="tunnels", value=float(tunnels)))
-    breathe()
+    check_cancelled()
     if logit is not None and mask.size:
         checks.append(Check(name="pixels missing", value=float(_missing(mask, logit))))
     return checks
@@ -64,12 +67,12 @@ def _missing(mask: Mask, logit: Logit) -> int:
     return int(np.count_nonzero((logit(pixels.astype(np.float64)) > 0) & ~mask[tuple(pixels.T)]))
 
 
-def piece_count(mask: Mask) -> int:
+def count_components(mask: Mask) -> int:
     """Number of components; neighbours share a face."""
     return int(ndimage.label(mask)[1])
 
 
-def hole_count(mask: Mask) -> int:
+def count_holes(mask: Mask) -> int:
     """Number of components of the background that do not touch the border of the image.
 
     Neighbours share a face, an edge or a corner. Background beyond the border is one with that

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from scipy.spatial import ConvexHull, QhullError
 
 from napari_isr.certificates.record import TOLERANCE, Check, Logit, Mask
-from napari_isr.stopping import breathe
+from napari_isr.stopping import check_cancelled
 
-__all__ = ["check_convex", "convex_defect", "function_convexity_gap", "in_hull_in_space"]
+__all__ = ["check_convex", "convexity_defects", "points_in_convex_hull_nd", "quasiconcavity_gap"]
 
 PAIRS = 1024  # segments on which the function is tested
 BESIDE = 1e-9  # of a pixel, by which a centre may lie outside a facet in space
@@ -38,18 +38,18 @@ def check_convex(mask: Mask, logit: Logit | None, parameters: Mapping[str, Any])
     """
     checks = [
         Check(name="empty masks", value=float(not mask.any())),
-        Check(name="pixels missing from the hull", value=float(convex_defect(mask).sum())),
+        Check(name="pixels missing from the hull", value=float(convexity_defects(mask).sum())),
     ]
-    breathe()
+    check_cancelled()
     if logit is not None and mask.any():
-        gap = function_convexity_gap(logit, mask)
+        gap = quasiconcavity_gap(logit, mask)
         checks.append(
             Check(name="dip of the logit between mask pixels", value=gap, limit=TOLERANCE)
         )
     return checks
 
 
-def function_convexity_gap(logit: Logit, mask: Mask, seed: int = 0) -> float:
+def quasiconcavity_gap(logit: Logit, mask: Mask, seed: int = 0) -> float:
     """Largest relative dip of the logit below its ends on segments between mask pixels.
 
     The superlevel sets of a quasi-concave function are convex: on a segment it never falls below
@@ -70,19 +70,19 @@ def function_convexity_gap(logit: Logit, mask: Mask, seed: int = 0) -> float:
         0 where the function is quasi-concave on the segments; relative to the logit's size.
     """
     inside = np.flatnonzero(mask)
-    breathe()
+    check_cancelled()
     rng = np.random.default_rng(seed)
     chosen = inside[rng.integers(len(inside), size=(2, PAIRS))]
     first, second = np.stack(np.unravel_index(chosen, mask.shape), axis=-1).astype(np.float64)
     between = first + rng.random((PAIRS, 1)) * (second - first)
-    breathe()
+    check_cancelled()
     at_first, at_second, at_between = logit(first), logit(second), logit(between)
     dip = np.minimum(at_first, at_second) - at_between
     size = np.maximum(1.0, np.abs(at_first) + np.abs(at_second))
     return float(np.max(dip / size).clip(min=0))
 
 
-def convex_defect(mask: Mask) -> Mask:
+def convexity_defects(mask: Mask) -> Mask:
     """Pixels whose centre lies in the hull of the mask's pixel centres, but not in the mask.
 
     Exact in two dimensions (integer arithmetic); in more, up to a billionth of a pixel.
@@ -184,7 +184,7 @@ def _filled_facets(
     level = ~(rising | falling)
     step = max(1, CHUNK // len(facets))
     for start in range(0, len(rows), step):
-        breathe()
+        check_cancelled()
         room = BESIDE - facets[:, -1] - rows[start : start + step] @ facets[:, :-2].T
         first = (room[:, falling] / slopes[falling]).max(axis=1, initial=-np.inf)
         last = (room[:, rising] / slopes[rising]).min(axis=1, initial=np.inf)
@@ -194,7 +194,7 @@ def _filled_facets(
     return found
 
 
-def in_hull_in_space(points: npt.NDArray[np.int64], queries: npt.NDArray[np.int64]) -> Mask:
+def points_in_convex_hull_nd(points: npt.NDArray[np.int64], queries: npt.NDArray[np.int64]) -> Mask:
     """Which queries (m, d) lie in the hull of points (n, d), up to a billionth of a pixel."""
     facets = _facets(points)
     if facets is None:  # the points lie in a skew plane: only they themselves can be told

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import ConvexHull, QhullError
 
-from napari_isr.stopping import breathe
+from napari_isr.stopping import check_cancelled
 
-__all__ = ["corners_by_slice", "in_hull_of"]
+__all__ = ["hull_candidates", "points_in_convex_hull"]
 
 TOLERANCE = 1e-9
 
@@ -16,7 +16,7 @@ Points = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
 
 
-def in_hull_of(points: Points, queries: Points, tolerance: float = TOLERANCE) -> Mask:
+def points_in_convex_hull(points: Points, queries: Points, tolerance: float = TOLERANCE) -> Mask:
     """Which points lie in the convex hull of others.
 
     Points that span less than all dimensions are looked at within what they span.
@@ -57,7 +57,7 @@ def in_hull_of(points: Points, queries: Points, tolerance: float = TOLERANCE) ->
     return inside
 
 
-def corners_by_slice(points: Points) -> Points:
+def hull_candidates(points: Points) -> Points:
     """Points among which all corners of the hull are; of many pixels only few are left.
 
     Those with the same first coordinate lie in a plane, and a corner of the hull is one of the
@@ -77,5 +77,5 @@ def corners_by_slice(points: Points) -> Points:
             kept.append(part[ConvexHull(part[:, 1:]).vertices] if len(part) > 4 else part)
         except QhullError:  # flat
             kept.append(part)
-        breathe()
+        check_cancelled()
     return np.concatenate(kept)

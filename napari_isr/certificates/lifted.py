@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.certificates.convex import PAIRS
-from napari_isr.certificates.hull import corners_by_slice, in_hull_of
+from napari_isr.certificates.hull import hull_candidates, points_in_convex_hull
 from napari_isr.certificates.record import TOLERANCE, Certificate, Check, Logit, Mask
-from napari_isr.stopping import breathe
+from napari_isr.stopping import check_cancelled
 
-__all__ = ["certify_lifted"]
+__all__ = ["certify_coordinates"]
 
 SAMPLES = 1024  # mask pixels whose way to the centre is looked at
 RAYS, STEPS = 256, 128
@@ -24,7 +24,7 @@ RAYS, STEPS = 256, 128
 Points = npt.NDArray[np.float64]
 
 
-def certify_lifted(
+def certify_coordinates(
     name: str,
     promise: str | None,
     space: str,
@@ -61,7 +61,7 @@ def certify_lifted(
     if name != "none" and inside.any():
         missing = int(np.count_nonzero(inside != (logit(points) > 0)))
         checks.append(Check(name="pixels at which mask and function differ", value=float(missing)))
-        breathe()
+        check_cancelled()
         checks += _CHECKS[name](inside, points, logit, centre)
     return Certificate(
         property=name,
@@ -76,8 +76,8 @@ def _convex(
 ) -> list[Check]:
     """No other pixel lies in the hull, and the function never dips between mask pixels."""
     outside = points[~inside]
-    hit = int(np.count_nonzero(in_hull_of(corners_by_slice(points[inside]), outside)))
-    breathe()
+    hit = int(np.count_nonzero(points_in_convex_hull(hull_candidates(points[inside]), outside)))
+    check_cancelled()
     rng = np.random.default_rng(0)
     own = points[inside]
     first, second = own[rng.integers(len(own), size=(2, PAIRS))]
@@ -103,7 +103,7 @@ def _star(inside: Mask, points: Points, logit: Logit, centre: npt.ArrayLike | No
         own = own[rng.choice(len(own), SAMPLES, replace=False)]
     seen = np.ones(len(own), dtype=bool)
     for t in np.linspace(0, 1, STEPS // 2)[:-1]:
-        breathe()
+        check_cancelled()
         seen &= logit(middle + t * (own - middle)) > 0
     directions = rng.normal(size=(RAYS, len(middle)))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)

@@ -10,15 +10,15 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_isr.certificates.record import Check, Logit, Mask
-from napari_isr.stopping import aside, breathe
+from napari_isr.stopping import check_cancelled, run_cancellable
 
-__all__ = ["check_frames", "check_joined"]
+__all__ = ["check_each_frame", "check_tube_connected"]
 
 Points = npt.NDArray[np.float64]
 Checks = Callable[[Mask, Logit | None, Mapping[str, Any]], list[Check]]
 
 
-def check_frames(
+def check_each_frame(
     mask: Mask, logit: Logit | None, parameters: Mapping[str, Any], checks: Checks
 ) -> list[Check]:
     """Check every frame that is not empty; of each check the worst frame counts.
@@ -42,7 +42,7 @@ def check_frames(
     worst: dict[str, Check] = {}
     every = parameters.get("frames", {})
     for number, frame in enumerate(mask):
-        breathe()
+        check_cancelled()
         if not frame.any():
             continue
         part = None if logit is None else _InFrame(logit, number)
@@ -54,9 +54,9 @@ def check_frames(
     return [nowhere, *worst.values()]
 
 
-def check_joined(mask: Mask) -> list[Check]:
+def check_tube_connected(mask: Mask) -> list[Check]:
     """Whether the frames of a tube are joined: pieces, through faces, in space and time."""
-    pieces = aside(lambda: int(ndimage.label(mask)[1]))
+    pieces = run_cancellable(lambda: int(ndimage.label(mask)[1]))
     return [Check(name="pieces of the tube beyond the first", value=float(max(pieces - 1, 0)))]
 
 
@@ -70,7 +70,7 @@ class _InFrame:
         return self.logit(self._in_sequence(points))
 
     def exact(self, points: Points) -> Points:
-        exact: Logit = getattr(self.logit, "exact", self.logit)
+        exact: Logit = getattr(self.logit, "in_double_precision", self.logit)
         return exact(self._in_sequence(points))
 
     def _in_sequence(self, points: Points) -> Points:

@@ -38,7 +38,7 @@ class Check(BaseModel):
     limit: float = 0.0
 
     @property
-    def holds(self) -> bool:
+    def passed(self) -> bool:
         """Whether the value is within the limit; NaN is not."""
         return bool(self.value <= self.limit)
 
@@ -69,15 +69,15 @@ class Certificate(BaseModel):
     @builtins.property
     def holds(self) -> bool:
         """Whether every check came out within its limit."""
-        return all(check.holds for check in self.checked)
+        return all(check.passed for check in self.checked)
 
     @builtins.property
-    def sentence(self) -> str:
+    def message(self) -> str:
         """The certificate in one sentence."""
         if self.by_construction is None:
             return "no shape was asked for, so nothing is promised"
         what = f"{self.property} in {self.space}" if self.space else self.property
-        failed = [check for check in self.checked if not check.holds]
+        failed = [check for check in self.checked if not check.passed]
         if failed:
             worst = failed[0]
             found = f"{worst.value:.2g} {worst.name}"
@@ -94,8 +94,8 @@ class Certificate(BaseModel):
         return {
             "property": self.property,
             "holds": self.holds,
-            "sentence": self.sentence,
+            "sentence": self.message,
             "by_construction": self.by_construction,
-            "checked": [{**c.model_dump(), "holds": c.holds} for c in self.checked],
+            "checked": [{**c.model_dump(), "holds": c.passed} for c in self.checked],
             **({"space": self.space} if self.space else {}),
         }

@@ -15,15 +15,15 @@ import numpy.typing as npt
 from scipy.ndimage import binary_dilation, binary_erosion
 
 from napari_isr.certificates.record import TOLERANCE, Check, Logit, Mask
-from napari_isr.stopping import aside, breathe
+from napari_isr.stopping import check_cancelled, run_cancellable
 
 __all__ = [
     "check_mirror",
     "check_periodic",
     "check_rotational",
     "check_star",
-    "reflection",
-    "rotation",
+    "reflection_map",
+    "rotation_map",
 ]
 
 Points = npt.NDArray[np.float64]
@@ -66,9 +66,9 @@ def check_star(mask: Mask, logit: Logit | None, parameters: Mapping[str, Any]) -
     checks = [_mismatch(mask, logit)]
     seen = np.ones(len(pixels), dtype=bool)
     for t in along:
-        breathe()
+        check_cancelled()
         seen &= logit(centre + t * (pixels - centre)) > 0
-    breathe()
+    check_cancelled()
     checks.append(Check(name="mask pixels hidden from the centre", value=float((~seen).sum())))
     returns = int((np.diff((_along_rays(mask, logit, centre) > 0).astype(int)) > 0).sum())
     checks.append(Check(name="rays from the centre that re-enter", value=float(returns)))
@@ -115,10 +115,10 @@ def check_mirror(mask: Mask, logit: Logit | None, parameters: Mapping[str, Any])
     -------
     list of Check
     """
-    return _check_maps(mask, logit, [reflection(parameters, mask.ndim)])  # its own inverse
+    return _check_maps(mask, logit, [reflection_map(parameters, mask.ndim)])  # its own inverse
 
 
-def reflection(parameters: Mapping[str, Any], ndim: int) -> Map:
+def reflection_map(parameters: Mapping[str, Any], ndim: int) -> Map:
     """Mirror map of pixel coordinates, from the parameters of :func:`check_mirror`."""
     spacing = _spacing(parameters, ndim)
     if "axis_degrees" in parameters:
@@ -149,10 +149,10 @@ def check_rotational(mask: Mask, logit: Logit | None, parameters: Mapping[str, A
     list of Check
     """
     # All turns are repetitions of the smallest one.
-    return _check_maps(mask, logit, [rotation(parameters, mask.ndim, k) for k in (1, -1)])
+    return _check_maps(mask, logit, [rotation_map(parameters, mask.ndim, k) for k in (1, -1)])
 
 
-def rotation(parameters: Mapping[str, Any], ndim: int, times: int) -> Map:
+def rotation_map(parameters: Mapping[str, Any], ndim: int, times: int) -> Map:
     """So many turns, of pixel coordinates, from the parameters of :func:`check_rotational`."""
     centre = np.asarray(parameters["centre"], dtype=np.float64)
     turn = 2 * np.pi * times / int(parameters["order"])
@@ -226,7 +226,7 @@ def _check_maps(mask: Mask, logit: Logit | None, maps: Sequence[Map]) -> list[Ch
 def _function_gap(mask: Mask, logit: Logit, move: Map) -> float:
     """Largest relative change of the logit under a map, at pixels whose image is in the image."""
     points = _telling_pixels(mask, SAMPLES // 2)
-    breathe()
+    check_cancelled()
     images = move(points)
     within = _within(images, mask)
     if not within.any():
@@ -238,7 +238,7 @@ def _function_gap(mask: Mask, logit: Logit, move: Map) -> float:
 
 def _exact(logit: Logit) -> Logit:
     """The logit in double precision, if it can be had: rounding is not what is checked."""
-    exact: Logit = getattr(logit, "exact", logit)
+    exact: Logit = getattr(logit, "in_double_precision", logit)
     return exact
 
 
@@ -255,7 +255,7 @@ def _pixel_gaps(
     wide, narrow = _grown(mask), _shrunk(mask)
     pixels = _sampled(mask, PIXELS)
     for move in maps:
-        breathe()
+        check_cancelled()
         images = move(pixels)
         within = _within(images, mask)
         index = tuple(np.rint(images[within]).astype(int).T)
@@ -279,7 +279,7 @@ def _within(points: Points, mask: Mask) -> Mask:
 def _mismatch(mask: Mask, logit: Logit) -> Check:
     """Pixels at which the mask is not what the function says."""
     points = _telling_pixels(mask, EDGE)
-    breathe()
+    check_cancelled()
     inside = mask[tuple(points.astype(int).T)]
     wrong = int((inside != (logit(points) > 0)).sum())
     return Check(name="pixels at which mask and function differ", value=float(wrong))
@@ -294,19 +294,19 @@ def _telling_pixels(mask: Mask, count: int) -> Points:
 def _grown(mask: Mask) -> Mask:
     """The mask and the pixels that touch it."""
     cube = np.ones((3,) * mask.ndim, dtype=bool)
-    return np.asarray(aside(lambda: binary_dilation(mask, cube)))
+    return np.asarray(run_cancellable(lambda: binary_dilation(mask, cube)))
 
 
 def _shrunk(mask: Mask) -> Mask:
     """The mask without the pixels that touch others."""
     cube = np.ones((3,) * mask.ndim, dtype=bool)
-    return np.asarray(aside(lambda: binary_erosion(mask, cube, border_value=1)))
+    return np.asarray(run_cancellable(lambda: binary_erosion(mask, cube, border_value=1)))
 
 
 def _sampled(mask: Mask, count: int) -> Points:
     """At most ``count`` pixels of a mask, the same at every call."""
     inside = np.flatnonzero(mask)
-    breathe()
+    check_cancelled()
     if len(inside) > count:
         inside = inside[np.random.default_rng(0).choice(len(inside), count, replace=False)]
     return np.stack(np.unravel_index(inside, mask.shape), axis=-1).astype(np.float64)

@@ -86,9 +86,14 @@ def batch(
 ) -> int:
     """Segment many images, each with its strokes or by what was learned on another one."""
     from napari_isr.commands.outputs import parse_names
-    from napari_isr.commands.values import check_time, parse_numbers, parse_shapes, parse_spacing
+    from napari_isr.commands.values import (
+        check_per_frame,
+        parse_numbers,
+        parse_shapes,
+        parse_spacing,
+    )
 
-    check_time(axes, per_frame)
+    check_per_frame(axes, per_frame)
     shapes = parse_shapes(shape or [])
     # What is not asked for may be told by the session.
     asked: dict[str, Any] = {
@@ -109,7 +114,7 @@ def batch(
     settings |= {"predictor": predictor, "features": features, "per_frame": per_frame}
     settings |= {"device": device, "seed": seed, "each": each}
     settings |= {"scale": parse_numbers("--scale", scale)}
-    stop_like_ctrl_c()
+    install_sigterm_handler()
     try:
         result = run_batch(
             images,
@@ -126,11 +131,11 @@ def batch(
     except KeyboardInterrupt:
         typer.echo("napari-isr: stopped; the same command goes on from here", err=True)
         return STOPPED
-    typer.echo(result.sentence)
+    typer.echo(result.message)
     typer.echo(f"look at {result.report}, count with {result.summary}")
-    for record in result.of("failed"):
+    for record in result.by_status("failed"):
         typer.echo(f"napari-isr: {record['name']}: {record['error']}", err=True)
-    return FAILED if result.of("failed") else 0
+    return FAILED if result.by_status("failed") else 0
 
 
 def check_workers(workers: int | None, scheduler: str | None) -> None:
@@ -141,7 +146,7 @@ def check_workers(workers: int | None, scheduler: str | None) -> None:
         )
 
 
-def stop_like_ctrl_c() -> None:
+def install_sigterm_handler() -> None:
     """Let a polite end (SIGTERM) be as clean as Ctrl-C."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)

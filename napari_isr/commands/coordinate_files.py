@@ -7,12 +7,12 @@ from pathlib import Path
 
 from napari_isr.errors import InputError
 from napari_isr.files.reading import read_array
-from napari_isr.lifting import Coordinate
+from napari_isr.lifting import CoordinateMap
 
 __all__ = ["read_coordinates"]
 
 
-def read_coordinates(texts: Sequence[str]) -> dict[str, Coordinate]:
+def read_coordinates(texts: Sequence[str]) -> dict[str, CoordinateMap]:
     """Read ``NAME=FILE``, ``NAME:WEIGHT=FILE`` or ``NAME:WEIGHT:UNIT=FILE``.
 
     Parameters
@@ -37,7 +37,7 @@ def read_coordinates(texts: Sequence[str]) -> dict[str, Coordinate]:
     napari_isr.errors.InputError: --coordinate depth: write NAME=FILE or NAME:WEIGHT=FILE, for \
 example depth=depth.png or depth:2=depth.png
     """
-    found: dict[str, Coordinate] = {}
+    found: dict[str, CoordinateMap] = {}
     for text in texts:
         head, equals, path = text.partition("=")
         name, *more = (part.strip() for part in head.split(":"))
@@ -49,7 +49,7 @@ example depth=depth.png or depth:2=depth.png
             weight = float(more[0]) if more and more[0] else 1.0
         except ValueError:
             raise _malformed(text) from None
-        found[name] = Coordinate(read_array(Path(path)), weight, *more[1:])
+        found[name] = CoordinateMap(read_array(Path(path)), weight, *more[1:])
     return found
 
 

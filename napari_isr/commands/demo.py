@@ -10,7 +10,7 @@ from napari_isr.errors import InputError
 from napari_isr.export import write_labels
 from napari_isr.export.overlay import write_overlay
 from napari_isr.export.report import write_report
-from napari_isr.files.atomic import check_target
+from napari_isr.files.atomic import check_file_writable
 from napari_isr.results.result import iou
 from napari_isr.samples import load_sample
 
@@ -38,18 +38,18 @@ def run_demo(name: str, folder: Path) -> Iterator[str]:
         If the sample is unknown or the folder cannot be written to.
     """
     sample = load_sample(name)
-    make_folder(folder)
+    ensure_directory(folder)
     mask, overlay, report = (
         folder / f"{name}-{part}" for part in ("mask.png", "overlay.png", "report.json")
     )
     for path in (mask, overlay, report):
-        check_target(path)
+        check_file_writable(path)
     result = segment(
         sample.image, sample.scribbles, sample.shapes, coordinates=sample.coordinates or None
     )
     yield f"{sample.title}: {sample.image.shape[0]} x {sample.image.shape[1]} pixels"
     for label, item in result.objects.items():
-        yield f"object {label}: {item.certificate.sentence}"
+        yield f"object {label}: {item.certificate.message}"
         if sample.truth is not None:
             truth = sample.truth[label]
             alone = iou(item.probability > 0.5, truth)
@@ -59,12 +59,12 @@ def run_demo(name: str, folder: Path) -> Iterator[str]:
             )
     write_labels(mask, result.labels())
     write_overlay(overlay, sample.image, result)
-    write_report(report, result.report())
+    write_report(report, result.to_dict())
     for title, path in (("mask", mask), ("overlay", overlay), ("report", report)):
         yield f"{title}: {path}"
 
 
-def make_folder(folder: Path) -> None:
+def ensure_directory(folder: Path) -> None:
     """Make one folder, not its parents: a mistyped path is an error."""
     try:
         folder.mkdir(exist_ok=True)

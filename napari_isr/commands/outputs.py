@@ -9,27 +9,27 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from napari_isr.errors import InputError
-from napari_isr.files.atomic import check_target
+from napari_isr.files.atomic import check_file_writable
 
 if TYPE_CHECKING:
     from napari_isr.results.result import Result
     from napari_isr.segmenter import Segmenter
 
-__all__ = ["check_outputs", "keep_session", "parse_names", "write_result"]
+__all__ = ["check_outputs", "parse_names", "write_result", "write_session_file"]
 
 
 def check_outputs(
     outputs: list[Path], report: Path | None = None, values: Path | None = None
 ) -> None:
     """Raise an InputError if a target cannot be written, before any work is done."""
-    from napari_isr.export import check_value_target, check_write_target
+    from napari_isr.export import check_map_writable, check_writable
 
     for output in outputs:
-        check_write_target(output)
+        check_writable(output)
     if values is not None:
-        check_value_target(values)
+        check_map_writable(values)
     if report is not None:
-        check_target(report)
+        check_file_writable(report)
 
 
 def parse_names(texts: list[str]) -> dict[int, str]:
@@ -78,23 +78,23 @@ def write_result(
     **about
         Names, spacing, unit, axes, image and strokes, see :meth:`Content.of_result`.
     """
-    from napari_isr.export import Content, write_content, write_uncertainty
+    from napari_isr.export import ExportData, write_export, write_uncertainty
     from napari_isr.export.report import write_report
 
-    content = Content.of_result(result, scale or 1, **about)
+    content = ExportData.from_result(result, scale or 1, **about)
     for output in outputs:
-        write_content(output, content, each=each)
+        write_export(output, content, each=each)
     if uncertainty is not None:
         write_uncertainty(uncertainty, content)
     if report is not None:
-        write_report(report, result.report())
+        write_report(report, result.to_dict())
     for label, item in result.objects.items():
-        typer.echo(f"object {label}: {int(item.mask.sum()):,} px, {item.certificate.sentence}")
+        typer.echo(f"object {label}: {int(item.mask.sum()):,} px, {item.certificate.message}")
         if item.conflict is not None:
             typer.echo(f"napari-isr: warning: {item.conflict.sentence}", err=True)
 
 
-def keep_session(
+def write_session_file(
     path: Path, found: Result | Segmenter, image: Path, embed: bool, **about: Any
 ) -> None:
     """Write a session, with what was learned where something was.
@@ -117,6 +117,6 @@ def keep_session(
     trained = None
     if not isinstance(found, Result):
         with suppress(InputError):  # unaries from elsewhere, or only features of this one image
-            trained = found.trained()
+            trained = found.export_predictor()
     pixels = read_image(image)
     save_session(path, found, image=pixels, file=image, trained=trained, embed=embed, **about)

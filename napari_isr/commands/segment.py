@@ -23,19 +23,19 @@ from napari_isr.commands.options import (
     Spacing,
     Unit,
 )
-from napari_isr.commands.outputs import check_outputs, keep_session, parse_names, write_result
+from napari_isr.commands.outputs import check_outputs, parse_names, write_result, write_session_file
 from napari_isr.commands.values import (
-    check_files_are_used,
-    check_time,
+    check_per_frame,
+    check_unused_weights,
+    limit_torch_threads,
+    load_object_unaries,
+    load_unaries,
     parse_numbers,
     parse_shapes,
     parse_spacing,
-    read_given,
-    read_unaries,
-    use_some_cores,
 )
 from napari_isr.errors import InputError
-from napari_isr.files.atomic import check_target
+from napari_isr.files.atomic import check_file_writable
 
 __all__ = ["segment"]
 
@@ -108,49 +108,49 @@ def segment(
     check_outputs(output, report, uncertainty)
     for kept in (save_trained, save_session):
         if kept is not None:
-            check_target(kept)
+            check_file_writable(kept)
     if scribbles is None and trained is None:
         raise InputError("there are no strokes: name SCRIBBLES after IMAGE, or --trained FILE")
-    check_time(axes, per_frame)
+    check_per_frame(axes, per_frame)
     shapes, factors = parse_shapes(shape or []), parse_numbers("--scale", scale)
     names = parse_names(name or [])
-    use_some_cores()
-    from napari_isr.api import check_axes, one_by_one
+    limit_torch_threads()
+    from napari_isr.api import check_axes, with_per_frame_fit
     from napari_isr.commands.coordinate_files import read_coordinates
-    from napari_isr.commands.stroke_files import drawn_strokes, strokes_or_lines
+    from napari_isr.commands.stroke_files import read_label_scribbles, read_scribble_file
     from napari_isr.features import FeatureCache, default_folder, parse_features
-    from napari_isr.files.frames import read_frames
-    from napari_isr.files.lazy import levels_of
+    from napari_isr.files.frames import read_sequence
+    from napari_isr.files.lazy import pyramid_levels
     from napari_isr.files.reading import read_image
-    from napari_isr.segmenter import Segmenter, shapes_by_label
+    from napari_isr.segmenter import Segmenter, resolve_shape_specs
     from napari_isr.shapes.registry import ShapeSpec
-    from napari_isr.strokes import Strokes
-    from napari_isr.unaries.trained import Trained
+    from napari_isr.strokes import Scribbles
+    from napari_isr.unaries.trained import TrainedPredictor
 
     learned, objects = (
-        None if trained is None else Trained.load(trained),
-        read_given(given or [], axes),
+        None if trained is None else TrainedPredictor.load(trained),
+        load_object_unaries(given or [], axes),
     )
-    picture = read_frames(image, read_image, axes)
-    whole = levels_of(picture)[0].shape
-    strokes = None if scribbles is None else strokes_or_lines(scribbles, axes, whole)
-    ndim = len(strokes.shape) if strokes is not None else cast("Trained", learned).ndim
+    picture = read_sequence(image, read_image, axes)
+    whole = pyramid_levels(picture)[0].shape
+    strokes = None if scribbles is None else read_scribble_file(scribbles, axes, whole)
+    ndim = len(strokes.shape) if strokes is not None else cast("TrainedPredictor", learned).ndim
     check_axes(axes, ndim)
     labels = sorted(
         {
             *(strokes.objects if strokes else ()),
-            *(learned.objects if learned else ()),
+            *(learned.object_labels if learned else ()),
             *objects,
         }
     )
     chosen: dict[int, str | ShapeSpec] = dict.fromkeys(labels, shapes.get(None, "convex"))
     chosen.update({label: name for label, name in shapes.items() if label is not None})
-    shapes_by_label(chosen, labels)
+    resolve_shape_specs(chosen, labels)
     if per_frame:
-        chosen = {label: one_by_one(name) for label, name in chosen.items()}
+        chosen = {label: with_per_frame_fit(name) for label, name in chosen.items()}
     used = parse_features(features, ndim, bool(axes and axes[0] == "t")) if unaries is None else ()
     used = learned.features if learned is not None else used
-    check_files_are_used(used, weights=weights, dino=dino, download=download)
+    check_unused_weights(used, weights=weights, dino=dino, download=download)
     segmenter = Segmenter(
         picture,
         ndim=ndim,
@@ -162,7 +162,7 @@ def segment(
         coordinates=read_coordinates(coordinate or []),
         device=device,
         seed=seed,
-        unaries=None if unaries is None else read_unaries(unaries, axes),
+        unaries=None if unaries is None else load_unaries(unaries, axes),
         weights=weights,
         dino=dino,
         download=download,
@@ -170,18 +170,18 @@ def segment(
         trained=learned,
         memory=memory,
     )
-    for _ in segmenter.run(strokes or Strokes.none(segmenter.frame.shape), chosen, objects):
+    for _ in segmenter.run(strokes or Scribbles.empty(segmenter.frame.shape), chosen, objects):
         pass
     result = segmenter.result
     if save_trained is not None:
-        segmenter.trained().save(save_trained)
+        segmenter.export_predictor().save(save_trained)
     about: dict[str, Any] = {"names": names, "unit": unit, "axes": axes, "image": image.name}
-    drawn = None if scribbles is None else drawn_strokes(scribbles)
+    drawn = None if scribbles is None else read_label_scribbles(scribbles)
     about |= {"strokes": drawn, "uncertainty": uncertainty}
     write_result(result, output, factors, report, each=each, **about)
     if save_session is not None:
         asked = {"predictor": predictor, "features": features, "mode": mode}
-        keep_session(
+        write_session_file(
             save_session,
             segmenter,
             image,
@@ -194,4 +194,4 @@ def segment(
             axes=axes,
         )
     if result.next_stroke is not None:
-        typer.echo(result.next_stroke.sentence)
+        typer.echo(result.next_stroke.message)

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from napari_isr.errors import InputError
-from napari_isr.files.frames import read_frames
-from napari_isr.files.reading import read_strokes
-from napari_isr.strokes import BACKGROUND, Strokes
+from napari_isr.files.frames import read_sequence
+from napari_isr.files.reading import read_scribbles
+from napari_isr.strokes import BACKGROUND, Scribbles
 
-__all__ = ["LINES", "drawn_strokes", "read_lines", "strokes_or_lines"]
+__all__ = ["LINES", "read_geojson_lines", "read_label_scribbles", "read_scribble_file"]
 
 LINES = (".geojson",)
 
 
-def strokes_or_lines(path: Path, axes: str | None, shape: Sequence[int]) -> Strokes:
+def read_scribble_file(path: Path, axes: str | None, shape: Sequence[int]) -> Scribbles:
     """Read strokes from a label image, or lines from GeoJSON.
 
     Parameters
@@ -36,16 +36,16 @@ def strokes_or_lines(path: Path, axes: str | None, shape: Sequence[int]) -> Stro
         If the file cannot be used.
     """
     if path.suffix.lower() in LINES:
-        return read_lines(path, tuple(int(n) for n in shape[:2]))
-    return Strokes.read(read_frames(path, read_strokes, axes))
+        return read_geojson_lines(path, tuple(int(n) for n in shape[:2]))
+    return Scribbles.from_label_image(read_sequence(path, read_scribbles, axes))
 
 
-def drawn_strokes(path: Path) -> Any:
+def read_label_scribbles(path: Path) -> Any:
     """Read strokes to keep them with a result; None where they are lines."""
-    return None if path.suffix.lower() in LINES else read_strokes(path)
+    return None if path.suffix.lower() in LINES else read_scribbles(path)
 
 
-def read_lines(path: Path, shape: tuple[int, ...]) -> Strokes:
+def read_geojson_lines(path: Path, shape: tuple[int, ...]) -> Scribbles:
     """Read a GeoJSON file of points, lines or outlines, as QuPath writes them.
 
     Coordinates are (x, y) in pixels from the image's corner. The label of a feature is its
@@ -68,10 +68,10 @@ def read_lines(path: Path, shape: tuple[int, ...]) -> Strokes:
             raise
         what = type(error).__name__
         raise InputError(f"the file '{path}' cannot be read as GeoJSON of lines ({what})") from None
-    return Strokes.joined(shape, parts)
+    return Scribbles.concatenate(shape, parts)
 
 
-def _feature(one: Any, shape: tuple[int, ...], path: Path) -> Strokes:
+def _feature(one: Any, shape: tuple[int, ...], path: Path) -> Scribbles:
     about = one.get("properties") or {}
     label = about.get("label", (about.get("classification") or {}).get("name"))
     text = str(label).strip().lower()
@@ -84,7 +84,7 @@ def _feature(one: Any, shape: tuple[int, ...], path: Path) -> Strokes:
         )
     width = float(about.get("width", max(1.0, max(shape) / 256)))
     lines = [np.asarray(x, np.float64)[:, 1::-1] - 0.5 for x in _lines(one["geometry"])]
-    return Strokes.from_lines(shape, {int(text): lines}, width)
+    return Scribbles.from_lines(shape, {int(text): lines}, width)
 
 
 def _lines(geometry: Any) -> list[Any]:

@@ -9,20 +9,20 @@ from typing import Any
 from napari_isr.errors import InputError
 
 __all__ = [
-    "check_files_are_used",
-    "check_time",
+    "check_per_frame",
+    "check_unused_weights",
+    "limit_torch_threads",
+    "load_object_unaries",
+    "load_unaries",
     "parse_numbers",
     "parse_shapes",
     "parse_spacing",
-    "read_given",
-    "read_unaries",
-    "use_some_cores",
 ]
 
 LABELS = 31  # whole numbers up to it are labels of objects, larger ones grey values
 
 
-def check_files_are_used(features: tuple[str, ...], **options: Any) -> None:
+def check_unused_weights(features: tuple[str, ...], **options: Any) -> None:
     """Raise an InputError if an option is given that is for features which are not used."""
     for option, given in options.items():
         block = "semantic" if option == "weights" else "dino"
@@ -33,19 +33,19 @@ def check_files_are_used(features: tuple[str, ...], **options: Any) -> None:
             )
 
 
-def read_unaries(path: Path, axes: str | None = None) -> Any:
+def load_unaries(path: Path, axes: str | None = None) -> Any:
     """Read probabilities or a mask, or a label image: small whole numbers."""
-    from napari_isr.files.frames import read_frames
-    from napari_isr.files.reading import read_array, to_probability
+    from napari_isr.files.frames import read_sequence
+    from napari_isr.files.reading import read_array, scale_to_probability
 
-    array = read_frames(path, read_array, axes)
+    array = read_sequence(path, read_array, axes)
     # As probabilities in 256 steps, numbers that small would all mean background.
     if array.dtype.kind in "ui" and 1 < array.max(initial=0) <= LABELS:
         return array
-    return to_probability(array, path)
+    return scale_to_probability(array, path)
 
 
-def read_given(texts: list[str], axes: str | None = None) -> dict[int, Any]:
+def load_object_unaries(texts: list[str], axes: str | None = None) -> dict[int, Any]:
     """Read ``--given 3=mask.png``: masks or probabilities of single objects, by label.
 
     Raises
@@ -53,7 +53,7 @@ def read_given(texts: list[str], axes: str | None = None) -> dict[int, Any]:
     InputError
         If a label is no object's or given twice, or a file cannot be used.
     """
-    from napari_isr.files.frames import read_frames
+    from napari_isr.files.frames import read_sequence
     from napari_isr.files.reading import read_probability
     from napari_isr.strokes import FIRST_OBJECT
 
@@ -67,7 +67,7 @@ def read_given(texts: list[str], axes: str | None = None) -> dict[int, Any]:
             )
         if int(label) in found:
             raise InputError(f"--given {text}: object {int(label)} is given twice")
-        found[int(label)] = read_frames(Path(path), read_probability, axes)
+        found[int(label)] = read_sequence(Path(path), read_probability, axes)
     return found
 
 
@@ -127,13 +127,13 @@ def parse_spacing(text: str, axes: str | None) -> tuple[float | None, ...]:
     return (None, *parse_numbers("--spacing", rest))
 
 
-def check_time(axes: str | None, per_frame: bool) -> None:
+def check_per_frame(axes: str | None, per_frame: bool) -> None:
     """Raise an InputError if frames are asked for where there are none."""
     if per_frame and (axes is None or not axes.startswith("t")):
         raise InputError("--per-frame is for sequences: add --axes tyx, with the time first")
 
 
-def use_some_cores() -> None:
+def limit_torch_threads() -> None:
     """Leave half of the cores: the work is many small steps, and waiting threads slow it down."""
     import torch
 

@@ -6,25 +6,25 @@ from typing import Protocol
 
 from torch import Tensor
 
-from napari_isr.evidence.blocks import stretch_left, stretch_of
-from napari_isr.evidence.grid import EvidenceGrid
-from napari_isr.evidence.sampled import SampledEvidence, base_axes
+from napari_isr.evidence.blocks import axis_anisotropy, remaining_anisotropy
+from napari_isr.evidence.grid import DenseEvidence
+from napari_isr.evidence.sampled import LazyEvidence, coarse_axes
 from napari_isr.evidence.weights import (
     FILLING_WEIGHT,
     FOREGROUND_WEIGHT,
-    evidence_from_probability,
+    signed_evidence,
 )
 
 __all__ = [
     "FILLING_WEIGHT",
     "FOREGROUND_WEIGHT",
+    "DenseEvidence",
     "Evidence",
-    "EvidenceGrid",
-    "SampledEvidence",
-    "base_axes",
-    "evidence_from_probability",
-    "stretch_left",
-    "stretch_of",
+    "LazyEvidence",
+    "axis_anisotropy",
+    "coarse_axes",
+    "remaining_anisotropy",
+    "signed_evidence",
 ]
 
 
@@ -36,21 +36,21 @@ class Evidence(Protocol):
         """Number of axes."""
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def shape(self) -> tuple[int, ...]:
         """Number of finest cells along each axis."""
 
     @property
-    def cell(self) -> float:
+    def cell_size(self) -> float:
         """Longest side of the finest cell, in shape coordinates."""
 
-    def block_for(self, cells: int) -> int:
+    def block_size_for(self, cells: int) -> int:
         """Side of blocks, a power of two, such that at most ``cells`` of them cover the image."""
 
-    def sides(self, block: int) -> tuple[int, ...]:
+    def block_shape(self, block: int) -> tuple[int, ...]:
         """Pixels of such a block along each axis: fewer where they are long, so that it is not."""
 
-    def coarsen(self, block: int) -> EvidenceGrid:
+    def coarsen(self, block: int) -> DenseEvidence:
         """Evidence of all blocks; see :meth:`sides`."""
 
-    def cells(self, block: int, index: Tensor) -> tuple[Tensor, Tensor]:
+    def cell_evidence(self, block: int, index: Tensor) -> tuple[Tensor, Tensor]:
         """Centres (n, d) and evidence (n,) of the blocks with the given indices (n, d)."""

@@ -9,13 +9,18 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from napari_isr.evidence.blocks import block_for, folded, sides_of, stretch_left
+from napari_isr.evidence.blocks import (
+    block_sides,
+    block_size_for,
+    remaining_anisotropy,
+    split_into_blocks,
+)
 
-__all__ = ["EvidenceGrid"]
+__all__ = ["DenseEvidence"]
 
 
 @dataclass(frozen=True)
-class EvidenceGrid:
+class DenseEvidence:
     """Signed weights of grid cells: positive for foreground, negative for background.
 
     A binary set that minimises the squared error to the unaries ``p`` is one that maximises the
@@ -39,7 +44,7 @@ class EvidenceGrid:
     axes: tuple[Tensor, ...]
     lift: Callable[[Tensor], Tensor] | None = None
     stretch: tuple[int, ...] = ()
-    _levels: dict[int, EvidenceGrid] = field(default_factory=dict, repr=False, compare=False)
+    _levels: dict[int, DenseEvidence] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def ndim(self) -> int:
@@ -47,7 +52,7 @@ class EvidenceGrid:
         return self.values.ndim
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def shape(self) -> tuple[int, ...]:
         """Number of cells along each axis."""
         return tuple(self.values.shape)
 
@@ -57,7 +62,7 @@ class EvidenceGrid:
         flat = torch.stack(torch.meshgrid(*self.axes, indexing="ij"), dim=-1).flatten(0, -2)
         return flat if self.lift is None else self.lift(flat)
 
-    def in_space(self) -> EvidenceGrid:
+    def on_coordinate_grid(self) -> DenseEvidence:
         """The same evidence on a grid whose axes are all coordinates, those of `lift` included.
 
         It has about as many cells, and no evidence where there are no pixels.
@@ -66,7 +71,7 @@ class EvidenceGrid:
             return self
         points = self.points
         low, high = points.amin(0), points.amax(0)
-        sides = (high - low).clamp_min(self.cell)
+        sides = (high - low).clamp_min(self.cell_size)
         step = float((sides.prod() / max(len(points), 1)) ** (1 / len(sides)))
         sizes = [max(1, round(side / step)) for side in sides.tolist()]
         steps = sides / torch.tensor(sizes).to(sides)
@@ -76,15 +81,15 @@ class EvidenceGrid:
         values.index_put_(index.unbind(1), self.values.flatten(), accumulate=True)
         counts = [torch.arange(n, device=values.device).to(values) + 0.5 for n in sizes]
         axes = [a + n * s for a, n, s in zip(low, counts, steps, strict=True)]
-        return EvidenceGrid(values, tuple(axes))
+        return DenseEvidence(values, tuple(axes))
 
     @cached_property
-    def cell(self) -> float:
+    def cell_size(self) -> float:
         """Longest side of a cell, in shape coordinates."""
         steps = [float(axis[1] - axis[0]) for axis in self.axes if len(axis) > 1]
         return max(steps, default=1.0)
 
-    def coarsen(self, block: int) -> EvidenceGrid:
+    def coarsen(self, block: int) -> DenseEvidence:
         """Sum over blocks of cells, see :meth:`sides`; the last block may be smaller."""
         if block == 1:
             return self
@@ -92,30 +97,32 @@ class EvidenceGrid:
             self._levels[block] = self._coarser(block)
         return self._levels[block]
 
-    def _coarser(self, block: int) -> EvidenceGrid:
+    def _coarser(self, block: int) -> DenseEvidence:
         # From the coarsest level that is known already: that is quicker than from all cells.
         finer = max((b for b in self._levels if block % b == 0), default=1)
         values, axes = self.coarsen(finer).values, []
-        sides = zip(self.axes, self.sides(block), self.sides(finer), strict=True)
+        sides = zip(self.axes, self.block_shape(block), self.block_shape(finer), strict=True)
         for dim, (axis, side, known) in enumerate(sides):
-            values = folded(values, dim, side // known).sum(dim + 1)
-            members = folded(torch.ones_like(axis), 0, side).sum(1)
-            axes.append(folded(axis, 0, side).sum(1) / members)
-        return EvidenceGrid(values, tuple(axes), self.lift, stretch_left(block, self._stretch))
+            values = split_into_blocks(values, dim, side // known).sum(dim + 1)
+            members = split_into_blocks(torch.ones_like(axis), 0, side).sum(1)
+            axes.append(split_into_blocks(axis, 0, side).sum(1) / members)
+        return DenseEvidence(
+            values, tuple(axes), self.lift, remaining_anisotropy(block, self._stretch)
+        )
 
-    def block_for(self, cells: int) -> int:
+    def block_size_for(self, cells: int) -> int:
         """Side of blocks, a power of two, such that at most ``cells`` of them cover the grid."""
-        return block_for(self.values.shape, cells, self._stretch)
+        return block_size_for(self.values.shape, cells, self._stretch)
 
-    def sides(self, block: int) -> tuple[int, ...]:
+    def block_shape(self, block: int) -> tuple[int, ...]:
         """Cells of such a block along each axis: fewer where they are long, so that it is not."""
-        return sides_of(block, self._stretch)
+        return block_sides(block, self._stretch)
 
     @property
     def _stretch(self) -> tuple[int, ...]:
         return self.stretch or (1,) * self.ndim
 
-    def cells(self, block: int, index: Tensor) -> tuple[Tensor, Tensor]:
+    def cell_evidence(self, block: int, index: Tensor) -> tuple[Tensor, Tensor]:
         """Centres (n, d) and evidence (n,) of the blocks with the given indices (n, d)."""
         level = self.coarsen(block)
         columns = index.unbind(1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["FILLING_WEIGHT", "FOREGROUND_WEIGHT", "evidence_from_probability"]
+__all__ = ["FILLING_WEIGHT", "FOREGROUND_WEIGHT", "signed_evidence"]
 
 # Generated occluded fruit are best with 3 to 6, nuclei and photographs with 1.5 to 2.25.
 FOREGROUND_WEIGHT = 2.25
@@ -14,9 +14,7 @@ FOREGROUND_WEIGHT = 2.25
 FILLING_WEIGHT = 4.0
 
 
-def evidence_from_probability(
-    probability: Tensor, foreground_weight: float = FOREGROUND_WEIGHT
-) -> Tensor:
+def signed_evidence(probability: Tensor, foreground_weight: float = FOREGROUND_WEIGHT) -> Tensor:
     """Evidence of pixels from the probability of the foreground.
 
     Parameters

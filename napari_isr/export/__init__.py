@@ -10,32 +10,38 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.errors import InputError
-from napari_isr.export.content import Content
-from napari_isr.export.formats import FORMATS, Format, check_write_target, format_of, stem_of
-from napari_isr.export.values import check_value_target, write_uncertainty
-from napari_isr.files.atomic import folder_beside, written_beside
+from napari_isr.export.content import ExportData
+from napari_isr.export.formats import (
+    FORMATS,
+    ExportFormat,
+    check_writable,
+    format_for_path,
+    split_extension,
+)
+from napari_isr.export.values import check_map_writable, write_uncertainty
+from napari_isr.files.atomic import atomic_directory, atomic_write
 
 if TYPE_CHECKING:
     from napari_isr.results.result import Result
 
 __all__ = [
     "FORMATS",
-    "Content",
-    "Format",
-    "check_value_target",
-    "check_write_target",
-    "endings",
-    "format_of",
+    "ExportData",
+    "ExportFormat",
+    "check_map_writable",
+    "check_writable",
+    "format_for_path",
+    "known_extensions",
     "write",
-    "write_content",
+    "write_export",
     "write_labels",
     "write_uncertainty",
 ]
 
 
-def endings() -> list[str]:
+def known_extensions() -> list[str]:
     """File endings that :func:`write` knows."""
-    return [ending for one in FORMATS for ending in one.endings]
+    return [ending for one in FORMATS for ending in one.extensions]
 
 
 def write(
@@ -98,8 +104,8 @@ def write(
     >>> isr.write(isr.project(disc), "disc.svg", scale=4)  # doctest: +SKIP
     [PosixPath('disc.svg')]
     """
-    check_write_target(path)
-    content = Content.of_result(
+    check_writable(path)
+    content = ExportData.from_result(
         result,
         scale,
         names=names,
@@ -109,26 +115,26 @@ def write(
         image=image,
         strokes=strokes,
     )
-    return write_content(path, content, each=each)
+    return write_export(path, content, each=each)
 
 
-def write_content(path: str | Path, content: Content, *, each: bool = False) -> list[Path]:
+def write_export(path: str | Path, content: ExportData, *, each: bool = False) -> list[Path]:
     """Write what was made ready for it; :func:`write` says the rest."""
-    target = check_write_target(path)
-    kind = format_of(target)
-    if not kind.of_labels and content.result is None and kind.each:
+    target = check_writable(path)
+    kind = format_for_path(target)
+    if not kind.accepts_labels and content.result is None and kind.per_object:
         raise InputError("a label image holds no probabilities: write them from a result")
     parts = {target: content}
-    if each and kind.each:
-        stem, ending = stem_of(target)
+    if each and kind.per_object:
+        stem, ending = split_extension(target)
         parts = {
-            target.with_name(f"{stem}-{one.label}{ending}"): content.only(one.label)
+            target.with_name(f"{stem}-{one.label}{ending}"): content.select(one.label)
             for one in content.objects
         }
         for place in parts:
-            check_write_target(place)
+            check_writable(place)
     for place, shown in parts.items():
-        with (folder_beside if kind.folder else written_beside)(place) as temporary:
+        with (atomic_directory if kind.is_directory else atomic_write)(place) as temporary:
             kind.write(temporary, shown)
     return list(parts)
 
@@ -163,6 +169,6 @@ def write_labels(
         If the ending is unknown, the format cannot hold the labels, or the place cannot be
         written to.
     """
-    check_write_target(path)
-    content = Content.of_labels(labels, names=names, spacing=spacing, unit=unit)
-    return write_content(path, content)[0]
+    check_writable(path)
+    content = ExportData.from_labels(labels, names=names, spacing=spacing, unit=unit)
+    return write_export(path, content)[0]

@@ -13,23 +13,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.export.content import Content, ContentObject
+from napari_isr.export.content import ExportData, ExportObject
 
-__all__ = ["run_lengths", "write", "write_polygons"]
+__all__ = ["rle_encode", "write", "write_polygons"]
 
 
-def write(path: Path, content: Content) -> None:
+def write(path: Path, content: ExportData) -> None:
     """Write masks as run lengths: exact."""
     _write(path, content, polygons=False)
 
 
-def write_polygons(path: Path, content: Content) -> None:
+def write_polygons(path: Path, content: ExportData) -> None:
     """Write polygons; objects with holes, which a COCO polygon has none of, as run lengths."""
     _write(path, content, polygons=True)
 
 
-def _write(path: Path, content: Content, *, polygons: bool) -> None:
-    content.check_plane("a COCO file")
+def _write(path: Path, content: ExportData, *, polygons: bool) -> None:
+    content.require_2d("a COCO file")
     height, width = content.size
     image = {"id": 1, "file_name": content.image, "height": height, "width": width}
     data = {
@@ -46,9 +46,9 @@ def _write(path: Path, content: Content, *, polygons: bool) -> None:
     path.write_text(json.dumps(data) + "\n", encoding="utf-8")
 
 
-def _annotation(one: ContentObject, polygons: bool) -> dict[str, Any]:
+def _annotation(one: ExportObject, polygons: bool) -> dict[str, Any]:
     mask = one.mask
-    segmentation: Any = {"size": list(mask.shape), "counts": run_lengths(mask)}
+    segmentation: Any = {"size": list(mask.shape), "counts": rle_encode(mask)}
     found = one.polygons() if polygons else []
     if found and all(len(polygon) == 1 for polygon in found):
         segmentation = [polygon[0][:, ::-1].ravel().tolist() for polygon in found]
@@ -60,7 +60,7 @@ def _annotation(one: ContentObject, polygons: bool) -> dict[str, Any]:
     }
 
 
-def run_lengths(mask: npt.NDArray[np.bool_]) -> list[int]:
+def rle_encode(mask: npt.NDArray[np.bool_]) -> list[int]:
     """Lengths of runs of 0, 1, 0, 1, ... down the columns, as COCO counts them.
 
     Examples

@@ -12,21 +12,23 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.errors import InputError
-from napari_isr.export.outlines import Polygon, nested, rounded, trace_pixels
-from napari_isr.export.units import symbol_of
+from napari_isr.export.outlines import Polygon, nest_rings, pixel_contours, snap_ring
+from napari_isr.export.units import unit_symbol
 
 if TYPE_CHECKING:
     from napari_isr.results.result import ObjectResult, Result
 
-__all__ = ["Content", "ContentObject"]
+__all__ = ["ExportData", "ExportObject"]
 
 Mask = npt.NDArray[np.bool_]
 Ring = npt.NDArray[np.float64]
 Window = Sequence[tuple[int, int]]
 
-AXES = {2: "yx", 3: "zyx", 4: "tzyx"}
+DEFAULT_AXES_BY_NDIM = {2: "yx", 3: "zyx", 4: "tzyx"}
 MOST_PIXELS = 2**31  # of a picture that is made whole
-LARGE = 2**26  # pixels from which it is made in parts, where the format allows that
+STREAMED_EXPORT_PIXELS = (
+    2**26
+)  # pixels from which it is made in parts, where the format allows that
 DIGITS = 1e-3  # output pixels that vertices are rounded to
 ONE_PIECE = {"convex", "star", "connected"}  # families of sets without gaps and holes
 CELLS = (256, 512, 1024)  # across an object, for a longest side of so many pixels:
@@ -34,7 +36,7 @@ SIDES = (1024, 4096)
 
 
 @dataclass(frozen=True)
-class ContentObject:
+class ExportObject:
     """One object at the resolution of the output.
 
     Parameters
@@ -67,7 +69,7 @@ class ContentObject:
         return self.render()
 
     @property
-    def family(self) -> set[str]:
+    def shape_families(self) -> set[str]:
         """Names of the shapes whose properties it has."""
         shape = self.item.shape if self.item is not None else None
         return set(shape.name.split("+")) if shape is not None else set()
@@ -82,28 +84,28 @@ class ContentObject:
 
         One convex polygon for a convex shape; one without holes for one in a single piece.
         """
-        tries = 0 if self.trace is None else 2 if self.family & ONE_PIECE else 1
+        tries = 0 if self.trace is None else 2 if self.shape_families & ONE_PIECE else 1
         for attempt in range(tries):
             assert self.trace is not None
             rings = [r for r in self.trace(attempt) if len(r) > 3]
-            convex = "convex" in self.family and len(rings) == 1
-            found = nested([rounded(ring, step, convex=convex) for ring in rings])
-            if not self.family & ONE_PIECE or not found or _single(found):
+            convex = "convex" in self.shape_families and len(rings) == 1
+            found = nest_rings([snap_ring(ring, step, convex=convex) for ring in rings])
+            if not self.shape_families & ONE_PIECE or not found or _single(found):
                 return found
         # A neck is thinner than the cells: the pixels are held together there.
-        if self.item is not None and math.prod(self.size) > LARGE:
+        if self.item is not None and math.prod(self.size) > STREAMED_EXPORT_PIXELS:
             factor = np.array(self.size) / self.item.frame.shape
-            return nested([ring * factor for ring in trace_pixels(self.item.mask)])
-        return nested(trace_pixels(self.mask))
+            return nest_rings([ring * factor for ring in pixel_contours(self.item.mask)])
+        return nest_rings(pixel_contours(self.mask))
 
-    def coarser(self) -> ContentObject:
+    def at_result_resolution(self) -> ExportObject:
         """The same at the resolution of the result, which is bounded whatever the output's."""
         assert self.item is not None
         return _object(self.item, self.name, self.item.frame.shape)
 
 
 @dataclass(frozen=True)
-class Content:
+class ExportData:
     """All objects of an image at the resolution of the output.
 
     Parameters
@@ -129,7 +131,7 @@ class Content:
 
     image_size: tuple[int, ...]
     size: tuple[int, ...]
-    objects: Sequence[ContentObject]
+    objects: Sequence[ExportObject]
     spacing: tuple[float, ...]
     unit: str = ""
     axes: str = ""
@@ -143,14 +145,16 @@ class Content:
         return len(self.size)
 
     @property
-    def volume(self) -> bool:
+    def is_volume(self) -> bool:
         """Whether there are 3 axes, and all of them are space."""
         if self.ndim != 3 or self.axes.startswith("t"):
             return False
-        from napari_isr.timeline import Timeline  # which loads torch
+        from napari_isr.timeline import TimeSeriesGeometry  # which loads torch
 
         items = [one.item for one in self.objects]
-        return not any(item is not None and isinstance(item.frame, Timeline) for item in items)
+        return not any(
+            item is not None and isinstance(item.frame, TimeSeriesGeometry) for item in items
+        )
 
     @property
     def scale(self) -> tuple[float, ...]:
@@ -158,30 +162,30 @@ class Content:
         return tuple(n / m for n, m in zip(self.size, self.image_size, strict=True))
 
     @property
-    def step(self) -> tuple[float, ...]:
+    def pixel_size(self) -> tuple[float, ...]:
         """Distance of the centres of output pixels, in units of the spacing."""
         return tuple(s / k for s, k in zip(self.spacing, self.scale, strict=True))
 
     @property
-    def large(self) -> bool:
+    def is_large(self) -> bool:
         """Whether the label image is better never made whole."""
-        return self.result is not None and math.prod(self.size) > LARGE
+        return self.result is not None and math.prod(self.size) > STREAMED_EXPORT_PIXELS
 
     @cached_property
     def labels(self) -> npt.NDArray[np.integer[Any]]:
         """One label image; where objects overlap, the higher label is on top."""
-        check_whole(self.size)
+        check_fits_in_memory(self.size)
         highest = max((one.label for one in self.objects), default=0)
         image = np.zeros(self.size, np.min_scalar_type(highest))
         for one in self.objects:
             image[one.mask] = one.label
         return image
 
-    def only(self, label: int) -> Content:
+    def select(self, label: int) -> ExportData:
         """The same with a single object."""
         return replace(self, objects=[one for one in self.objects if one.label == label])
 
-    def of_strokes(self) -> Content:
+    def scribble_image(self) -> ExportData:
         """The strokes as a label image.
 
         Raises
@@ -191,9 +195,9 @@ class Content:
         """
         if self.strokes is None:
             raise InputError("there are no strokes to write: none are known of this result")
-        return Content.of_labels(self.strokes, spacing=self.spacing, unit=self.unit)
+        return ExportData.from_labels(self.strokes, spacing=self.spacing, unit=self.unit)
 
-    def check_plane(self, what: str) -> None:
+    def require_2d(self, what: str) -> None:
         """Raise an InputError unless there are 2 axes."""
         if self.ndim != 2:
             raise InputError(
@@ -201,7 +205,7 @@ class Content:
             )
 
     @classmethod
-    def of_result(
+    def from_result(
         cls,
         result: Result,
         scale: float | Sequence[float] = 1,
@@ -212,7 +216,7 @@ class Content:
         axes: str | None = None,
         image: str = "",
         strokes: npt.NDArray[np.integer[Any]] | None = None,
-    ) -> Content:
+    ) -> ExportData:
         """Take the objects of a result, evaluated afresh at any scale.
 
         Parameters
@@ -243,15 +247,15 @@ class Content:
             size,
             objects,
             tuple(spacing) or frame.spacing,
-            symbol_of(unit),
-            axes or AXES[len(size)],
+            unit_symbol(unit),
+            axes or DEFAULT_AXES_BY_NDIM[len(size)],
             image,
             result,
             strokes,
         )
 
     @classmethod
-    def of_labels(
+    def from_labels(
         cls,
         labels: npt.NDArray[np.integer[Any]],
         *,
@@ -259,7 +263,7 @@ class Content:
         spacing: Sequence[float] = (),
         unit: str = "",
         image: str = "",
-    ) -> Content:
+    ) -> ExportData:
         """Take the objects of a label image as they are; outlines follow the pixels.
 
         Raises
@@ -272,7 +276,7 @@ class Content:
             raise InputError("labels below 0 cannot be written: they are no objects")
         found = np.unique(array)
         objects = [
-            ContentObject(
+            ExportObject(
                 label,
                 (names or {}).get(label) or f"object {label}",
                 lambda label=label: array == label,  # type: ignore[misc]
@@ -284,18 +288,18 @@ class Content:
             array.shape,
             objects,
             tuple(spacing) or (1.0,) * array.ndim,
-            symbol_of(unit),
-            AXES.get(array.ndim, ""),
+            unit_symbol(unit),
+            DEFAULT_AXES_BY_NDIM.get(array.ndim, ""),
             image,
         )
         content.__dict__["labels"] = array  # as it is, whatever its type
         return content
 
 
-def _object(item: ObjectResult, name: str, size: tuple[int, ...]) -> ContentObject:
+def _object(item: ObjectResult, name: str, size: tuple[int, ...]) -> ExportObject:
     @cache
     def render() -> Mask:
-        check_whole(size)
+        check_fits_in_memory(size)
         return item.mask if size == item.frame.shape else item.render(shape=size)
 
     frame = item.image_frame or item.frame
@@ -305,13 +309,13 @@ def _object(item: ObjectResult, name: str, size: tuple[int, ...]) -> ContentObje
         if item.shape is not None:
             rings = item.contours(CELLS[np.searchsorted(SIDES, max(size))] << attempt)
             return [(ring + 0.5) * factor for ring in rings]
-        from napari_isr.frame import grid_points  # which loads torch
-        from napari_isr.rendering.grid import contours_on_grid
+        from napari_isr.frame import meshgrid_points  # which loads torch
+        from napari_isr.rendering.grid import grid_contours
 
         # Between the centres of the output's pixels, so that polygons say what the mask says.
         axes = frame.axis_positions(factor.tolist())
-        values = item.logit(grid_points(axes)).reshape(size)
-        return [(r + 0.5) * factor for r in contours_on_grid(values, axes, frame)]
+        values = item.logit(meshgrid_points(axes)).reshape(size)
+        return [(r + 0.5) * factor for r in grid_contours(values, axes, frame)]
 
     def part(window: Window) -> Mask:
         factors = [n / m for n, m in zip(size, frame.shape, strict=True)]
@@ -319,10 +323,10 @@ def _object(item: ObjectResult, name: str, size: tuple[int, ...]) -> ContentObje
         return item.render(shape=[b - a for a, b in window], window=sides)
 
     trace_it = trace if len(size) == 2 else None
-    return ContentObject(item.label, name, render, trace_it, item, part, size)
+    return ExportObject(item.label, name, render, trace_it, item, part, size)
 
 
-def check_whole(size: Sequence[int]) -> None:
+def check_fits_in_memory(size: Sequence[int]) -> None:
     """Raise an InputError if a picture has too many pixels to be made whole."""
     if math.prod(size) > MOST_PIXELS:
         raise InputError(

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_isr.export import coco, geojson, imagej, maps, npy, png, svg, table, tiff, zarrs
-from napari_isr.export.content import Content
-from napari_isr.export.targets import unknown_ending
-from napari_isr.files.atomic import check_folder_target, check_target
+from napari_isr.export.content import ExportData
+from napari_isr.export.targets import unknown_extension_error
+from napari_isr.files.atomic import check_directory_writable, check_file_writable
 
-__all__ = ["FORMATS", "Format", "check_write_target", "format_of", "stem_of"]
+__all__ = ["FORMATS", "ExportFormat", "check_writable", "format_for_path", "split_extension"]
 
 
 @dataclass(frozen=True)
-class Format:
+class ExportFormat:
     """One format.
 
     Parameters
@@ -34,40 +34,40 @@ class Format:
         Whether it is a folder, which ``write`` finds empty.
     """
 
-    endings: tuple[str, ...]
+    extensions: tuple[str, ...]
     title: str
-    write: Callable[[Path, Content], None]
-    of_labels: bool = True
-    each: bool = True
-    folder: bool = False
+    write: Callable[[Path, ExportData], None]
+    accepts_labels: bool = True
+    per_object: bool = True
+    is_directory: bool = False
 
 
 FORMATS = (
-    Format((".png",), "PNG with a palette", png.write),
-    Format((".tif", ".tiff"), "TIFF", tiff.write),
-    Format((".ome.tif", ".ome.tiff"), "OME-TIFF", tiff.write_ome),
-    Format((".zarr",), "OME-Zarr, in chunks and levels", zarrs.write, folder=True),
-    Format((".npy",), "NumPy array", npy.write),
-    Format((".npz",), "NumPy arrays: masks, logits, parameters", npy.write_all),
-    Format((".json",), "COCO with exact masks", coco.write),
-    Format((".polygons.json",), "COCO with polygons", coco.write_polygons),
-    Format((".geojson",), "GeoJSON for QuPath", geojson.write),
-    Format((".zip",), "ImageJ ROIs", imagej.write),
-    Format((".svg",), "SVG outlines", svg.write),
-    Format((".csv",), "Table of measurements", table.write),
-    Format((".probabilities.tif",), "Probabilities, TIFF", maps.probabilities_tiff, False),
-    Format((".probabilities.npy",), "Probabilities, NumPy", maps.probabilities_npy, False),
-    Format((".uncertainty.tif",), "Uncertainty, TIFF", maps.uncertainty_tiff, False),
-    Format((".uncertainty.npy",), "Uncertainty, NumPy", maps.uncertainty_npy, False),
-    Format((".strokes.png",), "Strokes, PNG", png.write_strokes, False, False),
-    Format((".strokes.tif",), "Strokes, TIFF", tiff.write_strokes, False, False),
-    Format((".strokes.npy",), "Strokes, NumPy", npy.write_strokes, False, False),
+    ExportFormat((".png",), "PNG with a palette", png.write),
+    ExportFormat((".tif", ".tiff"), "TIFF", tiff.write),
+    ExportFormat((".ome.tif", ".ome.tiff"), "OME-TIFF", tiff.write_ome),
+    ExportFormat((".zarr",), "OME-Zarr, in chunks and levels", zarrs.write, is_directory=True),
+    ExportFormat((".npy",), "NumPy array", npy.write),
+    ExportFormat((".npz",), "NumPy arrays: masks, logits, parameters", npy.write_npz),
+    ExportFormat((".json",), "COCO with exact masks", coco.write),
+    ExportFormat((".polygons.json",), "COCO with polygons", coco.write_polygons),
+    ExportFormat((".geojson",), "GeoJSON for QuPath", geojson.write),
+    ExportFormat((".zip",), "ImageJ ROIs", imagej.write),
+    ExportFormat((".svg",), "SVG outlines", svg.write),
+    ExportFormat((".csv",), "Table of measurements", table.write),
+    ExportFormat((".probabilities.tif",), "Probabilities, TIFF", maps.probabilities_tiff, False),
+    ExportFormat((".probabilities.npy",), "Probabilities, NumPy", maps.probabilities_npy, False),
+    ExportFormat((".uncertainty.tif",), "Uncertainty, TIFF", maps.uncertainty_tiff, False),
+    ExportFormat((".uncertainty.npy",), "Uncertainty, NumPy", maps.uncertainty_npy, False),
+    ExportFormat((".strokes.png",), "Strokes, PNG", png.write_strokes, False, False),
+    ExportFormat((".strokes.tif",), "Strokes, TIFF", tiff.write_strokes, False, False),
+    ExportFormat((".strokes.npy",), "Strokes, NumPy", npy.write_strokes, False, False),
 )
 
-_BY_ENDING = {ending: one for one in FORMATS for ending in one.endings}
+_BY_ENDING = {ending: one for one in FORMATS for ending in one.extensions}
 
 
-def format_of(path: str | Path) -> Format:
+def format_for_path(path: str | Path) -> ExportFormat:
     """The format of a file, by its name.
 
     Raises
@@ -77,17 +77,17 @@ def format_of(path: str | Path) -> Format:
     """
     ending = _ending(Path(path).name)
     if ending is None:
-        raise unknown_ending(path, _BY_ENDING)
+        raise unknown_extension_error(path, _BY_ENDING)
     return _BY_ENDING[ending]
 
 
-def stem_of(path: Path) -> tuple[str, str]:
+def split_extension(path: Path) -> tuple[str, str]:
     """Name of a file and its ending, of which there may be two parts: ``mask``, ``.ome.tif``."""
     ending = _ending(path.name) or path.suffix
     return path.name[: len(path.name) - len(ending)], path.name[len(path.name) - len(ending) :]
 
 
-def check_write_target(path: str | Path) -> Path:
+def check_writable(path: str | Path) -> Path:
     """Raise an InputError unless a mask can be written there; nothing is written.
 
     Parameters
@@ -100,7 +100,9 @@ def check_write_target(path: str | Path) -> Path:
     Path
     """
     target = Path(path)
-    (check_folder_target if format_of(path).folder else check_target)(target)
+    (check_directory_writable if format_for_path(path).is_directory else check_file_writable)(
+        target
+    )
     return target
 
 

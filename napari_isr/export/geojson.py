@@ -10,23 +10,23 @@ import json
 from pathlib import Path
 from typing import Any
 
-from napari_isr.export.content import Content, ContentObject
+from napari_isr.export.content import ExportData, ExportObject
 from napari_isr.export.outlines import Polygon
-from napari_isr.export.palette import colour_of
-from napari_isr.export.table import measure
+from napari_isr.export.palette import label_color
+from napari_isr.export.table import measure_object
 
 __all__ = ["write"]
 
 
-def write(path: Path, content: Content) -> None:
+def write(path: Path, content: ExportData) -> None:
     """Write a feature collection."""
-    content.check_plane("a GeoJSON file")
+    content.require_2d("a GeoJSON file")
     features = [_feature(one, content) for one in content.objects]
     data = {"type": "FeatureCollection", "features": [f for f in features if f is not None]}
     path.write_text(json.dumps(data) + "\n", encoding="utf-8")
 
 
-def _feature(one: ContentObject, content: Content) -> dict[str, Any] | None:
+def _feature(one: ExportObject, content: ExportData) -> dict[str, Any] | None:
     polygons = [_coordinates(polygon) for polygon in one.polygons()]
     if not polygons:
         return None
@@ -34,14 +34,14 @@ def _feature(one: ContentObject, content: Content) -> dict[str, Any] | None:
         geometry: dict[str, Any] = {"type": "Polygon", "coordinates": polygons[0]}
     else:
         geometry = {"type": "MultiPolygon", "coordinates": polygons}
-    measured = measure(one, content)
+    measured = measure_object(one, content)
     return {
         "type": "Feature",
         "geometry": geometry,
         "properties": {
             "objectType": "annotation",
             "name": one.name,
-            "classification": {"name": one.name, "color": list(colour_of(one.label))},
+            "classification": {"name": one.name, "color": list(label_color(one.label))},
             "measurements": {k: v for k, v in measured.items() if type(v) in (int, float)},
             "label": one.label,
             "shape": one.shape_name,

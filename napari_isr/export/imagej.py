@@ -13,20 +13,20 @@ from typing import Any
 import numpy as np
 
 from napari_isr.errors import InputError
-from napari_isr.export.content import Content, ContentObject
+from napari_isr.export.content import ExportData, ExportObject
 from napari_isr.export.outlines import Polygon
-from napari_isr.export.palette import colour_of
+from napari_isr.export.palette import label_color
 
 __all__ = ["write"]
 
 EXACT = 2**24  # whole numbers that the 4-byte floats of the format hold
 MOVE, LINE, CLOSE = 0.0, 1.0, 4.0  # parts of a path
-TIME = (1980, 1, 1, 0, 0, 0)  # the same content is the same file
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content is the same file
 
 
-def write(path: Path, content: Content) -> None:
+def write(path: Path, content: ExportData) -> None:
     """Write a zip of ROIs; objects with holes or in several pieces are composite selections."""
-    content.check_plane("an ImageJ ROI file")
+    content.require_2d("an ImageJ ROI file")
     try:
         import roifile
     except ImportError:
@@ -40,10 +40,10 @@ def write(path: Path, content: Content) -> None:
             polygons = one.polygons(step)
             if polygons:
                 roi = _roi(roifile, one, polygons)
-                file.writestr(zipfile.ZipInfo(f"{_plain(one)}.roi", TIME), roi.tobytes())
+                file.writestr(zipfile.ZipInfo(f"{_plain(one)}.roi", ZIP_EPOCH), roi.tobytes())
 
 
-def _roi(roifile: Any, one: ContentObject, polygons: list[Polygon]) -> Any:
+def _roi(roifile: Any, one: ExportObject, polygons: list[Polygon]) -> Any:
     first = polygons[0][0]
     roi = roifile.ImagejRoi.frompoints(first[:, ::-1].astype(np.float32), name=one.name)
     roi.roitype = roifile.ROI_TYPE.POLYGON
@@ -63,11 +63,11 @@ def _roi(roifile: Any, one: ContentObject, polygons: list[Polygon]) -> Any:
         roi.bottom, roi.right = (int(x) for x in np.ceil(whole.max(axis=0)))
         roi.multi_coordinates = np.array(path, np.float32)
         roi.shape_roi_size = len(path)
-    roi.stroke_color = bytes((255, *colour_of(one.label)))
+    roi.stroke_color = bytes((255, *label_color(one.label)))
     return roi
 
 
-def _plain(one: ContentObject) -> str:
+def _plain(one: ExportObject) -> str:
     """A name for a file in the zip: no folders, no signs that ImageJ stumbles over."""
     safe = "".join(c if c.isalnum() or c in " -_" else "_" for c in one.name).strip()
     return f"{one.label:04d}-{safe[:60]}" if safe else f"{one.label:04d}"

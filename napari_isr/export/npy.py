@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.errors import InputError
-from napari_isr.export.content import Content, ContentObject
+from napari_isr.export.content import ExportData, ExportObject
 
-__all__ = ["write", "write_all", "write_array", "write_strokes"]
+__all__ = ["write", "write_array", "write_npz", "write_strokes"]
 
 ROWS = 2**18  # points that are evaluated at once
 
 
-def write(path: Path, content: Content) -> None:
+def write(path: Path, content: ExportData) -> None:
     """Write the label image."""
     write_array(path, content.labels)
 
@@ -28,12 +28,12 @@ def write_array(path: Path, values: npt.NDArray[Any]) -> None:
         np.save(file, values, allow_pickle=False)
 
 
-def write_strokes(path: Path, content: Content) -> None:
+def write_strokes(path: Path, content: ExportData) -> None:
     """Write the strokes."""
-    write(path, content.of_strokes())
+    write(path, content.scribble_image())
 
 
-def write_all(path: Path, content: Content) -> None:
+def write_npz(path: Path, content: ExportData) -> None:
     """Write masks, logits, probabilities and parameters of all objects.
 
     ``labels``: the label image; ``objects`` (n,): labels; ``masks`` (n, ...) bool, of overlapping
@@ -61,9 +61,9 @@ def write_all(path: Path, content: Content) -> None:
         np.savez_compressed(file, **arrays)
 
 
-def _logits(one: ContentObject, size: tuple[int, ...]) -> Any:
+def _logits(one: ExportObject, size: tuple[int, ...]) -> Any:
     """Logits at the centres of the output's pixels, a few rows at a time."""
-    from napari_isr.frame import grid_points  # which loads torch
+    from napari_isr.frame import meshgrid_points  # which loads torch
 
     item = one.item
     assert item is not None
@@ -74,7 +74,7 @@ def _logits(one: ContentObject, size: tuple[int, ...]) -> Any:
     rows = max(1, ROWS // int(np.prod(size[1:])))
     for start in range(0, len(first), rows):
         part = first[start : start + rows]
-        out[start : start + rows] = item.logit(grid_points([part, *rest])).reshape(
+        out[start : start + rows] = item.logit(meshgrid_points([part, *rest])).reshape(
             len(part), *size[1:]
         )
     return out

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from skimage.measure import points_in_poly
 
-__all__ = ["Polygon", "nested", "rounded", "trace_pixels", "turned_area"]
+__all__ = ["Polygon", "nest_rings", "pixel_contours", "signed_area", "snap_ring"]
 
 Ring = npt.NDArray[np.float64]
 Polygon = list[Ring]  # the outer ring, then its holes
@@ -21,7 +21,7 @@ Polygon = list[Ring]  # the outer ring, then its holes
 STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))  # right, down, left, up
 
 
-def rounded(ring: Ring, step: float, *, convex: bool = False) -> Ring:
+def snap_ring(ring: Ring, step: float, *, convex: bool = False) -> Ring:
     """Put vertices on multiples of a step, and drop those that say nothing.
 
     Parameters
@@ -45,7 +45,7 @@ def rounded(ring: Ring, step: float, *, convex: bool = False) -> Ring:
     return whole / round(1 / step)
 
 
-def nested(rings: Sequence[Ring]) -> list[Polygon]:
+def nest_rings(rings: Sequence[Ring]) -> list[Polygon]:
     """Sort rings into outer ones with their holes, and turn them.
 
     Parameters
@@ -53,7 +53,7 @@ def nested(rings: Sequence[Ring]) -> list[Polygon]:
     rings : sequence of (n, 2) arrays
         Of one set, not crossing; all outer rings turn one way and all holes the other.
     """
-    areas = [turned_area(ring) for ring in rings]
+    areas = [signed_area(ring) for ring in rings]
     known = [(a, r) for a, r in zip(areas, rings, strict=True) if len(r) > 2 and a != 0]
     if not known:
         return []
@@ -67,18 +67,18 @@ def nested(rings: Sequence[Ring]) -> list[Polygon]:
             near = np.flatnonzero((boxes[:, :2] <= point).all(1) & (boxes[:, 2:] >= point).all(1))
             around = [i for i in near if points_in_poly(point[None], outer[i][0])[0]]
             if around:
-                home = min(around, key=lambda i: abs(turned_area(outer[i][0])))
+                home = min(around, key=lambda i: abs(signed_area(outer[i][0])))
                 outer[home].append(ring if sign > 0 else ring[::-1])
     return outer
 
 
-def turned_area(ring: Ring) -> float:
+def signed_area(ring: Ring) -> float:
     """Area of a ring (row, column), positive if it turns clockwise on the screen."""
     row, column = (ring - ring[:1]).T
     return float(column @ np.roll(row, -1) - row @ np.roll(column, -1)) / 2
 
 
-def trace_pixels(mask: npt.NDArray[np.bool_]) -> list[Ring]:
+def pixel_contours(mask: npt.NDArray[np.bool_]) -> list[Ring]:
     """Outlines of a mask along the edges of its pixels.
 
     Pixels that touch at a corner only are not joined, so that a mask in one 4-connected piece

@@ -10,18 +10,18 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from napari_isr.features.image import SourceImage
-from napari_isr.files.atomic import written_beside
-from napari_isr.frame import Frame, grid_points
+from napari_isr.files.atomic import atomic_write
+from napari_isr.frame import ImageGeometry, meshgrid_points
 from napari_isr.results.result import Result
 
-__all__ = ["PREDICTOR_COLOUR", "SHAPE_COLOUR", "overlay_picture", "write_overlay"]
+__all__ = ["PREDICTOR_COLOUR", "SHAPE_COLOUR", "overlay_image", "write_overlay"]
 
 PREDICTOR_COLOUR = (68, 138, 255)
 SHAPE_COLOUR = (255, 145, 0)
 SMOOTHING = 2  # drawn larger and scaled down, for lines without steps
 
 
-def overlay_picture(image: Any, result: Result, width: float = 2.5) -> Image.Image:
+def overlay_image(image: Any, result: Result, width: float = 2.5) -> Image.Image:
     """Draw the predictor's outlines in blue and the shapes' in orange.
 
     Parameters
@@ -60,15 +60,15 @@ def overlay_picture(image: Any, result: Result, width: float = 2.5) -> Image.Ima
 
 def write_overlay(path: Path, image: Any, result: Result) -> None:
     """Write :func:`overlay_picture` as a PNG file, whole or not at all."""
-    with written_beside(path) as temporary:
-        overlay_picture(image, result).save(temporary, format="PNG")
+    with atomic_write(path) as temporary:
+        overlay_image(image, result).save(temporary, format="PNG")
 
 
 def _as_rgb(image: Any) -> Image.Image:
     array = np.asarray(image)
     source = SourceImage(array, 2)
-    frame = Frame(source.shape)
-    values: npt.NDArray[np.float32] = source.at(grid_points(frame.axis_positions()))
+    frame = ImageGeometry(source.shape)
+    values: npt.NDArray[np.float32] = source.at(meshgrid_points(frame.axis_positions()))
     scaled = (values.clip(0, 1) * 255).astype(np.uint8).reshape(*source.shape, -1)
     if scaled.shape[-1] == 3:
         return Image.fromarray(scaled)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["colour_of", "hex_of", "palette"]
+__all__ = ["label_color", "label_hex", "palette_bytes"]
 
 Colour = tuple[int, int, int]
 
@@ -15,7 +15,7 @@ OBJECTS: tuple[Colour, ...] = (
 )  # fmt: skip
 
 
-def colour_of(label: int) -> Colour:
+def label_color(label: int) -> Colour:
     """Colour of a label, 8-bit RGB; colours come again after eight objects.
 
     Examples
@@ -28,11 +28,11 @@ def colour_of(label: int) -> Colour:
     return OBJECTS[(label - 2) % len(OBJECTS)]
 
 
-def hex_of(label: int) -> str:
+def label_hex(label: int) -> str:
     """Colour of a label as ``#rrggbb``."""
-    return "#{:02x}{:02x}{:02x}".format(*colour_of(label))
+    return "#{:02x}{:02x}{:02x}".format(*label_color(label))
 
 
-def palette() -> list[int]:
+def palette_bytes() -> list[int]:
     """Colours of the labels 0 to 255 one after the other: 768 numbers."""
-    return [part for label in range(256) for part in colour_of(label)]
+    return [part for label in range(256) for part in label_color(label)]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.export.content import Content
+from napari_isr.export.content import ExportData
 
-__all__ = ["TILE", "label_type", "parts_of", "planes_of"]
+__all__ = ["TILE", "iter_plane_tiles", "iter_tiles", "label_dtype"]
 
 TILE = 512  # pixels along the last two axes
 SLAB = 2**25  # pixels that are made at once, about
@@ -21,12 +21,12 @@ Window = tuple[tuple[int, int], ...]
 Labels = npt.NDArray[np.integer[Any]]
 
 
-def label_type(content: Content) -> np.dtype[Any]:
+def label_dtype(content: ExportData) -> np.dtype[Any]:
     """Type of the numbers of the label image."""
     return np.dtype(np.min_scalar_type(max((one.label for one in content.objects), default=0)))
 
 
-def parts_of(content: Content) -> Iterator[tuple[Window, Labels]]:
+def iter_tiles(content: ExportData) -> Iterator[tuple[Window, Labels]]:
     """Windows that tile the output, in the order of the axes, and the labels in each.
 
     Each is as wide as the output along the last axis, and a multiple of :data:`TILE` rows high, or
@@ -38,16 +38,16 @@ def parts_of(content: Content) -> Iterator[tuple[Window, Labels]]:
         Of a result.
     """
     for window in _windows(content.size):
-        labels = np.zeros([b - a for a, b in window], label_type(content))
+        labels = np.zeros([b - a for a, b in window], label_dtype(content))
         for one in content.objects:
             assert one.part is not None
             labels[one.part(window)] = one.label
         yield window, labels
 
 
-def planes_of(content: Content) -> Iterator[Labels]:
+def iter_plane_tiles(content: ExportData) -> Iterator[Labels]:
     """Tiles (:data:`TILE`, :data:`TILE`) of the planes in turn, row by row, padded with zeros."""
-    for _, labels in parts_of(content):
+    for _, labels in iter_tiles(content):
         for plane in labels.reshape(-1, *labels.shape[-2:]):
             for row, column in product(*(range(0, n, TILE) for n in plane.shape)):
                 tile = plane[row : row + TILE, column : column + TILE]

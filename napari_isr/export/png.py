@@ -8,25 +8,25 @@ import numpy as np
 from PIL import Image
 
 from napari_isr.errors import InputError
-from napari_isr.export.content import Content
-from napari_isr.export.palette import palette
+from napari_isr.export.content import ExportData
+from napari_isr.export.palette import palette_bytes
 
 __all__ = ["write", "write_strokes"]
 
 
-def write(path: Path, content: Content) -> None:
+def write(path: Path, content: ExportData) -> None:
     """Write the label image; its values are labels, its palette shows them in colours."""
-    content.check_plane("a PNG file")
+    content.require_2d("a PNG file")
     labels = content.labels
     highest = int(labels.max(initial=0))
     if highest > 65_535:
         raise InputError("a PNG file holds labels up to 65535: write .tif or .npy")
     picture = Image.fromarray(labels.astype(np.uint8 if highest < 256 else np.uint16))
     if highest < 256:
-        picture.putpalette(palette())
+        picture.putpalette(palette_bytes())
     picture.save(path, format="PNG")
 
 
-def write_strokes(path: Path, content: Content) -> None:
+def write_strokes(path: Path, content: ExportData) -> None:
     """Write the strokes in the same way."""
-    write(path, content.of_strokes())
+    write(path, content.scribble_image())

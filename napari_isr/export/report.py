@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from napari_isr.files.atomic import written_beside
+from napari_isr.files.atomic import atomic_write
 
 __all__ = ["write_report"]
 
@@ -20,5 +20,5 @@ def write_report(path: Path, report: Mapping[str, Any]) -> None:
     InputError
         If the place cannot be written to.
     """
-    with written_beside(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

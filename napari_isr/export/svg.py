@@ -9,15 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
-from napari_isr.export.content import Content, ContentObject
-from napari_isr.export.palette import hex_of
+from napari_isr.export.content import ExportData, ExportObject
+from napari_isr.export.palette import label_hex
 
 __all__ = ["write"]
 
 
-def write(path: Path, content: Content) -> None:
+def write(path: Path, content: ExportData) -> None:
     """Write one path for each object."""
-    content.check_plane("an SVG file")
+    content.require_2d("an SVG file")
     height, width = content.size
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
@@ -30,12 +30,12 @@ def write(path: Path, content: Content) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _path(one: ContentObject) -> str:
+def _path(one: ExportObject) -> str:
     rings = [ring for polygon in one.polygons() for ring in polygon]
     drawn = " ".join(
         f"M {' '.join(f'{x:.10g},{y:.10g}' for y, x in ring.tolist())} Z" for ring in rings
     )
-    colour = hex_of(one.label)
+    colour = label_hex(one.label)
     return (
         f'<path id="object-{one.label}" data-name={quoteattr(one.name)} fill="{colour}" '
         f'stroke="{colour}" vector-effect="non-scaling-stroke" d="{drawn}">'

@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from skimage.measure import marching_cubes, mesh_surface_area, regionprops
 
-from napari_isr.export.content import Content, ContentObject
+from napari_isr.export.content import ExportData, ExportObject
 
-__all__ = ["measure", "write"]
+__all__ = ["measure_object", "write"]
 
 AXES = {"y": "row", "x": "column"}
 
 
-def measure(one: ContentObject, content: Content) -> dict[str, Any]:
+def measure_object(one: ExportObject, content: ExportData) -> dict[str, Any]:
     """Measurements of one object.
 
     Area, perimeter and axes are in the unit of the spacing; the centroid also in pixels of the
@@ -38,8 +38,8 @@ def measure(one: ContentObject, content: Content) -> dict[str, Any]:
         are those of the ellipse with the same second moments. Of a very large output the pixels
         of the result are counted instead.
     """
-    if content.large and one.item is not None:
-        one = one.coarser()
+    if content.is_large and one.item is not None:
+        one = one.at_result_resolution()
         content = replace(content, size=one.size)
     certificate = one.item.certificate if one.item is not None else None
     promised = one.item is not None and one.item.shape is not None
@@ -50,10 +50,10 @@ def measure(one: ContentObject, content: Content) -> dict[str, Any]:
         "name": one.name,
         "shape": one.shape_name,
         "unit": content.unit or "pixel",
-        "area": pixels * float(np.prod(content.step)),
+        "area": pixels * float(np.prod(content.pixel_size)),
         "area_pixels": pixels / float(np.prod(content.scale)),
         "perimeter": _perimeter(one, content) if content.ndim == 2 and pixels else None,
-        "surface": _surface(one, content) if content.volume and pixels else None,
+        "surface": _surface(one, content) if content.is_volume and pixels else None,
     }
     names = [AXES.get(axis, axis) for axis in content.axes]
     places = _centroid(mask, content) if pixels else [None] * len(names)
@@ -64,24 +64,24 @@ def measure(one: ContentObject, content: Content) -> dict[str, Any]:
     }
     region = None
     if pixels and content.ndim <= 3:
-        region = regionprops(mask.astype(np.uint8), spacing=content.step)[0]
+        region = regionprops(mask.astype(np.uint8), spacing=content.pixel_size)[0]
     found["axis_major"] = None if region is None else float(region.axis_major_length)
     found["axis_minor"] = None if region is None else float(region.axis_minor_length)
     found["certificate"] = bool(certificate.holds) if certificate and promised else None
-    found["proof"] = "" if certificate is None else certificate.sentence
+    found["proof"] = "" if certificate is None else certificate.message
     return found
 
 
-def write(path: Path, content: Content) -> None:
+def write(path: Path, content: ExportData) -> None:
     """Write a line for each object, below a line of names."""
-    lines = [measure(one, content) for one in content.objects]
+    lines = [measure_object(one, content) for one in content.objects]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(lines[0]) if lines else ["label"])
         writer.writeheader()
         writer.writerows(lines)
 
 
-def _centroid(mask: npt.NDArray[np.bool_], content: Content) -> list[float]:
+def _centroid(mask: npt.NDArray[np.bool_], content: ExportData) -> list[float]:
     """In pixels of the image, of a mask that is not empty."""
     found = []
     for axis, scale in enumerate(content.scale):
@@ -91,18 +91,18 @@ def _centroid(mask: npt.NDArray[np.bool_], content: Content) -> list[float]:
     return found
 
 
-def _perimeter(one: ContentObject, content: Content) -> float:
+def _perimeter(one: ExportObject, content: ExportData) -> float:
     rings = [ring for polygon in one.polygons() for ring in polygon]
-    sides = [(np.roll(ring, -1, axis=0) - ring) * content.step for ring in rings]
+    sides = [(np.roll(ring, -1, axis=0) - ring) * content.pixel_size for ring in rings]
     return float(sum(np.linalg.norm(side, axis=1).sum() for side in sides))
 
 
-def _surface(one: ContentObject, content: Content) -> float:
+def _surface(one: ExportObject, content: ExportData) -> float:
     """Of the implicit function where there is one, else around the voxels."""
     if one.item is not None:
         vertices, faces = one.item.surface()
         step = np.array(content.spacing) * content.image_size / one.item.frame.shape
     else:
         vertices, faces, _, _ = marching_cubes(np.pad(one.mask, 1).astype(np.float32), 0.5)
-        step = np.array(content.step)
+        step = np.array(content.pixel_size)
     return float(mesh_surface_area(vertices * step, faces)) if len(faces) else 0.0

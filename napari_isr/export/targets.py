@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from napari_isr.errors import InputError, nearest
-from napari_isr.files.atomic import check_target
+from napari_isr.errors import InputError, suggest_name
+from napari_isr.files.atomic import check_file_writable
 
-__all__ = ["check_ending", "unknown_ending"]
+__all__ = ["check_extension", "unknown_extension_error"]
 
 
-def check_ending(path: str | Path, endings: Collection[str], what: str) -> Path:
+def check_extension(path: str | Path, endings: Collection[str], what: str) -> Path:
     """Raise an InputError unless a file with a known ending can be written; nothing is written.
 
     Parameters
@@ -29,13 +29,15 @@ def check_ending(path: str | Path, endings: Collection[str], what: str) -> Path:
     """
     target = Path(path)
     if target.suffix.lower() not in endings:
-        raise unknown_ending(target, endings, f" for {what}")
-    check_target(target)
+        raise unknown_extension_error(target, endings, f" for {what}")
+    check_file_writable(target)
     return target
 
 
-def unknown_ending(path: str | Path, endings: Collection[str], what: str = "") -> InputError:
+def unknown_extension_error(
+    path: str | Path, endings: Collection[str], what: str = ""
+) -> InputError:
     """The error for a file whose ending is none of these."""
     ending = Path(path).suffix.lower()
-    hint = nearest(ending, list(endings)) if ending else f"known: {', '.join(endings)}"
+    hint = suggest_name(ending, list(endings)) if ending else f"known: {', '.join(endings)}"
     return InputError(f"'{path}' has no known ending{what}: {hint}")

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import tifffile
 
 from napari_isr.errors import InputError
-from napari_isr.export.content import Content
-from napari_isr.export.parts import TILE, label_type, planes_of
+from napari_isr.export.content import ExportData
+from napari_isr.export.parts import TILE, iter_plane_tiles, label_dtype
 from napari_isr.export.units import METRES
 
 __all__ = ["write", "write_ome", "write_strokes", "write_values"]
@@ -19,21 +19,21 @@ __all__ = ["write", "write_ome", "write_strokes", "write_values"]
 IMAGEJ = {"µm": "micron"}  # its header is ASCII
 
 
-def write(path: Path, content: Content) -> None:
+def write(path: Path, content: ExportData) -> None:
     """Write the label image, in the form of ImageJ where that holds it; a large one in tiles."""
-    if content.large:
+    if content.is_large:
         _write_tiles(path, content, None)
         return
     labels = content.labels
     dtype = np.min_scalar_type(max(int(labels.max(initial=0)), 0))
     if dtype.itemsize > 4:
         raise InputError("a TIFF file holds labels up to 4294967295: write .npy")
-    write_values(path, labels.astype(dtype), content.step, content.unit, content.axes)
+    write_values(path, labels.astype(dtype), content.pixel_size, content.unit, content.axes)
 
 
-def write_strokes(path: Path, content: Content) -> None:
+def write_strokes(path: Path, content: ExportData) -> None:
     """Write the strokes in the same way."""
-    write(path, content.of_strokes())
+    write(path, content.scribble_image())
 
 
 def write_values(
@@ -73,9 +73,9 @@ def write_values(
         tifffile.imwrite(path, values, **options)
 
 
-def write_ome(path: Path, content: Content) -> None:
+def write_ome(path: Path, content: ExportData) -> None:
     """Write the label image as OME-TIFF, whose header says the size of a pixel and its unit."""
-    if content.large:
+    if content.is_large:
         _write_tiles(path, content, _ome(content))
         return
     labels = content.labels
@@ -106,11 +106,11 @@ def _resolution(step: tuple[float, ...], unit: str) -> dict[str, Any]:
     }
 
 
-def _ome(content: Content) -> dict[str, Any]:
+def _ome(content: ExportData) -> dict[str, Any]:
     """What the header of an OME-TIFF says."""
     metadata: dict[str, Any] = {"axes": content.axes.upper()}
-    if content.unit or any(s != 1 for s in content.step):
-        for axis, size in zip(content.axes, content.step, strict=True):
+    if content.unit or any(s != 1 for s in content.pixel_size):
+        for axis, size in zip(content.axes, content.pixel_size, strict=True):
             if axis == "t":
                 metadata["TimeIncrement"] = size
                 continue
@@ -122,18 +122,18 @@ def _ome(content: Content) -> dict[str, Any]:
     return metadata
 
 
-def _write_tiles(path: Path, content: Content, ome: dict[str, Any] | None) -> None:
+def _write_tiles(path: Path, content: ExportData, ome: dict[str, Any] | None) -> None:
     """Write the label image tile by tile; only a few are in memory."""
     tifffile.imwrite(
         path,
-        planes_of(content),
+        iter_plane_tiles(content),
         shape=content.size,
-        dtype=label_type(content),
+        dtype=label_dtype(content),
         tile=(TILE, TILE),
         bigtiff=True,
         ome=ome is not None,
         metadata=ome,
         compression="zlib",
         photometric="minisblack",
-        **_resolution(content.step, content.unit),
+        **_resolution(content.pixel_size, content.unit),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["METRES", "symbol_of"]
+__all__ = ["METRES", "unit_symbol"]
 
 # Metres in a unit, by the symbol that OME has for it.
 METRES = {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "µm": 1e-6, "nm": 1e-9, "pm": 1e-12}
@@ -14,7 +14,7 @@ _NAMES |= {"micron": "µm", "um": "µm", "μm": "µm"}
 _NONE = {"", "pixel", "pixels", "px", "dimensionless", "1"}
 
 
-def symbol_of(unit: str) -> str:
+def unit_symbol(unit: str) -> str:
     """Symbol of a unit of length; empty for pixels, and what is not known as it is.
 
     Examples

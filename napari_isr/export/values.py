@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_isr.export import maps
-from napari_isr.export.content import Content
-from napari_isr.export.targets import check_ending
-from napari_isr.files.atomic import written_beside
+from napari_isr.export.content import ExportData
+from napari_isr.export.targets import check_extension
+from napari_isr.files.atomic import atomic_write
 
-__all__ = ["check_value_target", "write_uncertainty"]
+__all__ = ["check_map_writable", "write_uncertainty"]
 
 ENDINGS = (".tif", ".tiff", ".npy")
 
 
-def check_value_target(path: str | Path) -> Path:
+def check_map_writable(path: str | Path) -> Path:
     """Raise an InputError unless numbers can be written there; nothing is written.
 
     Parameters
@@ -26,10 +26,10 @@ def check_value_target(path: str | Path) -> Path:
     -------
     Path
     """
-    return check_ending(path, ENDINGS, "a map of numbers")
+    return check_extension(path, ENDINGS, "a map of numbers")
 
 
-def write_uncertainty(path: str | Path, content: Content) -> Path:
+def write_uncertainty(path: str | Path, content: ExportData) -> Path:
     """Write the largest entropy of all objects, in bits; the file is there whole or not at all.
 
     Parameters
@@ -49,8 +49,8 @@ def write_uncertainty(path: str | Path, content: Content) -> Path:
     InputError
         If the ending is unknown or the place cannot be written to.
     """
-    target = check_value_target(path)
+    target = check_map_writable(path)
     array = target.suffix.lower() == ".npy"
-    with written_beside(target) as temporary:
+    with atomic_write(target) as temporary:
         (maps.uncertainty_npy if array else maps.uncertainty_tiff)(temporary, content)
     return target

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_isr.errors import InputError
-from napari_isr.export.content import Content
-from napari_isr.export.parts import TILE, label_type, parts_of
+from napari_isr.export.content import ExportData
+from napari_isr.export.parts import TILE, iter_tiles, label_dtype
 from napari_isr.export.units import METRES
 
 __all__ = ["write"]
@@ -16,7 +16,7 @@ __all__ = ["write"]
 LONG = {"nm": "nanometer", "µm": "micrometer", "mm": "millimeter", "cm": "centimeter", "m": "meter"}
 
 
-def write(path: Path, content: Content) -> None:
+def write(path: Path, content: ExportData) -> None:
     """Write a group by the rules of OME-Zarr 0.4 into an empty folder."""
     try:
         import zarr
@@ -31,29 +31,29 @@ def write(path: Path, content: Content) -> None:
             str(number),
             shape=level.size,
             chunks=(1,) * (level.ndim - 2) + tuple(min(TILE, n) for n in level.size[-2:]),
-            dtype=label_type(content),
+            dtype=label_dtype(content),
             chunk_key_encoding={"name": "v2", "separator": "/"},
         )
         if level.result is None:
             array[...] = level.labels
             continue
-        for window, labels in parts_of(level):
+        for window, labels in iter_tiles(level):
             array[tuple(slice(a, b) for a, b in window)] = labels
     group.attrs.update({"multiscales": [_about(content, levels)], "image-label": _labels(content)})
 
 
-def _levels(content: Content) -> Any:
+def _levels(content: ExportData) -> Any:
     """The content at falling resolutions; of labels alone only as they are."""
     yield content
     size, labels = content.size, {one.label for one in content.objects}
     while content.result is not None and max(size[-2:]) > TILE:
         size = (*size[:-2], *(max(1, -(-n // 2)) for n in size[-2:]))
         scale = tuple(n / m for n, m in zip(size, content.image_size, strict=True))
-        whole = Content.of_result(content.result, scale)
+        whole = ExportData.from_result(content.result, scale)
         yield replace(whole, size=size, objects=[o for o in whole.objects if o.label in labels])
 
 
-def _about(content: Content, levels: list[Content]) -> dict[str, Any]:
+def _about(content: ExportData, levels: list[ExportData]) -> dict[str, Any]:
     axes: list[dict[str, str]] = []
     for name in content.axes:
         axis = {"name": name, "type": "time" if name == "t" else "space"}
@@ -80,6 +80,6 @@ def _about(content: Content, levels: list[Content]) -> dict[str, Any]:
     return {"version": "0.4", "name": content.image, "axes": axes, "datasets": datasets}
 
 
-def _labels(content: Content) -> dict[str, Any]:
+def _labels(content: ExportData) -> dict[str, Any]:
     named = [{"label-value": one.label, "name": one.name} for one in content.objects]
     return {"version": "0.4", "properties": named}

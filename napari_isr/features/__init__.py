@@ -11,37 +11,37 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from napari_isr.errors import InputError, nearest
+from napari_isr.errors import InputError, suggest_name
 from napari_isr.features.cache import FeatureCache, default_folder
-from napari_isr.features.dino import Dino, dino_weights
+from napari_isr.features.dino import Dino, find_dino_weights
 from napari_isr.features.edges import EDGES
-from napari_isr.features.further import Further
+from napari_isr.features.further import CoordinateFeatures
 from napari_isr.features.image import SourceImage
-from napari_isr.features.maps import MapBlock
+from napari_isr.features.maps import PlaneFeatureBlock
 from napari_isr.features.nearness import NEARNESS
-from napari_isr.features.rgb import Rgb
+from napari_isr.features.rgb import ColorFeatures
 from napari_isr.features.semantic import Semantic
-from napari_isr.features.spatial import Spatial
-from napari_isr.features.spectral import Spectral
+from napari_isr.features.spatial import PositionFeatures
+from napari_isr.features.spectral import NormalizedCutFeatures
 from napari_isr.features.texture import Texture
 from napari_isr.features.weights import find_weights
-from napari_isr.frame import Frame
-from napari_isr.stopping import breathe
-from napari_isr.timeline import Timeline
+from napari_isr.frame import ImageGeometry
+from napari_isr.stopping import check_cancelled
+from napari_isr.timeline import TimeSeriesGeometry
 
 __all__ = [
     "AUTO",
     "AUTO_IN_TIME",
     "Bases",
-    "Blocks",
     "FeatureBlock",
     "FeatureCache",
-    "Features",
+    "FeatureStack",
+    "ImageFeatures",
     "SourceImage",
     "default_folder",
+    "describe_semantic_source",
     "feature_names",
     "parse_features",
-    "semantic_source",
 ]
 
 AUTO = ("rgb", "semantic", "spectral", NEARNESS, EDGES)
@@ -79,7 +79,7 @@ def feature_names() -> list[str]:
     return list(_NAMES)
 
 
-def semantic_source(weights: str | os.PathLike[str] | None = None) -> str:
+def describe_semantic_source(weights: str | os.PathLike[str] | None = None) -> str:
     """What the semantic features of this machine come from, for ``info`` and reports.
 
     Parameters
@@ -87,7 +87,7 @@ def semantic_source(weights: str | os.PathLike[str] | None = None) -> str:
     weights : path, optional
         As for :class:`Features`.
     """
-    return Spectral.source if find_weights(weights) is None else Semantic.source
+    return NormalizedCutFeatures.source if find_weights(weights) is None else Semantic.source
 
 
 def parse_features(
@@ -121,7 +121,7 @@ def parse_features(
         return AUTO if ndim == 2 else AUTO_IN_SPACE
     for name in names:
         if name not in _NAMES:
-            raise InputError(f"unknown features '{name}': {nearest(name, ['auto', *_NAMES])}")
+            raise InputError(f"unknown features '{name}': {suggest_name(name, ['auto', *_NAMES])}")
     if EDGES in names and ndim - in_time != 2:
         raise InputError(
             f"the features '{EDGES}' are for images, and frames, of 2 axes, not {ndim - in_time}"
@@ -142,7 +142,7 @@ def _in_time(names: list[str], weights: bool) -> list[str]:
     return [name for name in names if not (twice and name == "semantic")]
 
 
-class Blocks:
+class FeatureStack:
     """Blocks side by side; without any there is one feature, 0.
 
     Parameters
@@ -187,12 +187,12 @@ class Blocks:
             return np.zeros((len(points), 1), np.float32)
         found = []
         for block in self.blocks:
-            breathe()
+            check_cancelled()
             found.append(block.at(points))
         return np.concatenate(found, axis=1)
 
 
-class Features(Blocks):
+class ImageFeatures(FeatureStack):
     """All chosen blocks side by side.
 
     Nearness and edges are no blocks, for they depend on the strokes:
@@ -234,7 +234,7 @@ class Features(Blocks):
     def __init__(
         self,
         image: SourceImage,
-        frame: Frame,
+        frame: ImageGeometry,
         names: str | Sequence[str] = "auto",
         cache: FeatureCache | None = None,
         weights: str | os.PathLike[str] | None = None,
@@ -243,55 +243,62 @@ class Features(Blocks):
         download: bool = False,
         bases: Bases | None = None,
     ) -> None:
-        self.names = parse_features(names, frame.ndim, isinstance(frame, Timeline))
+        self.names = parse_features(names, frame.ndim, isinstance(frame, TimeSeriesGeometry))
         cache = FeatureCache() if cache is None else cache
         given = {} if bases is None else bases
 
         def make(name: str) -> FeatureBlock:
             basis = given.get(name)
             if name == "rgb":
-                return Rgb(image, frame, basis)
+                return ColorFeatures(image, frame, basis)
             if name == "spatial":
-                return Spatial(image, frame)
+                return PositionFeatures(image, frame)
             if name == "texture":
                 return Texture(image, frame, cache, basis)
             if name == "dino":
-                return Dino(image, frame, cache, dino_weights(dino), device, download, basis)
-            if isinstance(frame, Timeline) and found is None:
+                return Dino(image, frame, cache, find_dino_weights(dino), device, download, basis)
+            if isinstance(frame, TimeSeriesGeometry) and found is None:
                 return Texture(image, frame, cache, basis)
             if name == "spectral" or found is None:
-                return Spectral(image, frame, cache, name)
+                return NormalizedCutFeatures(image, frame, cache, name)
             return Semantic(image, frame, found, cache, device, basis=basis)
 
         chosen = [name for name in self.names if name not in _OF_STROKES]
         found = find_weights(weights) if "semantic" in chosen else None
-        if isinstance(frame, Timeline):
+        if isinstance(frame, TimeSeriesGeometry):
             chosen = _in_time(chosen, weights=found is not None)
         if found is None and "spectral" in chosen:  # which would be there twice
             chosen = [name for name in chosen if name != "semantic"]
         super().__init__(
-            [*(make(name) for name in chosen), *([Further(frame)] if frame.lifted else [])]
+            [
+                *(make(name) for name in chosen),
+                *([CoordinateFeatures(frame)] if frame.has_extra_coordinates else []),
+            ]
         )
 
     @property
-    def _lasting(self) -> list[Rgb | Spatial | MapBlock]:
+    def _lasting(self) -> list[ColorFeatures | PositionFeatures | PlaneFeatureBlock]:
         """Blocks that mean something in another image, too."""
-        return [b for b in self.blocks if isinstance(b, (Rgb, Spatial, MapBlock))]
+        return [
+            b
+            for b in self.blocks
+            if isinstance(b, (ColorFeatures, PositionFeatures, PlaneFeatureBlock))
+        ]
 
     @cached_property
-    def carried(self) -> Blocks:
+    def transferable(self) -> FeatureStack:
         """Those of the blocks that mean something in another image, too.
 
         Normalised cuts do not: the cuts of another image are others.
         """
-        return Blocks(self._lasting)
+        return FeatureStack(self._lasting)
 
     @property
-    def bases(self) -> dict[str, dict[str, npt.NDArray[np.float32]]]:
+    def normalizations(self) -> dict[str, dict[str, npt.NDArray[np.float32]]]:
         """What the :attr:`carried` blocks standardise and reduce by: another image needs it."""
-        return {block.name: block.basis for block in self._lasting}
+        return {block.name: block.normalization for block in self._lasting}
 
     @property
     def versions(self) -> dict[str, str]:
         """What the :attr:`carried` blocks depend on beside the pixels, such as a network."""
-        return {b.name: repr(b.version) for b in self._lasting if isinstance(b, MapBlock)}
+        return {b.name: repr(b.version) for b in self._lasting if isinstance(b, PlaneFeatureBlock)}

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.errors import InputError
-from napari_isr.files.atomic import written_beside
+from napari_isr.files.atomic import atomic_write
 
-__all__ = ["Arrays", "FeatureCache", "content_key", "default_folder"]
+__all__ = ["Arrays", "FeatureCache", "content_hash_key", "default_folder"]
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 MEMORY = 256 * 2**20  # bytes
@@ -44,7 +44,7 @@ class FeatureCache:
         # The dock computes in one thread and asks for progress from another.
         self._lock = threading.Lock()
 
-    def get(
+    def get_or_compute(
         self,
         key: str,
         compute: Callable[[], Arrays],
@@ -116,7 +116,7 @@ class FeatureCache:
         # A full disk or a folder without rights costs the next session time, not this one its work.
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with written_beside(self.folder / f"{key}.npz") as path, path.open("wb") as file:
+            with atomic_write(self.folder / f"{key}.npz") as path, path.open("wb") as file:
                 np.savez(file, allow_pickle=False, **arrays)
             self._make_room()
         except (OSError, InputError):
@@ -132,7 +132,7 @@ class FeatureCache:
             path.unlink(missing_ok=True)
 
 
-def content_key(name: str, *parts: object) -> str:
+def content_hash_key(name: str, *parts: object) -> str:
     """Name a thing by what it is computed from.
 
     Parameters

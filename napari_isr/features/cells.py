@@ -9,12 +9,12 @@ import numpy.typing as npt
 from scipy.ndimage import map_coordinates
 
 from napari_isr.features.image import SourceImage
-from napari_isr.features.rgb import Rgb
-from napari_isr.frame import Frame, grid_points
-from napari_isr.stopping import breathe
-from napari_isr.timeline import PICKED, Timeline
+from napari_isr.features.rgb import ColorFeatures
+from napari_isr.frame import ImageGeometry, meshgrid_points
+from napari_isr.stopping import check_cancelled
+from napari_isr.timeline import PICKED, TimeSeriesGeometry
 
-__all__ = ["CellField", "Cells", "cell_sizes", "mean_colours"]
+__all__ = ["CellGrid", "GridField", "grid_shape", "mean_cell_colors"]
 
 MORE_IN_TIME = 2  # times as many cells, so that a frame is not too coarse
 PROBES = 3  # pixels read along each axis of a cell
@@ -23,7 +23,7 @@ AT_ONCE = 2**16  # pixels between two breaths
 Field = npt.NDArray[np.floating]
 
 
-class CellField:
+class GridField:
     """Values of the classes on a grid of cells, read between them.
 
     Parameters
@@ -34,7 +34,7 @@ class CellField:
         The image that the cells cover.
     """
 
-    def __init__(self, values: Field, frame: Frame) -> None:
+    def __init__(self, values: Field, frame: ImageGeometry) -> None:
         self.values, self.frame = values, frame
 
     def at(self, points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
@@ -44,12 +44,12 @@ class CellField:
         where = ((np.asarray(points, np.float64) + 0.5) * scale - 0.5).T
         columns = []
         for k in range(self.values.shape[-1]):
-            breathe()
+            check_cancelled()
             columns.append(map_coordinates(self.values[..., k], where, order=1, mode="nearest"))
         return np.stack(columns, axis=1).astype(np.float32)
 
 
-class Cells:
+class CellGrid:
     """Cells of about the same length along every axis, and not smaller than a pixel.
 
     Over time each frame has cells of its own, or each of a dozen spans of frames.
@@ -64,13 +64,13 @@ class Cells:
         Of cells at most, about.
     """
 
-    def __init__(self, image: SourceImage, frame: Frame, count: int) -> None:
+    def __init__(self, image: SourceImage, frame: ImageGeometry, count: int) -> None:
         self.image, self.frame = image, frame
-        if isinstance(frame, Timeline):
+        if isinstance(frame, TimeSeriesGeometry):
             frames = min(frame.shape[0], PICKED)
-            self.sizes = (frames, *cell_sizes(frame.space, count * MORE_IN_TIME // frames))
+            self.sizes = (frames, *grid_shape(frame.frame_geometry, count * MORE_IN_TIME // frames))
         else:
-            self.sizes = cell_sizes(frame, count)
+            self.sizes = grid_shape(frame, count)
 
     @cached_property
     def points(self) -> npt.NDArray[np.float64]:
@@ -79,14 +79,14 @@ class Cells:
             (np.arange(cells) + 0.5) * size / cells - 0.5
             for cells, size in zip(self.sizes, self.frame.shape, strict=True)
         ]
-        return grid_points(axes)
+        return meshgrid_points(axes)
 
     @cached_property
     def colours(self) -> npt.NDArray[np.float32]:
         """Mean colours (n1, ..., nd, c), of about unit variance; made once."""
-        return mean_colours(Rgb(self.image, self.frame), self.frame, self.sizes)
+        return mean_cell_colors(ColorFeatures(self.image, self.frame), self.frame, self.sizes)
 
-    def seeds(
+    def label_cells(
         self, points: npt.NDArray[np.integer], classes: npt.NDArray[np.integer], count: int
     ) -> npt.NDArray[np.int64]:
         """Class (cells,) of each cell: that of most stroke pixels in it, -1 where there are none.
@@ -118,9 +118,9 @@ class Cells:
         return seeds
 
 
-def mean_colours(
-    rgb: Rgb,
-    frame: Frame,
+def mean_cell_colors(
+    rgb: ColorFeatures,
+    frame: ImageGeometry,
     sizes: tuple[int, ...],
     first: npt.NDArray[np.float64] | None = None,
 ) -> npt.NDArray[np.float32]:
@@ -144,24 +144,24 @@ def mean_colours(
         axes.append((np.arange(cells * probes) + 0.5) * step - 0.5)
     if first is not None:
         axes[0] = first
-    colours = _read(rgb, grid_points(axes)).reshape(*(len(axis) for axis in axes), -1)
+    colours = _read(rgb, meshgrid_points(axes)).reshape(*(len(axis) for axis in axes), -1)
     for dim, cells in enumerate(sizes):
         shape = colours.shape
         colours = colours.reshape(*shape[:dim], cells, -1, *shape[dim + 1 :]).mean(dim + 1)
-        breathe()
+        check_cancelled()
     return colours
 
 
-def _read(rgb: Rgb, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+def _read(rgb: ColorFeatures, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     """Colours (n, c) at points, in parts."""
     found = np.empty((len(points), rgb.width), np.float32)
     for start in range(0, len(points), AT_ONCE):
         found[start : start + AT_ONCE] = rgb.at(points[start : start + AT_ONCE])
-        breathe()
+        check_cancelled()
     return found
 
 
-def cell_sizes(frame: Frame, count: int) -> tuple[int, ...]:
+def grid_shape(frame: ImageGeometry, count: int) -> tuple[int, ...]:
     """Number of cells along each axis."""
     sides = np.array(frame.shape) * np.array(frame.spacing)
     cell = (np.prod(sides) / count) ** (1 / frame.ndim)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["to_lab", "to_perceived", "to_rgb"]
+__all__ = ["rgb_to_lab", "to_lab_or_scaled", "to_rgb"]
 
 Array = npt.NDArray[np.float32]
 
@@ -24,7 +24,7 @@ def to_rgb(values: Array) -> Array:
     return np.ascontiguousarray(np.clip(values[..., :3], 0, 1))
 
 
-def to_lab(rgb: Array) -> Array:
+def rgb_to_lab(rgb: Array) -> Array:
     """CIE L*a*b* (..., 3) of sRGB in [0, 1]: L from 0 to 100, a and b about -100 to 100."""
     from skimage.color import rgb2lab  # takes a moment to load
 
@@ -32,6 +32,6 @@ def to_lab(rgb: Array) -> Array:
     return lab
 
 
-def to_perceived(values: Array) -> Array:
+def to_lab_or_scaled(values: Array) -> Array:
     """Scaled channels (..., c) in units of L*a*b*: three as colours, others from 0 to 100."""
-    return to_lab(to_rgb(values)) if values.shape[-1] == 3 else values * np.float32(100)
+    return rgb_to_lab(to_rgb(values)) if values.shape[-1] == 3 else values * np.float32(100)

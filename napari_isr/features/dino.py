@@ -11,16 +11,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from napari_isr.device import on_device
+from napari_isr.device import iterate_with_cpu_fallback
 from napari_isr.errors import InputError
 from napari_isr.features.cache import FeatureCache
 from napari_isr.features.image import SourceImage
-from napari_isr.features.maps import MapBlock
-from napari_isr.features.planes import Planes
-from napari_isr.features.weights import Weights, named_weights
-from napari_isr.frame import Frame
+from napari_isr.features.maps import PlaneFeatureBlock
+from napari_isr.features.planes import PlaneReader
+from napari_isr.features.weights import WeightFile, weights_from_argument_or_env
+from napari_isr.frame import ImageGeometry
 
-__all__ = ["LICENCE", "VARIABLE", "Dino", "dino_weights"]
+__all__ = ["LICENCE", "VARIABLE", "Dino", "find_dino_weights"]
 
 VARIABLE = "NAPARI_ISR_DINO_WEIGHTS"  # environment variable that names a weights file
 LICENCE = "Apache-2.0"  # of the published weights
@@ -34,7 +34,7 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # as in the netw
 Array = npt.NDArray[np.float32]
 
 
-class Dino(MapBlock):
+class Dino(PlaneFeatureBlock):
     """Patches of DINOv2 ViT-S/14, brought to 24 components; only if asked for by name.
 
     The network is that of timm (extra ``dino``). Its weights come from a file; nothing is
@@ -77,14 +77,14 @@ class Dino(MapBlock):
     def __init__(
         self,
         image: SourceImage,
-        frame: Frame,
+        frame: ImageGeometry,
         cache: FeatureCache,
-        weights: Weights | None = None,
+        weights: WeightFile | None = None,
         device: torch.device | str = "cpu",
         download: bool = False,
         basis: Mapping[str, Array] | None = None,
     ) -> None:
-        super().__init__(Planes(image, frame, SIDE, ENLARGE, multiple=PATCH), cache, basis)
+        super().__init__(PlaneReader(image, frame, SIDE, ENLARGE, multiple=PATCH), cache, basis)
         if weights is None and not download:
             raise InputError(
                 "the features 'dino' need a weights file of DINOv2 ViT-S/14: name one (dino=, "
@@ -100,12 +100,12 @@ class Dino(MapBlock):
 
     @cached_property
     def _network(self) -> nn.Module:
-        network = build(pretrained=self.weights is None)
+        network = build_vit(pretrained=self.weights is None)
         if self.weights is not None:
-            load(network, self.weights)
+            load_vit_weights(network, self.weights)
         return network.eval().requires_grad_(False)
 
-    def stages(self, pixels: Array) -> list[Array]:
+    def compute_scales(self, pixels: Array) -> list[Array]:
         """Patches of the last layer; see :meth:`MapBlock.stages`."""
         rgb = (pixels - np.array(MEAN, np.float32)) / np.array(DEVIATION, np.float32)
         image = torch.from_numpy(rgb).permute(2, 0, 1)[None]
@@ -117,11 +117,11 @@ class Dino(MapBlock):
                     image.to(device), indices=1, norm=True, intermediates_only=True
                 )
 
-        (maps,) = on_device(self.device, look)
+        (maps,) = iterate_with_cpu_fallback(self.device, look)
         return [maps[-1][0].permute(1, 2, 0).float().cpu().numpy()]
 
 
-def dino_weights(given: str | os.PathLike[str] | None = None) -> Weights | None:
+def find_dino_weights(given: str | os.PathLike[str] | None = None) -> WeightFile | None:
     """Find a weights file of DINOv2 on this machine.
 
     Parameters
@@ -140,10 +140,10 @@ def dino_weights(given: str | os.PathLike[str] | None = None) -> Weights | None:
     InputError
         If a file is named that does not exist.
     """
-    return named_weights(given, VARIABLE)
+    return weights_from_argument_or_env(given, VARIABLE)
 
 
-def build(pretrained: bool) -> nn.Module:
+def build_vit(pretrained: bool) -> nn.Module:
     """Make the network, with random weights or with those that timm fetches."""
     try:
         import timm
@@ -170,7 +170,7 @@ def build(pretrained: bool) -> nn.Module:
     return network
 
 
-def load(network: nn.Module, weights: Weights) -> None:
+def load_vit_weights(network: nn.Module, weights: WeightFile) -> None:
     """Load a published state dict, after a look at its keys and shapes."""
     state, known = weights.read(), network.state_dict()
     for key, value in known.items():

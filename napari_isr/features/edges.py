@@ -9,30 +9,33 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from napari_isr.features.cells import CellField, Cells
+from napari_isr.features.cells import CellGrid, GridField
 from napari_isr.features.image import SourceImage
-from napari_isr.features.palette import Palette
-from napari_isr.frame import Frame
-from napari_isr.stopping import breathe
+from napari_isr.features.palette import ColorHistograms
+from napari_isr.frame import ImageGeometry
+from napari_isr.stopping import check_cancelled
 
-__all__ = ["EDGES", "DrawnEdges", "EdgeCut", "Edges", "Flows"]
+__all__ = ["EDGES", "DualVariables", "EdgeRefiner", "SeededEdgeRefiner", "TotalVariationCut"]
 
 EDGES = "edges"
 COARSE, FINE = 16_384, 65_536  # cells: of what is believed before, and after
 ROUNDS = 2  # of colours and boundaries in turn
-PRIOR, COLOUR = 0.25, 0.25  # what the log-odds that come in count, and those of the colours
-DRAWN = 20.0  # log-odds of a cell with a stroke: more than all boundaries around it cost
-LENGTH = 3.0  # log-odds that a boundary costs per cell where there is no contrast
-FADING = 0.5  # how fast that falls with the squared contrast over its mean
+PRIOR_WEIGHT, COLOR_WEIGHT = (
+    0.25,
+    0.25,
+)  # what the log-odds that come in count, and those of the colours
+SEED_LOG_ODDS = 20.0  # log-odds of a cell with a stroke: more than all boundaries around it cost
+BOUNDARY_COST = 3.0  # log-odds that a boundary costs per cell where there is no contrast
+CONTRAST_DECAY = 0.5  # how fast that falls with the squared contrast over its mean
 STEPS = 30  # in each round
 OFFSETS = ((0, 1), (1, 0))  # to half of a cell's neighbours
 
 Array = npt.NDArray[np.float32]
-Flows = list[npt.NDArray[np.float32]]
+DualVariables = list[npt.NDArray[np.float32]]
 Part = tuple[slice, slice]
 
 
-class EdgeCut:
+class TotalVariationCut:
     r"""Moves the boundaries of soft classes to the edges of a plane.
 
     Log-odds :math:`u` of objects against the background become those of the probabilities
@@ -67,12 +70,12 @@ class EdgeCut:
     def __init__(
         self,
         colours: npt.NDArray[np.floating],
-        length: float = LENGTH,
-        palette: Palette | None = None,
+        length: float = BOUNDARY_COST,
+        palette: ColorHistograms | None = None,
     ) -> None:
-        self.palette = Palette(colours) if palette is None else palette
-        codes = self.palette.codes if palette is None else palette.coded(colours)
-        breathe()
+        self.palette = ColorHistograms(colours) if palette is None else palette
+        codes = self.palette.codes if palette is None else palette.bin_indices(colours)
+        check_cancelled()
         self.codes = codes.reshape(colours.shape[:-1])
         self.pairs = _pairs(colours.astype(np.float32), length)
 
@@ -87,17 +90,17 @@ class EdgeCut:
             Class of a cell with a stroke, from 0 for the background; -1 elsewhere.
         """
         odds = np.asarray(odds, np.float32)
-        return self.settle(odds, seeds, self.no_flows(len(odds)), odds, ROUNDS, STEPS)
+        return self.refine(odds, seeds, self.zero_duals(len(odds)), odds, ROUNDS, STEPS)
 
-    def no_flows(self, count: int) -> Flows:
+    def zero_duals(self, count: int) -> DualVariables:
         """Where the dual variables of ``count`` objects begin."""
         return [np.zeros((count, *weight.shape), np.float32) for *_, weight in self.pairs]
 
-    def settle(
+    def refine(
         self,
         odds: Array,
         seeds: npt.NDArray[np.integer],
-        flows: Flows,
+        flows: DualVariables,
         settled: Array,
         rounds: int,
         steps: int,
@@ -116,32 +119,32 @@ class EdgeCut:
             Rounds of colours and boundaries, and steps in each.
         """
         drawn = np.arange(len(odds) + 1)[:, None, None] == seeds
-        told = DRAWN * (drawn[1:].astype(np.float32) - drawn[0])
+        told = SEED_LOG_ODDS * (drawn[1:].astype(np.float32) - drawn[0])
         for _ in range(rounds):
-            breathe()
-            believed = probabilities(settled)
+            check_cancelled()
+            believed = softmax_with_background(settled)
             shares = np.concatenate([1 - believed.sum(0, keepdims=True), believed])
             colour = self.palette.log_ratios(np.where(seeds >= 0, drawn, shares))
-            told_now = PRIOR * odds + COLOUR * colour + told
-            breathe()
-            settled = self.flowed(told_now, flows, steps)
+            told_now = PRIOR_WEIGHT * odds + COLOR_WEIGHT * colour + told
+            check_cancelled()
+            settled = self.dual_step(told_now, flows, steps)
         return settled
 
-    def flowed(self, told: Array, flows: Flows, steps: int) -> Array:
+    def dual_step(self, told: Array, flows: DualVariables, steps: int) -> Array:
         """Log-odds (k, h, w) after some steps, for those that are told; ``flows`` are changed."""
         self._flow(told, flows, steps)
-        return self._less(told, flows)
+        return self._residual_log_odds(told, flows)
 
-    def _flow(self, odds: Array, flows: Flows, steps: int = STEPS) -> None:
+    def _flow(self, odds: Array, flows: DualVariables, steps: int = STEPS) -> None:
         """Bring the dual variables ``flows``, one for each direction, nearer to their best."""
         curve = 0.25 if len(odds) == 1 else 0.5  # of the probabilities in the log-odds, at most
         step = 1 / (curve * 4 * max(1, len(self.pairs)))
         ahead, pace = [flow.copy() for flow in flows], 1.0
         for _ in range(steps):
-            breathe()
+            check_cancelled()
             faster = (1 + (1 + 4 * pace * pace) ** 0.5) / 2
             momentum, pace = (pace - 1) / faster, faster
-            x = step * probabilities(self._less(odds, ahead))
+            x = step * softmax_with_background(self._residual_log_odds(odds, ahead))
             for k, (here, there, weight) in enumerate(self.pairs):
                 flow, beyond = flows[k], ahead[k]
                 beyond += x[:, *here] - x[:, *there]
@@ -152,7 +155,7 @@ class EdgeCut:
                 flow += beyond
                 flows[k], ahead[k] = beyond, flow
 
-    def _less(self, odds: Array, flows: Flows) -> Array:
+    def _residual_log_odds(self, odds: Array, flows: DualVariables) -> Array:
         """Log-odds after what flows from each cell to its neighbours."""
         left = odds.copy()
         for (here, there, _), flow in zip(self.pairs, flows, strict=True):
@@ -161,7 +164,7 @@ class EdgeCut:
         return left
 
 
-class Edges:
+class EdgeRefiner:
     """Boundaries of one plane's classes, moved to its edges.
 
     Parameters
@@ -172,31 +175,33 @@ class Edges:
         Its frame.
     """
 
-    def __init__(self, image: SourceImage, frame: Frame) -> None:
+    def __init__(self, image: SourceImage, frame: ImageGeometry) -> None:
         self.frame = frame
-        self.coarse, self.fine = Cells(image, frame, COARSE), Cells(image, frame, FINE)
+        self.coarse, self.fine = CellGrid(image, frame, COARSE), CellGrid(image, frame, FINE)
 
     @cached_property
-    def cut(self) -> EdgeCut:
+    def fine_cut(self) -> TotalVariationCut:
         """Of the fine cells; made once."""
-        return EdgeCut(self.fine.colours)
+        return TotalVariationCut(self.fine.colours)
 
     @cached_property
-    def rough_cut(self) -> EdgeCut:
+    def coarse_cut(self) -> TotalVariationCut:
         """Of the coarse cells; made once."""
         # A coarse cell stands for several fine ones, its sides for fewer.
         ratio = (np.prod(self.coarse.sizes) / np.prod(self.fine.sizes)) ** 0.5
-        return EdgeCut(self.coarse.colours, LENGTH * float(ratio))
+        return TotalVariationCut(self.coarse.colours, BOUNDARY_COST * float(ratio))
 
-    def drawn(
+    def with_seeds(
         self, points: npt.NDArray[np.integer], classes: npt.NDArray[np.integer], count: int
-    ) -> DrawnEdges:
+    ) -> SeededEdgeRefiner:
         """The edges and these strokes; parameters as for :meth:`Cells.seeds`."""
-        return DrawnEdges(self, self.fine.seeds(points, classes, count).reshape(self.fine.sizes))
+        return SeededEdgeRefiner(
+            self, self.fine.label_cells(points, classes, count).reshape(self.fine.sizes)
+        )
 
 
 @dataclass(frozen=True)
-class DrawnEdges:
+class SeededEdgeRefiner:
     """The edges of a plane, and the strokes on it.
 
     Parameters
@@ -207,7 +212,7 @@ class DrawnEdges:
         Class of a fine cell with a stroke, -1 elsewhere.
     """
 
-    edges: Edges
+    edges: EdgeRefiner
     seeds: npt.NDArray[np.int64]
 
     @property
@@ -215,20 +220,20 @@ class DrawnEdges:
         """Where :meth:`settle` wants to know what is believed: pixel coordinates (n, 2)."""
         return self.edges.coarse.points
 
-    def odds(self, logs: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    def log_odds(self, logs: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
         """Log-odds (h, w, k) of the objects on the coarse cells; as for :meth:`settle`."""
         return (logs[:, 1:] - logs[:, :1]).reshape(*self.edges.coarse.sizes, -1)
 
-    def settle(self, logs: npt.NDArray[np.floating]) -> CellField:
+    def refine(self, logs: npt.NDArray[np.floating]) -> GridField:
         """Log-probabilities up to a constant, of those (n, classes) at :attr:`points`."""
-        odds = self.odds(logs)
-        fine = CellField(odds, self.edges.frame).at(self.edges.fine.points)
-        settled = self.edges.cut(fine.T.reshape(-1, *self.seeds.shape), self.seeds)
+        odds = self.log_odds(logs)
+        fine = GridField(odds, self.edges.frame).at(self.edges.fine.points)
+        settled = self.edges.fine_cut(fine.T.reshape(-1, *self.seeds.shape), self.seeds)
         values = np.concatenate([np.zeros_like(settled[:1]), settled])
-        return CellField(np.moveaxis(values, 0, -1), self.edges.frame)
+        return GridField(np.moveaxis(values, 0, -1), self.edges.frame)
 
 
-def probabilities(odds: Array) -> Array:
+def softmax_with_background(odds: Array) -> Array:
     """Probabilities (k, h, w) of the objects from their log-odds against the background."""
     if len(odds) == 1:  # the same, quicker
         alone: Array = expit(odds)
@@ -252,6 +257,6 @@ def _pairs(colours: Array, length: float) -> list[tuple[Part, Part, Array]]:
     total = sum(float(square.sum(dtype=np.float64)) for *_, square, _ in found)
     mean = total / max(1, sum(square.size for *_, square, _ in found)) + 1e-12
     return [
-        (here, there, (length / far * np.exp(-FADING * square / mean)).astype(np.float32))
+        (here, there, (length / far * np.exp(-CONTRAST_DECAY * square / mean)).astype(np.float32))
         for here, there, square, far in found
     ]

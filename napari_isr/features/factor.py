@@ -11,14 +11,14 @@ import numpy.typing as npt
 from scipy.sparse import csc_matrix
 from scipy.sparse.linalg import splu
 
-from napari_isr.staying import StayingThread
+from napari_isr.staying import PersistentThread
 
-__all__ = ["Factor"]
+__all__ = ["SuperLUFactor"]
 
 Array = npt.NDArray[np.float64]
 
 
-class Factor:
+class SuperLUFactor:
     """The factors of a symmetric, positive definite matrix, by SuperLU.
 
     SciPy keeps account of SuperLU's memory by thread: what is freed in another thread than it was
@@ -51,10 +51,10 @@ class Factor:
         return found
 
     def __del__(self) -> None:
-        self._thread.leave(self._made.clear)
+        self._thread.post(self._made.clear)
 
 
 @cache
-def _thread(process: int) -> StayingThread:
+def _thread(process: int) -> PersistentThread:
     """One for each process: threads do not come along where it is forked."""
-    return StayingThread("napari-isr factors")
+    return PersistentThread("napari-isr factors")

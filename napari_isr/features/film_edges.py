@@ -10,25 +10,30 @@ from functools import cached_property, lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.features.cells import CellField, cell_sizes, mean_colours
+from napari_isr.features.cells import GridField, grid_shape, mean_cell_colors
 from napari_isr.features.edges import (
-    COLOUR,
-    DRAWN,
-    PRIOR,
+    COLOR_WEIGHT,
+    PRIOR_WEIGHT,
     ROUNDS,
+    SEED_LOG_ODDS,
     STEPS,
-    EdgeCut,
-    Edges,
-    probabilities,
+    EdgeRefiner,
+    TotalVariationCut,
+    softmax_with_background,
 )
 from napari_isr.features.image import SourceImage
-from napari_isr.features.palette import Palette
-from napari_isr.features.rgb import Rgb
-from napari_isr.frame import Frame, grid_points
-from napari_isr.stopping import breathe
-from napari_isr.timeline import Timeline
+from napari_isr.features.palette import ColorHistograms
+from napari_isr.features.rgb import ColorFeatures
+from napari_isr.frame import ImageGeometry, meshgrid_points
+from napari_isr.stopping import check_cancelled
+from napari_isr.timeline import TimeSeriesGeometry
 
-__all__ = ["DrawnFilm", "FilmEdges", "FilmField", "edges_of"]
+__all__ = [
+    "LazyFrameField",
+    "SeededSequenceEdgeRefiner",
+    "SequenceEdgeRefiner",
+    "make_edge_refiner",
+]
 
 COARSE, FINE = 4096, 24_576  # cells of a frame: of what is believed before, and after
 KEPT = 24  # frames that stay settled
@@ -39,7 +44,7 @@ Believed = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.floating]]
 """Maps pixel coordinates (n, 3) to log-probabilities (n, classes), up to a constant."""
 
 
-class FilmEdges:
+class SequenceEdgeRefiner:
     """Boundaries of the classes in a sequence of plane frames, moved to its edges.
 
     Parameters
@@ -50,10 +55,10 @@ class FilmEdges:
         Its frame, (t, y, x).
     """
 
-    def __init__(self, image: SourceImage, frame: Timeline) -> None:
-        self.frame, self._rgb = frame, Rgb(image, frame)
-        self.coarse = cell_sizes(frame.space, COARSE)
-        self.fine = cell_sizes(frame.space, FINE)
+    def __init__(self, image: SourceImage, frame: TimeSeriesGeometry) -> None:
+        self.frame, self._rgb = frame, ColorFeatures(image, frame)
+        self.coarse = grid_shape(frame.frame_geometry, COARSE)
+        self.fine = grid_shape(frame.frame_geometry, FINE)
         self.colours = lru_cache(KEPT)(self._colours)
         self.cut = lru_cache(KEPT)(self._cut)
         self.last: list[dict[int, list[Array]]] = []
@@ -61,29 +66,29 @@ class FilmEdges:
     def _colours(self, number: int) -> Array:
         """Colours (h, w, c) of the fine cells of a frame."""
         axis = np.array([float(number)])
-        colours: Array = mean_colours(self._rgb, self.frame, (1, *self.fine), axis)[0]
+        colours: Array = mean_cell_colors(self._rgb, self.frame, (1, *self.fine), axis)[0]
         return colours
 
-    def _cut(self, number: int) -> EdgeCut:
-        return EdgeCut(self.colours(number), palette=self.palette)
+    def _cut(self, number: int) -> TotalVariationCut:
+        return TotalVariationCut(self.colours(number), palette=self.color_histograms)
 
     @cached_property
-    def palette(self) -> Palette:
+    def color_histograms(self) -> ColorHistograms:
         """Of the picked frames; their cells lie one frame after the other."""
         parts = []
-        for number in self.frame.picked.tolist():
-            breathe()
+        for number in self.frame.key_frames.tolist():
+            check_cancelled()
             parts.append(self.colours(number))
-        return Palette(np.concatenate(parts))
+        return ColorHistograms(np.concatenate(parts))
 
     @cached_property
     def points(self) -> npt.NDArray[np.float64]:
         """Coarse cells of the picked frames: pixel coordinates (n, 3)."""
-        return np.concatenate([self.coarse_points(n) for n in self.frame.picked.tolist()])
+        return np.concatenate([self.coarse_points(n) for n in self.frame.key_frames.tolist()])
 
     def coarse_points(self, number: int) -> npt.NDArray[np.float64]:
         """Coarse cells of a frame: pixel coordinates (n, 3)."""
-        return grid_points(self.coarse_axes(number))
+        return meshgrid_points(self.coarse_axes(number))
 
     def coarse_axes(self, number: int) -> list[npt.NDArray[np.float64]]:
         """The same, axis by axis."""
@@ -93,9 +98,9 @@ class FilmEdges:
         """Centres of the fine cells of a frame, axis by axis: rows and columns of pixels."""
         return _axes(0, self.fine, self.frame)[1:]
 
-    def drawn(
+    def with_seeds(
         self, points: npt.NDArray[np.integer], classes: npt.NDArray[np.integer], count: int
-    ) -> DrawnFilm:
+    ) -> SeededSequenceEdgeRefiner:
         """The edges and these strokes; parameters as for :meth:`Cells.seeds`."""
         seeds = {}
         for number in np.unique(points[:, 0]).tolist():
@@ -111,11 +116,11 @@ class FilmEdges:
             np.add.at(votes, (flat, classes[here]), 1)
             known = np.where(votes.any(1), votes.argmax(1), -1)
             seeds[int(number)] = known.reshape(self.fine)
-        return DrawnFilm(self, seeds, count)
+        return SeededSequenceEdgeRefiner(self, seeds, count)
 
 
 @dataclass(frozen=True)
-class DrawnFilm:
+class SeededSequenceEdgeRefiner:
     """The edges of a sequence, and the strokes on it.
 
     Parameters
@@ -128,7 +133,7 @@ class DrawnFilm:
         Number of classes.
     """
 
-    edges: FilmEdges
+    edges: SequenceEdgeRefiner
     seeds: dict[int, npt.NDArray[np.int64]]
     count: int
 
@@ -137,7 +142,7 @@ class DrawnFilm:
         """Where :meth:`settle` wants to know what is believed: pixel coordinates (n, 3)."""
         return self.edges.points
 
-    def settle(self, logs: npt.NDArray[np.floating], believed: Believed) -> FilmField:
+    def refine(self, logs: npt.NDArray[np.floating], believed: Believed) -> LazyFrameField:
         """Log-probabilities up to a constant, of those (n, classes) at :attr:`points`.
 
         The dual variables of each round begin where they ended last time, if that was of as many
@@ -150,9 +155,9 @@ class DrawnFilm:
         believed : callable
             Tells the same of other frames.
         """
-        numbers = self.edges.frame.picked.tolist()
+        numbers = self.edges.frame.key_frames.tolist()
         parts = zip(numbers, np.split(logs, len(numbers)), strict=True)
-        odds = {number: self.fine_odds(part) for number, part in parts}
+        odds = {number: self.upsample_log_odds(part) for number, part in parts}
         settled = dict(odds)
         last, steps = self.edges.last, STEPS_ON
         if not last or len(last[0][numbers[0]][0]) != self.count - 1:
@@ -160,65 +165,69 @@ class DrawnFilm:
         ended: list[dict[int, list[Array]]] = []
         ratios = self._ratios(settled)
         for turn in range(ROUNDS):
-            breathe()
+            check_cancelled()
             ratios = self._ratios(settled) if turn else ratios
             begun = last[turn] if turn < len(last) else ended[-1]
             flows = {n: [flow.copy() for flow in begun[n]] for n in numbers}
             for number in numbers:
-                breathe()
-                settled[number] = self.step(number, odds[number], ratios, flows[number], steps)
+                check_cancelled()
+                settled[number] = self.refine_frame_warm(
+                    number, odds[number], ratios, flows[number], steps
+                )
             ended.append(flows)
         self.edges.last = ended
-        return FilmField(self, believed, ratios, settled)
+        return LazyFrameField(self, believed, ratios, settled)
 
-    def fine_odds(self, logs: npt.NDArray[np.floating]) -> Array:
+    def upsample_log_odds(self, logs: npt.NDArray[np.floating]) -> Array:
         """Log-odds (k, h, w) of the objects on fine cells, of logs (n, classes) on coarse ones."""
         odds = (logs[:, 1:] - logs[:, :1]).reshape(*self.edges.coarse, -1)
-        space, fine = self.edges.frame.space, self.edges.fine
-        points = grid_points(self.edges.fine_axes())
-        return np.ascontiguousarray(CellField(odds, space).at(points).T.reshape(-1, *fine))
+        space, fine = self.edges.frame.frame_geometry, self.edges.fine
+        points = meshgrid_points(self.edges.fine_axes())
+        return np.ascontiguousarray(GridField(odds, space).at(points).T.reshape(-1, *fine))
 
-    def step(
+    def refine_frame_warm(
         self, number: int, odds: Array, ratios: Array, flows: list[Array], steps: int = STEPS
     ) -> Array:
         """Settled log-odds (k, h, w) of a frame, by the colours' log-ratios (k, bins)."""
         cut = self.edges.cut(number)
-        told = PRIOR * odds + COLOUR * ratios[:, cut.codes]
+        told = PRIOR_WEIGHT * odds + COLOR_WEIGHT * ratios[:, cut.codes]
         if number in self.seeds:
             drawn = np.arange(self.count)[:, None, None] == self.seeds[number]
-            told += DRAWN * (drawn[1:].astype(np.float32) - drawn[0])
-        return cut.flowed(told, flows, steps)
+            told += SEED_LOG_ODDS * (drawn[1:].astype(np.float32) - drawn[0])
+        return cut.dual_step(told, flows, steps)
 
-    def one(self, number: int, logs: npt.NDArray[np.floating], ratios: Array) -> Array:
+    def refine_frame(self, number: int, logs: npt.NDArray[np.floating], ratios: Array) -> Array:
         """Settled log-odds (k, h, w) of a frame that was not picked."""
         flows = self._no_flows(number)
-        return self.step(number, self.fine_odds(logs), ratios, flows, ROUNDS * STEPS)
+        return self.refine_frame_warm(
+            number, self.upsample_log_odds(logs), ratios, flows, ROUNDS * STEPS
+        )
 
-    def alone(self, number: int, logs: npt.NDArray[np.floating]) -> Array:
+    def refine_frame_independently(self, number: int, logs: npt.NDArray[np.floating]) -> Array:
         """Settled log-odds (k, h, w) of a frame by its own colours: the others are not read."""
         seeds = self.seeds.get(number)
         seeds = np.full(self.edges.fine, -1) if seeds is None else seeds
-        return EdgeCut(self.edges.colours(number))(self.fine_odds(logs), seeds)
+        return TotalVariationCut(self.edges.colours(number))(self.upsample_log_odds(logs), seeds)
 
     def _no_flows(self, number: int) -> list[Array]:
-        return self.edges.cut(number).no_flows(self.count - 1)
+        return self.edges.cut(number).zero_duals(self.count - 1)
 
     def _ratios(self, settled: dict[int, Array]) -> Array:
         """Log-ratios (k, bins) of the colours of the classes, as they are in the picked frames."""
         every = []
         for number, odds in settled.items():
-            believed = probabilities(odds)
+            believed = softmax_with_background(odds)
             shares = np.concatenate([1 - believed.sum(0, keepdims=True), believed])
             if number in self.seeds:
                 seeds = self.seeds[number]
                 drawn = np.arange(self.count)[:, None, None] == seeds
                 shares = np.where(seeds >= 0, drawn, shares)
             every.append(shares)
-        return self.edges.palette.ratios(np.concatenate(every, axis=1))
+        return self.edges.color_histograms.bin_log_ratios(np.concatenate(every, axis=1))
 
 
 @dataclass
-class FilmField:
+class LazyFrameField:
     """Log-probabilities of the classes in every frame, settled when it is asked for.
 
     Parameters
@@ -233,7 +242,7 @@ class FilmField:
         Settled log-odds of the picked frames.
     """
 
-    drawn: DrawnFilm
+    drawn: SeededSequenceEdgeRefiner
     believed: Believed
     ratios: Array
     known: dict[int, Array]
@@ -246,7 +255,7 @@ class FilmField:
         found = np.zeros((len(points), self.drawn.count), np.float32)
         for number in np.unique(numbers).tolist():
             here = np.flatnonzero(numbers == number)
-            values = CellField(np.moveaxis(self._of(number), 0, -1), frame.space)
+            values = GridField(np.moveaxis(self._of(number), 0, -1), frame.frame_geometry)
             found[here, 1:] = values.at(points[here, 1:])
         return found
 
@@ -254,20 +263,28 @@ class FilmField:
         if number in self.known:
             return self.known[number]
         if number not in self._further:
-            breathe()
+            check_cancelled()
             logs = self.believed(self.drawn.edges.coarse_points(number))
-            self._further[number] = self.drawn.one(number, logs, self.ratios)
+            self._further[number] = self.drawn.refine_frame(number, logs, self.ratios)
             if len(self._further) > KEPT:
                 self._further.popitem(last=False)
         return self._further[number]
 
 
-def edges_of(image: SourceImage, frame: Frame) -> Edges | FilmEdges:
+def make_edge_refiner(
+    image: SourceImage, frame: ImageGeometry
+) -> EdgeRefiner | SequenceEdgeRefiner:
     """The edges of a plane, or of a sequence of planes."""
-    return FilmEdges(image, frame) if isinstance(frame, Timeline) else Edges(image, frame)
+    return (
+        SequenceEdgeRefiner(image, frame)
+        if isinstance(frame, TimeSeriesGeometry)
+        else EdgeRefiner(image, frame)
+    )
 
 
-def _axes(number: int, sizes: tuple[int, ...], frame: Timeline) -> list[npt.NDArray[np.float64]]:
+def _axes(
+    number: int, sizes: tuple[int, ...], frame: TimeSeriesGeometry
+) -> list[npt.NDArray[np.float64]]:
     """Centres of the cells of a frame along each axis, pixel coordinates."""
     axes = [
         (np.arange(n) + 0.5) * size / n - 0.5

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.frame import Frame
+from napari_isr.frame import ImageGeometry
 
-__all__ = ["Further"]
+__all__ = ["CoordinateFeatures"]
 
 
-class Further:
+class CoordinateFeatures:
     """Values of the maps that give a frame further coordinates, of about unit variance.
 
     Parameters
@@ -22,17 +22,17 @@ class Further:
     name = "further"
     source = "further coordinates"
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: ImageGeometry) -> None:
         self.frame = frame
 
     @property
     def width(self) -> int:
         """Number of features of one pixel."""
-        return self.frame.dims - self.frame.ndim
+        return self.frame.n_coordinates - self.frame.ndim
 
     def at(self, points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
         """Features (n, width) at pixel coordinates (n, d)."""
-        every = self.frame.to_shape(np.asarray(points, dtype=np.float64))
+        every = self.frame.to_normalized(np.asarray(points, dtype=np.float64))
         scaled: npt.NDArray[np.float32] = (every[:, self.frame.ndim :] * np.sqrt(3)).astype(
             np.float32
         )

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_matrix, csr_matrix, diags
 from scipy.sparse.csgraph import dijkstra
 
-from napari_isr.features.walker import Walker
+from napari_isr.features.walker import IncrementalRandomWalker
 
 __all__ = ["CellGraph"]
 
@@ -58,7 +58,9 @@ class CellGraph:
         graph = graph + graph.T
         laplacian = (diags(np.asarray(graph.sum(1)).ravel() + 1e-9) - graph).tocsr()
         plane = len(self.sizes) == 2
-        self._walker = Walker(laplacian, _dissection(*self.sizes) if plane else None)
+        self._walker = IncrementalRandomWalker(
+            laplacian, _dissection(*self.sizes) if plane else None
+        )
         steps = np.sqrt(square) * length
         steps /= steps.mean() + 1e-12 if len(steps) else 1.0
         self._distances = self._matrix(STRIDE * length + steps, first, second)
@@ -72,7 +74,9 @@ class CellGraph:
     ) -> csr_matrix:
         return coo_matrix((values, (first, second)), shape=(self.count, self.count)).tocsr()
 
-    def random_walk(self, seeds: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.float64]:
+    def random_walk_probabilities(
+        self, seeds: npt.NDArray[np.int64], classes: int
+    ) -> npt.NDArray[np.float64]:
         """Probability that a random walker first meets a seed of each class.
 
         Parameters
@@ -87,13 +91,15 @@ class CellGraph:
         (n, classes) array
             Rows add up to 1.
         """
-        return self._walker.reach(seeds, classes)
+        return self._walker.solve(seeds, classes)
 
-    def prepare(self, seeds: npt.NDArray[np.int64], classes: int) -> None:
+    def prefactorize(self, seeds: npt.NDArray[np.int64], classes: int) -> None:
         """Make ready for a few more seeds: see :meth:`Walker.prepare`."""
-        self._walker.prepare(seeds, classes)
+        self._walker.prefactorize(seeds, classes)
 
-    def geodesic(self, seeds: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.float64]:
+    def geodesic_distances(
+        self, seeds: npt.NDArray[np.int64], classes: int
+    ) -> npt.NDArray[np.float64]:
         """Length of the shortest way to a seed of each class, along and across contrasts.
 
         Parameters

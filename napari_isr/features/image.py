@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.errors import InputError
-from napari_isr.files.lazy import coarse_sizes, is_lazy, levels_of, reduced
-from napari_isr.memory import MEMORY, kept_pixels, read_bytes
+from napari_isr.files.lazy import block_mean, downsampled_shape, is_lazy, pyramid_levels
+from napari_isr.memory import MEMORY, cache_pixel_budget, read_chunk_bytes
 
 __all__ = ["SourceImage"]
 
@@ -51,7 +51,7 @@ class SourceImage:
     def __init__(
         self, data: Any, ndim: int, *, memory: float = MEMORY, frames: bool = False
     ) -> None:
-        levels = levels_of(data)
+        levels = pyramid_levels(data)
         data = levels[0]
         array = data if hasattr(data, "shape") and hasattr(data, "dtype") else np.asarray(data)
         if array.ndim not in (ndim, ndim + 1):
@@ -103,7 +103,7 @@ class SourceImage:
         return np.asarray(part).reshape(-1, self.channels).astype(np.float32)
 
     @property
-    def lazy(self) -> bool:
+    def is_lazy(self) -> bool:
         """Whether the image is not in memory as it is."""
         return bool(self._levels)
 
@@ -166,9 +166,9 @@ def _kept(levels: Sequence[Any], ndim: int, memory: float, frames: bool) -> npt.
     """What is kept in memory of an image that is not: means over cells of the same area."""
     first = levels[0]
     channels = int(first.shape[-1]) if len(first.shape) > ndim else 1
-    most = kept_pixels(memory, channels * first.dtype.itemsize)
+    most = cache_pixel_budget(memory, channels * first.dtype.itemsize)
     if ndim == 2:
         most = min(most, MOST_KEPT)
-    sizes = coarse_sizes(first.shape[:ndim], most, frames=frames)
+    sizes = downsampled_shape(first.shape[:ndim], most, frames=frames)
     fits = [x for x in levels if all(a >= b for a, b in zip(x.shape, sizes, strict=False))]
-    return reduced(fits[-1], sizes, read_bytes(memory))
+    return block_mean(fits[-1], sizes, read_chunk_bytes(memory))

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_isr.errors import InputError
-from napari_isr.stopping import breathe
+from napari_isr.stopping import check_cancelled
 
-__all__ = ["STRIDES", "Lite0"]
+__all__ = ["STRIDES", "EfficientNetLite0"]
 
 # (blocks, kernel, stride, expansion, channels): Tan & Le 2019, Table 1, rows 2 to 8.
 _STAGES = (
@@ -29,7 +29,7 @@ STRIDES = (8, 16, 32)
 _EPSILON = 1e-3  # of the batch normalisation that the weights were trained with
 
 
-class Conv(nn.Conv2d):
+class SamePaddedConv2d(nn.Conv2d):
     """A convolution padded as in training: with stride 2, more at the end than at the start."""
 
     def __init__(
@@ -42,7 +42,7 @@ class Conv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, inputs, h, w) to (n, outputs, h / stride, w / stride)."""
-        breathe()
+        check_cancelled()
         return super().forward(x if self.around is None else F.pad(x, self.around))
 
 
@@ -52,9 +52,9 @@ class InvertedBottleneck(nn.Module):
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
         inner = inputs * expansion
-        self.expand = Conv(inputs, inner, 1) if expansion > 1 else None
-        self.depthwise = Conv(inner, inner, kernel, stride, groups=inner)
-        self.project = Conv(inner, outputs, 1)
+        self.expand = SamePaddedConv2d(inputs, inner, 1) if expansion > 1 else None
+        self.depthwise = SamePaddedConv2d(inner, inner, kernel, stride, groups=inner)
+        self.project = SamePaddedConv2d(inner, outputs, 1)
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ class InvertedBottleneck(nn.Module):
         return x + y if self.residual else y
 
 
-class Lite0(nn.Module):
+class EfficientNetLite0(nn.Module):
     """The convolutional part of EfficientNet-Lite0, batch normalisation folded in.
 
     Width and depth 1.0, ReLU6, no squeeze and excitation.
@@ -88,7 +88,7 @@ class Lite0(nn.Module):
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
         super().__init__()
-        self.stem = Conv(3, _STEM, 3, stride=2)
+        self.stem = SamePaddedConv2d(3, _STEM, 3, stride=2)
         blocks, self._ends, inputs = [], [], _STEM
         for count, kernel, stride, expansion, outputs in _STAGES:
             for i in range(count):
@@ -102,14 +102,14 @@ class Lite0(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def _load(self, weights: Mapping[str, Tensor]) -> None:
-        fold(self.stem, weights, "_conv_stem", "_bn0")
+        fold_batch_norm(self.stem, weights, "_conv_stem", "_bn0")
         for i, block in enumerate(self.blocks):
             assert isinstance(block, InvertedBottleneck)
             name = f"_blocks.{i}."
             if block.expand is not None:
-                fold(block.expand, weights, f"{name}_expand_conv", f"{name}_bn0")
-            fold(block.depthwise, weights, f"{name}_depthwise_conv", f"{name}_bn1")
-            fold(block.project, weights, f"{name}_project_conv", f"{name}_bn2")
+                fold_batch_norm(block.expand, weights, f"{name}_expand_conv", f"{name}_bn0")
+            fold_batch_norm(block.depthwise, weights, f"{name}_depthwise_conv", f"{name}_bn1")
+            fold_batch_norm(block.project, weights, f"{name}_project_conv", f"{name}_bn2")
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Maps at strides 8, 16 and 32 with 40, 112 and 320 channels.
@@ -130,12 +130,14 @@ class Lite0(nn.Module):
         return maps
 
 
-def fold(conv: Conv, weights: Mapping[str, Tensor], name: str, norm: str) -> None:
+def fold_batch_norm(
+    conv: SamePaddedConv2d, weights: Mapping[str, Tensor], name: str, norm: str
+) -> None:
     """Load a convolution without bias, and the batch normalisation that follows it, as one."""
-    kernel = take(weights, f"{name}.weight", conv.weight.shape)
+    kernel = pop_tensor(weights, f"{name}.weight", conv.weight.shape)
     names = ("weight", "bias", "running_mean", "running_var")
     gain, bias, mean, variance = (
-        take(weights, f"{norm}.{part}", (conv.out_channels,)) for part in names
+        pop_tensor(weights, f"{norm}.{part}", (conv.out_channels,)) for part in names
     )
     gain = gain / torch.sqrt(variance + _EPSILON)
     assert conv.bias is not None
@@ -144,7 +146,7 @@ def fold(conv: Conv, weights: Mapping[str, Tensor], name: str, norm: str) -> Non
         conv.bias.copy_(bias - mean * gain)
 
 
-def take(weights: Mapping[str, Tensor], key: str, shape: tuple[int, ...]) -> Tensor:
+def pop_tensor(weights: Mapping[str, Tensor], key: str, shape: tuple[int, ...]) -> Tensor:
     """Return one tensor of a weights file, in single precision, after a look at its shape."""
     if key not in weights:
         raise InputError(f"the weights are not those of EfficientNet-Lite0: '{key}' is missing")

@@ -11,19 +11,19 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.errors import InputError
-from napari_isr.features.cache import Arrays, FeatureCache, content_key
-from napari_isr.features.planes import Planes, bilinear, rescaled
-from napari_isr.features.reduction import Reduction
-from napari_isr.frame import grid_points
-from napari_isr.stopping import breathe
+from napari_isr.features.cache import Arrays, FeatureCache, content_hash_key
+from napari_isr.features.planes import PlaneReader, rescale_coordinates, sample_bilinear
+from napari_isr.features.reduction import PcaReduction
+from napari_isr.frame import meshgrid_points
+from napari_isr.stopping import check_cancelled
 
-__all__ = ["MapBlock"]
+__all__ = ["PlaneFeatureBlock"]
 
 Array = npt.NDArray[np.float32]
 BASIS_PLANES = 4  # from which the components of a stack are found
 
 
-class MapBlock(ABC):
+class PlaneFeatureBlock(ABC):
     """Channels at one or several strides of a plane's working size, brought to a few components.
 
     In a stack each plane of the last two axes is looked at for itself, when a point in it is asked
@@ -46,13 +46,13 @@ class MapBlock(ABC):
     """Pixels of the working size per cell of each stage, the finest first."""
 
     def __init__(
-        self, planes: Planes, cache: FeatureCache, basis: Mapping[str, Array] | None = None
+        self, planes: PlaneReader, cache: FeatureCache, basis: Mapping[str, Array] | None = None
     ) -> None:
         self.planes, self.cache, self.given = planes, cache, basis
         self._keys: dict[tuple[int, ...], str] = {}
-        self._reduction: Reduction | None = None
+        self._reduction: PcaReduction | None = None
         if basis is not None:
-            self._reduction = Reduction.carried(basis["mean"], basis["matrix"])
+            self._reduction = PcaReduction.from_arrays(basis["mean"], basis["matrix"])
 
     @property
     @abstractmethod
@@ -65,7 +65,7 @@ class MapBlock(ABC):
         """What a map depends on beside the pixels; maps kept under another one are not used."""
 
     @abstractmethod
-    def stages(self, pixels: Array) -> list[Array]:
+    def compute_scales(self, pixels: Array) -> list[Array]:
         """Maps (h / stride, w / stride, c) of a plane (h, w, channels), one for each stride."""
 
     def pixels(self, plane: tuple[int, ...]) -> Array:
@@ -75,14 +75,16 @@ class MapBlock(ABC):
     def at(self, points: npt.NDArray[np.floating]) -> Array:
         """Features (n, width) at pixel coordinates (n, d), between the map's cells linearly."""
         features = np.empty((len(points), self.width), np.float32)
-        for plane, chosen, where in self.planes.split(points):
-            features[chosen] = bilinear(self.map(plane), rescaled(where, 1 / self.strides[0]))
+        for plane, chosen, where in self.planes.group_by_plane(points):
+            features[chosen] = sample_bilinear(
+                self.map(plane), rescale_coordinates(where, 1 / self.strides[0])
+            )
         return features
 
     @property
-    def basis(self) -> dict[str, Array]:
+    def normalization(self) -> dict[str, Array]:
         """The components, by which another image's channels become the same features."""
-        kept = self._kept(self.planes.spread(1)[0])
+        kept = self._kept(self.planes.sample_planes(1)[0])
         return {name: np.asarray(kept[name], np.float32) for name in ("mean", "matrix")}
 
     def map(self, plane: tuple[int, ...] = ()) -> Array:
@@ -102,7 +104,7 @@ class MapBlock(ABC):
                 self.width,
             )
 
-        return self.cache.get(self._key(plane), lambda: self._reduced(plane), fits)
+        return self.cache.get_or_compute(self._key(plane), lambda: self._reduced(plane), fits)
 
     def _key(self, plane: tuple[int, ...]) -> str:
         """What the map of a plane is kept under."""
@@ -110,7 +112,7 @@ class MapBlock(ABC):
         if plane not in self._keys:
             basis = self._basis if self.given is None else tuple(self.given.values())
             parts = (*self.version, self.width, *basis, self.pixels(plane))
-            self._keys[plane] = content_key(self.name, *parts)
+            self._keys[plane] = content_hash_key(self.name, *parts)
         return self._keys[plane]
 
     @cached_property
@@ -118,12 +120,12 @@ class MapBlock(ABC):
         """The planes that the components of a stack come from."""
         if not self.planes.leading:
             return ()
-        return tuple(self.pixels(plane) for plane in self.planes.spread(BASIS_PLANES))
+        return tuple(self.pixels(plane) for plane in self.planes.sample_planes(BASIS_PLANES))
 
     def _reduced(self, plane: tuple[int, ...]) -> dict[str, Array]:
         """The map of a plane, and the components."""
         channels, widths = self._joined(self.pixels(plane))
-        breathe()
+        check_cancelled()
         if self._reduction is None:
             self._reduction = self._begun(plane, channels, widths)
         if channels.shape[2] != len(self._reduction.mean):
@@ -133,30 +135,32 @@ class MapBlock(ABC):
             )
         return {"map": self._reduction(channels), **self._reduction.arrays}
 
-    def _begun(self, plane: tuple[int, ...], channels: Array, widths: list[int]) -> Reduction:
+    def _begun(self, plane: tuple[int, ...], channels: Array, widths: list[int]) -> PcaReduction:
         """The components, found from a few planes whose maps are kept as well."""
         looked = {plane: channels}
-        spread = self.planes.spread(BASIS_PLANES) if self._basis else [plane]
+        spread = self.planes.sample_planes(BASIS_PLANES) if self._basis else [plane]
         for other, pixels in zip(spread, self._basis, strict=False):
             if other != plane:
                 looked[other] = self._joined(pixels)[0]
         sample = np.concatenate([looked[p].reshape(-1, channels.shape[2]) for p in spread])
-        reduction = Reduction(sample, self.width, widths)
+        reduction = PcaReduction(sample, self.width, widths)
         for other in spread:  # to look at them again would take as long once more
             if other != plane:
                 made = {"map": reduction(looked[other]), **reduction.arrays}
-                self.cache.get(self._key(other), partial(dict, made))
-                breathe()
+                self.cache.get_or_compute(self._key(other), partial(dict, made))
+                check_cancelled()
         return reduction
 
     def _joined(self, pixels: Array) -> tuple[Array, list[int]]:
         """All channels (h, w, c) on the grid of the finest stage, and how many each stage has."""
-        stages = self.stages(pixels)
+        stages = self.compute_scales(pixels)
         height, width = stages[0].shape[:2]
-        cells = grid_points([np.arange(float(height)), np.arange(float(width))])
+        cells = meshgrid_points([np.arange(float(height)), np.arange(float(width))])
         fine = []
         for stage, stride in zip(stages[1:], self.strides[1:], strict=True):
-            breathe()
-            fine.append(bilinear(stage, rescaled(cells, self.strides[0] / stride)))
+            check_cancelled()
+            fine.append(
+                sample_bilinear(stage, rescale_coordinates(cells, self.strides[0] / stride))
+            )
         joined = np.concatenate([stages[0].reshape(height * width, -1), *fine], axis=1)
         return joined.reshape(height, width, -1), [stage.shape[2] for stage in stages]

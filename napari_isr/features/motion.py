@@ -9,9 +9,9 @@ import numpy.typing as npt
 from scipy import ndimage
 from skimage.registration import optical_flow_ilk, phase_cross_correlation
 
-from napari_isr.stopping import breathe
+from napari_isr.stopping import check_cancelled
 
-__all__ = ["followed", "motion"]
+__all__ = ["flow_correspondences", "optical_flow"]
 
 RADIUS = 5  # cells around a cell that move alike
 WARPS = 5  # of each scale of the flow
@@ -22,7 +22,7 @@ Flow = npt.NDArray[np.float32]
 Grey = npt.NDArray[np.float32]
 
 
-def motion(colours: npt.NDArray[np.floating]) -> Flow:
+def optical_flow(colours: npt.NDArray[np.floating]) -> Flow:
     """Optical flow from each frame to the next.
 
     First the way that most of the picture goes, found by phase correlation, so that a camera may
@@ -46,7 +46,7 @@ def motion(colours: npt.NDArray[np.floating]) -> Flow:
     grey = np.asarray(colours, np.float32).mean(-1)
     flows = []
     for first, second in pairwise(grey):
-        breathe()
+        check_cancelled()
         flows.append(_flow(first, second))
     return np.stack(flows) if flows else np.zeros((0, 2, *grey.shape[1:]), np.float32)
 
@@ -84,7 +84,7 @@ def _difference(first: Grey, second: Grey, shift: tuple[float, float]) -> float:
     return float(np.abs(first[tuple(here)] - second[tuple(there)]).mean())
 
 
-def followed(flow: Flow) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def flow_correspondences(flow: Flow) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Cells of each frame and where they are in the next one, as indices into all cells.
 
     Parameters

@@ -7,27 +7,30 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.features.cells import CellField, Cells
+from napari_isr.features.cells import CellGrid, GridField
 from napari_isr.features.graph import CellGraph
 from napari_isr.features.image import SourceImage
-from napari_isr.features.motion import followed, motion
-from napari_isr.frame import Frame
-from napari_isr.stopping import breathe
-from napari_isr.timeline import Timeline
+from napari_isr.features.motion import flow_correspondences, optical_flow
+from napari_isr.frame import ImageGeometry
+from napari_isr.stopping import check_cancelled
+from napari_isr.timeline import TimeSeriesGeometry
 
-__all__ = ["NEARNESS", "Nearness"]
+__all__ = ["NEARNESS", "ScribbleProximity"]
 
 NEARNESS = "nearness"
 CELLS = 16_384  # of the graph, whatever the size of the image
 WALK_FLOOR = 1e-6  # least probability of the random walk
 GEODESIC = 5.0  # log-odds of a cell that lies on a stroke
-BEYOND, LEFT = 4.0, 3.0  # odds of the background, per size of the drawing beyond it; at most
+OUTSIDE_BOX_LOG_ODDS, LEFT = (
+    4.0,
+    3.0,
+)  # odds of the background, per size of the drawing beyond it; at most
 FARTHEST = 3.0  # times as far as the two nearest classes together: more is not told apart
 
 Field = npt.NDArray[np.float64]
 
 
-class Nearness:
+class ScribbleProximity:
     """What the strokes say of the pixels around them, before anything is learned.
 
     The log-odds of two measures add up: the probability that a random walker from a pixel meets
@@ -48,24 +51,24 @@ class Nearness:
         Its frame.
     """
 
-    def __init__(self, image: SourceImage, frame: Frame) -> None:
+    def __init__(self, image: SourceImage, frame: ImageGeometry) -> None:
         self.frame = frame
-        self.cells = Cells(image, frame, CELLS)
+        self.cells = CellGrid(image, frame, CELLS)
         self._last: tuple[npt.NDArray[np.int64], int] | None = None
 
     @cached_property
     def graph(self) -> CellGraph:
         """The cells and their contrasts; made once."""
         colours = self.cells.colours
-        breathe()
+        check_cancelled()
         ways = None
-        if isinstance(self.frame, Timeline) and self.frame.ndim == 3:
-            ways = followed(motion(colours))
+        if isinstance(self.frame, TimeSeriesGeometry) and self.frame.ndim == 3:
+            ways = flow_correspondences(optical_flow(colours))
         return CellGraph(colours, diagonal=self.frame.ndim == 2, ways=ways)
 
-    def field(
+    def log_probabilities(
         self, points: npt.NDArray[np.integer], classes: npt.NDArray[np.integer], count: int
-    ) -> CellField:
+    ) -> GridField:
         """Log-probabilities of the classes everywhere.
 
         Parameters
@@ -81,27 +84,29 @@ class Nearness:
         -------
         CellField
         """
-        seeds = self.cells.seeds(points, classes, count)
+        seeds = self.cells.label_cells(points, classes, count)
         self._last = seeds, count
-        breathe()
-        values = _by_distance(self.graph.geodesic(seeds, count))
+        check_cancelled()
+        values = _by_distance(self.graph.geodesic_distances(seeds, count))
         if self.frame.ndim == 2:
-            breathe()
-            walk = np.maximum(self.graph.random_walk(seeds, count), WALK_FLOOR)
+            check_cancelled()
+            walk = np.maximum(self.graph.random_walk_probabilities(seeds, count), WALK_FLOOR)
             values = values + np.log(walk)
         values[:, 0] += self._beyond(points)
-        return CellField(values.reshape(*self.cells.sizes, count), self.frame)
+        return GridField(values.reshape(*self.cells.sizes, count), self.frame)
 
-    def by_distance(
+    def geodesic_log_probabilities(
         self, points: npt.NDArray[np.integer], classes: npt.NDArray[np.integer], count: int
     ) -> Field:
         """The part (cells, classes) of :meth:`field` that is quick, and not made again there."""
-        return _by_distance(self.graph.geodesic(self.cells.seeds(points, classes, count), count))
+        return _by_distance(
+            self.graph.geodesic_distances(self.cells.label_cells(points, classes, count), count)
+        )
 
-    def prepare(self) -> None:
+    def prefactorize(self) -> None:
         """Make ready for the next stroke, while nobody waits: then :meth:`field` is quicker."""
         if self._last is not None and self.frame.ndim == 2:
-            self.graph.prepare(*self._last)
+            self.graph.prefactorize(*self._last)
 
     def _beyond(self, points: npt.NDArray[np.integer]) -> Field:
         """Log-odds (cells,) of the background for being outside the box around the strokes."""
@@ -113,16 +118,16 @@ class Nearness:
         away = np.zeros(self.cells.sizes)
         for dim, (size, cells) in enumerate(zip(self.frame.shape, self.cells.sizes, strict=True)):
             x = (np.arange(cells) + 0.5) * size / cells - 0.5
-            if dim == 0 and isinstance(self.frame, Timeline):
+            if dim == 0 and isinstance(self.frame, TimeSeriesGeometry):
                 continue  # nobody draws around the object in time
             outside = np.maximum(np.maximum(low[dim] - x, x - high[dim]), 0) * spacing[dim]
             away += (
                 outside.reshape([-1 if d == dim else 1 for d in range(len(self.cells.sizes))]) ** 2
             )
-        space = slice(isinstance(self.frame, Timeline), None)
+        space = slice(isinstance(self.frame, TimeSeriesGeometry), None)
         sides = ((high - low + 1) * spacing)[space]
         side = np.linalg.norm(sides) / np.sqrt(len(sides))
-        odds: Field = np.minimum(BEYOND * np.sqrt(away.ravel()) / side, LEFT)
+        odds: Field = np.minimum(OUTSIDE_BOX_LOG_ODDS * np.sqrt(away.ravel()) / side, LEFT)
         return odds
 
 

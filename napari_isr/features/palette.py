@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
-from napari_isr.features.reduction import Reduction
+from napari_isr.features.reduction import PcaReduction
 
-__all__ = ["Palette"]
+__all__ = ["ColorHistograms"]
 
 BINS = {1: 64, 2: 32, 3: 16}  # along each axis of a histogram, by the number of axes
 BLUR = {1: 2.0, 2: 1.5, 3: 1.0}  # in bins
@@ -19,7 +19,7 @@ SUREST = 4.0  # log-ratio of two classes at most
 Values = npt.NDArray[np.float64]
 
 
-class Palette:
+class ColorHistograms:
     """Histograms of the colours of soft classes on cells.
 
     Parameters
@@ -31,7 +31,7 @@ class Palette:
 
     def __init__(self, colours: npt.NDArray[np.floating]) -> None:
         flat = colours.reshape(-1, colours.shape[-1]).astype(np.float32)
-        self._reduction = Reduction(flat, 3) if flat.shape[1] > 3 else None
+        self._reduction = PcaReduction(flat, 3) if flat.shape[1] > 3 else None
         flat = flat if self._reduction is None else self._reduction(flat)
         self.axes = flat.shape[1]
         self.sizes = (BINS[self.axes],) * self.axes
@@ -39,7 +39,7 @@ class Palette:
         self._range = np.maximum(flat.max(axis=0) - self._low, NARROWEST)
         self.codes = self._coded(flat)
 
-    def coded(self, colours: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
+    def bin_indices(self, colours: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
         """Bin (h, w) of each of other colours (h, w, c), the nearest one of those there are."""
         flat = colours.reshape(-1, colours.shape[-1]).astype(np.float32)
         flat = flat if self._reduction is None else self._reduction(flat)
@@ -59,10 +59,10 @@ class Palette:
         shares : (1 + k, h, w) array
             How far each cell belongs to each class.
         """
-        found: npt.NDArray[np.float32] = self.ratios(shares)[:, self.codes]
+        found: npt.NDArray[np.float32] = self.bin_log_ratios(shares)[:, self.codes]
         return found.reshape(-1, *shares.shape[1:])
 
-    def ratios(self, shares: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    def bin_log_ratios(self, shares: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
         """The same (k, bins), bin by bin."""
         logs = np.log(np.stack([self._density(share.ravel()) for share in shares]))
         found: npt.NDArray[np.float32] = np.clip(logs[1:] - logs[0], -SUREST, SUREST).astype("f4")

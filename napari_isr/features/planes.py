@@ -12,15 +12,15 @@ import torch.nn.functional as F
 
 from napari_isr.features.colour import to_rgb
 from napari_isr.features.image import SourceImage
-from napari_isr.frame import Frame
+from napari_isr.frame import ImageGeometry
 
-__all__ = ["Planes", "bilinear", "rescaled"]
+__all__ = ["PlaneReader", "rescale_coordinates", "sample_bilinear"]
 
 Array = npt.NDArray[np.float32]
 OVERSAMPLING = 2  # rows read per working row at least: a huge image is thinned out first
 
 
-class Planes:
+class PlaneReader:
     """The planes of the last two axes of an image, resized to one working size.
 
     The working size has about ``side**2`` pixels whatever the image's size, so that the cost is
@@ -41,7 +41,12 @@ class Planes:
     """
 
     def __init__(
-        self, image: SourceImage, frame: Frame, side: int, enlarge: float = 1, multiple: int = 1
+        self,
+        image: SourceImage,
+        frame: ImageGeometry,
+        side: int,
+        enlarge: float = 1,
+        multiple: int = 1,
     ) -> None:
         self.image, self.frame = image, frame
         sides = [n * s for n, s in zip(frame.shape[-2:], frame.spacing[-2:], strict=True)]
@@ -71,7 +76,7 @@ class Planes:
         """Red, green and blue (h, w, 3) in [0, 1] of a plane at working size; see `to_rgb`."""
         return to_rgb(self.pixels(index))
 
-    def spread(self, count: int) -> list[tuple[int, ...]]:
+    def sample_planes(self, count: int) -> list[tuple[int, ...]]:
         """At most ``count`` planes, evenly spread over all."""
         total = math.prod(self.leading)
         chosen = np.unique(np.linspace(0, total - 1, min(count, total)).round().astype(int))
@@ -80,7 +85,7 @@ class Planes:
             for c in chosen
         ]
 
-    def split(
+    def group_by_plane(
         self, points: npt.NDArray[np.floating]
     ) -> Iterator[tuple[tuple[int, ...], npt.NDArray[np.bool_] | slice, npt.NDArray[np.float64]]]:
         """Sort pixel coordinates (n, d) by the nearest plane.
@@ -95,7 +100,7 @@ class Planes:
             Their rows and columns at working size.
         """
         shape = np.array(self.frame.shape[-2:])
-        local = rescaled(points[:, -2:], self.size / shape)
+        local = rescale_coordinates(points[:, -2:], self.size / shape)
         if not self.leading:
             yield (), slice(None), local
             return
@@ -108,7 +113,7 @@ class Planes:
             yield tuple(int(i) for i in index), chosen, local[chosen]
 
 
-def bilinear(values: Array, where: npt.NDArray[np.floating]) -> Array:
+def sample_bilinear(values: Array, where: npt.NDArray[np.floating]) -> Array:
     """Values (n, c) of a map (h, w, c) between its cells, at rows and columns (n, 2) of cells.
 
     Outside the map the nearest cell counts.
@@ -128,7 +133,7 @@ def bilinear(values: Array, where: npt.NDArray[np.floating]) -> Array:
     return result
 
 
-def rescaled(
+def rescale_coordinates(
     where: npt.NDArray[np.floating | np.integer], scale: float | npt.NDArray[np.floating]
 ) -> npt.NDArray[np.float64]:
     """Positions (n, 2) on a grid of ``scale`` times as many cells that covers the same area."""

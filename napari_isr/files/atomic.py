@@ -11,12 +11,12 @@ from pathlib import Path
 
 from napari_isr.errors import InputError
 
-__all__ = ["check_folder_target", "check_target", "folder_beside", "written_beside"]
+__all__ = ["atomic_directory", "atomic_write", "check_directory_writable", "check_file_writable"]
 
 ZARR = (".zgroup", ".zarray", "zarr.json")  # files by which a folder of ours is known
 
 
-def check_target(path: Path) -> None:
+def check_file_writable(path: Path) -> None:
     """Raise an InputError unless a file can be written there; nothing is written yet.
 
     Parameters
@@ -35,7 +35,7 @@ def check_target(path: Path) -> None:
 
 
 @contextmanager
-def written_beside(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``, and rename it when the block ends well.
 
     Parameters
@@ -53,7 +53,7 @@ def written_beside(path: Path) -> Iterator[Path]:
     InputError
         If the place cannot be written to or the disk is full.
     """
-    check_target(path)
+    check_file_writable(path)
     temporary = None
     try:
         handle, name = tempfile.mkstemp(
@@ -74,7 +74,7 @@ def written_beside(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def check_folder_target(path: Path) -> None:
+def check_directory_writable(path: Path) -> None:
     """Raise an InputError unless a folder in the form of zarr can be written there.
 
     An older one is replaced; any other folder with files in it is not.
@@ -104,7 +104,7 @@ def _check_place(path: Path) -> None:
 
 
 @contextmanager
-def folder_beside(path: Path) -> Iterator[Path]:
+def atomic_directory(path: Path) -> Iterator[Path]:
     """Give an empty folder beside ``path``, and rename it when the block ends well.
 
     Parameters
@@ -122,7 +122,7 @@ def folder_beside(path: Path) -> Iterator[Path]:
     InputError
         If the place cannot be written to or the disk is full.
     """
-    check_folder_target(path)
+    check_directory_writable(path)
     temporary = None
     try:
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))

@@ -12,13 +12,13 @@ import numpy as np
 from napari_isr.errors import InputError
 from napari_isr.files.large import is_zarr
 
-__all__ = ["frame_paths", "read_frames"]
+__all__ = ["list_sequence_files", "read_sequence"]
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".npy")
 WILD = re.compile(r"[*?\[]")
 
 
-def read_frames(path: Path, read: Callable[[Path], Any], axes: str | None) -> Any:
+def read_sequence(path: Path, read: Callable[[Path], Any], axes: str | None) -> Any:
     """Read one file, or a stack of those in a folder or of a pattern.
 
     Parameters
@@ -51,7 +51,7 @@ def read_frames(path: Path, read: Callable[[Path], Any], axes: str | None) -> An
             f"'{path}' is a folder or a pattern: name an image file, or add --axes tyx if its "
             "pictures are the frames of a sequence (zyx: the planes of a volume)"
         )
-    frames = [(one, read(one)) for one in frame_paths(path)]
+    frames = [(one, read(one)) for one in list_sequence_files(path)]
     first = frames[0][1]
     for name, frame in frames:
         if frame.shape != first.shape:
@@ -62,7 +62,7 @@ def read_frames(path: Path, read: Callable[[Path], Any], axes: str | None) -> An
     return np.stack([frame for _, frame in frames])
 
 
-def frame_paths(path: Path) -> list[Path]:
+def list_sequence_files(path: Path) -> list[Path]:
     """Files of a folder or a pattern, ``frame2.png`` before ``frame10.png``.
 
     Raises

@@ -10,9 +10,9 @@ import numpy as np
 
 from napari_isr.errors import InputError
 
-__all__ = ["LARGE", "is_zarr", "open_npy", "open_tiff", "open_zarr"]
+__all__ = ["LAZY_FILE_BYTES", "is_zarr", "open_npy", "open_tiff", "open_zarr"]
 
-LARGE = 2**26  # bytes from which a TIFF or NPY file is not loaded whole
+LAZY_FILE_BYTES = 2**26  # bytes from which a TIFF or NPY file is not loaded whole
 MARKS = (".zarray", ".zgroup", "zarr.json")  # files by which a folder is known to be zarr
 
 
@@ -58,7 +58,7 @@ def open_zarr(path: Path) -> Any:
 
 def open_npy(path: Path) -> Any:
     """Map a large NPY file into memory; load a small one."""
-    large = path.stat().st_size > LARGE
+    large = path.stat().st_size > LAZY_FILE_BYTES
     return np.load(path, allow_pickle=False, mmap_mode="r" if large else None)
 
 
@@ -71,7 +71,7 @@ def open_tiff(path: Path) -> Any:
 
     with tifffile.TiffFile(path) as file:
         series = file.series[0]
-        large = int(np.prod(series.shape)) * series.dtype.itemsize > LARGE
+        large = int(np.prod(series.shape)) * series.dtype.itemsize > LAZY_FILE_BYTES
         count = len(series.levels)
         mapped = series.dataoffset is not None
     if not large:

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.errors import InputError
-from napari_isr.stopping import breathe
+from napari_isr.stopping import check_cancelled
 
-__all__ = ["blocks_of", "coarse_sizes", "is_lazy", "levels_of", "reduced"]
+__all__ = ["block_mean", "downsampled_shape", "is_lazy", "iter_chunks", "pyramid_levels"]
 
 PROBES = 4  # pixels read along each axis of a cell: more make its mean hardly better
 Window = tuple[slice, ...]
@@ -26,7 +26,7 @@ def is_lazy(data: Any) -> bool:
     return hasattr(data, "shape") and hasattr(data, "dtype") and hasattr(data, "__getitem__")
 
 
-def levels_of(data: Any) -> list[Any]:
+def pyramid_levels(data: Any) -> list[Any]:
     """Levels of an image, the finest first; one where it is no pyramid.
 
     Parameters
@@ -59,7 +59,7 @@ def levels_of(data: Any) -> list[Any]:
     return levels
 
 
-def blocks_of(array: Any, most: int) -> Iterator[Window]:
+def iter_chunks(array: Any, most: int) -> Iterator[Window]:
     """Windows that tile an array and are read at once, along the borders of its chunks.
 
     Parameters
@@ -104,7 +104,7 @@ def _edges(array: Any) -> list[list[int]]:
     return found
 
 
-def coarse_sizes(shape: Sequence[int], most: int, *, frames: bool = False) -> tuple[int, ...]:
+def downsampled_shape(shape: Sequence[int], most: int, *, frames: bool = False) -> tuple[int, ...]:
     """Size of a coarser image of the same area with at most about ``most`` pixels.
 
     The longest axes get shorter first, so that a stack of few planes keeps them.
@@ -125,7 +125,7 @@ def coarse_sizes(shape: Sequence[int], most: int, *, frames: bool = False) -> tu
     return tuple(sizes)
 
 
-def reduced(array: Any, sizes: Sequence[int], most: int) -> npt.NDArray[Any]:
+def block_mean(array: Any, sizes: Sequence[int], most: int) -> npt.NDArray[Any]:
     """Means over the cells of a coarser image of the same area; every chunk is read once.
 
     Parameters
@@ -150,8 +150,8 @@ def reduced(array: Any, sizes: Sequence[int], most: int) -> npt.NDArray[Any]:
     kind = np.dtype(array.dtype)
     exact = kind.kind in "bu" and kind.itemsize == 1
     sums = np.zeros((*sizes, *further), np.uint16 if exact else np.float32)
-    for window in blocks_of(array, most):
-        breathe()
+    for window in iter_chunks(array, most):
+        check_cancelled()
         parts = [axis.within(side) for axis, side in zip(axes, window, strict=False)]
         if all(part.stop > part.start for part in parts):
             _add(sums, np.asarray(array[window]), axes, parts, window)
@@ -164,8 +164,8 @@ def reduced(array: Any, sizes: Sequence[int], most: int) -> npt.NDArray[Any]:
 def _copied(array: Any, most: int) -> npt.NDArray[Any]:
     """The array in memory, read block by block."""
     found = np.empty(tuple(array.shape), array.dtype)
-    for window in blocks_of(array, most):
-        breathe()
+    for window in iter_chunks(array, most):
+        check_cancelled()
         found[window] = array[window]
     return found
 

@@ -15,12 +15,12 @@ from napari_isr.files.large import is_zarr, open_npy, open_tiff, open_zarr
 from napari_isr.files.lazy import is_lazy
 
 __all__ = [
-    "load_image",
     "read_array",
     "read_image",
+    "read_image_eager",
     "read_probability",
-    "read_strokes",
-    "to_probability",
+    "read_scribbles",
+    "scale_to_probability",
 ]
 
 TIFF = (".tif", ".tiff")
@@ -50,7 +50,7 @@ def read_array(path: str | Path) -> npt.NDArray[Any]:
     return array
 
 
-def load_image(path: str | Path) -> npt.NDArray[Any]:
+def read_image_eager(path: str | Path) -> npt.NDArray[Any]:
     """Read a picture that is to be segmented, all of it.
 
     As :func:`read_array`, but a palette image gives its colours, as napari shows them.
@@ -141,7 +141,7 @@ def _read(path: Path, colours: bool) -> npt.NDArray[Any]:
         raise ValueError(str(warning)) from None
 
 
-def read_strokes(path: str | Path) -> Any:
+def read_scribbles(path: str | Path) -> Any:
     """Read a label image of strokes: whole numbers, one per pixel; large ones are not loaded.
 
     Parameters
@@ -201,10 +201,10 @@ def read_probability(path: str | Path) -> npt.NDArray[np.float32]:
     InputError
         As :func:`read_array`.
     """
-    return to_probability(read_array(path), Path(path))
+    return scale_to_probability(read_array(path), Path(path))
 
 
-def to_probability(array: npt.NDArray[Any], path: Path) -> npt.NDArray[np.float32]:
+def scale_to_probability(array: npt.NDArray[Any], path: Path) -> npt.NDArray[np.float32]:
     """Scale what :func:`read_array` read from a file as :func:`read_probability` does."""
     if array.ndim == 3 and array.shape[-1] in (3, 4) and path.suffix.lower() not in (".npy", *TIFF):
         raise InputError(

@@ -1,16 +1,16 @@
 """Fitting: sampling, solvers and the projection of unaries on a shape."""
 
-from napari_isr.fitting.projection import ProjectionState, project_shape
+from napari_isr.fitting.projection import FitState, iter_project_shape
 from napari_isr.fitting.sampling import Samples, boundary_samples
-from napari_isr.fitting.solver import Step, adam, levenberg_marquardt, minimise
+from napari_isr.fitting.solver import Step, adam, levenberg_marquardt, minimize
 
 __all__ = [
-    "ProjectionState",
+    "FitState",
     "Samples",
     "Step",
     "adam",
     "boundary_samples",
+    "iter_project_shape",
     "levenberg_marquardt",
-    "minimise",
-    "project_shape",
+    "minimize",
 ]

@@ -11,45 +11,50 @@ import torch
 from torch import Tensor
 
 from napari_isr.evidence import Evidence
-from napari_isr.fitting.paths import Path, best_path, windowed
+from napari_isr.fitting.paths import BoxTrack, restrict_to_window, track_box
 from napari_isr.fitting.sampling import Samples, boundary_samples
-from napari_isr.fitting.seen import START_CELLS, SeenFrames, in_sequence, joined
+from napari_isr.fitting.seen import START_CELLS, FrameSet, concatenate_samples, to_sequence_samples
 from napari_isr.fitting.sparse import sparse_gauss_newton
 from napari_isr.fitting.step import Step
-from napari_isr.fitting.template import carried, continued, persistence, unfolded
-from napari_isr.fitting.unfolding import timetable
-from napari_isr.shapes.base import Stage
-from napari_isr.shapes.moving import Moving
-from napari_isr.shapes.sparse import SparseShape
-from napari_isr.shapes.tube import Tube, TubeSlice
+from napari_isr.fitting.template import (
+    extrapolate,
+    fit_key_frame,
+    motion_autocorrelation,
+    transfer_to_frame,
+)
+from napari_isr.fitting.unfolding import front_arrival_samples
+from napari_isr.shapes.base import FitStage
+from napari_isr.shapes.moving import TimeVaryingShape
+from napari_isr.shapes.sparse import SparseJacobianShape
+from napari_isr.shapes.tube import Tube, TubeCrossSection
 
-__all__ = ["MovingFit"]
+__all__ = ["SequenceFit"]
 
 KEY_CELLS = 16384  # of the frame in which it unfolds first
 GOAL_CELLS = 6144  # of all frames together, in which it unfolds
 STEPS, STEPS_WARM = 10, 2  # of unfolding
-STRIDE = 2.0  # cells that a front advances between two fits
-SHARPNESS = 10.0
+FRONT_STEP_CELLS = 2.0  # cells that a front advances between two fits
+FRONT_SHARPNESS = 10.0
 MORE = 4  # times as many steps as alone, where all parameters hang together
 LEAST = 240  # points of a frame
 POINTS = 6400  # of all frames together
-STILL_FITS = 0.85  # of what it explained: then a warm fit looks for no other start
+WARM_START_MIN_EXPLAINED = 0.85  # of what it explained: then a warm fit looks for no other start
 STILL = 0.02  # less of a frame's evidence explained than before: then nothing has to unfold there
 GONE = -0.05  # evidence in a frame's shape, per typical frame: below, the object is not there
-STEEPEST = 8.0  # slope of the logit, per finest cell
+MAX_LOGIT_SLOPE_PER_CELL = 8.0  # slope of the logit, per finest cell
 
 
 @dataclass(frozen=True)
-class _Start:
+class _Initialization:
     """The way of the object, where each frame's shape began, what it holds; who is trusted."""
 
-    path: Path
+    path: BoxTrack
     states: list[dict[str, Tensor]]
     sizes: list[float]
     trusted: list[int]
 
 
-class MovingFit(SeenFrames):
+class SequenceFit(FrameSet):
     """One fit of a moving shape to the evidence of some frames.
 
     Parameters
@@ -63,73 +68,82 @@ class MovingFit(SeenFrames):
     """
 
     def __init__(
-        self, shape: Moving, frames: list[tuple[float, Evidence]], strokes: Samples | None
+        self, shape: TimeVaryingShape, frames: list[tuple[float, Evidence]], strokes: Samples | None
     ) -> None:
         super().__init__(shape, frames, strokes)
-        self._begun: _Start | None = None
+        self._begun: _Initialization | None = None
         self._still: list[bool] = [False] * len(frames)
 
-    def remember(self) -> None:
+    def finish(self) -> None:
         """Say where the object is, and keep what the fit explains, for the next one."""
-        inside = self.decide()
-        self.shape.explained, self.shape.held = self.explained(inside), self.held(inside)
+        inside = self.update_presence()
+        self.shape.explained_fraction, self.shape.held = (
+            self.explained_fraction(inside),
+            self.explained_per_frame(inside),
+        )
 
     # ---------------------------------------------------------------------------- the start
 
-    def begin(self, warm: bool) -> bool:
+    def initialize(self, warm: bool) -> bool:
         """Find a start, unless the shape fits; return whether it is a fresh one."""
-        known = self.shape.explained
+        known = self.shape.explained_fraction
         if warm and known is not None:
-            inside, before = self.inside(), self.shape.held
-            if self.explained(inside) >= STILL_FITS * known:
+            inside, before = self.evidence_inside(), self.shape.held
+            if self.explained_fraction(inside) >= WARM_START_MIN_EXPLAINED * known:
                 if before is not None and len(before) == len(inside):
-                    pairs = zip(self.held(inside), before, strict=True)
+                    pairs = zip(self.explained_per_frame(inside), before, strict=True)
                     self._still = [now >= then - STILL for now, then in pairs]
                 return False
-        grids = self.coarse()
-        path = best_path(grids)
+        grids = self.coarse_grids()
+        path = track_box(grids)
         states, sizes = [], []
         for grid, place in zip(grids, path.places, strict=True):
-            window = windowed(grid, place, path.side)
-            found = self.shape.inner.starts(window)[0]
-            self.shape.inner.load_state_dict(found)
-            logit = self.shape.inner(grid.points)
+            window = restrict_to_window(grid, place, path.side)
+            found = self.shape.frame_shape.initial_states(window)[0]
+            self.shape.frame_shape.load_state_dict(found)
+            logit = self.shape.frame_shape(grid.points)
             sizes.append(float(grid.values.flatten() @ (logit > 0).to(logit)))
             states.append(found)
         typical = float(np.median([s for s in sizes if s > 0] or [1.0]))
         trusted = [k for k, size in enumerate(sizes) if size > 0.2 * typical]
         if not trusted:
             trusted = [int(np.argmax(sizes))]
-        self._begun = _Start(path, states, sizes, trusted)
+        self._begun = _Initialization(path, states, sizes, trusted)
         self._set_off(states, trusted)
         return True
 
     def _set_off(self, states: list[dict[str, Tensor]], trusted: list[int]) -> None:
-        self._take(states, trusted)
+        self._set_controls_from_frames(states, trusted)
         self.shape.start = {k: v.detach().clone() for k, v in self.shape.state_dict().items()}
-        self.decide()
+        self.update_presence()
 
-    def carry(self) -> Iterator[float]:
+    def propagate_key_frame(self) -> Iterator[float]:
         """Unfold the set of the clearest frame alone, and carry it to all; objective."""
-        inner = self.shape.inner
+        inner = self.shape.frame_shape
         begun = self._begun
-        if begun is None or not isinstance(inner, TubeSlice):
+        if begun is None or not isinstance(inner, TubeCrossSection):
             return
         path, states = begun.path, begun.states
         best = int(np.argmax(begun.sizes))
         time, evidence = self.frames[best]
         inner.load_state_dict(states[best])
-        grid = windowed(self.grid(time, evidence, KEY_CELLS), path.places[best], path.side)
-        yield from unfolded(inner, evidence, grid, self.drawn(time))
+        grid = restrict_to_window(
+            self.grid(time, evidence, KEY_CELLS), path.places[best], path.side
+        )
+        yield from fit_key_frame(inner, evidence, grid, self.scribbles_of(time))
         key = {name: value.clone() for name, value in inner.state_dict().items()}
-        self._set_off([carried(inner, key, states[best], state) for state in states], begun.trusted)
+        self._set_off(
+            [transfer_to_frame(inner, key, states[best], state) for state in states], begun.trusted
+        )
 
     @torch.no_grad()
-    def _take(self, states: list[dict[str, Tensor]], trusted: list[int]) -> None:
+    def _set_controls_from_frames(
+        self, states: list[dict[str, Tensor]], trusted: list[int]
+    ) -> None:
         """Set the controls; between frames that can be trusted, those that lie between."""
         times = [self.frames[k][0] for k in trusted]
-        inner = self.shape.inner
-        lasting = _lasting([states[k] for k in trusted], times)
+        inner = self.shape.frame_shape
+        lasting = _extrapolation_damping([states[k] for k in trusted], times)
         for index, knot in enumerate(self.shape.knots.tolist()):
             after = int(np.searchsorted(times, knot))
             low, high = max(after - 1, 0), min(after, len(times) - 1)
@@ -143,23 +157,23 @@ class MovingFit(SeenFrames):
                 for name, value in low_state.items()
             }
             inner.load_state_dict(mixed)
-            if isinstance(inner, TubeSlice) and len(trusted) > 1:
+            if isinstance(inner, TubeCrossSection) and len(trusted) > 1:
                 end, next_ = (0, 1) if knot < times[0] else (-1, -2)
                 away = abs(knot - times[end]) / abs(times[end] - times[next_])
                 if not times[0] <= knot <= times[-1]:
                     steps = away * lasting[end]
-                    continued(inner, states[trusted[end]], states[trusted[next_]], steps)
+                    extrapolate(inner, states[trusted[end]], states[trusted[next_]], steps)
             self.shape.set_control(index, inner)
         self.shape.scale.copy_(self.shape.get_buffer("of_scale").mean())
 
     # -------------------------------------------------------------------------- on the way
 
-    def decide(self) -> list[float]:
+    def update_presence(self) -> list[float]:
         """Say where the object is and where not: a frame that holds none is left out.
 
         Returns :meth:`inside`.
         """
-        found = self.inside()
+        found = self.evidence_inside()
         inside = np.array(found)
         typical = float(np.median(inside[inside > 0])) if (inside > 0).any() else 1.0
         gain = inside / max(typical, 1e-30) - GONE
@@ -174,7 +188,7 @@ class MovingFit(SeenFrames):
         return found
 
     def _there(self) -> list[tuple[float, Evidence]]:
-        return [(t, e) for t, e in self.frames if self.shape.present(t)]
+        return [(t, e) for t, e in self.frames if self.shape.is_present(t)]
 
     def samples(self, detail: int = 1) -> Samples:
         """Points of all frames, close together where the boundary of each runs."""
@@ -182,75 +196,75 @@ class MovingFit(SeenFrames):
         budget = max(LEAST, POINTS // len(frames)) * detail
         parts = []
         for time, evidence in frames:
-            found = boundary_samples(evidence, self.shape.loaded(time), budget)
-            parts.append(in_sequence(found, time))
+            found = boundary_samples(evidence, self.shape.load_at(time), budget)
+            parts.append(to_sequence_samples(found, time))
         if self.strokes is not None:
             parts.append(self.strokes)
-        return joined(parts)
+        return concatenate_samples(parts)
 
-    def run(self, stage: Stage) -> Iterator[Step]:
+    def run(self, stage: FitStage) -> Iterator[Step]:
         """One stage of the fit."""
-        self.sharpen(stage.sharpness)
-        sparse = isinstance(self.shape.inner, SparseShape)
+        self.set_sharpness(stage.sharpness)
+        sparse = isinstance(self.shape.frame_shape, SparseJacobianShape)
         yield from sparse_gauss_newton(
             self.shape,
-            self.samples(stage.detail),
+            self.samples(stage.oversampling),
             iterations=stage.iterations * (1 if sparse else MORE),
             damping=10.0 if sparse else 0.3,
         )
 
-    def sharpen(self, sharpness: float) -> None:
+    def set_sharpness(self, sharpness: float) -> None:
         """Set the slope of the logit; steeper than a cell cannot be seen at the samples."""
-        limit = STEEPEST * self.shape.scale / self.frames[0][1].cell
+        limit = MAX_LOGIT_SLOPE_PER_CELL * self.shape.scale / self.frames[0][1].cell_size
         self.shape.sharpness.copy_(torch.clamp(limit, min=2.0, max=sharpness))
 
-    def unfold(self, most: int) -> Iterator[Step]:
+    def fit_along_front(self, most: int) -> Iterator[Step]:
         """Bring deformed shapes near their goals, all frames in step; where they are near, stay."""
-        if not isinstance(self.shape.inner, SparseShape) or all(self._still):
+        if not isinstance(self.shape.frame_shape, SparseJacobianShape) or all(self._still):
             return
         frames = self._there()
         parts, ticks, cell = [], [], 0.0
         for (time, evidence), known, still in zip(
-            self.frames, self.coarse(), self._still, strict=True
+            self.frames, self.coarse_grids(), self._still, strict=True
         ):
-            if not self.shape.present(time):
+            if not self.shape.is_present(time):
                 continue
             if still:
                 known = known.coarsen(2)
                 stay = Samples.from_evidence(known.points, known.values.flatten())
-                parts.append(in_sequence(stay, time))
+                parts.append(to_sequence_samples(stay, time))
                 ticks.append(torch.zeros(len(stay.points)))
                 continue
             grid = self.grid(time, evidence, START_CELLS * 2)
-            table = timetable(self.shape.loaded(time), grid, GOAL_CELLS // len(frames))
+            table = front_arrival_samples(self.shape.load_at(time), grid, GOAL_CELLS // len(frames))
             if table is None:
                 continue
-            parts.append(in_sequence(table[0], time))
+            parts.append(to_sequence_samples(table[0], time))
             ticks.append(torch.from_numpy(table[1]))
             cell = max(cell, table[2])
         if not cell:
             return
-        samples, tick = joined(parts), torch.cat(ticks)
+        samples, tick = concatenate_samples(parts), torch.cat(ticks)
         last = float(tick[tick.isfinite()].max())
-        steps = min(most, int(np.ceil(last / STRIDE)))
+        steps = min(most, int(np.ceil(last / FRONT_STEP_CELLS)))
         if steps < 2:
             return
         limit = 3 * self.shape.scale / cell
-        self.shape.sharpness.copy_(torch.clamp(limit, min=2.0, max=SHARPNESS))
+        self.shape.sharpness.copy_(torch.clamp(limit, min=2.0, max=FRONT_SHARPNESS))
         for step in range(1, steps + 1):
             due = (tick <= last * step / steps).to(samples.points.device)
             ripe = Samples(samples.points[due], samples.target[due], samples.weight[due])
             yield from sparse_gauss_newton(self.shape, ripe, iterations=2, tolerance=0.0)
 
 
-def _lasting(states: list[dict[str, Tensor]], times: list[float]) -> Tensor:
+def _extrapolation_damping(states: list[dict[str, Tensor]], times: list[float]) -> Tensor:
     """How far moves and growth go on (2, 2) before the first state, and after the last one."""
     found = []
     for order in (slice(None, None, -1), slice(None)):
         when = torch.tensor(times[order], dtype=torch.float64)
         anchors = torch.stack([state["anchor"] for state in states[order]]).double().cpu()
         sizes = torch.stack([state["scale"] for state in states[order]]).double().cpu()
-        found.append([persistence(x, when) for x in (anchors, sizes.log()[:, None])])
+        found.append([motion_autocorrelation(x, when) for x in (anchors, sizes.log()[:, None])])
     return torch.tensor(found)
 
 

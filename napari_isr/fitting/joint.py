@@ -17,10 +17,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from napari_isr.frame import Frame
-from napari_isr.timeline import Timeline
+from napari_isr.frame import ImageGeometry
+from napari_isr.timeline import TimeSeriesGeometry
 
-__all__ = ["COUPLING", "TURNS", "coupling_points", "coupling_weight", "shape_targets"]
+__all__ = [
+    "COUPLING",
+    "TURNS",
+    "coupling_weight",
+    "sample_coupling_points",
+    "shape_class_probabilities",
+]
 
 TURNS = 4
 POINTS = 2048  # of the image, drawn anew for each turn
@@ -32,7 +38,7 @@ def coupling_weight(turn: int) -> float:
     return COUPLING * turn / TURNS
 
 
-def coupling_points(frame: Frame, seed: int, turn: int) -> npt.NDArray[np.float64]:
+def sample_coupling_points(frame: ImageGeometry, seed: int, turn: int) -> npt.NDArray[np.float64]:
     """Pixel coordinates (n, d), drawn evenly from the whole image.
 
     Parameters
@@ -44,12 +50,12 @@ def coupling_points(frame: Frame, seed: int, turn: int) -> npt.NDArray[np.float6
     """
     draw = np.random.default_rng([seed, turn])
     points: npt.NDArray[np.float64] = draw.random((POINTS, frame.ndim)) * frame.shape - 0.5
-    if isinstance(frame, Timeline):
-        points[:, 0] = draw.choice(frame.picked, POINTS)
+    if isinstance(frame, TimeSeriesGeometry):
+        points[:, 0] = draw.choice(frame.key_frames, POINTS)
     return points
 
 
-def shape_targets(inside: Sequence[Tensor | None], learned: Tensor) -> Tensor:
+def shape_class_probabilities(inside: Sequence[Tensor | None], learned: Tensor) -> Tensor:
     """Probabilities of the classes, as the shapes see them.
 
     Objects may overlap: where several claim a point they share it, and the background has what

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_isr.evidence import EvidenceGrid
+from napari_isr.evidence import DenseEvidence
 
-__all__ = ["Path", "best_path", "windowed"]
+__all__ = ["BoxTrack", "restrict_to_window", "track_box"]
 
 CELLS = 1024  # places of the box that are compared in a frame
 GROWTH = 1.4  # ratio of successive sides
@@ -19,7 +19,7 @@ MARGIN = 1.25  # sides of the box that a window around it has, to each side of i
 
 
 @dataclass(frozen=True)
-class Path:
+class BoxTrack:
     """The way of a box.
 
     Parameters
@@ -34,7 +34,7 @@ class Path:
     side: float
 
 
-def best_path(grids: list[EvidenceGrid]) -> Path:
+def track_box(grids: list[DenseEvidence]) -> BoxTrack:
     """The box whose way through the frames gathers the most evidence, found exactly.
 
     A move costs the more the longer it is, with its square, so that frames that say nothing are
@@ -50,12 +50,12 @@ def best_path(grids: list[EvidenceGrid]) -> Path:
     -------
     Path
     """
-    block = grids[0].block_for(CELLS)
+    block = grids[0].block_size_for(CELLS)
     coarse = [grid.coarsen(block) for grid in grids]
     values = torch.stack([grid.values for grid in coarse])
-    points, cell = coarse[0].points, coarse[0].cell
+    points, cell = coarse[0].points, coarse[0].cell_size
     square = torch.cdist(points, points).square()
-    best, found, side, tried = -torch.inf, Path(points[:1], cell), 1.0, set[int]()
+    best, found, side, tried = -torch.inf, BoxTrack(points[:1], cell), 1.0, set[int]()
     while side < GROWTH * max(values.shape[1:]):
         width = 2 * round((side - 1) / 2) + 1
         side *= GROWTH
@@ -67,18 +67,18 @@ def best_path(grids: list[EvidenceGrid]) -> Path:
         cost = INERTIA * peak / (width * cell) ** 2 * square
         total, way = _viterbi(sums, cost)
         if total > best:
-            best, found = total, Path(points[way], width * cell)
+            best, found = total, BoxTrack(points[way], width * cell)
     return found
 
 
-def windowed(grid: EvidenceGrid, place: Tensor, side: float) -> EvidenceGrid:
+def restrict_to_window(grid: DenseEvidence, place: Tensor, side: float) -> DenseEvidence:
     """The evidence within a box around a place; all of it beyond speaks against the object."""
     near = torch.ones_like(grid.values, dtype=torch.bool)
     for dim, (axis, x) in enumerate(zip(grid.axes, place, strict=True)):
-        within = (axis - x).abs() <= max(MARGIN * side, grid.cell)
+        within = (axis - x).abs() <= max(MARGIN * side, grid.cell_size)
         near &= within.view([-1 if d == dim else 1 for d in range(grid.ndim)])
     far = -grid.values.abs().mean()
-    return EvidenceGrid(torch.where(near, grid.values, far), grid.axes)
+    return DenseEvidence(torch.where(near, grid.values, far), grid.axes)
 
 
 def _box_sums(values: Tensor, width: int) -> Tensor:

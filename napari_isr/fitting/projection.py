@@ -12,22 +12,22 @@ from torch import Tensor
 
 from napari_isr.errors import InputError
 from napari_isr.evidence import Evidence
-from napari_isr.fitting.sampling import Samples, boundary_samples, with_strokes
-from napari_isr.fitting.solver import minimise
-from napari_isr.fitting.unfolding import unfold
-from napari_isr.shapes.base import Shape, Stage
-from napari_isr.shapes.sparse import SparseShape
-from napari_isr.stopping import breathe
+from napari_isr.fitting.sampling import Samples, add_scribble_evidence, boundary_samples
+from napari_isr.fitting.solver import minimize
+from napari_isr.fitting.unfolding import fit_along_front
+from napari_isr.shapes.base import FitStage, Shape
+from napari_isr.shapes.sparse import SparseJacobianShape
+from napari_isr.stopping import check_cancelled
 
-__all__ = ["ProjectionState", "project_shape"]
+__all__ = ["FitState", "iter_project_shape"]
 
 IN_SPACE = 3  # times as many sample points: a boundary in space is a surface, not a curve
-STEEPEST = 8.0  # slope of the logit, per finest cell
+MAX_LOGIT_SLOPE_PER_CELL = 8.0  # slope of the logit, per finest cell
 WARM_CELLS = 1024
 FEW_CELLS = 2  # that the radius of an object is long: then a start says little
 MOST_START_CELLS = 65_536  # where an object is smaller than the cells it is looked for in
 CLEARLY = 0.98  # of what the final shape explains: a start that explains less is worse
-STILL_FITS = 0.85  # of what it explained: then a warm fit looks for no other start
+WARM_START_MIN_EXPLAINED = 0.85  # of what it explained: then a warm fit looks for no other start
 OVERLOOKED = 1.1  # times the objective: so much more shows when the final set is looked at anew
 UNFOLDING_CELLS = 16384
 UNFOLDING_STEPS, UNFOLDING_STEPS_WARM = 24, 5
@@ -35,7 +35,7 @@ UNFOLDING_SHARE = 0.4  # of the progress
 
 
 @dataclass(frozen=True)
-class ProjectionState:
+class FitState:
     """State of a projection after one step; the shape itself is improved in place.
 
     Parameters
@@ -53,7 +53,7 @@ class ProjectionState:
     done: bool = False
 
 
-def project_shape(
+def iter_project_shape(
     shape: Shape,
     evidence: Evidence,
     *,
@@ -61,7 +61,7 @@ def project_shape(
     warm: bool = False,
     budget: int | None = None,
     fine: bool = True,
-) -> Iterator[ProjectionState]:
+) -> Iterator[FitState]:
     """Fit a shape to evidence, from soft and simple to sharp and free.
 
     The result depends on the arguments only: cells are sampled on a fixed pattern. The generator
@@ -98,7 +98,7 @@ def project_shape(
             "draw a stroke in the object, or check that the unaries are above 0.5 inside it"
         )
     if budget is None:
-        budget = shape.budget * (1 if shape.ndim == 2 else IN_SPACE)
+        budget = shape.sample_budget * (1 if shape.ndim == 2 else IN_SPACE)
     fit = _Fit(shape, evidence, strokes, budget)
     cold = fit.begin(warm)
     stages = _stages(shape, evidence, warm=not cold, fine=fine)
@@ -108,28 +108,30 @@ def project_shape(
     steps = UNFOLDING_STEPS if cold else UNFOLDING_STEPS_WARM
     for count, objective in enumerate(fit.unfold(steps), start=1):
         before = UNFOLDING_SHARE * min(1.0, count / steps)
-        yield ProjectionState(before, objective)
+        yield FitState(before, objective)
     share = (0.99 - before) / total
     for stage in stages:
         for count, objective in enumerate(fit.run(stage), start=1):
-            yield ProjectionState(before + share * min(count, stage.iterations), objective)
+            yield FitState(before + share * min(count, stage.iterations), objective)
         before += share * stage.iterations
-    if cold and shape.scatters and fit.overlooked(objective):
+    if cold and shape.may_leave_fragments and fit.overlooked(objective):
         for objective in fit.run(stages[-1]):
-            yield ProjectionState(0.99, objective)
+            yield FitState(0.99, objective)
     fit.finish(fallback, stages[-1])
-    yield ProjectionState(1.0, objective, done=True)
+    yield FitState(1.0, objective, done=True)
 
 
 def _any_foreground(evidence: Evidence) -> bool:
     return float(evidence.coarsen(1).values.max()) > 0
 
 
-def _stages(shape: Shape, evidence: Evidence, *, warm: bool, fine: bool) -> tuple[Stage, ...]:
+def _stages(shape: Shape, evidence: Evidence, *, warm: bool, fine: bool) -> tuple[FitStage, ...]:
     if fine:
-        return shape.stages_for(math.prod(evidence.sizes), warm=warm)
+        return shape.stages_for(math.prod(evidence.shape), warm=warm)
     coarse = shape.stages_for(0, warm=warm)
-    return tuple(replace(stage, reseat=False) for stage in coarse if not stage.fine)
+    return tuple(
+        replace(stage, reassign_idle_parts=False) for stage in coarse if not stage.boundary_only
+    )
 
 
 class _Fit:
@@ -141,7 +143,7 @@ class _Fit:
         self.shape, self.evidence, self.strokes, self.budget = shape, evidence, strokes, budget
 
     def samples(self, detail: int = 1, fine: bool = False) -> Samples:
-        chosen = self.shape.samples(self.evidence, self.budget)
+        chosen = self.shape.own_samples(self.evidence, self.budget)
         if chosen is not None:
             samples = Samples.from_evidence(*chosen)
         else:
@@ -150,37 +152,37 @@ class _Fit:
 
     def begin(self, warm: bool) -> bool:
         """Load the best start and return whether it is a fresh one."""
-        known = self.shape.explained
-        if warm and known is not None and self._explained() >= STILL_FITS * known:
+        known = self.shape.explained_fraction
+        if warm and known is not None and self._explained() >= WARM_START_MIN_EXPLAINED * known:
             return False
         starts = [copy.deepcopy(self.shape.state_dict())] if warm else []
         score, best, fresh = self._best(starts, self.shape.start_cells)
-        block = self.evidence.block_for(self.shape.start_cells)
-        least = self.evidence.block_for(MOST_START_CELLS)
+        block = self.evidence.block_size_for(self.shape.start_cells)
+        least = self.evidence.block_size_for(MOST_START_CELLS)
         while block > least and (score <= 0 or self._few_cells(best, block)):
             # An object not much larger than the cells: look more closely.
             block //= 2
-            cells = math.prod(-(-n // block) for n in self.evidence.sizes)
+            cells = math.prod(-(-n // block) for n in self.evidence.shape)
             score, best, fresh = self._best(starts, cells)
         self.shape.load_state_dict(best)
         return fresh
 
     def _few_cells(self, start: dict[str, Tensor], block: int) -> bool:
-        return bool(start["scale"] < FEW_CELLS * block * self.evidence.cell)
+        return bool(start["scale"] < FEW_CELLS * block * self.evidence.cell_size)
 
     def _best(
         self, known: Sequence[dict[str, Tensor]], cells: int
     ) -> tuple[float, dict[str, Tensor], bool]:
         """Score and state of the best start, and whether it is none of the known ones."""
-        coarse = self.evidence.coarsen(self.evidence.block_for(cells))
+        coarse = self.evidence.coarsen(self.evidence.block_size_for(cells))
         samples = Samples.from_evidence(coarse.points, coarse.values.flatten())
-        coarse = coarse.in_space()
+        coarse = coarse.on_coordinate_grid()
         if self.strokes is not None:
             samples = samples + self.strokes
-            coarse = with_strokes(coarse, self.strokes)
-        starts = [*known, *self.shape.starts(coarse)]
+            coarse = add_scribble_evidence(coarse, self.strokes)
+        starts = [*known, *self.shape.initial_states(coarse)]
         scores = [self._score(start, samples) for start in starts]
-        if not known and self.shape.rivals > 1:
+        if not known and self.shape.n_candidates > 1:
             starts, scores = self._after_one_stage(starts, scores, samples)
         best = scores.index(max(scores))
         return scores[best], starts[best], best >= len(known)
@@ -189,7 +191,7 @@ class _Fit:
         self, starts: list[dict[str, Tensor]], scores: list[float], samples: Samples
     ) -> tuple[list[dict[str, Tensor]], list[float]]:
         """Fit the best few starts for one stage: what they make of it tells more than they do."""
-        order = sorted(range(len(starts)), key=lambda i: -scores[i])[: self.shape.rivals]
+        order = sorted(range(len(starts)), key=lambda i: -scores[i])[: self.shape.n_candidates]
         reached = []
         for index in order:
             self.shape.load_state_dict(starts[index])
@@ -199,33 +201,33 @@ class _Fit:
         return reached, [self._score(state, samples) for state in reached]
 
     def _score(self, start: dict[str, Tensor], samples: Samples) -> float:
-        breathe()
+        check_cancelled()
         self.shape.load_state_dict(start)
         with torch.no_grad():
             return samples.evidence_inside(self.shape(samples.points))
 
-    def run(self, stage: Stage) -> Iterator[float]:
+    def run(self, stage: FitStage) -> Iterator[float]:
         """Objective after each step of one stage."""
         self._sharpen(stage)
-        free = self.shape.simple_parameters() if stage.simple else None
-        samples = self.samples(stage.detail, stage.fine)
-        if stage.reseat:
-            self.shape.reseat(samples.points)
-        for step in minimise(self.shape, samples, iterations=stage.iterations, free=free):
+        free = self.shape.coarse_parameters() if stage.coarse else None
+        samples = self.samples(stage.oversampling, stage.boundary_only)
+        if stage.reassign_idle_parts:
+            self.shape.reassign_idle_parts(samples.points)
+        for step in minimize(self.shape, samples, iterations=stage.iterations, free=free):
             yield step.objective
 
     def unfold(self, steps: int) -> Iterator[float]:
         """Bring shapes that can get stuck on the way near the goal; objective of each step."""
-        if isinstance(self.shape, SparseShape):
-            grid = self.evidence.coarsen(self.evidence.block_for(UNFOLDING_CELLS))
+        if isinstance(self.shape, SparseJacobianShape):
+            grid = self.evidence.coarsen(self.evidence.block_size_for(UNFOLDING_CELLS))
             if self.strokes is not None:
-                grid = with_strokes(grid, self.strokes)
-            yield from unfold(self.shape, grid, steps)
+                grid = add_scribble_evidence(grid, self.strokes)
+            yield from fit_along_front(self.shape, grid, steps)
 
-    def _sharpen(self, stage: Stage) -> None:
+    def _sharpen(self, stage: FitStage) -> None:
         # A slope much steeper than a cell cannot be seen at the samples: it would only make the
         # objective flat between them.
-        limit = STEEPEST * self.shape.scale / self.evidence.cell
+        limit = MAX_LOGIT_SLOPE_PER_CELL * self.shape.scale / self.evidence.cell_size
         self.shape.sharpness.copy_(torch.clamp(limit, min=2.0, max=stage.sharpness))
 
     def overlooked(self, objective: float) -> bool:
@@ -235,7 +237,7 @@ class _Fit:
             now = float(samples.objective(self.shape(samples.points)))
         return now > OVERLOOKED * objective
 
-    def finish(self, fallback: dict[str, Tensor] | None, last: Stage) -> None:
+    def finish(self, fallback: dict[str, Tensor] | None, last: FitStage) -> None:
         """Return to where a cold fit began if it lost evidence, so that it never collapses."""
         if fallback is not None:
             final = copy.deepcopy(self.shape.state_dict())
@@ -248,11 +250,11 @@ class _Fit:
                 self._sharpen(last)
                 if self._score(copy.deepcopy(self.shape.state_dict()), self.samples()) <= reached:
                     self.shape.load_state_dict(final)
-        self.shape.explained = self._explained()
+        self.shape.explained_fraction = self._explained()
 
     def _explained(self) -> float:
         """Evidence inside the shape as part of all that is for the object; coarse and quick."""
-        coarse = self.evidence.coarsen(self.evidence.block_for(WARM_CELLS))
+        coarse = self.evidence.coarsen(self.evidence.block_size_for(WARM_CELLS))
         samples = Samples.from_evidence(coarse.points, coarse.values.flatten())
         if self.strokes is not None:
             samples = samples + self.strokes

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from napari_isr.evidence import Evidence, EvidenceGrid
+from napari_isr.evidence import DenseEvidence, Evidence
 from napari_isr.shapes.base import Shape
 
-__all__ = ["Samples", "boundary_samples", "with_strokes"]
+__all__ = ["Samples", "add_scribble_evidence", "boundary_samples"]
 
 EVEN = {False: 3, True: 32}  # one in so many samples covers the image evenly; fine or not
 SPLITS = (4, 2)  # children per axis, if they fit into the budget
@@ -51,7 +51,7 @@ class Samples:
             torch.cat([self.weight, other.weight]),
         )
 
-    def scaled(self, factor: float) -> Samples:
+    def with_weight_factor(self, factor: float) -> Samples:
         """The same points with ``factor`` times the weight."""
         return Samples(self.points, self.target, self.weight * factor)
 
@@ -91,11 +91,13 @@ def boundary_samples(evidence: Evidence, shape: Shape, budget: int, fine: bool =
     -------
     Samples
     """
-    block = evidence.block_for(budget // EVEN[fine])
+    block = evidence.block_size_for(budget // EVEN[fine])
     coarse = evidence.coarsen(block)
     with torch.no_grad():
         logit = shape(coarse.points).view_as(coarse.values)
-    near = _crossed(shape, coarse.points, logit.flatten(), _changes(logit), block * evidence.cell)
+    near = _crossed(
+        shape, coarse.points, logit.flatten(), _changes(logit), block * evidence.cell_size
+    )
     cells = _Cells(coarse.points, coarse.values.flatten(), near)
     index = near.view_as(logit).nonzero()
     kept, total = [], near.numel()
@@ -137,10 +139,14 @@ def _split(
     counts = [torch.arange(r, device=parents.device) for r in ratios]
     offsets = torch.cartesian_prod(*counts)
     index = (parents[:, None] * torch.tensor(ratios, device=parents.device) + offsets).flatten(0, 1)
-    ragged = any(n % side for n, side in zip(evidence.sizes, evidence.sides(block), strict=True))
-    ends = zip(evidence.sizes, evidence.sides(child), strict=True)
+    ragged = any(
+        n % side for n, side in zip(evidence.shape, evidence.block_shape(block), strict=True)
+    )
+    ends = zip(evidence.shape, evidence.block_shape(child), strict=True)
     stop = torch.tensor([-(-n // side) for n, side in ends], device=index.device)
-    points, values = evidence.cells(child, torch.minimum(index, stop - 1) if ragged else index)
+    points, values = evidence.cell_evidence(
+        child, torch.minimum(index, stop - 1) if ragged else index
+    )
     with torch.no_grad():
         logit = shape(points)
     # How the logit changes is seen within each parent.
@@ -150,7 +156,7 @@ def _split(
     # Along an axis that is not split it changes about as much.
     reach = sum(changes[1:], start=changes[0]) * (len(ratios) / len(split))
     reach = reach.repeat_interleave(len(offsets))
-    crossed = _crossed(shape, points, logit, reach, child * evidence.cell)
+    crossed = _crossed(shape, points, logit, reach, child * evidence.cell_size)
     if ragged:  # some of the children lie beyond the end
         exists = (index < stop).all(1)
         index, points, values = index[exists], points[exists], values[exists]
@@ -160,7 +166,7 @@ def _split(
 
 def _ratios(evidence: Evidence, block: int, ratio: int) -> list[int]:
     """Children along each axis of blocks that are split by a ratio."""
-    sides = zip(evidence.sides(block), evidence.sides(block // ratio), strict=True)
+    sides = zip(evidence.block_shape(block), evidence.block_shape(block // ratio), strict=True)
     return [parent // child for parent, child in sides]
 
 
@@ -171,7 +177,7 @@ def _crossed(shape: Shape, points: Tensor, logit: Tensor, change: Tensor, side: 
     larger than the details that the shape may have there are crossed too.
     """
     crossed = logit.abs() <= SOFT + REACH * change
-    detail = shape.detail(points)
+    detail = shape.feature_size(points)
     return crossed if detail is None else crossed | (side > detail)
 
 
@@ -187,11 +193,11 @@ def _changes(logit: Tensor) -> Tensor:
     return total.flatten()
 
 
-def with_strokes(grid: EvidenceGrid, strokes: Samples) -> EvidenceGrid:
+def add_scribble_evidence(grid: DenseEvidence, strokes: Samples) -> DenseEvidence:
     """The grid with the weight of the strokes added to the cells they lie in."""
     index: list[Tensor | None] = []
     for axis, x in zip(grid.axes, strokes.points.T, strict=True):
         middles = (axis[1:] + axis[:-1]) / 2
         index.append(torch.bucketize(x.contiguous(), middles))
     evidence = strokes.weight * (2 * strokes.target - 1)
-    return EvidenceGrid(grid.values.index_put(index, evidence, accumulate=True), grid.axes)
+    return DenseEvidence(grid.values.index_put(index, evidence, accumulate=True), grid.axes)

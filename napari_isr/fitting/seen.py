@@ -7,16 +7,16 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from napari_isr.evidence import Evidence, EvidenceGrid
-from napari_isr.fitting.sampling import Samples, with_strokes
-from napari_isr.shapes.moving import Moving
+from napari_isr.evidence import DenseEvidence, Evidence
+from napari_isr.fitting.sampling import Samples, add_scribble_evidence
+from napari_isr.shapes.moving import TimeVaryingShape
 
-__all__ = ["START_CELLS", "SeenFrames", "in_sequence", "joined"]
+__all__ = ["START_CELLS", "FrameSet", "concatenate_samples", "to_sequence_samples"]
 
 START_CELLS = 2048  # of a frame, in which the object is looked for
 
 
-class SeenFrames:
+class FrameSet:
     """Frames with their evidence and strokes, and a moving shape that is held against them.
 
     Parameters
@@ -30,12 +30,12 @@ class SeenFrames:
     """
 
     def __init__(
-        self, shape: Moving, frames: list[tuple[float, Evidence]], strokes: Samples | None
+        self, shape: TimeVaryingShape, frames: list[tuple[float, Evidence]], strokes: Samples | None
     ) -> None:
         self.shape, self.frames, self.strokes = shape, frames, strokes
-        self._coarse: list[EvidenceGrid] | None = None
+        self._coarse: list[DenseEvidence] | None = None
 
-    def drawn(self, time: float) -> Samples | None:
+    def scribbles_of(self, time: float) -> Samples | None:
         """The strokes of a frame, in coordinates of the frame."""
         if self.strokes is None:
             return None
@@ -50,46 +50,46 @@ class SeenFrames:
             self.strokes.points[here, 1:], self.strokes.target[here], self.strokes.weight[here]
         )
 
-    def coarse(self) -> list[EvidenceGrid]:
+    def coarse_grids(self) -> list[DenseEvidence]:
         """Evidence of each frame on a few cells, that of its strokes included."""
         if self._coarse is None:
             self._coarse = [self.grid(t, e, START_CELLS) for t, e in self.frames]
         return self._coarse
 
-    def grid(self, time: float, evidence: Evidence, cells: int) -> EvidenceGrid:
+    def grid(self, time: float, evidence: Evidence, cells: int) -> DenseEvidence:
         """Evidence of a frame on about so many cells, that of its strokes included."""
-        grid, drawn = evidence.coarsen(evidence.block_for(cells)), self.drawn(time)
-        return grid if drawn is None else with_strokes(grid, drawn)
+        grid, drawn = evidence.coarsen(evidence.block_size_for(cells)), self.scribbles_of(time)
+        return grid if drawn is None else add_scribble_evidence(grid, drawn)
 
     @torch.no_grad()
-    def inside(self) -> list[float]:
+    def evidence_inside(self) -> list[float]:
         """Evidence inside the shape of each frame."""
         found = []
-        for (time, _), grid in zip(self.frames, self.coarse(), strict=True):
-            logit = self.shape.loaded(time)(grid.points)
+        for (time, _), grid in zip(self.frames, self.coarse_grids(), strict=True):
+            logit = self.shape.load_at(time)(grid.points)
             found.append(float(grid.values.flatten() @ (logit > 0).to(logit)))
         return found
 
-    def held(self, inside: list[float]) -> list[float]:
+    def explained_per_frame(self, inside: list[float]) -> list[float]:
         """Evidence inside the shape of each frame, as part of all of it that is for the object."""
-        total = [float(grid.values.clamp_min(0).sum()) for grid in self.coarse()]
+        total = [float(grid.values.clamp_min(0).sum()) for grid in self.coarse_grids()]
         return [x / max(t, 1e-30) for x, t in zip(inside, total, strict=True)]
 
-    def explained(self, inside: list[float] | None = None) -> float:
+    def explained_fraction(self, inside: list[float] | None = None) -> float:
         """Evidence inside the shape, as part of all that is for the object."""
-        total = sum(float(grid.values.clamp_min(0).sum()) for grid in self.coarse())
-        there = [self.shape.present(time) for time, _ in self.frames]
-        inside = self.inside() if inside is None else inside
+        total = sum(float(grid.values.clamp_min(0).sum()) for grid in self.coarse_grids())
+        there = [self.shape.is_present(time) for time, _ in self.frames]
+        inside = self.evidence_inside() if inside is None else inside
         return sum(np.where(there, inside, 0.0)) / max(total, 1e-30)
 
 
-def in_sequence(samples: Samples, time: float) -> Samples:
+def to_sequence_samples(samples: Samples, time: float) -> Samples:
     """Samples of a frame as those of the sequence."""
     when = torch.full_like(samples.points[:, :1], time)
     return Samples(torch.cat([when, samples.points], dim=1), samples.target, samples.weight)
 
 
-def joined(parts: list[Samples]) -> Samples:
+def concatenate_samples(parts: list[Samples]) -> Samples:
     """All samples together."""
     return Samples(
         torch.cat([p.points for p in parts]),

@@ -15,28 +15,28 @@ from torch import Tensor
 from napari_isr.errors import InputError
 from napari_isr.evidence import (
     FOREGROUND_WEIGHT,
+    DenseEvidence,
     Evidence,
-    EvidenceGrid,
-    SampledEvidence,
-    evidence_from_probability,
-    stretch_left,
-    stretch_of,
+    LazyEvidence,
+    axis_anisotropy,
+    remaining_anisotropy,
+    signed_evidence,
 )
-from napari_isr.fitting.frames import STEPS, STEPS_WARM, MovingFit
-from napari_isr.fitting.projection import ProjectionState, project_shape
+from napari_isr.fitting.frames import STEPS, STEPS_WARM, SequenceFit
+from napari_isr.fitting.projection import FitState, iter_project_shape
 from napari_isr.fitting.sampling import Samples
 from napari_isr.shapes.base import Shape
-from napari_isr.shapes.moving import Moving
-from napari_isr.timeline import Timeline
+from napari_isr.shapes.moving import TimeVaryingShape
+from napari_isr.timeline import TimeSeriesGeometry
 
-__all__ = ["FrameEvidence", "fit_shape", "given_frames"]
+__all__ = ["SequenceEvidence", "iter_fit", "sequence_evidence_from_array"]
 
 BASE_CELLS = 2048  # of a frame, at which sampled unaries are evaluated to see all of it
 NOTHING, ALL = 0.1, 0.4  # correlation of neighbouring pixels: noise has none
 CARRYING, UNFOLDING, STAGES = 0.15, 0.4, 0.95  # ends of the parts of a fit on its progress
 
 
-class FrameEvidence:
+class SequenceEvidence:
     """Evidence of the frames of a sequence, made when it is asked for.
 
     Parameters
@@ -47,52 +47,52 @@ class FrameEvidence:
         The sequence.
     """
 
-    def __init__(self, of: Callable[[int, int], Evidence], timeline: Timeline) -> None:
+    def __init__(self, of: Callable[[int, int], Evidence], timeline: TimeSeriesGeometry) -> None:
         self.of, self.timeline = of, timeline
 
-    def timed(self, every: bool) -> list[tuple[float, Evidence]]:
+    def with_times(self, every: bool) -> list[tuple[float, Evidence]]:
         """Time (shape coordinate) and evidence of every frame, or of the picked ones."""
-        numbers = np.arange(self.timeline.shape[0]) if every else self.timeline.picked
+        numbers = np.arange(self.timeline.shape[0]) if every else self.timeline.key_frames
         times = self.timeline.times(numbers).astype(np.float32).tolist()
         frames = [self.of(number, len(numbers)) for number in numbers.tolist()]
         return list(zip(times, frames, strict=True))
 
 
-class _FrameSamples(SampledEvidence):
+class _FrameSamples(LazyEvidence):
     """Evidence of one frame of several, from unaries that are evaluated at few points."""
 
     def __init__(
-        self, probability: Callable[[Tensor], Tensor], timeline: Timeline, count: int
+        self, probability: Callable[[Tensor], Tensor], timeline: TimeSeriesGeometry, count: int
     ) -> None:
-        super().__init__(probability, timeline.space)
-        self.base_block, self.count = self.block_for(BASE_CELLS), count
+        super().__init__(probability, timeline.frame_geometry)
+        self.base_block, self.count = self.block_size_for(BASE_CELLS), count
 
     @cached_property
-    def base(self) -> EvidenceGrid:
+    def coarse(self) -> DenseEvidence:
         """Evidence of the smallest blocks that are evaluated all over the frame."""
-        sides = self.sides(self.base_block)
+        sides = self.block_shape(self.base_block)
         sizes = [-(-n // side) for n, side in zip(self.frame.shape, sides, strict=True)]
         index = torch.cartesian_prod(*(torch.arange(n) for n in sizes))
-        points, values = self.cells(self.base_block, index)
+        points, values = self.cell_evidence(self.base_block, index)
         places = points.unflatten(0, sizes)
         axes = [places.movedim(dim, 0).flatten(1, -2)[:, 0, dim] for dim in range(self.ndim)]
-        stretch = stretch_left(self.base_block, stretch_of(self.frame.spacing))
-        return EvidenceGrid(values.unflatten(0, sizes), tuple(axes), stretch=stretch)
+        stretch = remaining_anisotropy(self.base_block, axis_anisotropy(self.frame.spacing))
+        return DenseEvidence(values.unflatten(0, sizes), tuple(axes), stretch=stretch)
 
-    def cells(
+    def cell_evidence(
         self, block: int, index: Tensor, known: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Centres (n, d) and evidence (n,) of the blocks with the given indices (n, d)."""
-        points, values = super().cells(block, index, known)
+        points, values = super().cell_evidence(block, index, known)
         return points, values / self.count
 
 
-def given_frames(
+def sequence_evidence_from_array(
     values: npt.NDArray[Any],
-    timeline: Timeline,
+    timeline: TimeSeriesGeometry,
     device: torch.device | str = "cpu",
     foreground_weight: float = FOREGROUND_WEIGHT,
-) -> FrameEvidence:
+) -> SequenceEvidence:
     """Evidence of probabilities or a mask (t, ...) that are known at every pixel.
 
     A frame counts by how far its pixels agree with their neighbours: one of pure noise says
@@ -113,14 +113,16 @@ def given_frames(
     def of(number: int, count: int) -> Evidence:
         part = np.ascontiguousarray(values[number], dtype=np.float32)
         probability = torch.from_numpy(part).to(device)
-        evidence = evidence_from_probability(probability, foreground_weight)
-        weight = reliability(probability) / (probability.numel() * count)
-        return EvidenceGrid(evidence * weight, timeline.space.axes(probability))
+        evidence = signed_evidence(probability, foreground_weight)
+        weight = frame_reliability(probability) / (probability.numel() * count)
+        return DenseEvidence(
+            evidence * weight, timeline.frame_geometry.normalized_axes(probability)
+        )
 
-    return FrameEvidence(of, timeline)
+    return SequenceEvidence(of, timeline)
 
 
-def reliability(probability: Tensor) -> float:
+def frame_reliability(probability: Tensor) -> float:
     """How far a frame is believed, 0 to 1, by the correlation of neighbouring pixels."""
     centred = probability - probability.mean()
     total = float(centred.square().mean())
@@ -136,23 +138,23 @@ def reliability(probability: Tensor) -> float:
     return min(1.0, max(0.0, (correlation - NOTHING) / (ALL - NOTHING)))
 
 
-def fit_shape(
+def iter_fit(
     shape: Shape,
-    evidence: Evidence | FrameEvidence,
+    evidence: Evidence | SequenceEvidence,
     *,
     strokes: Samples | None = None,
     warm: bool = False,
-) -> Iterator[ProjectionState]:
+) -> Iterator[FitState]:
     """Fit any shape, a moving one to its frames; see :func:`project_shape`."""
-    if not isinstance(shape, Moving):
-        assert not isinstance(evidence, FrameEvidence)
-        yield from project_shape(shape, evidence, strokes=strokes, warm=warm)
+    if not isinstance(shape, TimeVaryingShape):
+        assert not isinstance(evidence, SequenceEvidence)
+        yield from iter_project_shape(shape, evidence, strokes=strokes, warm=warm)
         return
-    if isinstance(evidence, SampledEvidence):
+    if isinstance(evidence, LazyEvidence):
         evidence = _sampled_frames(evidence)
-    assert isinstance(evidence, FrameEvidence)
-    fit = MovingFit(shape, evidence.timed(shape.over_time == "frames"), strokes)
-    if not any(bool((grid.values > 0).any()) for grid in fit.coarse()):
+    assert isinstance(evidence, SequenceEvidence)
+    fit = SequenceFit(shape, evidence.with_times(shape.over_time == "frames"), strokes)
+    if not any(bool((grid.values > 0).any()) for grid in fit.coarse_grids()):
         raise InputError(
             "no pixel of any frame is more likely object than background, so there is nothing to "
             "fit: draw a stroke in the object, or check that the unaries are above 0.5 inside it"
@@ -160,10 +162,10 @@ def fit_shape(
     yield from _one_by_one(fit, warm) if shape.over_time == "frames" else _together(fit, warm)
 
 
-def _sampled_frames(evidence: SampledEvidence) -> FrameEvidence:
+def _sampled_frames(evidence: LazyEvidence) -> SequenceEvidence:
     """The evidence of single frames."""
     timeline = evidence.frame
-    assert isinstance(timeline, Timeline)
+    assert isinstance(timeline, TimeSeriesGeometry)
 
     def of(number: int, count: int) -> Evidence:
         def probability(points: Tensor) -> Tensor:
@@ -172,62 +174,62 @@ def _sampled_frames(evidence: SampledEvidence) -> FrameEvidence:
 
         return _FrameSamples(probability, timeline, count)
 
-    return FrameEvidence(of, timeline)
+    return SequenceEvidence(of, timeline)
 
 
-def _together(fit: MovingFit, warm: bool) -> Iterator[ProjectionState]:
+def _together(fit: SequenceFit, warm: bool) -> Iterator[FitState]:
     """All frames at once, from soft and simple to sharp and free."""
     shape = fit.shape
-    cold = fit.begin(warm)
+    cold = fit.initialize(warm)
     steps, objective = (STEPS if cold else STEPS_WARM), float("inf")
-    yield ProjectionState(0.0, objective)
-    for count, objective in enumerate(fit.carry() if cold else (), start=1):
-        yield ProjectionState(CARRYING * (1 - 1 / (1 + count / steps)), objective)
-    for count, state in enumerate(fit.unfold(steps), start=1):
+    yield FitState(0.0, objective)
+    for count, objective in enumerate(fit.propagate_key_frame() if cold else (), start=1):
+        yield FitState(CARRYING * (1 - 1 / (1 + count / steps)), objective)
+    for count, state in enumerate(fit.fit_along_front(steps), start=1):
         objective = state.objective
         share = min(1.0, count / (2 * steps))
-        yield ProjectionState(CARRYING + (UNFOLDING - CARRYING) * share, objective)
-    stages = shape.stages if cold else shape.inner.warm_stages or shape.stages[-2:]
+        yield FitState(CARRYING + (UNFOLDING - CARRYING) * share, objective)
+    stages = shape.stages if cold else shape.frame_shape.warm_stages or shape.stages[-2:]
     total, done = sum(stage.iterations for stage in stages), 0
     for number, stage in enumerate(stages):
         for state in fit.run(stage):
             objective = state.objective
             share = (done + min(state.iteration, stage.iterations)) / total
-            yield ProjectionState(UNFOLDING + (STAGES - UNFOLDING) * share, objective)
+            yield FitState(UNFOLDING + (STAGES - UNFOLDING) * share, objective)
         done += stage.iterations
         if number == 0 and len(stages) > 1:
-            fit.decide()
-    fit.remember()
-    yield ProjectionState(1.0, objective, done=True)
+            fit.update_presence()
+    fit.finish()
+    yield FitState(1.0, objective, done=True)
 
 
-def _one_by_one(fit: MovingFit, warm: bool) -> Iterator[ProjectionState]:
+def _one_by_one(fit: SequenceFit, warm: bool) -> Iterator[FitState]:
     """Each frame for itself, from the clearest one outward, each from its neighbour's shape."""
     shape, count = fit.shape, len(fit.frames)
-    support = [float(grid.values.clamp_min(0).sum()) for grid in fit.coarse()]
+    support = [float(grid.values.clamp_min(0).sum()) for grid in fit.coarse_grids()]
     seed = int(np.argmax(support))
     order = [*range(seed, count), *range(seed - 1, -1, -1)]
     before: dict[int, Shape] = {}
     objectives = []
-    known = warm and shape.explained is not None
+    known = warm and shape.explained_fraction is not None
     for step, index in enumerate(order):
         time, evidence = fit.frames[index]
         neighbour = before.get(index - 1 if index > seed else index + 1)
-        inner = copy.deepcopy(neighbour) if neighbour is not None else shape.at(time)
+        inner = copy.deepcopy(neighbour) if neighbour is not None else shape.shape_at(time)
         if known:
-            inner = shape.at(time)
-            inner.explained = shape.explained
+            inner = shape.shape_at(time)
+            inner.explained_fraction = shape.explained_fraction
         objective = float("nan")
         there = True
         try:
-            for state in project_shape(
+            for state in iter_project_shape(
                 inner,
                 evidence,
-                strokes=fit.drawn(time),
+                strokes=fit.scribbles_of(time),
                 warm=known or neighbour is not None,
             ):
                 objective = state.objective
-                yield ProjectionState((step + state.progress) / (count + 1), objective)
+                yield FitState((step + state.progress) / (count + 1), objective)
         except InputError:  # nothing in this frame is for the object
             there = False
         if there:
@@ -236,5 +238,5 @@ def _one_by_one(fit: MovingFit, warm: bool) -> Iterator[ProjectionState]:
         shape.set_control(index, inner)
         shape.sharpness.copy_(inner.sharpness)
         shape.presence[index] = 1.0 if there else -1.0
-    fit.remember()
-    yield ProjectionState(1.0, float(np.mean(objectives)), done=True)
+    fit.finish()
+    yield FitState(1.0, float(np.mean(objectives)), done=True)

@@ -9,15 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_isr.device import on_host
+from napari_isr.device import to_cpu_double
 from napari_isr.fitting.sampling import Samples
 from napari_isr.fitting.sparse import sparse_gauss_newton
 from napari_isr.fitting.step import Step
 from napari_isr.optim import Adam
 from napari_isr.shapes.base import Shape
-from napari_isr.shapes.sparse import SparseShape
+from napari_isr.shapes.sparse import SparseJacobianShape
 
-__all__ = ["Step", "adam", "levenberg_marquardt", "minimise"]
+__all__ = ["Step", "adam", "levenberg_marquardt", "minimize"]
 
 TEMPO = 20  # first-order steps that do about as much as one of second order
 LIVE = 1e-3  # of the steepest sample: samples that are flatter have no say in a step
@@ -25,7 +25,7 @@ FELT = 1e-12  # derivatives that are smaller have no say; their products are den
 SECOND_ORDER_LIMIT = 600  # parameters; beyond, the normal equations cost more than they bring
 
 
-def minimise(
+def minimize(
     shape: Shape,
     samples: Samples,
     *,
@@ -52,7 +52,7 @@ def minimise(
     ------
     Step
     """
-    if isinstance(shape, SparseShape):
+    if isinstance(shape, SparseJacobianShape):
         yield from sparse_gauss_newton(shape, samples, iterations=iterations, tolerance=tolerance)
         return
     count = sum(p.numel() for p in shape.parameters()) if free is None else len(free)
@@ -95,7 +95,7 @@ def levenberg_marquardt(
     .. [2] Nielsen, "Damping parameter in Marquardt's method", 1999 (how the damping follows the
        ratio of actual to predicted gain).
     """
-    vector = shape.vector()
+    vector = shape.parameter_vector()
     damping = shape.damping if damping is None else damping
     factor, slow = 2.0, 0
     objective, inside = _evaluate(shape, samples)
@@ -129,12 +129,12 @@ def _moved(vector: Tensor, step: Tensor, free: Tensor | None) -> Tensor:
 @torch.no_grad()
 def _evaluate(shape: Shape, samples: Samples) -> tuple[float, Tensor]:
     """Objective, and the sigmoid of the logit at the samples."""
-    error, inside = squared_error(shape, samples)
+    error, inside = weighted_squared_error(shape, samples)
     return float(error), inside
 
 
 @torch.no_grad()
-def squared_error(shape: Shape, samples: Samples) -> tuple[Tensor, Tensor]:
+def weighted_squared_error(shape: Shape, samples: Samples) -> tuple[Tensor, Tensor]:
     """Objective () on its device, and the sigmoid (n,) of the logit at the samples."""
     inside = torch.sigmoid(shape(samples.points))
     return samples.weight @ (inside - samples.target).square(), inside
@@ -145,7 +145,7 @@ def _normal_equations(
     shape: Shape, samples: Samples, inside: Tensor, free: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Gauss-Newton matrix (p, p) and gradient (p,), in double precision on the CPU."""
-    matrix, gradient = on_host(*gauss_newton(shape, samples, inside, free))
+    matrix, gradient = to_cpu_double(*gauss_newton(shape, samples, inside, free))
     return matrix, gradient
 
 
@@ -206,17 +206,17 @@ def adam(
     Step
     """
     optimiser = Adam(shape.parameters(), rate, iterations)
-    fixed = best_vector = shape.vector()
+    fixed = best_vector = shape.parameter_vector()
     best, least, window = math.inf, torch.full_like(fixed[0], math.inf), math.inf
     try:
         for iteration in range(1, iterations + 1):
             loss = samples.objective(shape(samples.points))
             better = loss.detach() < least
             least = torch.where(better, loss.detach(), least)
-            best_vector = torch.where(better, shape.vector(), best_vector)
+            best_vector = torch.where(better, shape.parameter_vector(), best_vector)
             optimiser.step(loss)
             if free is not None:
-                shape.load_vector(fixed.index_copy(0, free, shape.vector()[free]))
+                shape.load_vector(fixed.index_copy(0, free, shape.parameter_vector()[free]))
             converged = False
             # To read a number is to wait for the device.
             if fixed.device.type == "cpu" or iteration % 20 == 0 or iteration in (1, iterations):

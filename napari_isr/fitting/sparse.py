@@ -10,8 +10,8 @@ from torch import Tensor
 
 from napari_isr.fitting.sampling import Samples
 from napari_isr.fitting.step import Step
-from napari_isr.shapes.sparse import SparseRows, SparseShape
-from napari_isr.stopping import breathe
+from napari_isr.shapes.sparse import RowSparseMatrix, SparseJacobianShape
+from napari_isr.stopping import check_cancelled
 
 __all__ = ["sparse_gauss_newton"]
 
@@ -25,7 +25,7 @@ PRIOR = 1e-6  # pull of the parameters to rest, per unit of weight: a tie-breake
 
 @torch.no_grad()
 def sparse_gauss_newton(
-    shape: SparseShape,
+    shape: SparseJacobianShape,
     samples: Samples,
     *,
     iterations: int,
@@ -58,7 +58,7 @@ def sparse_gauss_newton(
     .. [2] Nocedal & Wright, "Numerical optimization", 2006, section 7.1 (inexact steps).
     """
     prior = PRIOR * float(samples.weight.sum())
-    vector, rest, slow = shape.vector(), shape.at_rest(), 0
+    vector, rest, slow = shape.parameter_vector(), shape.prior_mean(), 0
     objective, inside = _evaluate(shape, samples, vector, prior, rest)
     system = _System(shape, samples, inside, vector - rest, prior)
     for iteration in range(1, iterations + 1):
@@ -82,14 +82,14 @@ def sparse_gauss_newton(
 
 
 def _evaluate(
-    shape: SparseShape, samples: Samples, vector: Tensor, prior: float, rest: Tensor
+    shape: SparseJacobianShape, samples: Samples, vector: Tensor, prior: float, rest: Tensor
 ) -> tuple[float, Tensor]:
     """Objective, and the sigmoid of the logit at the samples."""
     shape.load_vector(vector)
     inside = torch.sigmoid(shape(samples.points))
     error = samples.weight @ (inside - samples.target).square()
     away = vector - rest
-    return float(error + prior * (away @ shape.pull(away))), inside
+    return float(error + prior * (away @ shape.prior_precision_product(away))), inside
 
 
 class _System:
@@ -97,7 +97,7 @@ class _System:
 
     def __init__(
         self,
-        shape: SparseShape,
+        shape: SparseJacobianShape,
         samples: Samples,
         inside: Tensor,
         away: Tensor,
@@ -114,9 +114,15 @@ class _System:
         else:  # to leave them out, the device would have to be asked how many there are
             slope = torch.where(live, slope, 0.0)
         _, rows = shape.sparse_jacobian(points)
-        self.rows: SparseRows = rows.felt(FELT).scaled(slope)
-        self.gradient = self.rows.transposed_times(residual) + prior * shape.pull(away)
-        self.squares, self.prior, self.pull = self.rows.squares(), prior, shape.pull
+        self.rows: RowSparseMatrix = rows.hard_threshold(FELT).scaled(slope)
+        self.gradient = self.rows.transposed_times(
+            residual
+        ) + prior * shape.prior_precision_product(away)
+        self.squares, self.prior, self.pull = (
+            self.rows.column_square_sums(),
+            prior,
+            shape.prior_precision_product,
+        )
 
     def solve(self, damping: float) -> tuple[Tensor, float]:
         """Step (p,) and by how much the linear model says that it lowers the objective."""
@@ -127,7 +133,7 @@ class _System:
         error = first = residual @ direction
         wait = 1 if step.device.type == "cpu" else PATIENT
         for count in range(1, PRODUCTS + 1):
-            breathe()
+            check_cancelled()
             product = self.rows.transposed_times(self.rows @ direction) + diagonal * direction
             product = product + self.prior * self.pull(direction)
             length = error / (direction @ product).clamp_min(1e-30)

@@ -7,23 +7,23 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from napari_isr.evidence import Evidence, EvidenceGrid
+from napari_isr.evidence import DenseEvidence, Evidence
 from napari_isr.fitting.sampling import Samples, boundary_samples
 from napari_isr.fitting.sparse import sparse_gauss_newton
-from napari_isr.fitting.unfolding import unfold
-from napari_isr.shapes.tube import TubeSlice
+from napari_isr.fitting.unfolding import fit_along_front
+from napari_isr.shapes.tube import TubeCrossSection
 
-__all__ = ["carried", "continued", "persistence", "unfolded"]
+__all__ = ["extrapolate", "fit_key_frame", "motion_autocorrelation", "transfer_to_frame"]
 
 STEPS = 24  # of unfolding
 STAGES = 4  # of the family's
-STEEPEST = 8.0  # slope of the logit, per finest cell
+MAX_LOGIT_SLOPE_PER_CELL = 8.0  # slope of the logit, per finest cell
 FURTHEST = 1.5  # steps like the last one that a set goes on where nothing is known
 LARGER = 2.0  # times at most that a set grows or shrinks from frame to frame
 
 
-def unfolded(
-    inner: TubeSlice, evidence: Evidence, grid: EvidenceGrid, strokes: Samples | None
+def fit_key_frame(
+    inner: TubeCrossSection, evidence: Evidence, grid: DenseEvidence, strokes: Samples | None
 ) -> Iterator[float]:
     """Fit the set of one frame, from where it is to its goal; objective of each step.
 
@@ -38,11 +38,11 @@ def unfolded(
     strokes : Samples or None
         Those of the frame.
     """
-    yield from unfold(inner, grid, STEPS)
+    yield from fit_along_front(inner, grid, STEPS)
     for stage in inner.stages[:STAGES]:
-        limit = STEEPEST * inner.scale / evidence.cell
+        limit = MAX_LOGIT_SLOPE_PER_CELL * inner.scale / evidence.cell_size
         inner.sharpness.copy_(torch.clamp(limit, min=2.0, max=stage.sharpness))
-        samples = boundary_samples(evidence, inner, inner.budget)
+        samples = boundary_samples(evidence, inner, inner.sample_budget)
         if strokes is not None:
             samples = samples + strokes
         for step in sparse_gauss_newton(inner, samples, iterations=stage.iterations):
@@ -50,19 +50,22 @@ def unfolded(
 
 
 @torch.no_grad()
-def carried(
-    inner: TubeSlice, key: dict[str, Tensor], start: dict[str, Tensor], other: dict[str, Tensor]
+def transfer_to_frame(
+    inner: TubeCrossSection,
+    key: dict[str, Tensor],
+    start: dict[str, Tensor],
+    other: dict[str, Tensor],
 ) -> dict[str, Tensor]:
     """The set ``key``, which began as ``start``, where another frame's began as ``other``."""
     inner.load_state_dict(key)
     ratio = (other["scale"] / start["scale"]).clamp(1 / LARGER, LARGER)
-    inner.moved(other["anchor"] + (key["anchor"] - start["anchor"]) * ratio, ratio)
+    inner.move_to(other["anchor"] + (key["anchor"] - start["anchor"]) * ratio, ratio)
     return {name: value.clone() for name, value in inner.state_dict().items()}
 
 
 @torch.no_grad()
-def continued(
-    inner: TubeSlice, last: dict[str, Tensor], before: dict[str, Tensor], steps: Tensor
+def extrapolate(
+    inner: TubeCrossSection, last: dict[str, Tensor], before: dict[str, Tensor], steps: Tensor
 ) -> None:
     """Let ``inner``, which is as the last frame's set, go on as it went from the one before.
 
@@ -79,10 +82,10 @@ def continued(
     step = (last["anchor"] - before["anchor"]) * far
     ratio = (last["scale"] / before["scale"]).pow(grown).clamp(1 / LARGER, LARGER)
     limit = 0.98 * inner.border
-    inner.moved(torch.minimum(torch.maximum(last["anchor"] + step, -limit), limit), ratio)
+    inner.move_to(torch.minimum(torch.maximum(last["anchor"] + step, -limit), limit), ratio)
 
 
-def persistence(values: Tensor, times: Tensor) -> float:
+def motion_autocorrelation(values: Tensor, times: Tensor) -> float:
     """How far something goes on as it went, 0 to 1: what a step says of the one after it.
 
     The least-squares factor from each velocity to the next.

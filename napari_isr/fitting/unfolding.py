@@ -20,27 +20,27 @@ from scipy import ndimage
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import dijkstra
 
-from napari_isr.evidence import EvidenceGrid
+from napari_isr.evidence import DenseEvidence
 from napari_isr.fitting.sampling import Samples
 from napari_isr.fitting.sparse import sparse_gauss_newton
 from napari_isr.shapes.base import Shape
-from napari_isr.shapes.sparse import SparseShape
-from napari_isr.stopping import breathe
+from napari_isr.shapes.sparse import SparseJacobianShape
+from napari_isr.stopping import check_cancelled
 
-__all__ = ["goal_mask", "timetable", "unfold"]
+__all__ = ["fit_along_front", "front_arrival_samples", "target_mask"]
 
 Mask = npt.NDArray[np.bool_]
 Values = npt.NDArray[np.float64]
 
 CELLS = 2048  # of the grid around the goal
 MARGIN = 3  # cells
-STRIDE = 2.0  # cells that a front advances between two fits
-SHARPNESS = 10.0
+FRONT_STEP_CELLS = 2.0  # cells that a front advances between two fits
+FRONT_SHARPNESS = 10.0
 PARTS = 24  # pieces of the goal that are looked at, the largest first
 NEGLIGIBLE = 2e-3  # evidence of a piece, relative to that of the largest
 
 
-def unfold(shape: SparseShape, grid: EvidenceGrid, most: int) -> Iterator[float]:
+def fit_along_front(shape: SparseJacobianShape, grid: DenseEvidence, most: int) -> Iterator[float]:
     """Bring a shape near the goal that the evidence suggests, in the right order.
 
     Parameters
@@ -57,16 +57,16 @@ def unfold(shape: SparseShape, grid: EvidenceGrid, most: int) -> Iterator[float]
     float
         Objective of the cells whose time has come, after each step.
     """
-    table = timetable(shape, grid)
+    table = front_arrival_samples(shape, grid)
     if table is None:
         return
     samples, time, cell = table
     last = float(time[np.isfinite(time)].max())
-    steps = min(most, math.ceil(last / STRIDE))
+    steps = min(most, math.ceil(last / FRONT_STEP_CELLS))
     if steps < 2:  # as good as there
         return
     limit = 3 * shape.scale / cell
-    shape.sharpness.copy_(torch.clamp(limit, min=2.0, max=SHARPNESS))
+    shape.sharpness.copy_(torch.clamp(limit, min=2.0, max=FRONT_SHARPNESS))
     for step in range(1, steps + 1):
         due = torch.from_numpy(time <= last * step / steps).to(grid.values.device)
         ripe = Samples(samples.points[due], samples.target[due], samples.weight[due])
@@ -74,8 +74,8 @@ def unfold(shape: SparseShape, grid: EvidenceGrid, most: int) -> Iterator[float]
             yield state.objective
 
 
-def timetable(
-    shape: Shape, grid: EvidenceGrid, cells: int = CELLS
+def front_arrival_samples(
+    shape: Shape, grid: DenseEvidence, cells: int = CELLS
 ) -> tuple[Samples, Values, float] | None:
     """Cells of the goal and around it, and when the front from where the shape is reaches each.
 
@@ -96,7 +96,7 @@ def timetable(
     grid = _around_goal(shape, grid, cells)
     values = grid.values.cpu().numpy().astype(np.float64)
     inside = _inside(shape, grid)
-    goal = goal_mask(values)
+    goal = target_mask(values)
     if not (goal & inside).any():  # nothing to start from, or nowhere to go
         return None
     time = _arrival(goal, inside)
@@ -106,10 +106,10 @@ def timetable(
         torch.from_numpy(goal.ravel()).to(grid.values),
         torch.from_numpy(np.maximum(np.abs(values), typical).ravel()).to(grid.values),
     )
-    return samples, time.ravel(), grid.cell
+    return samples, time.ravel(), grid.cell_size
 
 
-def goal_mask(values: Values) -> Mask:
+def target_mask(values: Values) -> Mask:
     """One piece without holes that holds much of the evidence.
 
     Pieces of the foreground are joined to the largest one along the cheapest ways, where that
@@ -161,7 +161,7 @@ def _travel(
     cost: Values, start: Mask, open_cells: Mask | None = None
 ) -> tuple[Values, npt.NDArray[np.int32]]:
     """Cheapest ways from the start to every cell: their cost, and the cell before each."""
-    breathe()
+    check_cancelled()
     index = np.arange(cost.size).reshape(cost.shape)
     lower = np.concatenate([index.take(range(n - 1), a).ravel() for a, n in _sides(index)])
     upper = np.concatenate([index.take(range(1, n), a).ravel() for a, n in _sides(index)])
@@ -193,13 +193,13 @@ def _arrival(goal: Mask, inside: Mask) -> Values:
     return np.where(~goal & inside, cut[within], time)
 
 
-def _inside(shape: Shape, grid: EvidenceGrid) -> Mask:
+def _inside(shape: Shape, grid: DenseEvidence) -> Mask:
     with torch.no_grad():
         mask: Mask = (shape(grid.points) > 0).view_as(grid.values).cpu().numpy().astype(bool)
     return mask
 
 
-def _near_start(shape: Shape, grid: EvidenceGrid) -> Mask:
+def _near_start(shape: Shape, grid: DenseEvidence) -> Mask:
     """Cells within two radii of where the shape began: it may be smaller than a cell."""
     offset = (grid.points - shape.anchor).abs().amax(1)
     near = (offset <= 2 * shape.scale) | (offset == offset.min())
@@ -207,15 +207,15 @@ def _near_start(shape: Shape, grid: EvidenceGrid) -> Mask:
     return mask
 
 
-def _around_goal(shape: Shape, grid: EvidenceGrid, cells: int) -> EvidenceGrid:
+def _around_goal(shape: Shape, grid: DenseEvidence, cells: int) -> DenseEvidence:
     """The part of the grid that matters, not too fine."""
-    block = grid.block_for(cells)
+    block = grid.block_size_for(cells)
     coarse = grid.coarsen(block)
     values = coarse.values.cpu().numpy().astype(np.float64)
-    needed = np.argwhere(goal_mask(values) | _inside(shape, coarse) | _near_start(shape, coarse))
+    needed = np.argwhere(target_mask(values) | _inside(shape, coarse) | _near_start(shape, coarse))
     low = (needed.min(axis=0) - MARGIN).clip(0) * block
     high = (needed.max(axis=0) + 1 + MARGIN) * block
     part = tuple(slice(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True))
     axes = tuple(axis[s] for axis, s in zip(grid.axes, part, strict=True))
-    cut = EvidenceGrid(grid.values[part], axes)
-    return cut.coarsen(cut.block_for(cells))
+    cut = DenseEvidence(grid.values[part], axes)
+    return cut.coarsen(cut.block_size_for(cells))

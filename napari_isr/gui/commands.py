@@ -16,21 +16,21 @@ from napari.utils.notifications import show_info, show_warning
 
 from napari_isr.errors import InputError
 from napari_isr.gui.basics.colours import copy_colormap
-from napari_isr.gui.basics.steady import steadily
-from napari_isr.gui.canvas.layers import KEY, insert_above, place
-from napari_isr.gui.fits.worker import answered_once
+from napari_isr.gui.basics.steady import iterate_in_persistent_thread
+from napari_isr.gui.canvas.layers import METADATA_KIND, insert_layer_above, layer_transform_kwargs
+from napari_isr.gui.fits.worker import connect_once
 
 if TYPE_CHECKING:
-    from napari_isr.masks import Reshaped
+    from napari_isr.masks import ProjectedLabels
 
-__all__ = ["give_shape"]
+__all__ = ["reshape_selected_layer"]
 
 log = logging.getLogger(__name__)
 
 CHOOSE = "Select a Labels layer, or an Image layer with a mask or probabilities, and try again."
 
 
-def give_shape(viewer: Any, shape: str) -> Any:
+def reshape_selected_layer(viewer: Any, shape: str) -> Any:
     """Make the selected layer's objects convex, star-shaped, …, in a new Labels layer.
 
     Parameters
@@ -54,9 +54,9 @@ def give_shape(viewer: Any, shape: str) -> Any:
     data = layer.data[0] if layer.multiscale else layer.data
     spacing = tuple(abs(float(s)) or 1.0 for s in layer.scale)
     take = partial(_objects, data, isinstance(layer, Labels), layer.name)
-    worker = create_worker(steadily, _work(take, shape, spacing, bar))
+    worker = create_worker(iterate_in_persistent_thread, _work(take, shape, spacing, bar))
     show = partial(_show, viewer, layer, _about(layer, shape))
-    answered_once(worker, show, partial(_advance, bar))
+    connect_once(worker, show, partial(_advance, bar))
     worker.finished.connect(bar.close)
     worker.start()
     return worker
@@ -68,7 +68,7 @@ def _command(shape: str) -> Callable[[], None]:
     def command() -> None:
         viewer = napari.current_viewer()
         if viewer is not None:
-            give_shape(viewer, shape)
+            reshape_selected_layer(viewer, shape)
 
     command.__doc__ = f"Give the selected layer's objects the shape ``{shape}``."
     return command
@@ -88,20 +88,20 @@ make_star_rotational = _command("star+rotational")
 
 def _objects(data: Any, labels: bool, name: str) -> Any:
     """Labels as they are; an image as a mask or probabilities."""
-    from napari_isr.masks import mask_values
+    from napari_isr.masks import as_mask_or_probability
 
-    return np.asarray(data) if labels else mask_values(data, name)
+    return np.asarray(data) if labels else as_mask_or_probability(data, name)
 
 
 def _work(
     take: Callable[[], Any], shape: str, spacing: tuple[float, ...], bar: cancelable_progress
-) -> Generator[tuple[int, int], None, Reshaped | str | None]:
+) -> Generator[tuple[int, int], None, ProjectedLabels | str | None]:
     """Do it in the thread; returns the result, a sentence, or None if it was cancelled."""
     try:
-        from napari_isr.gui.fits.job import one_thread
+        from napari_isr.gui.fits.job import single_threaded_torch
         from napari_isr.masks import project_labels
 
-        with one_thread():
+        with single_threaded_torch():
             for news in project_labels(take(), shape, spacing=spacing):
                 if bar.is_canceled:
                     return None
@@ -118,7 +118,7 @@ def _work(
 
 def _about(layer: Layer, shape: str) -> dict[str, Any]:
     """What the new layer has of the one that it is made of."""
-    about = {"name": f"{layer.name} [{shape}]", **place(layer)}
+    about = {"name": f"{layer.name} [{shape}]", **layer_transform_kwargs(layer)}
     if isinstance(layer, Labels):
         about["colormap"] = copy_colormap(layer.colormap)
     return about
@@ -137,7 +137,7 @@ def _show(viewer: Any, source: Layer, about: dict[str, Any], result: Any) -> Non
     if result is None or isinstance(result, str):
         show_warning(result or f"Cancelled; '{source.name}' is as it was.")
         return
-    metadata = {KEY: "mask", "shape": result.shape, "objects": result.objects}
+    metadata = {METADATA_KIND: "mask", "shape": result.shape, "objects": result.objects}
     layer = Labels(result.labels, metadata=metadata, **about)
-    insert_above(viewer, layer, source)
+    insert_layer_above(viewer, layer, source)
     (show_warning if result.failed else show_info)(f"{layer.name}: {result.sentence}.")

@@ -11,23 +11,23 @@ from napari.layers import Image, Labels, Layer
 from psygnal import Signal
 
 from napari_isr.files.lazy import is_lazy
-from napari_isr.gui.basics.frost import frost
-from napari_isr.gui.canvas.first_words import NO_IMAGE, NO_STROKES, no_image, no_strokes
-from napari_isr.gui.canvas.guides import look_at
-from napari_isr.gui.canvas.layers import image_shape, new_scribbles
-from napari_isr.gui.canvas.news_desk import NewsDesk
+from napari_isr.gui.basics.frost import gc_guard
+from napari_isr.gui.canvas.first_words import NO_IMAGE, NO_STROKES, no_image_hint, no_scribbles_hint
+from napari_isr.gui.canvas.guides import center_view_on
+from napari_isr.gui.canvas.layers import add_scribbles_layer, image_shape
+from napari_isr.gui.canvas.news_desk import ResultPresenter
 from napari_isr.gui.canvas.stack_axes import MOST
-from napari_isr.gui.canvas.stack_job import stack_fields
-from napari_isr.gui.fits.job import Job, Names
-from napari_isr.gui.fits.lesson import Lesson
-from napari_isr.gui.fits.live_loop import LiveLoop
-from napari_isr.gui.model import FIT_SETTINGS, Settings, State
+from napari_isr.gui.canvas.stack_job import nd_job_fields
+from napari_isr.gui.fits.job import AvailableChoices, FitJob
+from napari_isr.gui.fits.lesson import DeferredTransfer
+from napari_isr.gui.fits.live_loop import FitScheduler
+from napari_isr.gui.model import FIT_SETTINGS, DockSettings, DockState
 from napari_isr.gui.objects.object_actions import ObjectActions
 from napari_isr.gui.strokes import keys
-from napari_isr.gui.strokes.brushing import Brushing
-from napari_isr.gui.strokes.scans import anything, ask
-from napari_isr.gui.strokes.watch import StrokeWatch
-from napari_isr.session import KeptShape
+from napari_isr.gui.strokes.brushing import BrushActivity
+from napari_isr.gui.strokes.scans import any_nonzero, compute_async_if_large
+from napari_isr.gui.strokes.watch import ScribbleChangeDetector
+from napari_isr.session import ShapeState
 
 __all__ = ["Controller"]
 
@@ -57,18 +57,20 @@ class Controller:
 
     def __init__(self, viewer: Any) -> None:
         self.viewer = viewer
-        self.settings, self.state = Settings(), State()
+        self.settings, self.state = DockSettings(), DockState()
         self._device = "auto"
         self.memory: float | None = None  # megabytes, of images that are not in memory
-        self.kept_shapes: dict[int, KeptShape] = {}  # of an earlier session, to start from
-        self.desk = NewsDesk(viewer, self.settings, self.state)
-        self.loop = LiveLoop(self._job)
-        self._watch, self._closed = StrokeWatch(lambda: _sliders(viewer)), False
-        self._brushing = Brushing()
-        self.lesson: Callable[[], Lesson | None] = lambda: None  # what other images taught
-        self._keys = keys.LayerKeys(
+        self.kept_shapes: dict[int, ShapeState] = {}  # of an earlier session, to start from
+        self.desk = ResultPresenter(viewer, self.settings, self.state)
+        self.loop = FitScheduler(self._job)
+        self._watch, self._closed = ScribbleChangeDetector(lambda: _sliders(viewer)), False
+        self._brushing = BrushActivity()
+        self.lesson: Callable[[], DeferredTransfer | None] = lambda: (
+            None
+        )  # what other images taught
+        self._keys = keys.LayerKeybindings(
             {
-                keys.JUMP: self.look_at_next,
+                keys.JUMP: self.show_suggestion,
                 keys.RUN: self.run,
                 keys.CANCEL: self.cancel,
                 keys.UNDO: self.undo_fit,
@@ -76,14 +78,14 @@ class Controller:
             }
         )
         self.objects = ObjectActions(self)
-        self._watch.changed.connect(self.objects.look_for_undo)
+        self._watch.changed.connect(self.objects.restore_undone)
         self._watch.changed.connect(self._on_strokes)
         self._watch.changed.connect(self.strokes_changed.emit)
         self.desk.updated.connect(self.updated.emit)
         self.desk.settled.connect(self.settled.emit)
-        self.desk.drawing.connect(self.loop.runner.courtesy.ask)
+        self.desk.drawing.connect(self.loop.runner.courtesy.close_until_painted)
         self.loop.started.connect(self._on_started)
-        self.loop.runner.news.connect(self.desk.take)
+        self.loop.runner.news.connect(self.desk.handle_event)
         self.loop.runner.ended.connect(self.desk.on_ended)
         self.loop.runner.loaded.connect(self._on_loaded)
         for name in (*FIT_SETTINGS, "live"):
@@ -109,9 +111,9 @@ class Controller:
             self._on_setting()
 
     @property
-    def drawn_by_brush(self) -> bool:
+    def is_painting(self) -> bool:
         """Whether the mouse draws with the brush, its release included."""
-        return self._brushing.at_work
+        return self._brushing.is_painting
 
     # ------------------------------------------------------------------------------ layers
 
@@ -131,7 +133,7 @@ class Controller:
         if before is not None:
             before.events.data.disconnect(self._on_image_data)
             self.desk.drop_views()
-            self.desk.forget_all()
+            self.desk.clear_history()
         self.desk.image, self.kept_shapes = layer, {}
         if layer is not None:
             layer.events.data.connect(self._on_image_data)
@@ -151,41 +153,41 @@ class Controller:
             return
         self.cancel()
         if self.desk.scribbles is not None:
-            self.desk.scribbles.events.colormap.disconnect(self.desk.recolour)
+            self.desk.scribbles.events.colormap.disconnect(self.desk.update_colors)
         self.desk.scribbles = layer
         if layer is not None:
-            layer.events.colormap.connect(self.desk.recolour)
-        self._keys.move_to(layer)
+            layer.events.colormap.connect(self.desk.update_colors)
+        self._keys.set_layer(layer)
         self._watch.layer = layer
-        self._brushing.move_to(layer)
-        self.objects.given.move_to(layer)
+        self._brushing.set_layer(layer)
+        self.objects.given.set_layer(layer)
         self._guide()
         self.scribbles_changed.emit(layer)
 
     @property
-    def given(self) -> dict[int, Any]:
+    def imported_objects(self) -> dict[int, Any]:
         """Objects that were imported: by label, a bool mask or probabilities; a copy.
 
         Kept for each stroke layer. Assign a dict to replace them.
         """
         return self.objects.given.masks
 
-    @given.setter
-    def given(self, masks: dict[int, Any]) -> None:
+    @imported_objects.setter
+    def imported_objects(self, masks: dict[int, Any]) -> None:
         self.objects.given.masks = masks
 
     def new_scribbles(self) -> None:
         """Add an empty stroke layer and arm the brush."""
         if self.image_layer is None:
-            self.state.say("error", NO_IMAGE)
+            self.state.set_status("error", NO_IMAGE)
         elif problem := _unfit(self.image_layer):
-            self.state.say("error", problem)
+            self.state.set_status("error", problem)
         else:
-            self.scribble_layer = new_scribbles(self.viewer, self.image_layer)
+            self.scribble_layer = add_scribbles_layer(self.viewer, self.image_layer)
 
-    def note_strokes(self) -> None:
+    def mark_scribbles_seen(self) -> None:
         """The strokes were changed after napari had told of it."""
-        self._watch.note()
+        self._watch.mark_seen()
 
     # -------------------------------------------------------------------------------- runs
 
@@ -193,19 +195,19 @@ class Controller:
         """Fit now."""
         self.loop.request(live=False)
 
-    def begin(self) -> None:
+    def fit_if_possible(self) -> None:
         """Fit what a fresh image has: strokes, or what other images taught."""
         layer = self.scribble_layer
         if self.settings.live and self.lesson() is not None:
             self.loop.request(live=True)
         elif self.settings.live and layer is not None:
-            ask(layer.data, anything, partial(self._begin, layer))
+            compute_async_if_large(layer.data, any_nonzero, partial(self._begin, layer))
 
     def _begin(self, layer: Labels, drawn: bool) -> None:
         if drawn and layer is self.scribble_layer and not self._closed:
             self.loop.request(live=True)
 
-    def job(self, *, live: bool) -> Job | None:
+    def make_job(self, *, live: bool) -> FitJob | None:
         """What would be fitted now; None if nothing can be."""
         return self._job(live, time.perf_counter())
 
@@ -217,35 +219,35 @@ class Controller:
         """Stop at the next step; what is fitted so far stays."""
         self.loop.cancel()
         if self.desk.views is not None:
-            self.desk.views.forget()
+            self.desk.views.discard_pending()
         if self.state.busy:
             self.state.busy = False
-            self.state.say("hint", CANCELLED)
+            self.state.set_status("hint", CANCELLED)
 
     def reset(self) -> None:
         """Forget all that was fitted; the strokes stay."""
         self.cancel()
-        self.loop.forget()
+        self.loop.reset()
         self.desk.drop_views(masks=True)
-        self.desk.forget_all()
+        self.desk.clear_history()
         self.kept_shapes = {}
         self._guide()
 
     def undo_fit(self) -> None:
         """Go back to the fit before; the strokes stay as they are."""
         self.cancel()
-        self.desk.restore(self.desk.history.back())
+        self.desk.restore(self.desk.history.undo())
 
     def redo_fit(self) -> None:
         """Go forward to the fit after."""
         self.cancel()
-        self.desk.restore(self.desk.history.forward())
+        self.desk.restore(self.desk.history.redo())
 
-    def look_at_next(self) -> None:
+    def show_suggestion(self) -> None:
         """Bring the place where another stroke helps most to the middle of the canvas."""
         stroke = self.desk.next_stroke
         if stroke is not None and self.image_layer is not None:
-            look_at(self.viewer, self.image_layer, stroke.point)
+            center_view_on(self.viewer, self.image_layer, stroke.point)
 
     def close(self) -> None:
         """Let go of the viewer; a running fit stops at its next step."""
@@ -255,22 +257,22 @@ class Controller:
         self.closing.emit()
         self.loop.close()
         self._watch.layer = None
-        self._brushing.move_to(None)
-        self._keys.move_to(None)
+        self._brushing.set_layer(None)
+        self._keys.set_layer(None)
         if self.scribble_layer is not None:
-            self.scribble_layer.events.colormap.disconnect(self.desk.recolour)
+            self.scribble_layer.events.colormap.disconnect(self.desk.update_colors)
         if self.image_layer is not None:
             self.image_layer.events.data.disconnect(self._on_image_data)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
         self.objects.close()
         self.desk.close()
-        frost().leave(self)
+        gc_guard().unregister(self)
 
     # ------------------------------------------------------------------------ what happens
 
     def _on_strokes(self) -> None:
         if self.settings.live:
-            self.loop.request(live=True, drawn=self._brushing.at_work)
+            self.loop.request(live=True, drawn=self._brushing.is_painting)
 
     def _on_setting(self) -> None:
         if self.settings.live and self.result is not None and not self.desk.choosing:
@@ -278,7 +280,7 @@ class Controller:
 
     def _on_image_data(self) -> None:
         if self.image_layer is not None:
-            self.loop.forget()  # which kept the pixels before, too: nobody can come back to them
+            self.loop.reset()  # which kept the pixels before, too: nobody can come back to them
             self.desk.history.clear()
         self._on_setting()
 
@@ -289,60 +291,60 @@ class Controller:
         elif layer == self.scribble_layer:
             self.scribble_layer = None
 
-    def _on_loaded(self, names: Names | str) -> None:
+    def _on_loaded(self, names: AvailableChoices | str) -> None:
         if isinstance(names, str):
-            self.desk.finish("error", names)
+            self.desk.set_final_status("error", names)
         else:
             self.names_known.emit(names)
-            frost().join(self)
+            gc_guard().register(self)
 
     def _on_started(self, waits: bool) -> None:
         self.state.busy = True
         if waits:
-            self.state.say("busy", LOADING)
+            self.state.set_status("busy", LOADING)
 
-    def _job(self, live: bool, asked: float) -> Job | None:
+    def _job(self, live: bool, asked: float) -> FitJob | None:
         """What is to be fitted now; None, and a sentence to the user, if nothing can be."""
         image, scribbles = self.image_layer, self.scribble_layer
         if image is None or scribbles is None:
-            self.state.say("error", NO_IMAGE if image is None else NO_STROKES)
+            self.state.set_status("error", NO_IMAGE if image is None else NO_STROKES)
             return None
         if problem := _unfit(image):
-            self.state.say("error", problem)
+            self.state.set_status("error", problem)
             return None
         chosen = {name: getattr(self.settings, name) for name in FIT_SETTINGS}
-        return Job(
+        return FitJob(
             image=image.data,
             scribbles=scribbles.data,
             live=live,
             uncertainty=self.settings.uncertainty,
-            given=self.given,
+            given=self.imported_objects,
             hidden=self.settings.hidden,
             started=asked,
-            start=self.desk.start,
+            start=self.desk.warm_start_result,
             device=self.device,
             memory=self.memory if is_lazy(image.data) else None,
             kept=self.kept_shapes,
             lesson=self.lesson(),
-            **{**chosen, **stack_fields(self)},
+            **{**chosen, **nd_job_fields(self)},
         )
 
     def _guide(self) -> None:
         """Say what to do first."""
         if self.image_layer is None:
-            self.state.say("hint", no_image(self.viewer))
+            self.state.set_status("hint", no_image_hint(self.viewer))
         elif problem := _unfit(self.image_layer):
-            self.state.say("error", problem)
+            self.state.set_status("error", problem)
         elif self.scribble_layer is None:
-            self.state.say("hint", no_strokes(self.image_layer))
+            self.state.set_status("hint", no_scribbles_hint(self.image_layer))
         else:
-            self.state.say("hint", READY)
+            self.state.set_status("hint", READY)
             layer = self.scribble_layer
-            ask(layer.data, anything, partial(self._guide_on, layer))
+            compute_async_if_large(layer.data, any_nonzero, partial(self._guide_on, layer))
 
     def _guide_on(self, layer: Labels, drawn: bool) -> None:
         if drawn and layer is self.scribble_layer and self.state.message == READY:
-            self.state.say("hint", DRAWN)
+            self.state.set_status("hint", DRAWN)
 
 
 def _sliders(viewer: Any) -> tuple[Any, ...]:

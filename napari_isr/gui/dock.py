@@ -14,27 +14,27 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_isr.gui.basics.first_paint import FirstPaint
+from napari_isr.gui.basics.first_paint import FirstPaintFilter
 from napari_isr.gui.basics.tones import BAD
-from napari_isr.gui.canvas.one_painting import OnePainting
+from napari_isr.gui.canvas.one_painting import RepaintCoalescer
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.dock_parts import DockParts
-from napari_isr.gui.fits.job import Names
-from napari_isr.gui.keeping.keeper import Keeper
+from napari_isr.gui.fits.job import AvailableChoices
+from napari_isr.gui.keeping.keeper import PersistenceManager
 from napari_isr.gui.keeping.preferences import Preferences
-from napari_isr.gui.panels.binding import bind_tick, bind_word, setter
-from napari_isr.gui.panels.held import HeldRow
+from napari_isr.gui.panels.binding import bind_checkbox, bind_combo_box, setter
+from napari_isr.gui.panels.held import FixedOptionsRow
 from napari_isr.gui.properties import Properties
 
 if TYPE_CHECKING:
     import napari
 
-__all__ = ["ScribbleAndRefine"]
+__all__ = ["ScribbleWidget"]
 
 TONES = {"error": BAD}
 
 
-class ScribbleAndRefine(Properties, DockParts, QWidget):
+class ScribbleWidget(Properties, DockParts, QWidget):
     """Draw a few strokes, get masks whose shape is guaranteed, live.
 
     Parameters
@@ -51,12 +51,12 @@ class ScribbleAndRefine(Properties, DockParts, QWidget):
         self.setObjectName("isr_dock")
         self.setMinimumWidth(280)
         self.controller = Controller(napari_viewer)
-        self.keeper = Keeper(self.controller, Preferences.of_napari())
+        self.keeper = PersistenceManager(self.controller, Preferences.from_napari())
         self._make(napari_viewer)
         self._arrange()
         self._connect()
-        self.painting = OnePainting(self, self.controller)
-        FirstPaint(self, self.controller.loop.runner.load)
+        self.painting = RepaintCoalescer(self, self.controller)
+        FirstPaintFilter(self, self.controller.loop.runner.load)
 
     # ----------------------------------------------------------------------------- actions
 
@@ -99,15 +99,15 @@ class ScribbleAndRefine(Properties, DockParts, QWidget):
         control.scribbles_changed.connect(self._show_scribbles)
         self.shapes.chosen.connect(setter(chosen, "shape"))
         self.options.chosen.connect(setter(chosen, "shape"))
-        self.held = HeldRow(self.options, control)
-        self.options.problem.connect(lambda text: state.say("error", text))
+        self.held = FixedOptionsRow(self.options, control)
+        self.options.problem.connect(lambda text: state.set_status("error", text))
         chosen.events.shape.connect(self._show_shape)
-        bind_word(self.predictors, chosen, "predictor")
-        bind_word(self.blocks, chosen, "features")
-        bind_word(self.modes, chosen, "mode")
-        bind_tick(self.live_box, chosen, "live")
-        bind_tick(self.next_box, chosen, "next_stroke")
-        bind_tick(self.uncertainty_box, chosen, "uncertainty")
+        bind_combo_box(self.predictors, chosen, "predictor")
+        bind_combo_box(self.blocks, chosen, "features")
+        bind_combo_box(self.modes, chosen, "mode")
+        bind_checkbox(self.live_box, chosen, "live")
+        bind_checkbox(self.next_box, chosen, "next_stroke")
+        bind_checkbox(self.uncertainty_box, chosen, "uncertainty")
         self.new.clicked.connect(control.new_scribbles)
         self.run_button.clicked.connect(self.run)
         self.cancel_button.clicked.connect(self.cancel)
@@ -155,7 +155,7 @@ class ScribbleAndRefine(Properties, DockParts, QWidget):
         self.files.close(lambda: None, 0)
         self.keeper.close()
         self.controller.close()
-        self.brush.watch(None)
+        self.brush.set_layer(None)
         self.held.close()
         self.panel.close_down()
         self.stack.close_down()
@@ -163,8 +163,8 @@ class ScribbleAndRefine(Properties, DockParts, QWidget):
         self.coordinates.close_down()
         self.alongside.close_down()
         self.shapes.close_down()
-        self.images.close_down()
-        self.scribbles.close_down()
+        self.images.disconnect_events()
+        self.scribbles.disconnect_events()
 
     def _take_image(self, layer: Image | None) -> None:
         self.controller.image_layer = layer
@@ -177,42 +177,42 @@ class ScribbleAndRefine(Properties, DockParts, QWidget):
 
     def _show_scribbles(self, layer: Labels | None) -> None:
         self.scribbles.layer = layer
-        self.brush.watch(layer)
+        self.brush.set_layer(layer)
 
     def _pick(self, label: int) -> None:
         layer = self.scribble_layer
         if layer is not None:
             self.controller.viewer.layers.selection.active = layer
-            self.brush.pick(label)
+            self.brush.select_label(label)
 
-    def _offer(self, names: Names) -> None:
-        self.shapes.offer(names.shapes)
-        self.options.offer(names.options)
-        self.predictors.offer(names.predictors)
-        self.blocks.offer(names.features)
-        self.modes.offer(names.modes)
-        self.objects.offer(names.shapes)
+    def _offer(self, names: AvailableChoices) -> None:
+        self.shapes.set_choices(names.shapes)
+        self.options.set_schemas(names.options)
+        self.predictors.set_choices(names.predictors)
+        self.blocks.set_choices(names.features)
+        self.modes.set_choices(names.modes)
+        self.objects.set_shape_choices(names.shapes)
 
     def _show_shape(self, shape: str) -> None:
         self.shapes.blockSignals(True)
-        self.shapes.word = shape.partition(":")[0]
+        self.shapes.current_shape = shape.partition(":")[0]
         self.shapes.blockSignals(False)
         self.options.shape = shape
 
     def _show_message(self) -> None:
         state = self.controller.state
-        self.status.tell(state.message, TONES.get(state.kind, ""))
+        self.status.set_message(state.message, TONES.get(state.kind, ""))
 
     def _show_advice(self) -> None:
         advice = self.controller.state.advice
-        self.advice.tell(advice)
+        self.advice.set_message(advice)
         self.advice.setVisible(bool(advice))
 
     def _show_busy(self) -> None:
         busy = self.controller.state.busy
         self.cancel_button.setEnabled(busy)
         if not busy:
-            self.bar.show_share(0.0)
+            self.bar.set_fraction(0.0)
 
     def _show_history(self) -> None:
         history = self.controller.desk.history
@@ -223,7 +223,7 @@ class ScribbleAndRefine(Properties, DockParts, QWidget):
         self.export_button.setEnabled(can)
 
     def _show_progress(self, share: float) -> None:
-        self.bar.show_share(share)
+        self.bar.set_fraction(share)
 
     def _emit_updated(self) -> None:
         self.updated.emit()

@@ -11,42 +11,42 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_isr.gui.basics.errands import Errands
-from napari_isr.gui.basics.layer_choice import LayerChoice
-from napari_isr.gui.basics.scrolling import ScrollColumn
+from napari_isr.gui.basics.errands import BackgroundTasks
+from napari_isr.gui.basics.layer_choice import LayerComboBox
+from napari_isr.gui.basics.scrolling import VerticalScrollArea
 from napari_isr.gui.basics.widgets import (
-    Choice,
-    Fold,
-    Sentence,
-    ThinBar,
-    button,
-    form,
-    side_by_side,
-    tick,
+    CollapsibleSection,
+    StringComboBox,
+    ThinProgressBar,
+    WrappingLabel,
+    make_button,
+    make_checkbox,
+    make_form_layout,
+    make_row,
 )
-from napari_isr.gui.canvas.layers import is_ours
+from napari_isr.gui.canvas.layers import is_result_layer
 from napari_isr.gui.controller import Controller
-from napari_isr.gui.images.alongside import Alongside
-from napari_isr.gui.images.playlist_bar import PlaylistBar
-from napari_isr.gui.images.switching import Switching
-from napari_isr.gui.keeping.keeper import Keeper, RestoreBar
-from napari_isr.gui.keeping.sessions import SessionButtons, Sessions
-from napari_isr.gui.panels.copies import CopyButtons
+from napari_isr.gui.images.alongside import LayerAlignment
+from napari_isr.gui.images.playlist_bar import ImageListWidget
+from napari_isr.gui.images.switching import ImageNavigator
+from napari_isr.gui.keeping.keeper import PersistenceManager, RestoreBar
+from napari_isr.gui.keeping.sessions import SessionActions, SessionButtons
+from napari_isr.gui.panels.copies import CopyAsCodeButtons
 from napari_isr.gui.panels.exporting import Exporter, ExportOptions
-from napari_isr.gui.panels.hint import FirstHint
+from napari_isr.gui.panels.hint import WelcomePanel
 from napari_isr.gui.panels.object_panel import ObjectPanel
 from napari_isr.gui.panels.picker import ShapePicker
-from napari_isr.gui.panels.shape_options import ShapeOptions
-from napari_isr.gui.panels.trust import TrustPanel
-from napari_isr.gui.stacks.coordinates import CoordinateRow
-from napari_isr.gui.stacks.stack_bar import StackBar
-from napari_isr.gui.stacks.stack_tools import StackTools
+from napari_isr.gui.panels.shape_options import ShapeOptionsWidget
+from napari_isr.gui.panels.trust import CertificatePanel
+from napari_isr.gui.stacks.coordinates import CoordinateLayerComboBox
+from napari_isr.gui.stacks.stack_bar import AxisRoleWidget
+from napari_isr.gui.stacks.stack_tools import StackToolsWidget
 from napari_isr.gui.strokes import keys
-from napari_isr.gui.strokes.brush import BrushSwitch
+from napari_isr.gui.strokes.brush import LabelSelector
 
 if TYPE_CHECKING:
     from napari_isr.gui.controller import Controller
-    from napari_isr.gui.keeping.keeper import Keeper
+    from napari_isr.gui.keeping.keeper import PersistenceManager
 
 __all__ = ["DockParts"]
 
@@ -55,89 +55,94 @@ class DockParts:
     """Part of :class:`napari_isr.gui.dock.ScribbleAndRefine`: what it is made of."""
 
     controller: Controller
-    keeper: Keeper
+    keeper: PersistenceManager
 
     def _make(self, viewer: Any) -> None:
         chosen = self.controller.settings
-        self.images = LayerChoice(
+        self.images = LayerComboBox(
             "isr_image",
             viewer,
-            lambda layer: isinstance(layer, Image) and not is_ours(layer),
+            lambda layer: isinstance(layer, Image) and not is_result_layer(layer),
             "open an image",
         )
         self.images.setToolTip("The image to segment")
-        self.switching = Switching(self.controller, lambda: self.keeper.preferences.autosave)
-        self.playlist = PlaylistBar(self.switching, self)
-        self.stack, self.stack_tools = StackBar(self.controller), StackTools(self.controller)
-        self.coordinates = CoordinateRow(self.controller)
-        self.alongside = Alongside(self.controller)
-        self.scribbles = LayerChoice(
+        self.switching = ImageNavigator(self.controller, lambda: self.keeper.preferences.autosave)
+        self.playlist = ImageListWidget(self.switching, self)
+        self.stack, self.stack_tools = (
+            AxisRoleWidget(self.controller),
+            StackToolsWidget(self.controller),
+        )
+        self.coordinates = CoordinateLayerComboBox(self.controller)
+        self.alongside = LayerAlignment(self.controller)
+        self.scribbles = LayerComboBox(
             "isr_scribbles",
             viewer,
-            lambda layer: isinstance(layer, Labels) and not is_ours(layer),
+            lambda layer: isinstance(layer, Labels) and not is_result_layer(layer),
             "click New",
         )
         self.scribbles.setToolTip("The strokes: label 1 background, 2, 3, … objects")
-        self.new = button("isr_new_scribbles", "New", "Add a layer for strokes and take the brush")
-        self.brush = BrushSwitch()
+        self.new = make_button(
+            "isr_new_scribbles", "New", "Add a layer for strokes and take the brush"
+        )
+        self.brush = LabelSelector()
         self.shapes = ShapePicker(viewer, chosen.shape)
-        self.options = ShapeOptions()
-        self.predictors = Choice(
+        self.options = ShapeOptionsWidget()
+        self.predictors = StringComboBox(
             "isr_predictor", [chosen.predictor], "Learns from the strokes what is object"
         )
-        self.blocks = Choice("isr_features", [chosen.features], "What the predictor sees")
-        self.modes = Choice("isr_mode", [chosen.mode], "How predictor and shape are fitted")
+        self.blocks = StringComboBox("isr_features", [chosen.features], "What the predictor sees")
+        self.modes = StringComboBox("isr_mode", [chosen.mode], "How predictor and shape are fitted")
         self.panel = ObjectPanel(self.controller)
         self.objects = self.panel.table
-        self.brush.taken = lambda: self.controller.given
-        self.live_box = tick(
+        self.brush.taken = lambda: self.controller.imported_objects
+        self.live_box = make_checkbox(
             "isr_live", "Live", "Fit after every stroke, undo (Ctrl+Z) and redo (Ctrl+Shift+Z)"
         )
-        self.next_box = tick(
+        self.next_box = make_checkbox(
             "isr_next",
             "Next stroke",
             f"Ring the place where another stroke helps most; {keys.JUMP} brings it into view",
         )
-        self.uncertainty_box = tick(
+        self.uncertainty_box = make_checkbox(
             "isr_uncertainty", "Uncertainty", "Let glow what the predictor is not sure of"
         )
-        self.run_button = button("isr_run", "Run", f"Fit now ({keys.RUN})")
-        self.cancel_button = button(
+        self.run_button = make_button("isr_run", "Run", f"Fit now ({keys.RUN})")
+        self.cancel_button = make_button(
             "isr_cancel", "Cancel", f"Stop the fit; what is there stays ({keys.CANCEL})"
         )
-        self.reset_button = button("isr_reset", "Reset", "Forget the fit; the strokes stay")
-        self.undo_button = button(
+        self.reset_button = make_button("isr_reset", "Reset", "Forget the fit; the strokes stay")
+        self.undo_button = make_button(
             "isr_undo_fit", "↶", f"Back to the fit before ({keys.UNDO}); the strokes stay"
         )
-        self.redo_button = button(
-            "isr_redo_fit", "↷", f"Forward to the fit after ({keys.shown(keys.REDO)})"
+        self.redo_button = make_button(
+            "isr_redo_fit", "↷", f"Forward to the fit after ({keys.format_key(keys.REDO)})"
         )
         for small in (self.undo_button, self.redo_button):
             small.setFixedWidth(30)
-        self.export_button = button(
+        self.export_button = make_button(
             "isr_export",
             "Export mask…",
             "Masks, outlines, tables, probabilities, strokes to a file",
         )
-        self.files = Errands()
+        self.files = BackgroundTasks()
         self.exporter = Exporter(self.controller, self.files, ExportOptions())
-        self.sessions = Sessions(self.controller, self.keeper, self.files)
-        self.bar = ThinBar()
-        self.status = Sentence("isr_status")
-        self.trust = TrustPanel(self.controller)
+        self.sessions = SessionActions(self.controller, self.keeper, self.files)
+        self.bar = ThinProgressBar()
+        self.status = WrappingLabel("isr_status")
+        self.trust = CertificatePanel(self.controller)
         self.certificate = self.trust.line
-        self.advice = Sentence("isr_advice")
+        self.advice = WrappingLabel("isr_advice")
 
     def _arrange(self) -> None:
         body = QWidget()
         column = QVBoxLayout(body)
         column.setContentsMargins(8, 6, 8, 8)
         column.setSpacing(5)
-        fields, strokes = form(), QLabel("Strokes")
-        drawing = side_by_side(self.scribbles, self.new), side_by_side(self.options)
-        running = side_by_side(self.live_box, self.run_button, self.cancel_button, stretch=(1, 2))
-        guides = side_by_side(self.next_box, self.uncertainty_box, stretch=(1, 1))
-        ending = side_by_side(
+        fields, strokes = make_form_layout(), QLabel("Strokes")
+        drawing = make_row(self.scribbles, self.new), make_row(self.options)
+        running = make_row(self.live_box, self.run_button, self.cancel_button, stretch=(1, 2))
+        guides = make_row(self.next_box, self.uncertainty_box, stretch=(1, 1))
+        ending = make_row(
             self.undo_button,
             self.redo_button,
             self.reset_button,
@@ -145,14 +150,14 @@ class DockParts:
             stretch=(0, 0, 0, 1),
         )
         need_an_image = strokes, *drawing, self.brush, self.panel, running, self.bar, guides, ending
-        fields.addRow("Image", side_by_side(self.images, self.playlist.open))
+        fields.addRow("Image", make_row(self.images, self.playlist.open))
         fields.addRow(self.playlist)
         fields.addRow(self.stack.label, self.stack)
         fields.addRow(strokes, drawing[0])
         for part in (self.brush, self.shapes, drawing[1]):
             fields.addRow(part)
         column.addWidget(RestoreBar(self.keeper.rescue))
-        column.addWidget(FirstHint(self.controller, need_an_image))
+        column.addWidget(WelcomePanel(self.controller, need_an_image))
         column.addLayout(fields)
         for part in (self.panel, running, self.bar, self.status, self.trust, guides, self.advice):
             column.addWidget(part)
@@ -160,16 +165,16 @@ class DockParts:
         column.addWidget(ending)
         column.addWidget(SessionButtons(self.sessions, self))
         more = QWidget()
-        inner = form(more)
+        inner = make_form_layout(more)
         inner.addRow("Predictor", self.predictors)
         inner.addRow("Features", self.blocks)
         inner.addRow("Mode", self.modes)
         inner.addRow(self.coordinates.label, self.coordinates)
         inner.addRow("Export", self.exporter.options)
-        inner.addRow("Copy as", CopyButtons(self.controller))
-        self.more = Fold("isr_settings", "Settings", more)
+        inner.addRow("Copy as", CopyAsCodeButtons(self.controller))
+        self.more = CollapsibleSection("isr_settings", "Settings", more)
         column.addWidget(self.more)
         column.addStretch(1)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(ScrollColumn(body))
+        outer.addWidget(VerticalScrollArea(body))

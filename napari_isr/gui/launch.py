@@ -6,15 +6,15 @@ from typing import Any
 
 import napari
 
-from napari_isr.gui.dock import ScribbleAndRefine
+from napari_isr.gui.dock import ScribbleWidget
 from napari_isr.gui.samples import add_sample, sample_layers
 
-__all__ = ["dock_of", "launch_demo", "open_sample"]
+__all__ = ["get_or_create_dock", "launch_demo", "open_sample"]
 
 TITLE = "Scribble and refine"
 
 
-def open_sample(viewer: Any, name: str = "fruit") -> ScribbleAndRefine:
+def open_sample(viewer: Any, name: str = "fruit") -> ScribbleWidget:
     """Show a sample with its strokes and the dock in a viewer, the brush armed.
 
     Parameters
@@ -28,24 +28,24 @@ def open_sample(viewer: Any, name: str = "fruit") -> ScribbleAndRefine:
     ScribbleAndRefine
     """
     _, layer = add_sample(viewer, sample_layers(name))
-    dock = ScribbleAndRefine(viewer)
+    dock = ScribbleWidget(viewer)
     viewer.window.add_dock_widget(dock, name=TITLE, area="right")
     dock.scribble_layer = layer
-    dock.brush.pick(2)
+    dock.brush.select_label(2)
     return dock
 
 
-def dock_of(viewer: Any) -> ScribbleAndRefine:
+def get_or_create_dock(viewer: Any) -> ScribbleWidget:
     """The dock of a viewer; a new one if there is none yet."""
     for widget in viewer.window.dock_widgets.values():
-        if isinstance(widget, ScribbleAndRefine):
+        if isinstance(widget, ScribbleWidget):
             return widget
-    dock = ScribbleAndRefine(viewer)
+    dock = ScribbleWidget(viewer)
     viewer.window.add_dock_widget(dock, name=TITLE, area="right")
     return dock
 
 
-def launch_demo(sample: str = "fruit", run: bool = True) -> ScribbleAndRefine:
+def launch_demo(sample: str = "fruit", run: bool = True) -> ScribbleWidget:
     """Open napari on a sample and fit it at once; returns when the window is closed.
 
     Parameters

@@ -8,9 +8,9 @@ from typing import ClassVar, Literal
 
 from psygnal import SignalGroupDescriptor
 
-from napari_isr.gui.basics.measures import Measure
+from napari_isr.gui.basics.measures import SizeMeasurement
 
-__all__ = ["FIT_SETTINGS", "IMAGE_SETTINGS", "Row", "Settings", "State"]
+__all__ = ["FIT_SETTINGS", "IMAGE_SETTINGS", "DockSettings", "DockState", "ObjectRow"]
 
 # Settings that make another fit; the names are also those of the dock's properties.
 FIT_SETTINGS = (
@@ -27,7 +27,7 @@ IMAGE_SETTINGS = (*FIT_SETTINGS, "names", "hidden")  # what goes with an image
 
 
 @dataclass
-class Settings:
+class DockSettings:
     """What the user chose.
 
     Parameters
@@ -72,11 +72,11 @@ class Settings:
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
-    def name(self, label: int) -> str:
+    def object_name(self, label: int) -> str:
         """What an object is called."""
         return self.names.get(label) or f"object {label}"
 
-    def named(self, text: str) -> str:
+    def insert_object_names(self, text: str) -> str:
         """A text in which objects are called by their names, not ``object 2``."""
         return re.sub(r"\b[Oo]bject (\d+)\b", self._called, text)
 
@@ -85,7 +85,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Row:
+class ObjectRow:
     """One object in the table.
 
     Parameters
@@ -112,11 +112,11 @@ class Row:
     area: float | None = None
     holds: bool | None = None
     sentence: str = ""
-    measure: Measure = field(default_factory=Measure)
+    measure: SizeMeasurement = field(default_factory=SizeMeasurement)
 
 
 @dataclass
-class State:
+class DockState:
     """What is going on.
 
     Parameters
@@ -142,18 +142,18 @@ class State:
     advice: str = ""
     busy: bool = False
     progress: float = 0.0
-    rows: tuple[Row, ...] = ()
+    rows: tuple[ObjectRow, ...] = ()
     can_export: bool = False
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
-    def say(self, kind: Literal["hint", "busy", "done", "error"], message: str) -> None:
+    def set_status(self, kind: Literal["hint", "busy", "done", "error"], message: str) -> None:
         """Set kind and message."""
         self.kind = kind
         self.message = message
 
     @property
-    def proofs(self) -> str:
+    def certificate_text(self) -> str:
         """The certificates in full, a line each."""
         return "\n".join(f"Object {row.label}: {row.sentence}" for row in self.rows if row.sentence)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_isr.gui.basics.colours import stroke_colormap
-from napari_isr.gui.canvas.layers import KEY
+from napari_isr.gui.basics.colours import scribble_colormap
+from napari_isr.gui.canvas.layers import METADATA_KIND
 from napari_isr.session import ENDING, Session, load_session
 
 __all__ = ["get_reader", "session_layers"]
@@ -37,9 +37,9 @@ def read(path: str) -> list[LayerData]:
     viewer = napari.current_viewer()
     if viewer is None:
         return session_layers(load_session(path))
-    from napari_isr.gui.launch import dock_of
+    from napari_isr.gui.launch import get_or_create_dock
 
-    dock_of(viewer).open_session(path)
+    get_or_create_dock(viewer).open_session(path)
     return NOTHING
 
 
@@ -65,7 +65,7 @@ def session_layers(session: Session) -> list[LayerData]:
             (array, {"name": name, "rgb": array.ndim > len(about.shape), **where}, "image")
         )
     if session.strokes is not None:
-        drawn = {"metadata": {KEY: "strokes"}, "colormap": stroke_colormap(), **where}
+        drawn = {"metadata": {METADATA_KIND: "strokes"}, "colormap": scribble_colormap(), **where}
         strokes = np.asarray(session.strokes)
         found.append((strokes, {"name": f"{name} [strokes]", **drawn}, "labels"))
     if session.result is not None:

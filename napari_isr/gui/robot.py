@@ -11,14 +11,14 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
-__all__ = ["Robot"]
+__all__ = ["CanvasMouse"]
 
 LEFT, NO_KEY = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 PAUSE_MS = 8  # napari merges moves that come faster than every 5 ms
 STEP = 40.0  # canvas pixels between two moves
 
 
-class Robot:
+class CanvasMouse:
     """A hand that draws in image coordinates.
 
     Parameters
@@ -34,7 +34,7 @@ class Robot:
         widgets = dock.window().findChildren(QWidget)
         self.canvas = next(w for w in widgets if type(w).__name__.startswith("CanvasBackend"))
 
-    def at(self, row: float, column: float) -> QPointF:
+    def to_canvas(self, row: float, column: float) -> QPointF:
         """Where a point of the image lies on the canvas."""
         camera = self.viewer.scene.camera
         size = np.array([self.canvas.height(), self.canvas.width()])
@@ -43,7 +43,7 @@ class Robot:
 
     def draw(self, *points: tuple[float, float]) -> None:
         """Drag the brush through points (row, column)."""
-        path = [self.at(*point) for point in points]
+        path = [self.to_canvas(*point) for point in points]
         QTest.mouseMove(self.canvas, _whole(path[0]))
         QTest.mousePress(self.canvas, LEFT, NO_KEY, _whole(path[0]))
         for start, stop in pairwise(path):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from napari_isr.gui.basics.colours import stroke_colormap
-from napari_isr.gui.canvas.layers import COORDINATE, KEY
+from napari_isr.gui.basics.colours import scribble_colormap
+from napari_isr.gui.canvas.layers import COORDINATE, METADATA_KIND
 from napari_isr.samples import load_sample
 
 __all__ = ["add_sample", "cat", "cell", "coffee", "coins", "fruit", "motorcycle", "sample_layers"]
@@ -30,8 +30,8 @@ def sample_layers(name: str) -> list[LayerData]:
     sample = load_sample(name)
     strokes = {
         "name": f"{sample.name} [strokes]",
-        "metadata": {KEY: "strokes"},
-        "colormap": stroke_colormap(),
+        "metadata": {METADATA_KIND: "strokes"},
+        "colormap": scribble_colormap(),
         "opacity": 0.9,
     }
     maps = [

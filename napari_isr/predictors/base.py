@@ -11,10 +11,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from napari_isr.device import in_parts
-from napari_isr.predictors.scene import Scene
+from napari_isr.device import map_with_oom_split
+from napari_isr.predictors.scene import FeatureView
 
-__all__ = ["PointPredictor", "Predictor", "jitter", "vote"]
+__all__ = ["PixelClassifier", "Predictor", "feature_noise_std", "log_mean_probability"]
 
 ONE_IMAGE = 600  # samples of a class
 JITTER, JITTER_RICH = 0.15, 0.7  # of colours and places, and of all other features
@@ -40,13 +40,13 @@ class Predictor(nn.Module, ABC):
         self.inputs, self.classes, self.seed = inputs, classes, seed
         self.trained = False
 
-    def go_on(self) -> None:
+    def mark_trained(self) -> None:
         """Take the present weights for trained ones: the next training starts from them."""
         self.trained = True
 
     @abstractmethod
     def fit(
-        self, scene: Scene, points: npt.NDArray[np.floating], targets: Tensor, weight: Tensor
+        self, scene: FeatureView, points: npt.NDArray[np.floating], targets: Tensor, weight: Tensor
     ) -> Iterator[float]:
         """Train, from the current parameters after the first time.
 
@@ -70,11 +70,11 @@ class Predictor(nn.Module, ABC):
         """
 
     @abstractmethod
-    def log_probabilities(self, scene: Scene, points: npt.NDArray[np.floating]) -> Tensor:
+    def log_probabilities(self, scene: FeatureView, points: npt.NDArray[np.floating]) -> Tensor:
         """Log-probabilities (n, classes) at pixel coordinates (n, d)."""
 
 
-class PointPredictor(Predictor):
+class PixelClassifier(Predictor):
     """A predictor that looks at the features of one pixel at a time."""
 
     _memory: tuple[Tensor, Tensor, float] | None = None
@@ -84,12 +84,12 @@ class PointPredictor(Predictor):
         """Log-probabilities (n, classes) of features (n, inputs)."""
 
     @abstractmethod
-    def train_on(
+    def fit_features(
         self, features: Tensor, targets: Tensor, weight: Tensor, jitter: Tensor
     ) -> Iterator[float]:
         """Train on features (n, inputs) jittered by (inputs,); see :meth:`Predictor.fit`."""
 
-    def remember(self, features: Tensor, targets: Tensor, share: float) -> None:
+    def set_replay_samples(self, features: Tensor, targets: Tensor, share: float) -> None:
         """Train from now on with samples of other images, too.
 
         Parameters
@@ -106,7 +106,7 @@ class PointPredictor(Predictor):
         self._memory = features, targets, share
 
     def fit(
-        self, scene: Scene, points: npt.NDArray[np.floating], targets: Tensor, weight: Tensor
+        self, scene: FeatureView, points: npt.NDArray[np.floating], targets: Tensor, weight: Tensor
     ) -> Iterator[float]:
         """Train on the features at the points; see :meth:`Predictor.fit`."""
         features = scene.at(points)
@@ -114,7 +114,7 @@ class PointPredictor(Predictor):
             old, classes, _ = self._memory
             weight = self._joined(targets, weight)
             features, targets = torch.cat([features, old]), torch.cat([targets, classes])
-        yield from self.train_on(features, targets, weight, jitter(scene))
+        yield from self.fit_features(features, targets, weight, feature_noise_std(scene))
 
     def _joined(self, targets: Tensor, weight: Tensor) -> Tensor:
         """Weights (n + m,) of the points and of the samples that are remembered."""
@@ -126,21 +126,21 @@ class PointPredictor(Predictor):
         return torch.cat([weight, classes @ (wanted / classes.sum(0).clamp_min(1.0))])
 
     @torch.no_grad()
-    def log_probabilities(self, scene: Scene, points: npt.NDArray[np.floating]) -> Tensor:
+    def log_probabilities(self, scene: FeatureView, points: npt.NDArray[np.floating]) -> Tensor:
         """Log-probabilities (n, classes); see :meth:`Predictor.log_probabilities`."""
-        return in_parts(self.logits, scene.at(points))
+        return map_with_oom_split(self.logits, scene.at(points))
 
 
-def jitter(scene: Scene) -> Tensor:
+def feature_noise_std(scene: FeatureView) -> Tensor:
     """Standard deviations (inputs,) of the noise that features get in training.
 
     Features have about unit variance. Colours and places are few. The others are so many that they
     would tell every stroke's pixels from all others, were they believed as closely.
     """
-    return torch.where(scene.smooth, JITTER, JITTER_RICH)
+    return torch.where(scene.smooth_feature_mask, JITTER, JITTER_RICH)
 
 
-def vote(logits: Tensor, dim: int) -> Tensor:
+def log_mean_probability(logits: Tensor, dim: int) -> Tensor:
     """Logarithm of the mean probability of several members: the first axis of the logits.
 
     Where strokes say nothing the members disagree, and the vote stays near even. ``dim`` is the

@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from napari_isr.predictors.maps import Convolutions, MapPredictor
+from napari_isr.predictors.maps import ConvPredictor, GroupedConvStack
 
 __all__ = ["Cnn"]
 
@@ -16,7 +16,7 @@ PENALTY = 0.01  # as in the source
 PENALISED = 3  # crops of a step; a second derivative of all would take as long as all the rest
 
 
-class Cnn(MapPredictor):
+class Cnn(ConvPredictor):
     r"""Four 3x3 convolutions of 16 channels and a linear layer; three networks vote.
 
     In a source that found it to help [1]_, the loss has the term
@@ -48,7 +48,7 @@ class Cnn(MapPredictor):
         super().__init__(inputs, classes, seed)
         widths = [inputs, *[WIDTH] * LAYERS]
         sizes = [*((m, n, 3) for m, n in pairwise(widths)), (WIDTH, classes, 1)]
-        self.layers = Convolutions(sizes, self.members, torch.Generator().manual_seed(seed))
+        self.layers = GroupedConvStack(sizes, self.members, torch.Generator().manual_seed(seed))
 
     def forward(self, planes: Tensor) -> Tensor:
         """Logits; see :meth:`MapPredictor.forward`."""
@@ -57,7 +57,9 @@ class Cnn(MapPredictor):
         logits: Tensor = self.layers(LAYERS, planes)
         return logits
 
-    def penalty(self, planes: Tensor, smooth: Tensor, draw: torch.Generator) -> Tensor | float:
+    def regularization(
+        self, planes: Tensor, smooth: Tensor, draw: torch.Generator
+    ) -> Tensor | float:
         """Mean squared slope by the ``smooth`` inputs, times 0.01."""
         if not len(smooth):
             return 0.0

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-__all__ = ["Crops", "reflected"]
+__all__ = ["PatchSampler", "reflect_pad"]
 
 CROPS = 12  # in a step, over all classes
 
 
-class Crops:
+class PatchSampler:
     """Draws crops of planes, equally many around the strokes of each class that has any.
 
     Parameters
@@ -28,7 +28,7 @@ class Crops:
     """
 
     def __init__(self, planes: Tensor, mass: Tensor, tile: int, margin: int) -> None:
-        self.planes, self.mass, self.margin = reflected(planes, margin), mass, margin
+        self.planes, self.mass, self.margin = reflect_pad(planes, margin), mass, margin
         self.tile = [min(tile, n) for n in mass.shape[-2:]]
 
     def draw(self, steps: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
@@ -65,7 +65,7 @@ class Crops:
         return found
 
 
-def reflected(planes: Tensor, margin: int) -> Tensor:
+def reflect_pad(planes: Tensor, margin: int) -> Tensor:
     """Planes (..., h, w) with a margin, reflected at the border as often as need be."""
     for axis in (-2, -1):
         size = planes.shape[axis]

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from napari_isr.optim import Adam
-from napari_isr.predictors.base import PointPredictor, vote
-from napari_isr.stopping import breathe
+from napari_isr.predictors.base import PixelClassifier, log_mean_probability
+from napari_isr.stopping import check_cancelled
 
-__all__ = ["Fcn"]
+__all__ = ["MlpEnsemble"]
 
 MEMBERS = 4
 WIDTH = 16
@@ -24,7 +24,7 @@ RATE, DECAY = 0.03, 0.1
 SMOOTHING = 0.02  # how far the targets stay from 0 and 1
 
 
-class Fcn(PointPredictor):
+class MlpEnsemble(PixelClassifier):
     """Per-pixel perceptrons ("fully convolutional" with 1x1 kernels) trained on strokes only.
 
     Three strokes are thousands of pixels but few independent ones. So the classes are balanced,
@@ -67,9 +67,9 @@ class Fcn(PointPredictor):
 
     def logits(self, features: Tensor) -> Tensor:
         """Logarithm of the members' mean probability; see :meth:`PointPredictor.logits`."""
-        return vote(self(features.T.contiguous()), dim=0).T
+        return log_mean_probability(self(features.T.contiguous()), dim=0).T
 
-    def train_on(
+    def fit_features(
         self, features: Tensor, targets: Tensor, weight: Tensor, jitter: Tensor
     ) -> Iterator[float]:
         """Train with Adam on balanced batches; see :meth:`PointPredictor.train_on`."""
@@ -78,7 +78,7 @@ class Fcn(PointPredictor):
         draw = torch.Generator(features.device).manual_seed(self.seed)
         columns, members = features.T.contiguous(), _Members(targets * weight[:, None])
         for step in range(1, steps + 1):
-            breathe()
+            check_cancelled()
             batch = columns[:, members.draw(draw)].movedim(1, 0)
             noise = torch.randn(batch.shape, generator=draw, device=batch.device, dtype=batch.dtype)
             optimiser.step(self._loss(batch + jitter[:, None] * noise))

@@ -11,16 +11,16 @@ import torch
 from torch import Tensor
 
 from napari_isr.errors import InputError
-from napari_isr.frame import Frame
+from napari_isr.frame import ImageGeometry
 from napari_isr.predictors.base import Predictor
-from napari_isr.predictors.scene import Scene
+from napari_isr.predictors.scene import FeatureView
 
-__all__ = ["Given", "check_given"]
+__all__ = ["PrecomputedPredictor", "validate_unaries"]
 
 LEAST = 1e-3  # least probability of a class: a mask is taken for nearly, not for wholly sure
 
 
-class Given(Predictor):
+class PrecomputedPredictor(Predictor):
     """A predictor that learns nothing and says what it was given.
 
     Parameters
@@ -37,7 +37,9 @@ class Given(Predictor):
         self.maps: Tensor
 
     @classmethod
-    def read(cls, given: npt.NDArray[Any], labels: Sequence[int], ndim: int) -> Given:
+    def from_unaries(
+        cls, given: npt.NDArray[Any], labels: Sequence[int], ndim: int
+    ) -> PrecomputedPredictor:
         """Take unaries as :func:`check_given` lets them pass.
 
         Parameters
@@ -60,18 +62,18 @@ class Given(Predictor):
         return cls(torch.from_numpy(np.log(classes / classes.sum(axis=0))))
 
     def fit(
-        self, scene: Scene, points: npt.NDArray[np.floating], targets: Tensor, weight: Tensor
+        self, scene: FeatureView, points: npt.NDArray[np.floating], targets: Tensor, weight: Tensor
     ) -> Iterator[float]:
         """Learn nothing; see :meth:`Predictor.fit`."""
         yield 1.0
 
     @torch.no_grad()
-    def log_probabilities(self, scene: Scene, points: npt.NDArray[np.floating]) -> Tensor:
+    def log_probabilities(self, scene: FeatureView, points: npt.NDArray[np.floating]) -> Tensor:
         """Log-probabilities, linear between pixels; see :meth:`Predictor.log_probabilities`."""
-        return torch.log_softmax(scene.read(self.maps, points), dim=1)
+        return torch.log_softmax(scene.sample_grid(self.maps, points), dim=1)
 
 
-def check_given(given: Any, frame: Frame) -> npt.NDArray[Any]:
+def validate_unaries(given: Any, frame: ImageGeometry) -> npt.NDArray[Any]:
     """Read unaries of one or more objects.
 
     Parameters

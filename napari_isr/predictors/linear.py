@@ -7,17 +7,17 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from napari_isr.device import on_host
-from napari_isr.predictors.base import PointPredictor
+from napari_isr.device import to_cpu_double
+from napari_isr.predictors.base import PixelClassifier
 
-__all__ = ["Linear"]
+__all__ = ["LogisticRegression"]
 
 RIDGE = 0.2  # of the weights; the mean cross-entropy of the classes has weight 1
 STEPS = 12
 CONVERGED = 1e-4  # largest change of a weight
 
 
-class Linear(PointPredictor):
+class LogisticRegression(PixelClassifier):
     r"""Probabilities :math:`\mathrm{softmax}(W^T f + b)` of features ``f``.
 
     Minimises the mean over the classes of their mean cross-entropy, plus a ridge
@@ -46,14 +46,14 @@ class Linear(PointPredictor):
         return torch.log_softmax(features @ self.weights[:-1] + self.weights[-1], dim=1)
 
     @torch.no_grad()
-    def train_on(
+    def fit_features(
         self, features: Tensor, targets: Tensor, weight: Tensor, jitter: Tensor
     ) -> Iterator[float]:
         """Newton's method from the current weights; see :meth:`PointPredictor.train_on`.
 
         In double precision on the CPU, wherever the features are: they are few.
         """
-        extended, mass = on_host(
+        extended, mass = to_cpu_double(
             torch.cat([features, torch.ones_like(features[:, :1])], dim=1),
             (weight[:, None] * targets).to(features),
         )

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_isr.optim import Adam
-from napari_isr.predictors.base import Predictor, jitter, vote
-from napari_isr.predictors.crops import Crops, reflected
-from napari_isr.predictors.scene import Scene
-from napari_isr.stopping import breathe
+from napari_isr.predictors.base import Predictor, feature_noise_std, log_mean_probability
+from napari_isr.predictors.crops import PatchSampler, reflect_pad
+from napari_isr.predictors.scene import FeatureView
+from napari_isr.stopping import check_cancelled
 
-__all__ = ["Convolutions", "MapPredictor"]
+__all__ = ["ConvPredictor", "GroupedConvStack"]
 
 TILE = 16  # cells along each side of what a crop predicts
 RATE, DECAY = 0.01, 1.0
@@ -29,7 +29,7 @@ STEPS_PER_YIELD = 2
 TRAINED = 0.97  # of the progress; then the maps are predicted
 
 
-class Convolutions(nn.Module):
+class GroupedConvStack(nn.Module):
     """Convolutions of several networks side by side, drawn for rectifiers (He et al., 2015).
 
     Parameters
@@ -60,7 +60,7 @@ class Convolutions(nn.Module):
         return functional.conv2d(planes, kernel, bias, padding=padding, groups=groups)
 
 
-class MapPredictor(Predictor):
+class ConvPredictor(Predictor):
     """A predictor that convolves the scene's maps, plane by plane: the vote of a few networks.
 
     It is trained on crops around the strokes, equally many for each class. What neighbours have
@@ -80,7 +80,7 @@ class MapPredictor(Predictor):
 
     def __init__(self, inputs: int, classes: int, seed: int = 0) -> None:
         super().__init__(inputs, classes, seed)
-        self._seen: tuple[weakref.ref[Scene], Tensor] | None = None
+        self._seen: tuple[weakref.ref[FeatureView], Tensor] | None = None
 
     @abstractmethod
     def forward(self, planes: Tensor) -> Tensor:
@@ -96,7 +96,9 @@ class MapPredictor(Predictor):
         (n, members * classes, h, w) tensor
         """
 
-    def penalty(self, planes: Tensor, smooth: Tensor, draw: torch.Generator) -> Tensor | float:
+    def regularization(
+        self, planes: Tensor, smooth: Tensor, draw: torch.Generator
+    ) -> Tensor | float:
         """What is added to the loss of jittered planes.
 
         ``smooth`` holds the numbers of the inputs that are followed slowly, see :class:`Scene`.
@@ -104,25 +106,25 @@ class MapPredictor(Predictor):
         return 0.0
 
     def fit(
-        self, scene: Scene, points: npt.NDArray[np.floating], targets: Tensor, weight: Tensor
+        self, scene: FeatureView, points: npt.NDArray[np.floating], targets: Tensor, weight: Tensor
     ) -> Iterator[float]:
         """Train with Adam on crops around the points; see :meth:`Predictor.fit`."""
         steps = self.warm_steps if self.trained else self.cold_steps
-        mass = scene.gather(points, targets * weight[:, None])
-        crops = Crops(_planes(scene.maps), _planes(mass), TILE, self.margin)
+        mass = scene.accumulate_to_grid(points, targets * weight[:, None])
+        crops = PatchSampler(_planes(scene.feature_grid), _planes(mass), TILE, self.margin)
         optimiser = Adam(self.parameters(), RATE / (2 if self.trained else 1), steps, DECAY)
         draw = torch.Generator().manual_seed(self.seed)
-        smooth, size = scene.smooth.nonzero()[:, 0], jitter(scene)
+        smooth, size = scene.smooth_feature_mask.nonzero()[:, 0], feature_noise_std(scene)
         for step, (planes, wanted) in enumerate(crops.draw(steps, draw), start=1):
-            breathe()
+            check_cancelled()
             jittered = _jittered(planes, size, draw)
-            loss = self._loss(self(jittered), wanted) + self.penalty(jittered, smooth, draw)
+            loss = self._loss(self(jittered), wanted) + self.regularization(jittered, smooth, draw)
             optimiser.step(loss)
             self._seen = None
             self.trained = True
             if step % STEPS_PER_YIELD == 0:
                 yield TRAINED * step / steps
-        breathe()
+        check_cancelled()
         self._logs(scene)
         yield 1.0
 
@@ -135,18 +137,18 @@ class MapPredictor(Predictor):
         return -(1 - SMOOTHING) * right - SMOOTHING * even
 
     @torch.no_grad()
-    def log_probabilities(self, scene: Scene, points: npt.NDArray[np.floating]) -> Tensor:
+    def log_probabilities(self, scene: FeatureView, points: npt.NDArray[np.floating]) -> Tensor:
         """Log-probabilities (n, classes); see :meth:`Predictor.log_probabilities`."""
-        return torch.log_softmax(scene.read(self._logs(scene), points), dim=1)
+        return torch.log_softmax(scene.sample_grid(self._logs(scene), points), dim=1)
 
     @torch.no_grad()
-    def _logs(self, scene: Scene) -> Tensor:
+    def _logs(self, scene: FeatureView) -> Tensor:
         """Log-probabilities (classes, n1, ..., nd) of the maps, kept until further training."""
         if self._seen is None or self._seen[0]() is not scene:
-            planes = reflected(_planes(scene.maps), self.margin)
+            planes = reflect_pad(_planes(scene.feature_grid), self.margin)
             logits = self(planes).unflatten(1, (self.members, self.classes))
-            logs = vote(logits.movedim(1, 0), dim=1).movedim(0, 1)
-            self._seen = weakref.ref(scene), logs.reshape(self.classes, *scene.map_sizes)
+            logs = log_mean_probability(logits.movedim(1, 0), dim=1).movedim(0, 1)
+            self._seen = weakref.ref(scene), logs.reshape(self.classes, *scene.grid_shape)
         return self._seen[1]
 
 

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from napari_isr.evidence import base_axes
-from napari_isr.frame import Frame, grid_points
+from napari_isr.evidence import coarse_axes
+from napari_isr.frame import ImageGeometry, meshgrid_points
 
-__all__ = ["Scene"]
+__all__ = ["FeatureView"]
 
 MAP_CELLS = 25_600  # of the maps that convolutions see, whatever the size of the image
 
@@ -35,7 +35,7 @@ class FeatureBlock(Protocol):
         """Number of features of one pixel."""
 
 
-class FeatureSource(Protocol):
+class FeatureProvider(Protocol):
     """Features, evaluated at points."""
 
     @property
@@ -53,7 +53,7 @@ class FeatureSource(Protocol):
         """Features (n, width) at pixel coordinates (n, d)."""
 
 
-class Scene:
+class FeatureView:
     """The features of one image on one device.
 
     Parameters
@@ -67,7 +67,7 @@ class Scene:
     """
 
     def __init__(
-        self, features: FeatureSource, frame: Frame, device: torch.device | str = "cpu"
+        self, features: FeatureProvider, frame: ImageGeometry, device: torch.device | str = "cpu"
     ) -> None:
         self.features, self.frame, self.device = features, frame, torch.device(device)
         self._kept: tuple[npt.NDArray[np.float64], Tensor] | None = None
@@ -85,7 +85,7 @@ class Scene:
             return self._kept[1]
         return torch.from_numpy(self.features.at(points)).to(self.device)
 
-    def kept(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def cached_points(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The same points; their features are read once, and kept until others are given."""
         if self._kept is None or self._kept[0] is not points:
             self._kept = points, torch.from_numpy(self.features.at(points)).to(self.device)
@@ -94,49 +94,49 @@ class Scene:
     @cached_property
     def base_points(self) -> npt.NDArray[np.float64]:
         """Pixel coordinates (n, d) all over the image, whose features are read once and kept."""
-        return grid_points(base_axes(self.frame))
+        return meshgrid_points(coarse_axes(self.frame))
 
     @cached_property
     def _at_base(self) -> Tensor:
         return torch.from_numpy(self.features.at(self.base_points)).to(self.device)
 
     @cached_property
-    def map_sizes(self) -> tuple[int, ...]:
+    def grid_shape(self) -> tuple[int, ...]:
         """Number of cells of :attr:`maps` along each axis; a cell is never below a pixel."""
         factor = min(1.0, (MAP_CELLS / float(np.prod(self.frame.shape))) ** (1 / self.frame.ndim))
         return tuple(max(1, round(n * factor)) for n in self.frame.shape)
 
     @cached_property
-    def maps(self) -> Tensor:
+    def feature_grid(self) -> Tensor:
         """Features (width, n1, ..., nd) of cells that cover the image; made once."""
         axes = [
             (np.arange(cells) + 0.5) * size / cells - 0.5
-            for cells, size in zip(self.map_sizes, self.frame.shape, strict=True)
+            for cells, size in zip(self.grid_shape, self.frame.shape, strict=True)
         ]
-        columns = self.at(grid_points(axes)).T
-        maps: Tensor = columns.unflatten(1, self.map_sizes).contiguous()
+        columns = self.at(meshgrid_points(axes)).T
+        maps: Tensor = columns.unflatten(1, self.grid_shape).contiguous()
         return maps
 
     @cached_property
-    def smooth(self) -> Tensor:
+    def smooth_feature_mask(self) -> Tensor:
         """Which features (width,) are colours and places: what a predictor may follow slowly."""
         blocks = self.features.blocks
         kinds = [block.name in SMOOTH for block in blocks for _ in range(block.width)]
         kinds += [True] * (self.width - len(kinds))  # the 0 that stands for no features
         return torch.tensor(kinds, device=self.device)
 
-    def gather(self, points: npt.NDArray[np.floating], values: Tensor) -> Tensor:
+    def accumulate_to_grid(self, points: npt.NDArray[np.floating], values: Tensor) -> Tensor:
         """Sums (c, n1, ..., nd) over the points in each cell of values (n, c) at the points."""
-        scale = np.array(self.map_sizes) / np.array(self.frame.shape)
+        scale = np.array(self.grid_shape) / np.array(self.frame.shape)
         cells = np.floor((np.asarray(points) + 0.5) * scale).astype(np.int64)
-        cells = np.clip(cells, 0, np.array(self.map_sizes) - 1)
-        index = torch.from_numpy(np.ravel_multi_index(tuple(cells.T), self.map_sizes))
-        sums = values.new_zeros(math.prod(self.map_sizes), values.shape[1])
+        cells = np.clip(cells, 0, np.array(self.grid_shape) - 1)
+        index = torch.from_numpy(np.ravel_multi_index(tuple(cells.T), self.grid_shape))
+        sums = values.new_zeros(math.prod(self.grid_shape), values.shape[1])
         sums.index_add_(0, index.to(values.device), values)
-        maps: Tensor = sums.T.unflatten(1, self.map_sizes)
+        maps: Tensor = sums.T.unflatten(1, self.grid_shape)
         return maps
 
-    def read(self, maps: Tensor, points: npt.NDArray[np.floating]) -> Tensor:
+    def sample_grid(self, maps: Tensor, points: npt.NDArray[np.floating]) -> Tensor:
         """Values (n, c) of maps (c, n1, ..., nd) at pixel coordinates, linear between cells."""
         sizes = torch.tensor(maps.shape[1:], device=maps.device)
         strides = torch.tensor(maps[0].contiguous().stride(), device=maps.device)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_isr.predictors.maps import Convolutions, MapPredictor
+from napari_isr.predictors.maps import ConvPredictor, GroupedConvStack
 
 __all__ = ["UNet"]
 
@@ -16,7 +16,7 @@ LAST = 6  # index of the layer that ends in logits
 QUIET = 0.3  # of its weights at the start: then the features themselves speak first
 
 
-class UNet(MapPredictor):
+class UNet(ConvPredictor):
     """Three levels with skip connections, the first from the features themselves; three vote.
 
     That first connection is a linear classifier of the pixel, which alone does well with few
@@ -46,8 +46,8 @@ class UNet(MapPredictor):
         a, b, c = WIDTHS
         sizes = [(inputs, a, 1), (a, a, 3), (a, b, 3), (b, c, 3), (b + c, b, 3), (a + b, a, 3)]
         draw = torch.Generator().manual_seed(seed)
-        self.layers = Convolutions([*sizes, (a, classes, 1)], self.members, draw)
-        self.linear = Convolutions([(inputs, classes, 1)], self.members, draw)
+        self.layers = GroupedConvStack([*sizes, (a, classes, 1)], self.members, draw)
+        self.linear = GroupedConvStack([(inputs, classes, 1)], self.members, draw)
         with torch.no_grad():
             self.layers.kernels[LAST].mul_(QUIET)
             self.linear.kernels[0].zero_()

@@ -16,10 +16,10 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from napari_isr.frame import Frame
-from napari_isr.stopping import aside, breathe
+from napari_isr.frame import ImageGeometry
+from napari_isr.stopping import check_cancelled, run_cancellable
 
-__all__ = ["Connections", "PathBetween", "connections_of", "repair_mask"]
+__all__ = ["PathBetween", "PathConnected", "path_query_for", "repair_mask"]
 
 Mask = npt.NDArray[np.bool_]
 Points = npt.NDArray[np.float64]
@@ -32,7 +32,7 @@ HALVINGS = 24  # of the pieces of a way, until neighbours on it lie in neighbour
 
 
 @runtime_checkable
-class Connections(Protocol):
+class PathConnected(Protocol):
     """What a shape must know of its set, to have its pixels repaired; shape coordinates."""
 
     def path(self, start: Tensor, stop: Tensor, fractions: Tensor) -> Tensor:
@@ -77,8 +77,8 @@ def repair_mask(
     labels, count = ndimage.label(mask[box])
     if count > 1:
         corner = np.array([side.start for side in box])
-        for start, stop in aside(lambda: _ends(labels, count, corner)):
-            breathe()
+        for start, stop in run_cancellable(lambda: _ends(labels, count, corner)):
+            check_cancelled()
             mask = grid.drawn(mask, _way(grid, start, stop, path_between))
         box = ndimage.find_objects(mask.astype(np.int8))[0]
     result = mask.copy()
@@ -86,7 +86,7 @@ def repair_mask(
     return result
 
 
-def connections_of(shape: Connections, frame: Frame) -> tuple[PathBetween, Points]:
+def path_query_for(shape: PathConnected, frame: ImageGeometry) -> tuple[PathBetween, Points]:
     """What :func:`repair_mask` asks for, in pixel coordinates.
 
     Parameters
@@ -103,7 +103,7 @@ def connections_of(shape: Connections, frame: Frame) -> tuple[PathBetween, Point
     """
 
     def path_between(start: Points, stop: Points, fractions: Points) -> Points:
-        ends = torch.from_numpy(frame.to_shape(np.stack([start, stop])))
+        ends = torch.from_numpy(frame.to_normalized(np.stack([start, stop])))
         way: Tensor = frame.to_pixels(shape.path(ends[0], ends[1], torch.from_numpy(fractions)))
         return way.numpy()
 

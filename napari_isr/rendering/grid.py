@@ -11,16 +11,16 @@ import numpy.typing as npt
 import torch
 from skimage.measure import find_contours
 
-from napari_isr.frame import Frame, grid_points
-from napari_isr.rendering.reach import Reach, reach_in
+from napari_isr.frame import ImageGeometry, meshgrid_points
+from napari_isr.rendering.reach import BlockVariationBound, block_variation_bound
 from napari_isr.shapes.base import Shape
-from napari_isr.stopping import breathe
+from napari_isr.stopping import check_cancelled
 
-__all__ = ["ShapeLogit", "contours_of", "contours_on_grid", "mask_on_grid", "places"]
+__all__ = ["ShapeLogit", "grid_contours", "grid_coordinates", "rasterize_blocks", "trace_contours"]
 
 Logit = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 
-CHUNK = 16_384  # points between two yields: a few milliseconds
+POINTS_PER_YIELD = 16_384  # points between two yields: a few milliseconds
 BLOCK_RATIO = 8
 STRIP = 2**21  # pixels that are written at once
 BLOCKS = (64, 8, 1)  # sides of the blocks that are decided at once
@@ -45,7 +45,7 @@ class ShapeLogit:
         False: no copy is taken, and the shape must not change while this is in use.
     """
 
-    def __init__(self, shape: Shape, frame: Frame, *, keep: bool = True) -> None:
+    def __init__(self, shape: Shape, frame: ImageGeometry, *, keep: bool = True) -> None:
         self.frame = frame
         self.shape = copy.deepcopy(shape).requires_grad_(False) if keep else shape
 
@@ -55,10 +55,10 @@ class ShapeLogit:
 
     def __call__(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Logit (n,) at pixel coordinates (n, d)."""
-        return self.at(self.frame.to_shape(np.asarray(points, dtype=np.float64)))
+        return self.at_normalized(self.frame.to_normalized(np.asarray(points, dtype=np.float64)))
 
     @torch.no_grad()
-    def at(self, coordinates: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    def at_normalized(self, coordinates: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """Logit (n,) at shape coordinates (n, dims)."""
         exact = torch.from_numpy(np.asarray(coordinates, dtype=np.float64))
         logit = self.shape(exact.to(self.shape.anchor)).cpu().double()
@@ -69,22 +69,22 @@ class ShapeLogit:
         return values
 
     @torch.no_grad()
-    def exact(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def in_double_precision(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Logit (n,) at pixel coordinates (n, d), all in double precision."""
-        exact = torch.from_numpy(self.frame.to_shape(np.asarray(points, dtype=np.float64)))
+        exact = torch.from_numpy(self.frame.to_normalized(np.asarray(points, dtype=np.float64)))
         logit: npt.NDArray[np.float64] = self._double(exact).numpy()
         return logit
 
-    def reach(self) -> Reach | None:
+    def block_bound(self) -> BlockVariationBound | None:
         """Bound of the logit's change in blocks of pixels; None: not known."""
-        bound = self.shape.lipschitz()
-        return None if bound is None else reach_in(self.frame, bound)
+        bound = self.shape.lipschitz_bound()
+        return None if bound is None else block_variation_bound(self.frame, bound)
 
 
-def mask_on_grid(
+def rasterize_blocks(
     logit: Logit,
     axes: Sequence[npt.NDArray[np.float64]],
-    reach: Reach | None = None,
+    reach: BlockVariationBound | None = None,
 ) -> Iterator[npt.NDArray[np.bool_] | None]:
     """Where a logit is positive on the product of axes, in steps of a few milliseconds.
 
@@ -112,10 +112,10 @@ def mask_on_grid(
     for block in levels:
         inside = np.zeros(-(-sizes // block), dtype=bool)
         undecided = []
-        for start in range(0, len(open_blocks), CHUNK):
-            index = open_blocks[start : start + CHUNK]
+        for start in range(0, len(open_blocks), POINTS_PER_YIELD):
+            index = open_blocks[start : start + POINTS_PER_YIELD]
             low, high = index * block, np.minimum((index + 1) * block, sizes) - 1
-            first, last = places(axes, low), places(axes, high)
+            first, last = grid_coordinates(axes, low), grid_coordinates(axes, high)
             values = logit((first + last) / 2)
             inside[tuple(index[values > 0].T)] = True
             if reach is not None and block > 1:
@@ -132,7 +132,7 @@ def mask_on_grid(
     yield mask
 
 
-def places(
+def grid_coordinates(
     axes: Sequence[npt.NDArray[np.float64]], index: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float64]:
     """Coordinates (n, d) of the pixels with indices (n, d) on the product of axes."""
@@ -153,7 +153,7 @@ def _mark(mask: npt.NDArray[np.bool_], inside: npt.NDArray[np.bool_], block: int
                 part = part[(slice(None),) * axis + (slice(0, size),)]
             strip = mask[start * block : (start + step) * block]
             strip |= part[: len(strip)]
-        breathe()
+        check_cancelled()
 
 
 def _subdivided(index: npt.NDArray[np.int64], ratio: int) -> npt.NDArray[np.int64]:
@@ -162,7 +162,9 @@ def _subdivided(index: npt.NDArray[np.int64], ratio: int) -> npt.NDArray[np.int6
     return children
 
 
-def contours_of(logit: Logit, frame: Frame, cells: int = 128) -> list[npt.NDArray[np.float64]]:
+def trace_contours(
+    logit: Logit, frame: ImageGeometry, cells: int = 128
+) -> list[npt.NDArray[np.float64]]:
     """Closed zero-level contours of a logit in the image, sub-pixel.
 
     A coarse grid over the image finds where the set is, a finer one over its box finds the
@@ -185,7 +187,7 @@ def contours_of(logit: Logit, frame: Frame, cells: int = 128) -> list[npt.NDArra
         Vertices (row, column) in pixel coordinates, first and last the same.
     """
     window = [(-0.5, n - 0.5) for n in frame.shape]
-    cells *= frame.detail
+    cells *= frame.contour_oversampling
     axes, values = _look(logit, window, cells // 2)
     near = np.argwhere(_near(values))
     if not len(near):
@@ -201,8 +203,8 @@ def contours_of(logit: Logit, frame: Frame, cells: int = 128) -> list[npt.NDArra
     return [contour for contour in found if not _outside_of_pixels(contour, frame)]
 
 
-def contours_on_grid(
-    values: npt.NDArray[np.floating], axes: Sequence[npt.NDArray[np.float64]], frame: Frame
+def grid_contours(
+    values: npt.NDArray[np.floating], axes: Sequence[npt.NDArray[np.float64]], frame: ImageGeometry
 ) -> list[npt.NDArray[np.float64]]:
     """Closed zero-level contours of values at grid nodes, by linear interpolation.
 
@@ -226,7 +228,7 @@ def contours_on_grid(
     return [_positions(np.clip(c - 1, 0, last), wide) for c in find_contours(framed, 0.0)]
 
 
-def _outside_of_pixels(contour: npt.NDArray[np.float64], frame: Frame) -> bool:
+def _outside_of_pixels(contour: npt.NDArray[np.float64], frame: ImageGeometry) -> bool:
     """Whether it lies in the half pixel between the border and the outermost pixels' centres."""
     low, high = contour.min(axis=0), contour.max(axis=0)
     return bool((high < 0).any() or (low > np.subtract(frame.shape, 1)).any())
@@ -236,7 +238,7 @@ def _look(
     logit: Logit, window: Sequence[tuple[float, float]], cells: int
 ) -> tuple[list[npt.NDArray[np.float64]], npt.NDArray[np.float64]]:
     axes = [np.linspace(start, stop, cells + 1) for start, stop in window]
-    return axes, logit(grid_points(axes)).reshape([len(axis) for axis in axes])
+    return axes, logit(meshgrid_points(axes)).reshape([len(axis) for axis in axes])
 
 
 def _near(values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
@@ -277,8 +279,8 @@ def _on_level(
         middle = _between(inner, outer, high, low)
         value = logit(middle)
         inside = value > 0
-        low = np.where(inside & (stayed > 0), low * _less(value, high), low)
-        high = np.where(~inside & (stayed < 0), high * _less(value, low), high)
+        low = np.where(inside & (stayed > 0), low * _illinois_weight(value, high), low)
+        high = np.where(~inside & (stayed < 0), high * _illinois_weight(value, low), high)
         inner, high = np.where(inside[:, None], middle, inner), np.where(inside, value, high)
         outer, low = np.where(inside[:, None], outer, middle), np.where(inside, low, value)
         stayed = np.where(inside, 1.0, -1.0)
@@ -287,7 +289,9 @@ def _on_level(
     return np.where(crossing[:, None], _between(inner, outer, high, low), border)
 
 
-def _less(value: npt.NDArray[np.float64], last: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _illinois_weight(
+    value: npt.NDArray[np.float64], last: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
     """How much the value at the end that stays counts, by what the other end's was and is."""
     less = 1 - value / np.where(last == 0, 1, last)
     return np.where(less > 0, less, 0.5)

@@ -9,22 +9,24 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_isr.rendering.connectivity import Connections, connections_of, repair_mask
-from napari_isr.rendering.grid import ShapeLogit, mask_on_grid
-from napari_isr.rendering.tracing import traced_mask
+from napari_isr.rendering.connectivity import PathConnected, path_query_for, repair_mask
+from napari_isr.rendering.grid import ShapeLogit, rasterize_blocks
+from napari_isr.rendering.tracing import rasterize_connected
 from napari_isr.shapes.base import Shape
-from napari_isr.shapes.moving import Moving
+from napari_isr.shapes.moving import TimeVaryingShape
 from napari_isr.shapes.tube import Tube
-from napari_isr.stopping import aside, breathe
-from napari_isr.timeline import Timeline
+from napari_isr.stopping import check_cancelled, run_cancellable
+from napari_isr.timeline import TimeSeriesGeometry
 
-__all__ = ["frames_on_grid"]
+__all__ = ["rasterize_sequence"]
 
 Mask = npt.NDArray[np.bool_]
 Points = npt.NDArray[np.float64]
 
 
-def frames_on_grid(shape: Moving, frame: Timeline, axes: Sequence[Points]) -> Iterator[Mask | None]:
+def rasterize_sequence(
+    shape: TimeVaryingShape, frame: TimeSeriesGeometry, axes: Sequence[Points]
+) -> Iterator[Mask | None]:
     """Where a moving shape is, on the product of axes, in steps of a few milliseconds.
 
     Parameters
@@ -45,26 +47,26 @@ def frames_on_grid(shape: Moving, frame: Timeline, axes: Sequence[Points]) -> It
     times = frame.times(axes[0]).tolist()
     mask = np.zeros([len(axis) for axis in axes], dtype=bool)
     for number, time in enumerate(times):
-        if not single.present(time):
+        if not single.is_present(time):
             continue
-        inner = single.at(time)
-        logit = ShapeLogit(inner, frame.space, keep=False)
+        inner = single.shape_at(time)
+        logit = ShapeLogit(inner, frame.frame_geometry, keep=False)
         pixels = (
-            traced_mask(logit, axes[1:])
-            if isinstance(inner, Connections)
-            else mask_on_grid(logit, axes[1:], logit.reach())
+            rasterize_connected(logit, axes[1:])
+            if isinstance(inner, PathConnected)
+            else rasterize_blocks(logit, axes[1:], logit.block_bound())
         )
         for part in pixels:
             if part is None:
                 yield None
             else:
-                mask[number] = _mended(part, exact.at(time), frame, axes[1:])
-    if isinstance(exact, Tube) and aside(lambda: int(ndimage.label(mask)[1])) != 1:
-        joined = repair_mask(mask, axes, *connections_of(exact, frame))
+                mask[number] = _mended(part, exact.shape_at(time), frame, axes[1:])
+    if isinstance(exact, Tube) and run_cancellable(lambda: int(ndimage.label(mask)[1])) != 1:
+        joined = repair_mask(mask, axes, *path_query_for(exact, frame))
         for number, time in enumerate(times):
-            breathe()
+            check_cancelled()
             if (joined[number] != mask[number]).any():
-                joined[number] = _mended(joined[number], exact.at(time), frame, axes[1:])
+                joined[number] = _mended(joined[number], exact.shape_at(time), frame, axes[1:])
         mask = joined
     yield mask
 
@@ -78,8 +80,8 @@ def _is_whole(mask: Mask) -> bool:
     return int(ndimage.label(~part, np.ones((3,) * part.ndim))[1]) == 1
 
 
-def _mended(mask: Mask, inner: Shape, frame: Timeline, axes: Sequence[Points]) -> Mask:
+def _mended(mask: Mask, inner: Shape, frame: TimeSeriesGeometry, axes: Sequence[Points]) -> Mask:
     """The pixels of a frame's shape; of a connected one joined."""
-    if not isinstance(inner, Connections) or (mask.any() and _is_whole(mask)):
+    if not isinstance(inner, PathConnected) or (mask.any() and _is_whole(mask)):
         return mask
-    return repair_mask(mask, axes, *connections_of(inner, frame.space))
+    return repair_mask(mask, axes, *path_query_for(inner, frame.frame_geometry))

@@ -8,17 +8,17 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.errors import InputError
-from napari_isr.frame import Frame
-from napari_isr.rendering.grid import contours_of, contours_on_grid
+from napari_isr.frame import ImageGeometry
+from napari_isr.rendering.grid import grid_contours, trace_contours
 
-__all__ = ["Plane", "check_plane", "grid_contours", "logit_contours", "plane_values"]
+__all__ = ["Plane", "slice_contours", "slice_grid_contours", "slice_values", "validate_slice"]
 
 Plane = tuple[float | None, ...]
 Points = npt.NDArray[np.float64]
 Logit = Callable[[Points], Points]
 
 
-def check_plane(plane: Sequence[float | None] | None, frame: Frame) -> Plane:
+def validate_slice(plane: Sequence[float | None] | None, frame: ImageGeometry) -> Plane:
     """Return the plane, or that of a plain image if there is none.
 
     Parameters
@@ -50,8 +50,8 @@ def check_plane(plane: Sequence[float | None] | None, frame: Frame) -> Plane:
     return found
 
 
-def logit_contours(
-    logit: Logit, frame: Frame, plane: Plane, cells: int = 128
+def slice_contours(
+    logit: Logit, frame: ImageGeometry, plane: Plane, cells: int = 128
 ) -> list[npt.NDArray[np.float64]]:
     """Closed zero-level contours of a logit in a plane, sub-pixel.
 
@@ -79,11 +79,11 @@ def logit_contours(
             whole[:, axis] = next(free) if place is None else place
         return logit(whole)
 
-    return contours_of(in_plane, _flat(frame, plane), cells)
+    return trace_contours(in_plane, _flat(frame, plane), cells)
 
 
-def grid_contours(
-    values: npt.NDArray[np.floating], axes: Sequence[Points], frame: Frame, plane: Plane
+def slice_grid_contours(
+    values: npt.NDArray[np.floating], axes: Sequence[Points], frame: ImageGeometry, plane: Plane
 ) -> list[npt.NDArray[np.float64]]:
     """Closed zero-level contours of values at grid nodes in a plane, by linear interpolation.
 
@@ -103,12 +103,12 @@ def grid_contours(
     list of (n, 2) arrays
         Vertices in pixels along the two axes of the plane.
     """
-    flat = plane_values(values, axes, plane)
+    flat = slice_values(values, axes, plane)
     free = [axis for axis, place in zip(axes, plane, strict=True) if place is None]
-    return contours_on_grid(flat, free, _flat(frame, plane))
+    return grid_contours(flat, free, _flat(frame, plane))
 
 
-def plane_values(
+def slice_values(
     values: npt.NDArray[np.floating], axes: Sequence[Points], plane: Plane
 ) -> npt.NDArray[np.floating]:
     """Values of a grid in a plane (n, m), interpolated between the two nearest layers of nodes."""
@@ -125,11 +125,11 @@ def plane_values(
     return values
 
 
-def _flat(frame: Frame, plane: Plane) -> Frame:
+def _flat(frame: ImageGeometry, plane: Plane) -> ImageGeometry:
     """The frame of the plane."""
     if frame.ndim == 2:
         return frame  # with all that it knows
     free = [axis for axis, place in enumerate(plane) if place is None]
-    return Frame(
+    return ImageGeometry(
         tuple(frame.shape[axis] for axis in free), tuple(frame.spacing[axis] for axis in free)
     )

@@ -9,18 +9,18 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_isr.frame import Frame
-from napari_isr.lifting import Coordinate, LiftedFrame
+from napari_isr.frame import ImageGeometry
+from napari_isr.lifting import CoordinateGeometry, CoordinateMap
 
-__all__ = ["Reach", "reach_in"]
+__all__ = ["BlockVariationBound", "block_variation_bound"]
 
 Values = npt.NDArray[np.float64]
-Reach = Callable[[Values, Values], Values]
+BlockVariationBound = Callable[[Values, Values], Values]
 """Maps the first and the last pixels (n, d) of blocks to the most that the logit changes (n,)
 between the middle of a block and any of its pixels."""
 
 
-def reach_in(frame: Frame, bound: float) -> Reach:
+def block_variation_bound(frame: ImageGeometry, bound: float) -> BlockVariationBound:
     """Bound the change of a function of shape coordinates in blocks of pixels.
 
     A further coordinate may jump between pixels: it counts by the range of its map in the block.
@@ -33,7 +33,7 @@ def reach_in(frame: Frame, bound: float) -> Reach:
         The function's slope at most, per unit of the shape coordinates.
     """
     spreads = []
-    if isinstance(frame, LiftedFrame):
+    if isinstance(frame, CoordinateGeometry):
         spreads = [_spread(coordinate, frame) for coordinate in frame.coordinates]
 
     def reach(first: Values, last: Values) -> Values:
@@ -47,9 +47,9 @@ def reach_in(frame: Frame, bound: float) -> Reach:
     return reach
 
 
-def _spread(coordinate: Coordinate, frame: LiftedFrame) -> Reach:
+def _spread(coordinate: CoordinateMap, frame: CoordinateGeometry) -> BlockVariationBound:
     """How far a coordinate in a block is from that in its middle, at most."""
-    table, weight = coordinate.table.numpy(), frame.share(coordinate)
+    table, weight = coordinate.normalized_values.numpy(), frame.scale_of(coordinate)
     scale = np.array(table.shape) / np.array(frame.shape)
 
     @lru_cache(maxsize=8)  # blocks of one size, and those that the border cuts

@@ -8,17 +8,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-__all__ = ["WORTH_IT", "refined_mask"]
+__all__ = ["WORTH_IT", "rasterize_refined"]
 
 WORTH_IT = 2**23  # pixels from which it is
 RIM = 2  # cells to each side of the boundary
-CHUNK = 16_384  # points between two yields: a few milliseconds
+POINTS_PER_YIELD = 16_384  # points between two yields: a few milliseconds
 
 Points = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 
-def refined_mask(
+def rasterize_refined(
     logit: Callable[[Points], Points],
     axes: Sequence[Points],
     coarse: Mask,
@@ -61,11 +61,11 @@ def refined_mask(
         row = rim[tuple(np.atleast_1d(i[first] if k == 0 else i) for k, i in enumerate(inner))][0]
         found = np.argwhere(row)
         values = np.empty(len(found), bool)
-        for start in range(0, len(found), CHUNK):
-            index = found[start : start + CHUNK]
+        for start in range(0, len(found), POINTS_PER_YIELD):
+            index = found[start : start + POINTS_PER_YIELD]
             rest = [axis[i] for axis, i in zip(axes[1:], index.T, strict=True)]
             points = np.stack([np.full(len(index), axes[0][first]), *rest], axis=1)
-            values[start : start + CHUNK] = logit(points) > 0
+            values[start : start + POINTS_PER_YIELD] = logit(points) > 0
             yield None
         mask[first][tuple(found.T)] = values
     yield mask

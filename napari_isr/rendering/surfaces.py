@@ -8,22 +8,22 @@ import numpy as np
 import numpy.typing as npt
 from skimage.measure import marching_cubes
 
-from napari_isr.frame import Frame, grid_points
-from napari_isr.stopping import breathe
+from napari_isr.frame import ImageGeometry, meshgrid_points
+from napari_isr.stopping import check_cancelled
 
-__all__ = ["Surface", "surface_of"]
+__all__ = ["Surface", "surface_mesh"]
 
 Points = npt.NDArray[np.float64]
 Surface = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
 
 NODES = 400_000  # of the grid at most
-CHUNK = 16_384  # points between two breaths
+POINTS_PER_YIELD = 16_384  # points between two breaths
 COARSER = 1.1
 OUTSIDE = -1e3
 
 
-def surface_of(
-    logit: Callable[[Points], Points], frame: Frame, mask: npt.NDArray[np.bool_]
+def surface_mesh(
+    logit: Callable[[Points], Points], frame: ImageGeometry, mask: npt.NDArray[np.bool_]
 ) -> Surface:
     """Find the zero-level surface of a logit in a volume by marching cubes (Lewiner et al. 2003).
 
@@ -48,11 +48,11 @@ def surface_of(
     if not mask.any():
         return np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int64)
     axes = _nodes(_box(mask), frame)
-    points = grid_points(axes)
+    points = meshgrid_points(axes)
     values = np.empty(len(points))
-    for start in range(0, len(points), CHUNK):
-        values[start : start + CHUNK] = logit(points[start : start + CHUNK])
-        breathe()
+    for start in range(0, len(points), POINTS_PER_YIELD):
+        values[start : start + POINTS_PER_YIELD] = logit(points[start : start + POINTS_PER_YIELD])
+        check_cancelled()
     # Doubled ends: the surface lies on the border, not a cell beyond it.
     framed = np.pad(values.reshape([len(a) for a in axes]), 1, constant_values=OUTSIDE)
     if framed.max() <= 0:
@@ -77,7 +77,7 @@ def _box(mask: npt.NDArray[np.bool_]) -> list[tuple[float, float]]:
     return found
 
 
-def _nodes(box: Sequence[tuple[float, float]], frame: Frame) -> list[Points]:
+def _nodes(box: Sequence[tuple[float, float]], frame: ImageGeometry) -> list[Points]:
     """Positions of the grid's nodes along each axis; cells are nearly cubes."""
     lengths = np.array([stop - start for start, stop in box])
     step = float(min(frame.spacing))

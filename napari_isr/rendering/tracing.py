@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.rendering.grid import CHUNK, Logit, places
-from napari_isr.stopping import breathe
+from napari_isr.rendering.grid import POINTS_PER_YIELD, Logit, grid_coordinates
+from napari_isr.stopping import check_cancelled
 
-__all__ = ["traced_mask"]
+__all__ = ["rasterize_connected"]
 
 SIDE = 8  # pixels of a block
 STEEP = 1.5  # times the change between blocks that the logit may differ within one
@@ -18,7 +18,9 @@ STEEP = 1.5  # times the change between blocks that the logit may differ within 
 Mask = npt.NDArray[np.bool_]
 
 
-def traced_mask(logit: Logit, axes: Sequence[npt.NDArray[np.float64]]) -> Iterator[Mask | None]:
+def rasterize_connected(
+    logit: Logit, axes: Sequence[npt.NDArray[np.float64]]
+) -> Iterator[Mask | None]:
     """Where the logit of a set in one piece is positive, in steps of a few milliseconds.
 
     One pixel of each block is looked at, and every pixel of those blocks that the boundary may
@@ -43,8 +45,8 @@ def traced_mask(logit: Logit, axes: Sequence[npt.NDArray[np.float64]]) -> Iterat
     every = np.argwhere(np.ones(counts, bool))
     middles = np.minimum(every * SIDE + SIDE // 2, sizes - 1)
     found = []
-    for start in range(0, len(every), CHUNK):
-        found.append(logit(places(axes, middles[start : start + CHUNK])))
+    for start in range(0, len(every), POINTS_PER_YIELD):
+        found.append(logit(grid_coordinates(axes, middles[start : start + POINTS_PER_YIELD])))
         yield None
     values = np.concatenate(found).reshape(counts)
     inside = values > 0
@@ -55,13 +57,13 @@ def traced_mask(logit: Logit, axes: Sequence[npt.NDArray[np.float64]]) -> Iterat
     offsets = np.argwhere(np.ones((SIDE,) * len(sizes), bool))
     while wanted.any():
         blocks = np.argwhere(wanted)
-        some = max(1, CHUNK // len(offsets))
+        some = max(1, POINTS_PER_YIELD // len(offsets))
         for start in range(0, len(blocks), some):
             index = (blocks[start : start + some, None] * SIDE + offsets).reshape(-1, len(sizes))
-            inside[tuple(index.T)] = logit(places(axes, np.minimum(index, sizes - 1))) > 0
+            inside[tuple(index.T)] = logit(grid_coordinates(axes, np.minimum(index, sizes - 1))) > 0
             yield None
         known |= wanted
-        breathe()
+        check_cancelled()
         wanted = _differing(inside) & ~known
     yield inside[tuple(slice(n) for n in sizes)]
 

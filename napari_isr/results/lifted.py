@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from napari_isr.certificates import Certificate, Mask, certify_lifted
-from napari_isr.frame import grid_points
-from napari_isr.lifting import LiftedFrame
+from napari_isr.certificates import Certificate, Mask, certify_coordinates
+from napari_isr.frame import meshgrid_points
+from napari_isr.lifting import CoordinateGeometry
 from napari_isr.rendering.grid import ShapeLogit
 
-__all__ = ["lifted_certificate"]
+__all__ = ["certify_in_coordinates"]
 
 
-def lifted_certificate(
-    logit: ShapeLogit, frame: LiftedFrame, mask: Mask, known: Mapping[str, Any]
+def certify_in_coordinates(
+    logit: ShapeLogit, frame: CoordinateGeometry, mask: Mask, known: Mapping[str, Any]
 ) -> Certificate:
     """Check a mask at the lifted centres of all its pixels.
 
@@ -31,8 +31,12 @@ def lifted_certificate(
     known : mapping
         Centre of a star as it is reported: ``centre`` in pixels, ``further`` in units of the maps.
     """
-    pixels = grid_points([np.arange(n, dtype=np.float64) for n in frame.shape])
-    points = np.asarray(frame.to_shape(pixels), dtype=np.float64)
-    centre = frame.point(known["centre"], known["further"]) if "centre" in known else None
+    pixels = meshgrid_points([np.arange(n, dtype=np.float64) for n in frame.shape])
+    points = np.asarray(frame.to_normalized(pixels), dtype=np.float64)
+    centre = (
+        frame.to_normalized_point(known["centre"], known["further"]) if "centre" in known else None
+    )
     shape = logit.shape
-    return certify_lifted(shape.name, shape.promise, frame.space, mask, points, logit.at, centre)
+    return certify_coordinates(
+        shape.name, shape.guarantee, frame.space, mask, points, logit.at_normalized, centre
+    )

@@ -11,17 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.certificates import Certificate, certify
-from napari_isr.conflicts import Conflict
+from napari_isr.conflicts import ScribbleConflict
 from napari_isr.errors import InputError
-from napari_isr.frame import Frame
-from napari_isr.guidance import NextStroke, next_stroke, uncertainty
-from napari_isr.lifting import LiftedFrame
+from napari_isr.frame import ImageGeometry
+from napari_isr.guidance import StrokeSuggestion, binary_entropy, suggest_stroke
+from napari_isr.lifting import CoordinateGeometry
 from napari_isr.rendering.grid import ShapeLogit
-from napari_isr.results.lifted import lifted_certificate
+from napari_isr.results.lifted import certify_in_coordinates
 from napari_isr.results.rendered_shape import Mask, RenderedShape
 from napari_isr.shapes.base import Shape
-from napari_isr.shapes.moving import Moving
-from napari_isr.timeline import Timeline
+from napari_isr.shapes.moving import TimeVaryingShape
+from napari_isr.timeline import TimeSeriesGeometry
 
 __all__ = ["ObjectResult", "iou"]
 
@@ -62,12 +62,12 @@ class ObjectResult(RenderedShape):
 
     objective: float | None = None
     seconds: dict[str, float] = field(default_factory=dict)
-    conflict: Conflict | None = None
+    conflict: ScribbleConflict | None = None
     drawn: npt.NDArray[np.int64] | None = None
-    image_frame: Frame | None = None
+    image_frame: ImageGeometry | None = None
 
     @property
-    def _image(self) -> Frame:
+    def _image(self) -> ImageGeometry:
         return self.image_frame or self.frame
 
     @property
@@ -75,29 +75,29 @@ class ObjectResult(RenderedShape):
         """Centre, axis, order or lattice of the shape, in pixels of the image."""
         return self._readable(self._image)
 
-    def _readable(self, frame: Frame) -> dict[str, Any]:
-        return self.shape.readable(frame) if self.shape is not None else {}
+    def _readable(self, frame: ImageGeometry) -> dict[str, Any]:
+        return self.shape.describe(frame) if self.shape is not None else {}
 
     @cached_property
     def certificate(self) -> Certificate:
         """What was proved and what was checked on :attr:`mask`."""
         family = self.shape.name if self.shape is not None else "none"
-        promise = self.shape.promise if self.shape is not None else None
-        if isinstance(self._on_raster, ShapeLogit) and isinstance(self.frame, LiftedFrame):
+        promise = self.shape.guarantee if self.shape is not None else None
+        if isinstance(self._on_raster, ShapeLogit) and isinstance(self.frame, CoordinateGeometry):
             known = self._readable(self.frame)
-            return lifted_certificate(self._on_raster, self.frame, self.mask, known)
-        over_time = self.shape.over_time if isinstance(self.shape, Moving) else None
+            return certify_in_coordinates(self._on_raster, self.frame, self.mask, known)
+        over_time = self.shape.over_time if isinstance(self.shape, TimeVaryingShape) else None
         known = self._readable(self.frame)
         return certify(family, promise, self.mask, self._on_raster, known, over_time)
 
     @property
-    def frames_empty(self) -> list[int]:
+    def empty_frames(self) -> list[int]:
         """Of a sequence the numbers of the frames without the object; else none."""
-        if not isinstance(self.frame, Timeline):
+        if not isinstance(self.frame, TimeSeriesGeometry):
             return []
         return np.flatnonzero(~self.mask.reshape(len(self.mask), -1).any(axis=1)).tolist()
 
-    def super_resolve(self, times: int) -> Mask:
+    def upsample_time(self, times: int) -> Mask:
         """Mask of a sequence with so many frames for each, evaluated in between, not blended.
 
         Raises
@@ -105,7 +105,7 @@ class ObjectResult(RenderedShape):
         InputError
             If this is no sequence, or the number is not positive.
         """
-        if not isinstance(self.frame, Timeline):
+        if not isinstance(self.frame, TimeSeriesGeometry):
             raise InputError(
                 "there is no time to super-resolve: say axes='tyx', with the time first"
             )
@@ -120,12 +120,12 @@ class ObjectResult(RenderedShape):
     @property
     def uncertainty(self) -> npt.NDArray[np.float32]:
         """Binary entropy of :attr:`probability` in bits, from 0 to 1."""
-        return uncertainty(self.probability)
+        return binary_entropy(self.probability)
 
     @cached_property
-    def next_stroke(self) -> NextStroke | None:
+    def next_stroke(self) -> StrokeSuggestion | None:
         """Where one more stroke would tell most; None where all is clear."""
-        return next_stroke(self.label, self.probability, self.mask, self.drawn)
+        return suggest_stroke(self.label, self.probability, self.mask, self.drawn)
 
     @property
     def volume(self) -> float:
@@ -143,7 +143,9 @@ class ObjectResult(RenderedShape):
     @property
     def area(self) -> float:
         """Area or volume of the mask in units of the spacing; of a sequence, that of all frames."""
-        space = self.frame.space if isinstance(self.frame, Timeline) else self.frame
+        space = (
+            self.frame.frame_geometry if isinstance(self.frame, TimeSeriesGeometry) else self.frame
+        )
         return float(np.count_nonzero(self.mask) * np.prod(space.spacing))
 
     def to_dict(self) -> dict[str, Any]:
@@ -157,11 +159,15 @@ class ObjectResult(RenderedShape):
             "iou_predictor": self.iou_predictor,
             "certificate": self.certificate.to_dict(),
             "conflict": self.conflict.to_dict() if self.conflict is not None else None,
-            **({"frames_empty": self.frames_empty} if isinstance(self.frame, Timeline) else {}),
+            **(
+                {"frames_empty": self.empty_frames}
+                if isinstance(self.frame, TimeSeriesGeometry)
+                else {}
+            ),
             "next_stroke": self.next_stroke.to_dict() if self.next_stroke is not None else None,
         }
 
     @classmethod
-    def freeze(cls, shape: Shape | None, **fields: Any) -> ObjectResult:
+    def from_fit(cls, shape: Shape | None, **fields: Any) -> ObjectResult:
         """Make a result with a copy of the shape, which a fit may go on changing."""
         return cls(shape=copy.deepcopy(shape).cpu() if shape is not None else None, **fields)

@@ -7,30 +7,30 @@ from collections.abc import Generator, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.clock import Clock
-from napari_isr.frame import Frame
+from napari_isr.clock import StageTimer
+from napari_isr.frame import ImageGeometry
 from napari_isr.results.result import ObjectResult
-from napari_isr.segmenting.shape_fits import ShapeFits
+from napari_isr.segmenting.shape_fits import ShapeStage
 from napari_isr.segmenting.updates import Update
 from napari_isr.shapes.registry import ShapeSpec
-from napari_isr.strokes import Strokes
+from napari_isr.strokes import Scribbles
 from napari_isr.unaries.of_objects import ObjectUnaries
 
-__all__ = ["rendered"]
+__all__ = ["render_objects"]
 
 RENDER_STEPS = 12  # after which the mask of an object is half done, as far as the bar knows
 PROBABILITIES = 0.4  # of what is left for the pixels
 
 
-def rendered(
+def render_objects(
     unaries: ObjectUnaries,
-    strokes: Strokes,
+    strokes: Scribbles,
     specs: Mapping[int, ShapeSpec],
     objectives: Mapping[int, float],
-    shapes: ShapeFits,
-    frames: tuple[Frame, Frame],
+    shapes: ShapeStage,
+    frames: tuple[ImageGeometry, ImageGeometry],
     start: float,
-    clock: Clock,
+    clock: StageTimer,
 ) -> Generator[Update, None, dict[int, ObjectResult]]:
     """Make the pixels of all objects.
 
@@ -55,10 +55,10 @@ def rendered(
     frame, raster = frames
     probabilities = yield from _probabilities(unaries, raster, start, clock)
     start += PROBABILITIES * (1 - start)
-    drawn = strokes.points_on(raster.shape)
+    drawn = strokes.resample_to(raster.shape)
     objects = {}
     for index, (label, spec) in enumerate(specs.items()):
-        item = ObjectResult.freeze(
+        item = ObjectResult.from_fit(
             shapes.shape(label),
             label=label,
             shape_name=str(spec),
@@ -69,22 +69,22 @@ def rendered(
             conflict=shapes.conflicts.get(label),
             drawn=drawn,
         )
-        for step, _ in enumerate(clock.steps(f"render {label}", item.rendering())):
+        for step, _ in enumerate(clock.time_iterator(f"render {label}", item.iter_render())):
             # How many steps there are depends on the shape; the bar never stands still.
             share = (index + 1 - 1 / (1 + step / RENDER_STEPS)) / len(specs)
             yield Update("render", start + 0.99 * (1 - start) * share, label)
         with clock.measure(f"render {label}"):
             _ = item.certificate
-        item.seconds.update(clock.of(label))
+        item.seconds.update(clock.seconds_for(label))
         objects[label] = item
     return objects
 
 
 def _probabilities(
-    unaries: ObjectUnaries, raster: Frame, start: float, clock: Clock
+    unaries: ObjectUnaries, raster: ImageGeometry, start: float, clock: StageTimer
 ) -> Generator[Update, None, dict[int, npt.NDArray[np.float32]]]:
     """Probabilities of all objects at every pixel."""
-    for found in clock.steps("predictor", unaries.everywhere(raster)):
+    for found in clock.time_iterator("predictor", unaries.iter_dense(raster)):
         if not isinstance(found, float):
             return found
         yield Update("render", start + PROBABILITIES * (1 - start) * found)

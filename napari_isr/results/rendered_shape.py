@@ -13,16 +13,21 @@ import numpy.typing as npt
 from scipy.ndimage import map_coordinates
 
 from napari_isr.errors import InputError
-from napari_isr.frame import Frame
-from napari_isr.rendering.connectivity import Connections, PathBetween, connections_of, repair_mask
-from napari_isr.rendering.grid import ShapeLogit, mask_on_grid
-from napari_isr.rendering.moving import frames_on_grid
-from napari_isr.rendering.planes import check_plane, grid_contours, logit_contours
-from napari_isr.rendering.refining import WORTH_IT, refined_mask
-from napari_isr.rendering.surfaces import Surface, surface_of
+from napari_isr.frame import ImageGeometry
+from napari_isr.rendering.connectivity import (
+    PathBetween,
+    PathConnected,
+    path_query_for,
+    repair_mask,
+)
+from napari_isr.rendering.grid import ShapeLogit, rasterize_blocks
+from napari_isr.rendering.moving import rasterize_sequence
+from napari_isr.rendering.planes import slice_contours, slice_grid_contours, validate_slice
+from napari_isr.rendering.refining import WORTH_IT, rasterize_refined
+from napari_isr.rendering.surfaces import Surface, surface_mesh
 from napari_isr.shapes.base import Shape
-from napari_isr.shapes.moving import Moving
-from napari_isr.timeline import Timeline
+from napari_isr.shapes.moving import TimeVaryingShape
+from napari_isr.timeline import TimeSeriesGeometry
 
 __all__ = ["RenderedShape"]
 
@@ -51,7 +56,7 @@ class RenderedShape:
     label: int
     shape_name: str
     shape: Shape | None
-    frame: Frame
+    frame: ImageGeometry
     probability: npt.NDArray[np.float32]
 
     @cached_property
@@ -61,7 +66,7 @@ class RenderedShape:
         return ShapeLogit(self.shape, self._image)
 
     @property
-    def _image(self) -> Frame:
+    def _image(self) -> ImageGeometry:
         """The frame whose pixels users know; that of the masks may be coarser."""
         return self.frame
 
@@ -119,11 +124,11 @@ class RenderedShape:
     @cached_property
     def mask(self) -> Mask:
         """The object's pixels (n1, ..., nd), bool; of a very large image on a coarser raster."""
-        *_, mask = self.rendering()
+        *_, mask = self.iter_render()
         assert mask is not None
         return mask
 
-    def rendering(self) -> Iterator[Mask | None]:
+    def iter_render(self) -> Iterator[Mask | None]:
         """Make :attr:`mask` in steps of a few milliseconds; yields None, at last the mask."""
         if "mask" not in self.__dict__:
             if self.shape is None:
@@ -137,14 +142,14 @@ class RenderedShape:
         yield self.__dict__["mask"]
 
     def _mask_on(self, axes: Sequence[Points]) -> Iterator[Mask | None]:
-        if isinstance(self.shape, Moving) and isinstance(self._image, Timeline):
-            yield from frames_on_grid(self.shape, self._image, axes)
+        if isinstance(self.shape, TimeVaryingShape) and isinstance(self._image, TimeSeriesGeometry):
+            yield from rasterize_sequence(self.shape, self._image, axes)
             return
-        reach = self._logit.reach() if isinstance(self._logit, ShapeLogit) else None
-        steps = mask_on_grid(self._logit, axes, reach)
+        reach = self._logit.block_bound() if isinstance(self._logit, ShapeLogit) else None
+        steps = rasterize_blocks(self._logit, axes, reach)
         count = math.prod(len(axis) for axis in axes)
         if reach is None and "mask" in self.__dict__ and count > WORTH_IT:
-            steps = refined_mask(self._logit, axes, self.mask, self._image.shape)
+            steps = rasterize_refined(self._logit, axes, self.mask, self._image.shape)
         for mask in steps:
             ways = self._connections if mask is not None else None
             yield mask if mask is None or ways is None else repair_mask(mask, axes, *ways)
@@ -153,9 +158,9 @@ class RenderedShape:
     def _connections(self) -> tuple[PathBetween, Points] | None:
         """What keeps the pixels of a connected set together; None for other shapes."""
         exact = copy.deepcopy(self.shape)
-        if exact is None or not isinstance(exact, Connections):
+        if exact is None or not isinstance(exact, PathConnected):
             return None
-        return connections_of(exact.double(), self._image)
+        return path_query_for(exact.double(), self._image)
 
     def render(
         self,
@@ -189,11 +194,11 @@ class RenderedShape:
             if len(shape) != self.frame.ndim or min(shape) < 1:
                 raise InputError(f"shape must hold {self.frame.ndim} positive sizes, not {shape}")
             scale = [n / (b - a) for n, (a, b) in zip(shape, extent, strict=True)]
-        *_, mask = self.render_steps(scale, window=window)
+        *_, mask = self.iter_render_at(scale, window=window)
         assert mask is not None
         return mask
 
-    def render_steps(
+    def iter_render_at(
         self,
         scale: float | Sequence[float] = 1,
         *,
@@ -233,12 +238,12 @@ class RenderedShape:
         """
         if self.shape is None:
             return self.predictor_contours(plane)
-        return logit_contours(self._logit, self._image, check_plane(plane, self._image), cells)
+        return slice_contours(self._logit, self._image, validate_slice(plane, self._image), cells)
 
     def predictor_contours(self, plane: Sequence[float | None] | None = None) -> list[Points]:
         """Outline of the predictor's foreground, as :meth:`contours` gives it."""
-        where = check_plane(plane, self._image)
-        return grid_contours(self.probability - 0.5, self._raster_axes(), self._image, where)
+        where = validate_slice(plane, self._image)
+        return slice_grid_contours(self.probability - 0.5, self._raster_axes(), self._image, where)
 
     def surface(self) -> Surface:
         """Surface of an object with three axes, from the logit itself.
@@ -257,4 +262,4 @@ class RenderedShape:
         """
         if self.frame.ndim != 3:
             raise InputError(f"a surface needs 3 axes, but the image has {self.frame.ndim}")
-        return surface_of(self._on_raster, self.frame, self.mask)
+        return surface_mesh(self._on_raster, self.frame, self.mask)

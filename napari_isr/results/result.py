@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.guidance import NextStroke, highest
+from napari_isr.guidance import StrokeSuggestion, elementwise_max
 from napari_isr.results.object_result import ObjectResult, iou
 from napari_isr.results.rendered_shape import Mask
 
-__all__ = ["ObjectResult", "Result", "iou", "versions"]
+__all__ = ["ObjectResult", "Result", "iou", "package_versions"]
 
 PACKAGES = ("napari-isr", "torch", "numpy", "scipy", "scikit-image")
 
 
-def versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
     """Versions of Python, this package and what its results depend on."""
     found = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {"python": platform.python_version(), **found}
@@ -67,10 +67,10 @@ class Result:
     @property
     def uncertainty(self) -> npt.NDArray[np.float32]:
         """Largest :attr:`ObjectResult.uncertainty` of all objects, from 0 to 1."""
-        return highest(item.uncertainty for item in self.objects.values())
+        return elementwise_max(item.uncertainty for item in self.objects.values())
 
     @property
-    def next_stroke(self) -> NextStroke | None:
+    def next_stroke(self) -> StrokeSuggestion | None:
         """Where one more stroke would tell most, of all objects; None where all is clear.
 
         In pixels of the image.
@@ -116,12 +116,12 @@ class Result:
             image[mask] = label
         return image
 
-    def report(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values, as ``report.json`` holds them."""
         return {
             "objects": {str(label): item.to_dict() for label, item in self.objects.items()},
             "features": dict(self.sources),
-            "versions": versions(),
+            "versions": package_versions(),
             "device": self.device,
             "seed": self.seed,
         }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from napari_isr.errors import InputError, nearest
+from napari_isr.errors import InputError, suggest_name
 from napari_isr.samples import photos
 from napari_isr.samples.fruit import fruit_behind_leaves
 from napari_isr.samples.motorcycle import motorcycle
@@ -51,5 +51,5 @@ def load_sample(name: str) -> Sample:
     (303, 384)
     """
     if name not in SAMPLES:
-        raise InputError(f"no sample is called {name!r}: {nearest(name, SAMPLES)}")
+        raise InputError(f"no sample is called {name!r}: {suggest_name(name, SAMPLES)}")
     return SAMPLES[name]()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_isr.samples.canvas import Float, Texture, blend, enlarge
+from napari_isr.samples.canvas import Float, NoiseTexture, alpha_blend, upsample_bilinear
 
 __all__ = ["backdrop"]
 
@@ -22,7 +22,7 @@ TONES = np.array(
 )
 
 
-def backdrop(rng: np.random.Generator, shape: tuple[int, int], texture: Texture) -> Float:
+def backdrop(rng: np.random.Generator, shape: tuple[int, int], texture: NoiseTexture) -> Float:
     """Paint blurred leaves, earth and spots of light.
 
     Parameters
@@ -62,7 +62,7 @@ def backdrop(rng: np.random.Generator, shape: tuple[int, int], texture: Texture)
             ahead = right * np.cos(heading) + down * np.sin(heading)
             side = down * np.cos(heading) - right * np.sin(heading)
             leaf = 1 - np.abs(ahead / long) ** 1.6 - np.abs(side / (flat * long)) ** 1.3
-            light[spot] = blend(light[spot], tone, 6 * leaf * 0.85)
+            light[spot] = alpha_blend(light[spot], tone, 6 * leaf * 0.85)
         light = gaussian_filter(light, (blur * unit, blur * unit, 0))
 
     for _ in range(16):
@@ -73,4 +73,4 @@ def backdrop(rng: np.random.Generator, shape: tuple[int, int], texture: Texture)
         tone = np.array([0.42, 0.50, 0.20]) * rng.uniform(0.3, 1.0)
         light = light + (rng.uniform(0.15, 0.5) * disc)[..., None] * tone
     light = gaussian_filter(light, (1.2, 1.2, 0))
-    return enlarge(light.astype(np.float32), SHRINK)[: shape[0], : shape[1]]
+    return upsample_bilinear(light.astype(np.float32), SHRINK)[: shape[0], : shape[1]]

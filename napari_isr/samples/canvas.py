@@ -9,14 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "Float",
-    "Texture",
+    "NoiseTexture",
     "Window",
-    "blend",
-    "enlarge",
-    "grid",
-    "photograph",
-    "ramp",
+    "alpha_blend",
+    "develop",
+    "smoothstep",
+    "upsample_bilinear",
     "window_around",
+    "window_coordinates",
 ]
 
 Float: TypeAlias = NDArray[np.floating[Any]]
@@ -30,26 +30,26 @@ def window_around(points: Float, shape: tuple[int, int], margin: float) -> Windo
     return slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))
 
 
-def grid(window: Window) -> tuple[Float, Float]:
+def window_coordinates(window: Window) -> tuple[Float, Float]:
     """Return a window's rows, (h, 1), and columns, (1, w)."""
     rows = np.arange(window[0].start, window[0].stop, dtype=np.float32)[:, None]
     columns = np.arange(window[1].start, window[1].stop, dtype=np.float32)[None, :]
     return rows, columns
 
 
-def ramp(values: Float, low: float, high: float) -> Float:
+def smoothstep(values: Float, low: float, high: float) -> Float:
     """Rise smoothly from 0 at `low` to 1 at `high`."""
     t = np.clip((values - low) / (high - low), 0, 1)
     return np.asarray(t * t * (3 - 2 * t))
 
 
-def blend(below: Float, above: ArrayLike, cover: Float) -> Float:
+def alpha_blend(below: Float, above: ArrayLike, cover: Float) -> Float:
     """Lay a colour over another; `cover` (h, w) is 1 where only the upper one is seen."""
     upper = np.asarray(above, np.float32)
     return np.asarray(below + np.clip(cover, 0, 1)[..., None] * (upper - below))
 
 
-class Texture:
+class NoiseTexture:
     """Noise of mean 0 and deviation about 1, made once and cut where it is wanted.
 
     Parameters
@@ -84,10 +84,10 @@ def _noise(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> Fl
     white = rng.standard_normal(size, dtype=np.float32)
     full = gaussian_filter(white, 0.45 * scale / step, mode="wrap", truncate=3)
     full /= full.std()
-    return enlarge(full, step)[: shape[0], : shape[1]]
+    return upsample_bilinear(full, step)[: shape[0], : shape[1]]
 
 
-def enlarge(image: Float, step: int) -> Float:
+def upsample_bilinear(image: Float, step: int) -> Float:
     """Enlarge an image, (h, w, …), by a whole number along rows and columns, bilinearly."""
     if step == 1:
         return image
@@ -100,7 +100,7 @@ def enlarge(image: Float, step: int) -> Float:
     return image
 
 
-def photograph(light: Float, rng: np.random.Generator, noise: float = 0.010) -> NDArray[np.uint8]:
+def develop(light: Float, rng: np.random.Generator, noise: float = 0.010) -> NDArray[np.uint8]:
     """Develop linear light, (H, W, 3), to uint8: falloff, a film's curve, sRGB and grain."""
     height, width = light.shape[:2]
     rows, columns = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from napari_isr.errors import InputError
-from napari_isr.samples.canvas import photograph, window_around
+from napari_isr.samples.canvas import develop, window_around
 from napari_isr.samples.record import Sample
-from napari_isr.samples.scene import Scene, paint_scene
-from napari_isr.samples.strokes import Stroke, draw_stroke, rasterise
+from napari_isr.samples.scene import PaintedScene, paint_scene
+from napari_isr.samples.strokes import ScribbleStroke, draw_stroke, rasterize
 
 __all__ = ["fruit_behind_leaves"]
 
@@ -66,28 +66,28 @@ def fruit_behind_leaves(
     return Sample(
         name="fruit",
         title="Fruit behind leaves",
-        image=photograph(scene.light, rng),
-        scribbles=rasterise(strokes, shape),
+        image=develop(scene.light, rng),
+        scribbles=rasterize(strokes, shape),
         truth=scene.truth,
         shapes=dict.fromkeys(scene.truth, "convex"),
     )
 
 
-def _strokes(rng: np.random.Generator, scene: Scene) -> list[Stroke]:
+def _strokes(rng: np.random.Generator, scene: PaintedScene) -> list[ScribbleStroke]:
     """Draw two strokes on each fruit, three on leaves and five anywhere around."""
     from scipy.ndimage import distance_transform_edt
 
     shape = scene.owner.shape
     unit = min(shape)
     radius = max(2, round(unit / 170))
-    strokes: list[Stroke] = []
+    strokes: list[ScribbleStroke] = []
     for label, whole in scene.truth.items():
         others = [mask for other, mask in scene.truth.items() if other != label]
         free = scene.seen(label) & ~np.logical_or.reduce([np.zeros(shape, bool), *others])
         box = window_around(np.argwhere(whole).astype(float), (shape[0], shape[1]), 1)
         room = np.zeros(shape)
         room[box] = distance_transform_edt(free[box])
-        own: list[Stroke] = []
+        own: list[ScribbleStroke] = []
         for _ in range(2):
             stroke = draw_stroke(
                 room, rng, label=label, radius=radius, length=0.25 * unit, avoid=own
@@ -96,7 +96,7 @@ def _strokes(rng: np.random.Generator, scene: Scene) -> list[Stroke]:
         strokes += own
     away = distance_transform_edt(~np.logical_or.reduce(list(scene.truth.values())))
     leaf = np.minimum(distance_transform_edt(scene.front == 1), away)
-    below: list[Stroke] = []
+    below: list[ScribbleStroke] = []
     for room, count, length, brush in ((leaf, 3, 0.2, max(1, radius - 1)), (away, 5, 0.55, radius)):
         for _ in range(count):
             stroke = draw_stroke(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_isr.samples.canvas import Float, Texture, Window, blend, window_around
+from napari_isr.samples.canvas import Float, NoiseTexture, Window, alpha_blend, window_around
 
 __all__ = ["Arc", "Leaf", "Stem"]
 
@@ -115,7 +115,7 @@ class Leaf:
         """Rows and columns of an image of this shape that the leaf may touch."""
         return window_around(self.arc.points(12), shape, 1.15 * self.width + margin)
 
-    def render(self, rows: Float, columns: Float, texture: Texture) -> tuple[Float, Float]:
+    def render(self, rows: Float, columns: Float, texture: NoiseTexture) -> tuple[Float, Float]:
         """Colour the leaf, lit from the upper left.
 
         Parameters
@@ -158,8 +158,8 @@ class Leaf:
         colour = np.array(self.colour, np.float32)
         lit = colour * shade[..., None]
         dry = np.clip(0.3 * v**5 + 0.8 * (along - 0.8), 0, 1) * np.clip(0.5 + 0.5 * grain, 0, 1)
-        lit = blend(lit, (0.30, 0.22, 0.05), 0.6 * dry)
-        lit = blend(lit, colour * np.array([2.1, 1.55, 1.6]), 0.30 * ridge + 0.8 * midrib)
+        lit = alpha_blend(lit, (0.30, 0.22, 0.05), 0.6 * dry)
+        lit = alpha_blend(lit, colour * np.array([2.1, 1.55, 1.6]), 0.30 * ridge + 0.8 * midrib)
         facing = (
             0.5 + 0.5 * side * np.sign(self.fold) + 0.5 * bulge + 0.3 * grain - 1.2 * (v - 0.5) ** 2
         )
@@ -207,7 +207,7 @@ class Stem:
         """Rows and columns of an image of this shape that the stem may touch."""
         return window_around(self.arc.points(12), shape, 1.1 * self.width + margin)
 
-    def render(self, rows: Float, columns: Float, texture: Texture) -> tuple[Float, Float]:
+    def render(self, rows: Float, columns: Float, texture: NoiseTexture) -> tuple[Float, Float]:
         """Colour the stem; see `Leaf.render`."""
         along, across = self.arc.along_across(rows, columns)
         half = self.half_width(along)

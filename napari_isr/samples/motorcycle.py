@@ -9,7 +9,7 @@ import numpy as np
 from napari_isr.errors import InputError
 from napari_isr.samples.photos import read_photograph
 from napari_isr.samples.record import Sample
-from napari_isr.samples.strokes import Stroke, rasterise
+from napari_isr.samples.strokes import ScribbleStroke, rasterize
 
 __all__ = ["motorcycle"]
 
@@ -31,24 +31,24 @@ def motorcycle() -> Sample:
        truth", GCPR 2014.
     """
     strokes = [
-        Stroke(2, [(280, 20), (320, 50), (370, 40), (430, 60)], 4),
-        Stroke(2, [(460, 90), (470, 170), (462, 250), (440, 300)], 4),
-        Stroke(2, [(430, 380), (440, 450), (425, 510)], 4),
-        Stroke(2, [(320, 700), (370, 715), (430, 712), (475, 690)], 4),
-        Stroke(2, [(480, 400), (486, 480), (480, 560)], 4),
-        Stroke(1, [(275, 150), (330, 138), (380, 170)], 4),
-        Stroke(1, [(380, 235), (350, 255), (300, 262)], 3),
-        Stroke(1, [(200, 180), (205, 260), (200, 330), (215, 440)], 5),
-        Stroke(1, [(270, 380), (320, 370), (340, 410)], 5),
-        Stroke(1, [(283, 545), (290, 575), (303, 605)], 4),
-        Stroke(1, [(300, 520), (350, 535), (390, 555)], 3),
-        Stroke(1, [(120, 60), (150, 150), (140, 250)], 4),
-        Stroke(1, [(200, 70), (240, 65), (290, 55)], 1),
-        Stroke(1, [(30, 60), (60, 150), (40, 260), (70, 400), (50, 560), (70, 690)], 5),
-        Stroke(1, [(170, 620), (210, 650), (250, 640), (265, 570)], 5),
+        ScribbleStroke(2, [(280, 20), (320, 50), (370, 40), (430, 60)], 4),
+        ScribbleStroke(2, [(460, 90), (470, 170), (462, 250), (440, 300)], 4),
+        ScribbleStroke(2, [(430, 380), (440, 450), (425, 510)], 4),
+        ScribbleStroke(2, [(320, 700), (370, 715), (430, 712), (475, 690)], 4),
+        ScribbleStroke(2, [(480, 400), (486, 480), (480, 560)], 4),
+        ScribbleStroke(1, [(275, 150), (330, 138), (380, 170)], 4),
+        ScribbleStroke(1, [(380, 235), (350, 255), (300, 262)], 3),
+        ScribbleStroke(1, [(200, 180), (205, 260), (200, 330), (215, 440)], 5),
+        ScribbleStroke(1, [(270, 380), (320, 370), (340, 410)], 5),
+        ScribbleStroke(1, [(283, 545), (290, 575), (303, 605)], 4),
+        ScribbleStroke(1, [(300, 520), (350, 535), (390, 555)], 3),
+        ScribbleStroke(1, [(120, 60), (150, 150), (140, 250)], 4),
+        ScribbleStroke(1, [(200, 70), (240, 65), (290, 55)], 1),
+        ScribbleStroke(1, [(30, 60), (60, 150), (40, 260), (70, 400), (50, 560), (70, 690)], 5),
+        ScribbleStroke(1, [(170, 620), (210, 650), (250, 640), (265, 570)], 5),
     ]
     image = read_photograph("motorcycle_left.png")
-    scribbles = rasterise(strokes, (image.shape[0], image.shape[1]))
+    scribbles = rasterize(strokes, (image.shape[0], image.shape[1]))
     title = "A motorcycle, with depth"
     return Sample(
         "motorcycle", title, image, scribbles, None, {2: "convex"}, {"disparity": _disparity()}

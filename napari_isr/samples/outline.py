@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_isr.samples.canvas import Float, grid
+from napari_isr.samples.canvas import Float, window_coordinates
 
 __all__ = ["Outline", "random_outline"]
 
@@ -71,7 +71,7 @@ class Outline:
         mask : (H, W) ndarray of bool
             Digitally convex: the hull of the marked centres holds no other centre.
         """
-        rows, columns = grid((slice(0, shape[0]), slice(0, shape[1])))
+        rows, columns = window_coordinates((slice(0, shape[0]), slice(0, shape[1])))
         distance, _, radius = self.polar(rows, columns)
         # Only pixels within 1 % of the outline need the half-planes.
         mask: NDArray[np.bool_] = distance <= 0.99 * radius

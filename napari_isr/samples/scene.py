@@ -9,17 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_isr.samples.backdrop import backdrop
-from napari_isr.samples.canvas import Float, Texture, blend, enlarge, grid, ramp, window_around
+from napari_isr.samples.canvas import (
+    Float,
+    NoiseTexture,
+    alpha_blend,
+    smoothstep,
+    upsample_bilinear,
+    window_around,
+    window_coordinates,
+)
 from napari_isr.samples.foliage import Plant, branches, calyx, front_leaves, random_leaf
 from napari_isr.samples.leaves import Arc, Leaf, Stem
 from napari_isr.samples.outline import random_outline
 from napari_isr.samples.skin import Fruit
 
-__all__ = ["Scene", "paint_scene"]
+__all__ = ["PaintedScene", "paint_scene"]
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class PaintedScene:
     """A painted scene.
 
     Attributes
@@ -46,7 +54,7 @@ class Scene:
 
 def paint_scene(
     rng: np.random.Generator, shape: tuple[int, int], fruits: int, occlusion: float
-) -> Scene:
+) -> PaintedScene:
     """Paint fruits that hang from a vine, with leaves behind and in front of them.
 
     Parameters
@@ -74,7 +82,7 @@ def paint_scene(
     attached = [plant for plants in stalks for plant in plants]
     leaves = front_leaves(rng, bodies, masks, attached, occlusion)
 
-    texture = Texture(rng, shape)
+    texture = NoiseTexture(rng, shape)
     light = backdrop(rng, shape, texture)
     behind = np.zeros(shape, np.float32)
     for leaf in _far_leaves(rng, shape, bodies, vine):
@@ -89,9 +97,9 @@ def paint_scene(
     front = np.zeros(shape, np.float32)
     for plant in [*attached, *leaves]:
         _paint_plant(light, front, plant, texture)
-    dapple = ramp(texture.cut("broad", shape, 7), -0.6, 1.4)
+    dapple = smoothstep(texture.cut("broad", shape, 7), -0.6, 1.4)
     light *= (0.86 + 0.3 * dapple)[..., None]
-    return Scene(light, dict(enumerate(masks, start=2)), owner, front)
+    return PaintedScene(light, dict(enumerate(masks, start=2)), owner, front)
 
 
 def _arrange(rng: np.random.Generator, shape: tuple[int, int], count: int) -> list[Fruit]:
@@ -155,21 +163,21 @@ def _dim(colour: tuple[float, float, float], share: float) -> tuple[float, float
 
 
 def _paint_fruit(
-    light: Float, owner: NDArray[np.uint8], body: Fruit, label: int, texture: Texture
+    light: Float, owner: NDArray[np.uint8], body: Fruit, label: int, texture: NoiseTexture
 ) -> None:
     outline = body.outline
     size = float(outline.radii.mean())
     edge = outline.centre + size * np.array([[-1.1, -1.1], [1.1, 1.1]])
     window = window_around(edge, owner.shape, 0.25 * size)
-    rows, columns = grid(window)
+    rows, columns = window_coordinates(window)
     colour, cover = body.render(rows, columns, texture)
     light[window] *= 1 - 0.55 * _shadow(cover, 0.07 * size, (0, 0))[..., None]
-    light[window] = blend(light[window], colour, cover)
+    light[window] = alpha_blend(light[window], colour, cover)
     owner[window][cover > 0] = 0
     owner[window][cover == 1] = label
 
 
-def _paint_plant(light: Float, front: Float, plant: Plant, texture: Texture) -> None:
+def _paint_plant(light: Float, front: Float, plant: Plant, texture: NoiseTexture) -> None:
     """Paint a leaf or stem and its shadow; `front` keeps how much of each pixel plants cover."""
     size = plant.arc.length if isinstance(plant, Leaf) else 20 * plant.width
     soft = 0.03 * size + 1
@@ -177,9 +185,9 @@ def _paint_plant(light: Float, front: Float, plant: Plant, texture: Texture) -> 
     window = plant.window((light.shape[0], light.shape[1]), 3 * soft + offset[0])
     if window[0].start >= window[0].stop or window[1].start >= window[1].stop:
         return
-    colour, cover = plant.render(*grid(window), texture)
+    colour, cover = plant.render(*window_coordinates(window), texture)
     light[window] *= 1 - 0.62 * _shadow(cover, soft, offset)[..., None]
-    light[window] = blend(light[window], colour, cover)
+    light[window] = alpha_blend(light[window], colour, cover)
     front[window] = np.maximum(front[window], cover)
 
 
@@ -188,7 +196,7 @@ def _shadow(cover: Float, soft: float, offset: tuple[int, int]) -> Float:
     from scipy.ndimage import gaussian_filter
 
     half = gaussian_filter(cover[::2, ::2], soft / 2, mode="constant", truncate=3)
-    full = enlarge(np.pad(half, ((0, 1), (0, 1))), 2)
+    full = upsample_bilinear(np.pad(half, ((0, 1), (0, 1))), 2)
     shadow = np.zeros_like(cover)
     down, right = min(offset[0], cover.shape[0]), min(offset[1], cover.shape[1])
     shadow[down:, right:] = full[: cover.shape[0] - down, : cover.shape[1] - right]

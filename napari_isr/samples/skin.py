@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_isr.samples.canvas import Float, Texture, blend, ramp
+from napari_isr.samples.canvas import Float, NoiseTexture, alpha_blend, smoothstep
 from napari_isr.samples.outline import Outline
 
 __all__ = ["SKINS", "Fruit"]
@@ -46,7 +46,7 @@ class Fruit:
         row, column = self.outline.centre
         return float(row + size * self.pole[0]), float(column + size * self.pole[1])
 
-    def render(self, rows: Float, columns: Float, texture: Texture) -> tuple[Float, Float]:
+    def render(self, rows: Float, columns: Float, texture: NoiseTexture) -> tuple[Float, Float]:
         """Colour the fruit.
 
         Parameters
@@ -93,7 +93,7 @@ class Fruit:
         sky = 0.5 - 0.5 * y
         rim = (1 - z) ** 3
         body, shoulder = (np.array(colour) for colour in SKINS[self.skin])
-        base = blend(
+        base = alpha_blend(
             np.broadcast_to(body, (*cover.shape, 3)),
             shoulder,
             np.clip(0.9 * near**3 + 0.12 * blotch * near, 0, 1),
@@ -111,7 +111,7 @@ class Fruit:
         mirror_y, mirror_x, mirror_z = 2 * z * y, 2 * z * x, 2 * z * z - 1
         facing = mirror_y * LAMP[0] + mirror_x * LAMP[1] + mirror_z * LAMP[2]
         facing = facing + 0.03 * lobe + 0.004 * blotch
-        window = ramp(facing, 0.92, 0.995)
+        window = smoothstep(facing, 0.92, 0.995)
         sheen = np.clip(facing, 0, 1) ** 7
         fresnel = 0.04 + 0.5 * (1 - z) ** 4
         leafy = (0.5 + 0.35 * texture.cut("coarse", cover.shape, int(size))).clip(0, 1.4)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Stroke", "draw_stroke", "rasterise"]
+__all__ = ["ScribbleStroke", "draw_stroke", "rasterize"]
 
 
 @dataclass(frozen=True)
-class Stroke:
+class ScribbleStroke:
     """One pull of a round brush.
 
     Attributes
@@ -30,7 +30,7 @@ class Stroke:
     radius: int = 3
 
 
-def rasterise(strokes: Iterable[Stroke], shape: tuple[int, int]) -> NDArray[np.uint8]:
+def rasterize(strokes: Iterable[ScribbleStroke], shape: tuple[int, int]) -> NDArray[np.uint8]:
     """Paint strokes in the given order; a later stroke covers an earlier one.
 
     Parameters
@@ -64,8 +64,8 @@ def draw_stroke(
     label: int,
     radius: int,
     length: float,
-    avoid: Sequence[Stroke] = (),
-) -> Stroke | None:
+    avoid: Sequence[ScribbleStroke] = (),
+) -> ScribbleStroke | None:
     """Draw a wavy stroke that stays in a region, as a hand would.
 
     Of many random arcs that fit, the one is taken that is long and far from earlier strokes.
@@ -115,7 +115,7 @@ def draw_stroke(
     fits = inside & (spare > clearance)
     if not fits.any():
         spot = np.unravel_index(np.argmax(room), room.shape)
-        return Stroke(label, [(float(spot[0]), float(spot[1]))], radius)
+        return ScribbleStroke(label, [(float(spot[0]), float(spot[1]))], radius)
     score = span + 0.5 * np.minimum(spare, 0.1 * length)
     if avoid:
         drawn = np.concatenate([np.asarray(stroke.points, float)[::8] for stroke in avoid])
@@ -123,10 +123,10 @@ def draw_stroke(
         gap = np.linalg.norm(some[:, :, None] - drawn, axis=-1).min(axis=(1, 2))
         score = score + 1.5 * np.minimum(gap, length)
     best = paths[np.argmax(np.where(fits, score, -np.inf))]
-    return Stroke(label, [(float(r), float(c)) for r, c in best], radius)
+    return ScribbleStroke(label, [(float(r), float(c)) for r, c in best], radius)
 
 
-def _path(stroke: Stroke) -> NDArray[np.float64]:
+def _path(stroke: ScribbleStroke) -> NDArray[np.float64]:
     """Sample the Catmull-Rom curve through a stroke's points, at most a pixel apart."""
     knots = np.asarray(stroke.points, float)
     if len(knots) == 1:

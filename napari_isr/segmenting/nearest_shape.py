@@ -8,14 +8,14 @@ import math
 import torch
 from torch import Tensor
 
-from napari_isr.evidence import EvidenceGrid, evidence_from_probability, stretch_of
-from napari_isr.fitting.projection import project_shape
+from napari_isr.evidence import DenseEvidence, axis_anisotropy, signed_evidence
+from napari_isr.fitting.projection import iter_project_shape
 from napari_isr.fitting.sampling import Samples
-from napari_isr.fitting.solver import minimise
-from napari_isr.frame import Frame
+from napari_isr.fitting.solver import minimize
+from napari_isr.frame import ImageGeometry
 from napari_isr.shapes.base import Shape
 
-__all__ = ["NearestShape", "pixel_weights"]
+__all__ = ["ShapeProjector", "foreground_weights"]
 
 STEEPEST = 2.0  # slope of the shape's logit, per pixel
 NEAR = 12.0  # logits beyond which the sigmoid is flat
@@ -25,14 +25,14 @@ WORTHWHILE = 0.98  # of the distance that a round began with: what it must reach
 SUDDEN, UNSEEN = 1.25, 1e-3  # growth of the distance that a known shape follows without a new fit
 
 
-class NearestShape:
+class ShapeProjector:
     """The shape of one image, and how far it was from the prediction at best."""
 
-    def __init__(self, shape: Shape, frame: Frame, foreground_weight: float) -> None:
+    def __init__(self, shape: Shape, frame: ImageGeometry, foreground_weight: float) -> None:
         self.shape, self.frame, self.foreground_weight = shape, frame, foreground_weight
         self.distance = math.inf
 
-    def to(self, probability: Tensor) -> Tensor:
+    def project(self, probability: Tensor) -> Tensor:
         """Fit to an image of probabilities, and return the shape's own (n1, ..., nd)."""
         self.shape.to(probability)
         warm = math.isfinite(self.distance)
@@ -54,13 +54,13 @@ class NearestShape:
         minimum is only close to that of the distance. A boundary that pixels can resolve makes the
         distance smooth in the parameters, as the envelope theorem has it.
         """
-        evidence = evidence_from_probability(probability, self.foreground_weight)
-        grid = EvidenceGrid(
+        evidence = signed_evidence(probability, self.foreground_weight)
+        grid = DenseEvidence(
             evidence / evidence.numel(),
-            self.frame.axes(probability),
-            stretch=stretch_of(self.frame.spacing),
+            self.frame.normalized_axes(probability),
+            stretch=axis_anisotropy(self.frame.spacing),
         )
-        for _ in project_shape(self.shape, grid, warm=warm, fine=False):
+        for _ in iter_project_shape(self.shape, grid, warm=warm, fine=False):
             pass
         slope = _steepness(self._compared(self._points(probability), probability)[0])
         if slope > STEEPEST:
@@ -75,7 +75,7 @@ class NearestShape:
 
     def _points(self, like: Tensor) -> Tensor:
         """Shape coordinates (n, d) of all pixels."""
-        axes = torch.meshgrid(*self.frame.axes(like), indexing="ij")
+        axes = torch.meshgrid(*self.frame.normalized_axes(like), indexing="ij")
         return torch.stack(axes, dim=-1).flatten(0, -2)
 
     def _polished(self, probability: Tensor) -> tuple[Tensor, float]:
@@ -84,10 +84,10 @@ class NearestShape:
         logit, distance = self._compared(points, probability)
         near = (logit.flatten().abs() < NEAR).nonzero()[:, 0]
         if len(near):
-            before, target = shape.vector(), probability.flatten()[near]
-            weight = pixel_weights(target, self.foreground_weight) / probability.numel()
+            before, target = shape.parameter_vector(), probability.flatten()[near]
+            weight = foreground_weights(target, self.foreground_weight) / probability.numel()
             samples = Samples(points[near], target, weight)
-            for _ in minimise(shape, samples, iterations=POLISH, tolerance=TOLERANCE):
+            for _ in minimize(shape, samples, iterations=POLISH, tolerance=TOLERANCE):
                 pass
             polished, reached = self._compared(points, probability)
             if reached <= distance:
@@ -99,11 +99,11 @@ class NearestShape:
     def _compared(self, points: Tensor, probability: Tensor) -> tuple[Tensor, float]:
         """Logit of the shape at all pixels, and the distance."""
         logit = self.shape(points).view_as(probability)
-        weight = pixel_weights(probability, self.foreground_weight)
+        weight = foreground_weights(probability, self.foreground_weight)
         return logit, float((weight * (torch.sigmoid(logit) - probability) ** 2).mean())
 
 
-def pixel_weights(probability: Tensor, foreground_weight: float) -> Tensor:
+def foreground_weights(probability: Tensor, foreground_weight: float) -> Tensor:
     """Weights of pixels, by what is predicted there."""
     return torch.where(probability > 0.5, foreground_weight, 1.0).to(probability)
 

@@ -11,38 +11,38 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from napari_isr.clock import Clock
-from napari_isr.conflicts import Conflict, find_conflict
+from napari_isr.clock import StageTimer
+from napari_isr.conflicts import ScribbleConflict, find_conflict
 from napari_isr.errors import InputError
-from napari_isr.evidence import SampledEvidence
+from napari_isr.evidence import LazyEvidence
 from napari_isr.fitting.sampling import Samples
-from napari_isr.fitting.sequences import FrameEvidence, fit_shape
-from napari_isr.frame import Frame
+from napari_isr.fitting.sequences import SequenceEvidence, iter_fit
+from napari_isr.frame import ImageGeometry
 from napari_isr.rendering.grid import ShapeLogit
-from napari_isr.rendering.planes import Plane, logit_contours
-from napari_isr.segmenting.stroke_samples import dishonoured, stroke_samples
+from napari_isr.rendering.planes import Plane, slice_contours
+from napari_isr.segmenting.stroke_samples import stroke_samples, violated_scribbles
 from napari_isr.segmenting.updates import Contours, Update
 from napari_isr.shapes.base import Shape
-from napari_isr.shapes.moving import Moving
+from napari_isr.shapes.moving import TimeVaryingShape
 from napari_isr.shapes.registry import ShapeSpec
-from napari_isr.strokes import Strokes
+from napari_isr.strokes import Scribbles
 from napari_isr.unaries.of_objects import ObjectUnaries
 
-__all__ = ["LIVE_CELLS", "Fitted", "ShapeFits"]
+__all__ = ["PREVIEW_CELLS", "FittedShape", "ShapeStage"]
 
-LIVE_CELLS = 72  # of the grid that finds an outline while the user draws
-LOUDER = 20.0  # times, if strokes that the shape could honour are not honoured
+PREVIEW_CELLS = 72  # of the grid that finds an outline while the user draws
+SCRIBBLE_BOOST = 20.0  # times, if strokes that the shape could honour are not honoured
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedShape:
     """A shape that was fitted, if one was asked for, and its outline if that is known."""
 
     shape: Shape | None
     outline: Contours | None
 
 
-class ShapeFits:
+class ShapeStage:
     """Keeps the objects' shapes, so that the next fit of each starts from the last one.
 
     Parameters
@@ -59,24 +59,24 @@ class ShapeFits:
         :func:`napari_isr.rendering.planes.check_plane`; None: the updates hold none.
     """
 
-    def __init__(self, frame: Frame, device: torch.device) -> None:
+    def __init__(self, frame: ImageGeometry, device: torch.device) -> None:
         self.frame, self.device = frame, device
         self.plane: Plane | None = (None, None) if frame.ndim == 2 else None
-        self.conflicts: dict[int, Conflict | None] = {}
+        self.conflicts: dict[int, ScribbleConflict | None] = {}
         self._shapes: dict[int, tuple[ShapeSpec, Shape | None]] = {}
         self._fitted: set[int] = set()
         self._outlines: dict[int, Contours] = {}  # of shapes as they are now
 
-    def on(self, device: torch.device) -> ShapeFits:
+    def to(self, device: torch.device) -> ShapeStage:
         """The same on another device."""
-        moved = ShapeFits(self.frame, device)
+        moved = ShapeStage(self.frame, device)
         moved.plane = self.plane
         for label in self._fitted:
-            moved.take(label, *self._shapes[label])
+            moved.warm_start(label, *self._shapes[label])
         return moved
 
     @property
-    def new(self) -> bool:
+    def is_unfitted(self) -> bool:
         """Whether no shape was fitted yet."""
         return not self._fitted
 
@@ -84,28 +84,28 @@ class ShapeFits:
         """The shape of an object of the last run; None if none was asked for."""
         return self._shapes[label][1]
 
-    def fitted(self, specs: Mapping[int, ShapeSpec]) -> dict[int, Fitted]:
+    def fitted(self, specs: Mapping[int, ShapeSpec]) -> dict[int, FittedShape]:
         """The objects' shapes, if all of them were fitted as these; else none at all."""
         found = {}
         for label, spec in specs.items():
             known, shape = self._shapes.get(label, (None, None))
             if known != spec or (shape is not None and label not in self._fitted):
                 return {}
-            found[label] = Fitted(shape, self._outlines.get(label))
+            found[label] = FittedShape(shape, self._outlines.get(label))
         return found
 
-    def take(self, label: int, spec: ShapeSpec, shape: Shape | None) -> None:
+    def warm_start(self, label: int, spec: ShapeSpec, shape: Shape | None) -> None:
         """Start the object's next fit from a copy of a fitted shape."""
         fitted = copy.deepcopy(shape).to(self.device) if shape is not None else None
         self._shapes[label] = spec, fitted
         self._fitted.add(label)
         self._outlines.pop(label, None)
 
-    def inside(
+    def probabilities_at(
         self, points: npt.NDArray[np.float64], specs: Mapping[int, ShapeSpec]
     ) -> list[torch.Tensor | None]:
         """Probability (n,) that pixel coordinates (n, d) lie in each object, by its shape."""
-        where = torch.from_numpy(self.frame.to_shape(points)).float().to(self.device)
+        where = torch.from_numpy(self.frame.to_normalized(points)).float().to(self.device)
         with torch.no_grad():
             shapes = [self.shape(label) for label in specs]
             return [None if shape is None else torch.sigmoid(shape(where)) for shape in shapes]
@@ -113,10 +113,10 @@ class ShapeFits:
     def run(
         self,
         unaries: ObjectUnaries,
-        strokes: Strokes,
+        strokes: Scribbles,
         specs: Mapping[int, ShapeSpec],
         span: tuple[float, float],
-        clock: Clock,
+        clock: StageTimer,
     ) -> Generator[Update, None, dict[int, float]]:
         """Fit every object's shape; return the objectives.
 
@@ -137,30 +137,30 @@ class ShapeFits:
         for label in specs:
             self.conflicts.pop(label, None)
         for index, (label, spec) in enumerate(specs.items()):
-            with _told_of(label, len(specs) > 1):
+            with _prefix_error_with_label(label, len(specs) > 1):
                 shape, warm = self._shape_for(label, spec)
             if shape is None:
                 continue
             start, end = (span[0] + (span[1] - span[0]) * (index + x) / len(specs) for x in (0, 1))
             name = f"projection {label}"
-            evidence = unaries.evidence(label, shape.fills)
+            evidence = unaries.evidence(label, shape.fills_occlusions)
             self._outlines.pop(label, None)
             fit = self._fit(shape, warm, evidence, strokes, label, len(specs) > 1)
             # A moving one shows its start, for it takes longer; a warm one starts as it was.
-            seen = warm or not isinstance(shape, Moving)
-            for objectives[label], progress in clock.steps(name, fit):
+            seen = warm or not isinstance(shape, TimeVaryingShape)
+            for objectives[label], progress in clock.time_iterator(name, fit):
                 if not seen and self.plane is not None:
                     seen = True
                     with clock.measure(name):
                         logit = ShapeLogit(shape, self.frame, keep=False)
-                        outline = logit_contours(logit, self.frame, self.plane, LIVE_CELLS)
+                        outline = slice_contours(logit, self.frame, self.plane, PREVIEW_CELLS)
                     yield Update("projection", start, label, contours=outline)
                 yield Update("projection", start + 0.9 * progress * (end - start), label)
             self._fitted.add(label)
             if self.plane is not None:
                 with clock.measure(name):
                     logit = ShapeLogit(shape, self.frame, keep=False)
-                    outline = logit_contours(logit, self.frame, self.plane, LIVE_CELLS)
+                    outline = slice_contours(logit, self.frame, self.plane, PREVIEW_CELLS)
                 if self.frame.ndim == 2:
                     self._outlines[label] = outline
                 yield Update("projection", end, label, contours=outline)
@@ -170,22 +170,22 @@ class ShapeFits:
         self,
         shape: Shape,
         warm: bool,
-        evidence: SampledEvidence | FrameEvidence,
-        strokes: Strokes,
+        evidence: LazyEvidence | SequenceEvidence,
+        strokes: Scribbles,
         label: int,
         several: bool,
     ) -> Iterator[tuple[float, float]]:
         """Objective and progress of one object's fit, and of another where strokes are missed."""
         samples = stroke_samples(strokes, label, self.frame).to(self.device)
         objective = float("nan")
-        with _told_of(label, several):
-            for state in fit_shape(shape, evidence, strokes=samples, warm=warm):
+        with _prefix_error_with_label(label, several):
+            for state in iter_fit(shape, evidence, strokes=samples, warm=warm):
                 objective = state.objective
                 yield objective, state.progress
-        wrong = dishonoured(shape, strokes, label, self.frame)
+        wrong = violated_scribbles(shape, strokes, label, self.frame)
         if wrong is None:
             return
-        known, held = shape.readable(self.frame), getattr(shape.options, "centre", None)
+        known, held = shape.describe(self.frame), getattr(shape.options, "centre", None)
         conflict = find_conflict(strokes, label, shape.name, known, centre=held, frame=self.frame)
         self.conflicts[label] = conflict
         if conflict is None:
@@ -195,8 +195,8 @@ class ShapeFits:
     def _fit_louder(
         self,
         shape: Shape,
-        evidence: SampledEvidence | FrameEvidence,
-        strokes: Strokes,
+        evidence: LazyEvidence | SequenceEvidence,
+        strokes: Scribbles,
         label: int,
         samples: Samples,
         wrong: Samples,
@@ -208,12 +208,12 @@ class ShapeFits:
         """
         best, least = copy.deepcopy(shape.state_dict()), len(wrong.target)
         # To fit a sequence from nothing takes as long as many steps from here.
-        from_here = 3 if isinstance(shape, Moving) else 1
+        from_here = 3 if isinstance(shape, TimeVaryingShape) else 1
         for warm in (*[True] * from_here, False):
-            louder = (samples + wrong.to(self.device)).scaled(LOUDER)
-            for _ in fit_shape(shape, evidence, strokes=louder, warm=warm):
+            louder = (samples + wrong.to(self.device)).with_weight_factor(SCRIBBLE_BOOST)
+            for _ in iter_fit(shape, evidence, strokes=louder, warm=warm):
                 yield
-            missed = dishonoured(shape, strokes, label, self.frame)
+            missed = violated_scribbles(shape, strokes, label, self.frame)
             if missed is None:
                 return
             wrong = missed
@@ -224,14 +224,14 @@ class ShapeFits:
     def _shape_for(self, label: int, spec: ShapeSpec) -> tuple[Shape | None, bool]:
         """The object's shape, and whether it has been fitted before."""
         if label not in self._shapes or self._shapes[label][0] != spec:
-            shape = spec.build(self.frame.dims, self.frame)
+            shape = spec.build(self.frame.n_coordinates, self.frame)
             self._shapes[label] = (spec, shape.to(self.device) if shape is not None else None)
             self._fitted.discard(label)
         return self._shapes[label][1], label in self._fitted
 
 
 @contextmanager
-def _told_of(label: int, several: bool) -> Iterator[None]:
+def _prefix_error_with_label(label: int, several: bool) -> Iterator[None]:
     """Where an object cannot have its shape, say which one of several it is."""
     try:
         yield

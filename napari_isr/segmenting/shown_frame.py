@@ -7,43 +7,48 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import torch
 
-from napari_isr.clock import Clock
+from napari_isr.clock import StageTimer
 from napari_isr.errors import InputError
-from napari_isr.evidence import EvidenceGrid, evidence_from_probability
-from napari_isr.features.film_edges import DrawnFilm
-from napari_isr.fitting.projection import project_shape
-from napari_isr.fitting.sampling import Samples, with_strokes
-from napari_isr.rendering.grid import ShapeLogit, contours_of, contours_on_grid
-from napari_isr.segmenting.shape_fits import LIVE_CELLS, ShapeFits
+from napari_isr.evidence import DenseEvidence, signed_evidence
+from napari_isr.features.film_edges import SeededSequenceEdgeRefiner
+from napari_isr.fitting.projection import iter_project_shape
+from napari_isr.fitting.sampling import Samples, add_scribble_evidence
+from napari_isr.rendering.grid import ShapeLogit, grid_contours, trace_contours
+from napari_isr.segmenting.shape_fits import PREVIEW_CELLS, ShapeStage
 from napari_isr.segmenting.stroke_samples import stroke_samples
 from napari_isr.segmenting.updates import Update
 from napari_isr.shapes.base import Shape
-from napari_isr.shapes.moving import Moving
+from napari_isr.shapes.moving import TimeVaryingShape
 from napari_isr.shapes.registry import ShapeSpec
-from napari_isr.shapes.sparse import SparseShape
-from napari_isr.stopping import breathe
-from napari_isr.strokes import Strokes
-from napari_isr.timeline import Timeline
+from napari_isr.shapes.sparse import SparseJacobianShape
+from napari_isr.stopping import check_cancelled
+from napari_isr.strokes import Scribbles
+from napari_isr.timeline import TimeSeriesGeometry
 from napari_isr.unaries.of_objects import ObjectUnaries
-from napari_isr.unaries.predicted import whole
+from napari_isr.unaries.predicted import object_probability
 
-__all__ = ["first_answer", "frame_shown"]
+__all__ = ["preview_viewed_frame", "viewed_frame_index"]
 
 
-def frame_shown(shapes: ShapeFits) -> int | None:
+def viewed_frame_index(shapes: ShapeStage) -> int | None:
     """Number of the frame that is looked at, of a sequence of plane frames; else None."""
     frame, plane = shapes.frame, shapes.plane
-    if not isinstance(frame, Timeline) or frame.ndim != 3 or plane is None or plane[0] is None:
+    if (
+        not isinstance(frame, TimeSeriesGeometry)
+        or frame.ndim != 3
+        or plane is None
+        or plane[0] is None
+    ):
         return None
     return int(np.clip(round(plane[0]), 0, frame.shape[0] - 1))
 
 
-def first_answer(
+def preview_viewed_frame(
     unaries: ObjectUnaries,
-    strokes: Strokes,
+    strokes: Scribbles,
     specs: Mapping[int, ShapeSpec],
-    shapes: ShapeFits,
-    clock: Clock,
+    shapes: ShapeStage,
+    clock: StageTimer,
 ) -> Iterator[Update]:
     """Outlines in the frame that is looked at, by what is quickly known of it alone.
 
@@ -62,57 +67,65 @@ def first_answer(
         Where is looked at; its shapes stay as they are.
     clock : Clock
     """
-    frame, number, learned = shapes.frame, frame_shown(shapes), unaries.learned
-    if learned is None or number is None or not isinstance(learned.edges, DrawnFilm):
+    frame, number, learned = shapes.frame, viewed_frame_index(shapes), unaries.learned
+    if (
+        learned is None
+        or number is None
+        or not isinstance(learned.edges, SeededSequenceEdgeRefiner)
+    ):
         return
-    assert isinstance(frame, Timeline)
+    assert isinstance(frame, TimeSeriesGeometry)
     with clock.measure("predictor"):
-        values, axes = learned.alone(number)
-    space, known = frame.space, shapes.fitted(specs)
+        values, axes = learned.frame_only(number)
+    space, known = frame.frame_geometry, shapes.fitted(specs)
     for label, spec in specs.items():
         if label in unaries.given:
             continue
         index = unaries.classes.index(label)
         warm = label in known
         if not warm:  # else the one before stays until the boundaries have found their edges
-            raw = contours_on_grid(values[index].cpu().numpy() - 0.5, axes, space)
+            raw = grid_contours(values[index].cpu().numpy() - 0.5, axes, space)
             yield Update("features", 0.0, label, predictor_contours=raw)
-        moving = known[label].shape if warm else spec.build(frame.dims, frame)
-        if not isinstance(moving, Moving):
+        moving = known[label].shape if warm else spec.build(frame.n_coordinates, frame)
+        if not isinstance(moving, TimeVaryingShape):
             continue
         time = float(frame.times(number))
-        shape = moving.at(time).to(values.device)
-        shape.explained = 0.0  # so far: few steps, from where it begins, are to show what it can
-        probability = whole(values.movedim(0, -1), index)
-        evidence = evidence_from_probability(probability, learned.weight(shape.fills))
+        shape = moving.shape_at(time).to(values.device)
+        shape.explained_fraction = (
+            0.0  # so far: few steps, from where it begins, are to show what it can
+        )
+        probability = object_probability(values.movedim(0, -1), index)
+        evidence = signed_evidence(probability, learned.foreground_weight(shape.fills_occlusions))
         where = [
-            torch.from_numpy(space.to_shape(np.stack([axis, axis], 1))[:, k]).to(evidence)
+            torch.from_numpy(space.to_normalized(np.stack([axis, axis], 1))[:, k]).to(evidence)
             for k, axis in enumerate(axes)
         ]
-        grid = EvidenceGrid(evidence / evidence.numel(), tuple(where))
+        grid = DenseEvidence(evidence / evidence.numel(), tuple(where))
         drawn = _in_frame(stroke_samples(strokes, label, frame).to(values.device), frame, time)
         with clock.measure(f"projection {label}"):
             try:
-                quick = isinstance(shape, SparseShape)
+                quick = isinstance(shape, SparseJacobianShape)
                 if quick and not warm:
                     _begin(shape, grid, drawn)
-                for _ in project_shape(shape, grid, strokes=drawn, fine=False, warm=quick or warm):
-                    breathe()
+                for _ in iter_project_shape(
+                    shape, grid, strokes=drawn, fine=False, warm=quick or warm
+                ):
+                    check_cancelled()
             except InputError:  # nothing of the object is seen in this frame
                 continue
             logit = ShapeLogit(shape, space, keep=False)
-            outline = contours_of(logit, space, LIVE_CELLS)
+            outline = trace_contours(logit, space, PREVIEW_CELLS)
         yield Update("features", 0.0, label, contours=outline)
 
 
-def _begin(shape: Shape, grid: EvidenceGrid, drawn: Samples | None) -> None:
+def _begin(shape: Shape, grid: DenseEvidence, drawn: Samples | None) -> None:
     """Let a fit begin where the shape's own search would, to go on as one that is warm."""
-    coarse = grid.coarsen(grid.block_for(shape.start_cells))
-    coarse = coarse if drawn is None else with_strokes(coarse, drawn)
-    shape.load_state_dict(shape.starts(coarse)[0])
+    coarse = grid.coarsen(grid.block_size_for(shape.start_cells))
+    coarse = coarse if drawn is None else add_scribble_evidence(coarse, drawn)
+    shape.load_state_dict(shape.initial_states(coarse)[0])
 
 
-def _in_frame(samples: Samples, frame: Timeline, time: float) -> Samples | None:
+def _in_frame(samples: Samples, frame: TimeSeriesGeometry, time: float) -> Samples | None:
     """Samples of a sequence that lie in one frame, in coordinates of that."""
     half = float(frame.times(0.5) - frame.times(0))
     here = ((samples.points[:, 0] - time).abs() < half).nonzero()[:, 0]

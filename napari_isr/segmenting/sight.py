@@ -6,21 +6,21 @@ from typing import Any
 
 import torch
 
-from napari_isr.features import Blocks, FeatureCache, Features, SourceImage
-from napari_isr.features.edges import EDGES, Edges
-from napari_isr.features.film_edges import FilmEdges, edges_of
-from napari_isr.features.maps import MapBlock
-from napari_isr.features.nearness import NEARNESS, Nearness
-from napari_isr.frame import Frame
-from napari_isr.predictors import Scene
-from napari_isr.segmenting.sketch import Sketch
-from napari_isr.unaries.carrying import check_features
-from napari_isr.unaries.trained import Trained
+from napari_isr.features import FeatureCache, FeatureStack, ImageFeatures, SourceImage
+from napari_isr.features.edges import EDGES, EdgeRefiner
+from napari_isr.features.film_edges import SequenceEdgeRefiner, make_edge_refiner
+from napari_isr.features.maps import PlaneFeatureBlock
+from napari_isr.features.nearness import NEARNESS, ScribbleProximity
+from napari_isr.frame import ImageGeometry
+from napari_isr.predictors import FeatureView
+from napari_isr.segmenting.sketch import ContourPreview
+from napari_isr.unaries.carrying import check_same_features
+from napari_isr.unaries.trained import TrainedPredictor
 
-__all__ = ["Sight"]
+__all__ = ["FeatureStage"]
 
 
-class Sight:
+class FeatureStage:
     """Looks at an image once, when it is first asked.
 
     Parameters
@@ -48,31 +48,31 @@ class Sight:
     def __init__(
         self,
         source: SourceImage,
-        frame: Frame,
+        frame: ImageGeometry,
         names: tuple[str, ...] | None,
         device: torch.device,
         cache: FeatureCache | None,
-        carried: Trained | None,
+        carried: TrainedPredictor | None,
         **weights: Any,
     ) -> None:
         self.source, self.frame, self.names, self.device = source, frame, names, device
         self.cache, self.carried, self._weights = cache, carried, weights
         self.sources: dict[str, str] = {}
-        self.nearness: Nearness | None = None
-        self.edges: Edges | FilmEdges | None = None
-        self.sketch: Sketch | None = None
-        self._features: Features | None = None
-        self._scenes: dict[bool, Scene] = {}
+        self.nearness: ScribbleProximity | None = None
+        self.edges: EdgeRefiner | SequenceEdgeRefiner | None = None
+        self.sketch: ContourPreview | None = None
+        self._features: ImageFeatures | None = None
+        self._scenes: dict[bool, FeatureView] = {}
 
-    def on(self, device: torch.device) -> Sight:
+    def to(self, device: torch.device) -> FeatureStage:
         """The same on another device, where all is looked at anew."""
         known = self.source, self.frame, self.names, device, self.cache, self.carried
-        return Sight(*known, **self._weights)
+        return FeatureStage(*known, **self._weights)
 
-    def look(self) -> Features:
+    def compute(self) -> ImageFeatures:
         """The features of the image; made once."""
         if self._features is None:
-            features = Features(
+            features = ImageFeatures(
                 self.source,
                 self.frame,
                 self.names if self.names is not None else NEARNESS,  # of no blocks
@@ -82,25 +82,27 @@ class Sight:
                 **self._weights,
             )
             if self.carried is not None:
-                check_features(self.carried, features)
+                check_same_features(self.carried, features)
             self._features = features
             self.sources = features.sources
             known = self.names or ()
-            self.nearness = Nearness(self.source, self.frame) if NEARNESS in known else None
-            self.edges = edges_of(self.source, self.frame) if EDGES in known else None
-            if isinstance(self.edges, Edges):
-                self.sketch = Sketch(self.edges, self.nearness, self.device)
+            self.nearness = (
+                ScribbleProximity(self.source, self.frame) if NEARNESS in known else None
+            )
+            self.edges = make_edge_refiner(self.source, self.frame) if EDGES in known else None
+            if isinstance(self.edges, EdgeRefiner):
+                self.sketch = ContourPreview(self.edges, self.nearness, self.device)
         return self._features
 
-    def quick(self) -> Scene | None:
+    def preview_view(self) -> FeatureView | None:
         """What a predictor sees at once of a sequence with edges, its maps not being made."""
-        features = self.look()
-        if not isinstance(self.edges, FilmEdges) or self.carried is not None:
+        features = self.compute()
+        if not isinstance(self.edges, SequenceEdgeRefiner) or self.carried is not None:
             return None
-        seen = [block for block in features.blocks if not isinstance(block, MapBlock)]
-        return Scene(Blocks(seen), self.frame, self.device)
+        seen = [block for block in features.blocks if not isinstance(block, PlaneFeatureBlock)]
+        return FeatureView(FeatureStack(seen), self.frame, self.device)
 
-    def scene(self, bare: bool) -> tuple[Scene, bool]:
+    def view(self, bare: bool) -> tuple[FeatureView, bool]:
         """What a predictor sees, and whether it is new.
 
         Parameters
@@ -108,8 +110,8 @@ class Sight:
         bare : bool
             There are no strokes: only features that were carried here.
         """
-        features, new = self.look(), bare not in self._scenes
+        features, new = self.compute(), bare not in self._scenes
         if new:
-            seen = features.carried if bare else features
-            self._scenes[bare] = Scene(seen, self.frame, self.device)
+            seen = features.transferable if bare else features
+            self._scenes[bare] = FeatureView(seen, self.frame, self.device)
         return self._scenes[bare], new

@@ -9,19 +9,19 @@ import numpy.typing as npt
 import torch
 
 from napari_isr.fitting.sampling import Samples
-from napari_isr.frame import Frame
+from napari_isr.frame import ImageGeometry
 from napari_isr.rendering.grid import ShapeLogit
 from napari_isr.shapes.base import Shape
-from napari_isr.strokes import BACKGROUND, Strokes
+from napari_isr.strokes import BACKGROUND, Scribbles
 
-__all__ = ["dishonoured", "stroke_samples"]
+__all__ = ["stroke_samples", "violated_scribbles"]
 
 STROKE_SAMPLE = 200  # stroke pixels of each class that a shape sees
 STROKE_WEIGHT = 50.0  # pixels that one stroke pixel counts for
 QUICK_LOOK = 2000  # stroke pixels that are looked at first, to see whether any is not honoured
 
 
-def stroke_samples(strokes: Strokes, label: int, frame: Frame) -> Samples:
+def stroke_samples(strokes: Scribbles, label: int, frame: ImageGeometry) -> Samples:
     """What the strokes say of one object, many times louder than single pixels.
 
     Strokes of other objects say nothing: objects may overlap.
@@ -37,7 +37,9 @@ def stroke_samples(strokes: Strokes, label: int, frame: Frame) -> Samples:
     return _samples(points.astype(np.float64), labels == label, weight, frame)
 
 
-def dishonoured(shape: Shape, strokes: Strokes, label: int, frame: Frame) -> Samples | None:
+def violated_scribbles(
+    shape: Shape, strokes: Scribbles, label: int, frame: ImageGeometry
+) -> Samples | None:
     """Stroke pixels that a shape puts on the wrong side, as samples; None if there are none."""
     use = np.flatnonzero((strokes.labels == label) | (strokes.labels == BACKGROUND))
     logit = ShapeLogit(shape, frame, keep=False)
@@ -59,11 +61,11 @@ def _samples(
     points: npt.NDArray[np.float64],
     inside: npt.NDArray[np.bool_],
     weight: npt.NDArray[np.float64],
-    frame: Frame,
+    frame: ImageGeometry,
 ) -> Samples:
     """Stroke pixels as samples."""
     return Samples(
-        torch.from_numpy(frame.to_shape(points)).float(),
+        torch.from_numpy(frame.to_normalized(points)).float(),
         torch.from_numpy(inside.astype(np.float32)),
         torch.from_numpy(weight.astype(np.float32)),
     )

@@ -8,41 +8,50 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from napari_isr.clock import Clock
-from napari_isr.evidence import base_axes
-from napari_isr.fitting.joint import TURNS, coupling_points, coupling_weight, shape_targets
-from napari_isr.rendering.planes import grid_contours
-from napari_isr.segmenting.learner import Learner
-from napari_isr.segmenting.shape_fits import ShapeFits
+from napari_isr.clock import StageTimer
+from napari_isr.evidence import coarse_axes
+from napari_isr.fitting.joint import (
+    TURNS,
+    coupling_weight,
+    sample_coupling_points,
+    shape_class_probabilities,
+)
+from napari_isr.rendering.planes import slice_grid_contours
+from napari_isr.segmenting.learner import PredictorStage
+from napari_isr.segmenting.shape_fits import ShapeStage
 from napari_isr.segmenting.updates import Update
 from napari_isr.shapes.registry import ShapeSpec
-from napari_isr.strokes import BACKGROUND, Strokes
-from napari_isr.timeline import Timeline
+from napari_isr.strokes import BACKGROUND, Scribbles
+from napari_isr.timeline import TimeSeriesGeometry
 from napari_isr.unaries.of_objects import ObjectUnaries
 
-__all__ = ["in_turns", "predictor_outlines"]
+__all__ = ["alternate", "predictor_contours"]
 
 
-def predictor_outlines(
+def predictor_contours(
     unaries: ObjectUnaries,
     labels: Collection[int],
     progress: float,
-    shapes: ShapeFits,
-    clock: Clock,
+    shapes: ShapeStage,
+    clock: StageTimer,
 ) -> Iterator[Update]:
     """Outlines of what the predictor says, in the plane that is looked at.
 
     Of a new sequence the frame that is looked at is outlined before the others are.
     """
     frame = shapes.frame
-    if shapes.new and isinstance(frame, Timeline) and (shapes.plane or (None,))[0] is not None:
+    if (
+        shapes.is_unfitted
+        and isinstance(frame, TimeSeriesGeometry)
+        and (shapes.plane or (None,))[0] is not None
+    ):
         yield from _first_outlines(unaries, labels, progress, shapes, clock)
     for label in labels:
         outline, plane = None, shapes.plane
         if plane is not None:
             with clock.measure("predictor"):
-                values = unaries.base(label).cpu().numpy() - 0.5
-                outline = grid_contours(values, base_axes(frame), frame, plane)
+                values = unaries.coarse(label).cpu().numpy() - 0.5
+                outline = slice_grid_contours(values, coarse_axes(frame), frame, plane)
         yield Update("predictor", progress, label, predictor_contours=outline)
 
 
@@ -50,8 +59,8 @@ def _first_outlines(
     unaries: ObjectUnaries,
     labels: Collection[int],
     progress: float,
-    shapes: ShapeFits,
-    clock: Clock,
+    shapes: ShapeStage,
+    clock: StageTimer,
 ) -> Iterator[Update]:
     """The same of one frame, as it is seen at first."""
     frame, plane = shapes.frame, shapes.plane
@@ -60,22 +69,22 @@ def _first_outlines(
     number = int(np.clip(round(plane[0]), 0, frame.shape[0] - 1))
     for label in labels:
         with clock.measure("predictor"):
-            found = unaries.glance(label, number)
+            found = unaries.preview_frame(label, number)
             if found is None:
                 continue
-            outline = grid_contours(found[0].cpu().numpy() - 0.5, found[1], frame, plane)
+            outline = slice_grid_contours(found[0].cpu().numpy() - 0.5, found[1], frame, plane)
         yield Update("predictor", progress, label, predictor_contours=outline)
 
 
-def in_turns(
+def alternate(
     unaries: ObjectUnaries,
-    strokes: Strokes,
+    strokes: Scribbles,
     specs: Mapping[int, ShapeSpec],
     objectives: dict[int, float],
     span: tuple[float, float],
-    learner: Learner,
-    shapes: ShapeFits,
-    clock: Clock,
+    learner: PredictorStage,
+    shapes: ShapeStage,
+    clock: StageTimer,
 ) -> Generator[Update, None, ObjectUnaries]:
     """Fit predictor and shapes in turns, each to the other; the sequential answer stands.
 
@@ -104,12 +113,14 @@ def in_turns(
     assert learned is not None
     known = {label: specs[label] for label in unaries.classes[1:]}
     taught = {label: spec for label, spec in specs.items() if label not in unaries.given}
-    points, targets = learner.lessons(strokes.only((BACKGROUND, *known)))
+    points, targets = learner.training_data(strokes.select((BACKGROUND, *known)))
     for turn in range(1, TURNS + 1):
         start, end = (span[0] + (span[1] - span[0]) * t / TURNS for t in (turn - 1, turn))
         with clock.measure("predictor"):
-            where = coupling_points(shapes.frame, learner.seed, turn)
-            told = shape_targets(shapes.inside(where, known), learned.at(where))
+            where = sample_coupling_points(shapes.frame, learner.seed, turn)
+            told = shape_class_probabilities(
+                shapes.probabilities_at(where, known), learned.at(where)
+            )
             drawn = torch.full_like(targets[:, 0], 1 / max(1, len(targets)))
             weight = torch.full_like(told[:, 0], coupling_weight(turn) / len(told))
         training = learned.predictor.fit(
@@ -118,10 +129,10 @@ def in_turns(
             torch.cat([targets, told]),
             torch.cat([drawn, weight]),
         )
-        for progress in clock.steps("predictor", training):
+        for progress in clock.time_iterator("predictor", training):
             yield Update("predictor", start + (end - start) * 0.5 * progress)
-        unaries = replace(unaries, learned=learned.renewed())
+        unaries = replace(unaries, learned=learned.copy())
         middle = (start + end) / 2
-        yield from predictor_outlines(unaries, taught, middle, shapes, clock)
+        yield from predictor_contours(unaries, taught, middle, shapes, clock)
         objectives |= yield from shapes.run(unaries, strokes, taught, (middle, end), clock)
     return unaries

@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.errors import InputError, nearest
+from napari_isr.errors import InputError, suggest_name
 from napari_isr.shapes.registry import ShapeSpec
 
-__all__ = ["MODES", "Contours", "Update", "parse_mode", "shapes_by_label"]
+__all__ = ["MODES", "Contours", "Update", "resolve_mode", "resolve_shape_specs"]
 
 MODES = ("auto", "sequential", "joint")
 AUTO_MODE = "sequential"
@@ -44,7 +44,7 @@ class Update:
     contours: Contours | None = None
 
 
-def parse_mode(mode: str) -> str:
+def resolve_mode(mode: str) -> str:
     """Return how predictor and shape are optimised; ``"auto"`` is the best by measurement.
 
     Raises
@@ -53,11 +53,11 @@ def parse_mode(mode: str) -> str:
         If the mode is unknown.
     """
     if mode not in MODES:
-        raise InputError(f"unknown mode '{mode}': {nearest(str(mode), MODES)}")
+        raise InputError(f"unknown mode '{mode}': {suggest_name(str(mode), MODES)}")
     return AUTO_MODE if mode == "auto" else mode
 
 
-def shapes_by_label(
+def resolve_shape_specs(
     shapes: str | ShapeSpec | Mapping[int, str | ShapeSpec], labels: Sequence[int]
 ) -> dict[int, ShapeSpec]:
     """One parsed shape for each label.

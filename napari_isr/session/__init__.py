@@ -6,25 +6,25 @@ from napari_isr.session.files import load, save
 from napari_isr.session.identity import image_key
 from napari_isr.session.saving import save_session
 from napari_isr.session.schema import ImageReference
-from napari_isr.session.snapshot import KeptShape, Snapshot
-from napari_isr.session.store import Kept, Store, default_folder
-from napari_isr.session.weights import hand_over, keep_shapes
+from napari_isr.session.snapshot import ShapeState, Snapshot
+from napari_isr.session.store import SnapshotStore, StoredSnapshots, default_folder
+from napari_isr.session.weights import export_shape_states, restore_shape_states
 from napari_isr.session.work import ENDING, Session, load_session
 
 __all__ = [
     "ENDING",
     "ImageReference",
-    "Kept",
-    "KeptShape",
     "Session",
+    "ShapeState",
     "Snapshot",
-    "Store",
+    "SnapshotStore",
+    "StoredSnapshots",
     "default_folder",
-    "hand_over",
+    "export_shape_states",
     "image_key",
-    "keep_shapes",
     "load",
     "load_session",
+    "restore_shape_states",
     "save",
     "save_session",
 ]

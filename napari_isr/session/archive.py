@@ -12,15 +12,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from napari_isr.errors import InputError
-from napari_isr.files.atomic import written_beside
+from napari_isr.files.atomic import atomic_write
 from napari_isr.session.identity import DIGEST
 
-__all__ = ["MAIN", "reading", "writing"]
+__all__ = ["MAIN", "open_reader", "open_writer"]
 
 MAIN = "session.json"
 PART = re.compile(rf"{DIGEST}\.(png|safetensors)")
 MOST_PARTS = 100_000
-TIME = (1980, 1, 1, 0, 0, 0)  # the same work is the same file
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same work is the same file
 RIGHTS = 0o644 << 16
 KINDS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 ENCRYPTED = 1
@@ -30,10 +30,10 @@ Write = Callable[[str, Callable[[], bytes]], None]
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Write]:
+def open_writer(path: Path) -> Iterator[Write]:
     """Give a function that adds parts, each once; the file is there whole or not at all."""
     with (
-        written_beside(path) as beside,
+        atomic_write(path) as beside,
         beside.open("wb") as file,
         zipfile.ZipFile(file, "w") as archive,
     ):
@@ -43,7 +43,7 @@ def writing(path: Path) -> Iterator[Write]:
             if name in known:
                 return
             known.add(name)
-            part = zipfile.ZipInfo(name, TIME)
+            part = zipfile.ZipInfo(name, ZIP_EPOCH)
             part.external_attr = RIGHTS
             part.compress_type = KINDS[not name.endswith(".png")]  # which is packed already
             archive.writestr(part, make(), compresslevel=6)
@@ -52,7 +52,7 @@ def writing(path: Path) -> Iterator[Write]:
 
 
 @contextmanager
-def reading(path: Path, most_bytes: int) -> Iterator[Read]:
+def open_reader(path: Path, most_bytes: int) -> Iterator[Read]:
     """Give a function that reads parts by name.
 
     Parameters

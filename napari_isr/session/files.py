@@ -15,24 +15,24 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from napari_isr.errors import InputError
-from napari_isr.files.atomic import written_beside
-from napari_isr.session.pictures import pack, unpack
-from napari_isr.session.schema import PictureRecord, Record, ShapeRecord
-from napari_isr.session.snapshot import KeptShape, Snapshot
-from napari_isr.session.tensors import from_bytes, name_of, to_bytes
+from napari_isr.files.atomic import atomic_write
+from napari_isr.session.pictures import decode_labels, encode_labels
+from napari_isr.session.schema import LabelImageRecord, ShapeRecord, SnapshotRecord
+from napari_isr.session.snapshot import ShapeState, Snapshot
+from napari_isr.session.tensors import content_filename, from_bytes, to_bytes
 
 __all__ = [
     "NAME",
+    "decode_array",
+    "decode_snapshot",
+    "encode_array",
+    "encode_snapshot",
+    "encode_tensors",
     "from_json",
     "load",
-    "pack_any",
-    "pack_snapshot",
-    "pack_tensors",
     "read_record",
     "save",
     "to_json",
-    "unpack_any",
-    "unpack_snapshot",
 ]
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ NAME = "snapshot.json"
 FORMAT = "napari-isr snapshot"
 MOST_JSON = 2**26  # bytes
 
-AnyRecord = TypeVar("AnyRecord", bound=Record)
+AnyRecord = TypeVar("AnyRecord", bound=SnapshotRecord)
 Write = Callable[[str, Callable[[], bytes]], None]  # a file's name, and how to make its content
 
 
@@ -76,7 +76,7 @@ def save(snapshot: Snapshot, folder: Path | str, name: str = NAME) -> Path:
         if not (folder / name).exists():
             _write(folder / name, make())
 
-    _write(folder / name, to_json(pack_snapshot(snapshot, write), FORMAT))
+    _write(folder / name, to_json(encode_snapshot(snapshot, write), FORMAT))
     return folder / name
 
 
@@ -102,18 +102,18 @@ def load(folder: Path | str, name: str = NAME, *, forgiving: bool = False) -> Sn
     """
     folder = Path(folder)
     record = read_record(folder / name)
-    return unpack_snapshot(record, lambda file: _read(folder / file), forgiving=forgiving)
+    return decode_snapshot(record, lambda file: _read(folder / file), forgiving=forgiving)
 
 
-def unpack_snapshot(
-    record: Record, read: Callable[[str], bytes], *, forgiving: bool = False
+def decode_snapshot(
+    record: SnapshotRecord, read: Callable[[str], bytes], *, forgiving: bool = False
 ) -> Snapshot:
     """Make the snapshot that a record and its files hold; :func:`load` says the rest."""
     given: dict[int, npt.NDArray[Any]] = {}
-    shapes: dict[int, KeptShape] = {}
+    shapes: dict[int, ShapeState] = {}
     for label, picture in record.given.items():
         try:
-            given[label] = unpack_any(picture, read)
+            given[label] = decode_array(picture, read)
         except InputError as error:
             if not forgiving:
                 raise
@@ -126,7 +126,7 @@ def unpack_snapshot(
         log.warning("The fitted shapes are lost: %s", error)
     return Snapshot(
         record.image,
-        None if record.strokes is None else unpack_any(record.strokes, read),
+        None if record.strokes is None else decode_array(record.strokes, read),
         record.strokes_name,
         record.settings,
         given,
@@ -135,7 +135,7 @@ def unpack_snapshot(
     )
 
 
-def read_record(path: Path) -> Record:
+def read_record(path: Path) -> SnapshotRecord:
     """Read the JSON file of a snapshot, and nothing of its other files.
 
     Raises
@@ -143,10 +143,10 @@ def read_record(path: Path) -> Record:
     InputError
         If it is missing, broken or of a later version.
     """
-    return from_json(_read(path, MOST_JSON), str(path), FORMAT, Record)
+    return from_json(_read(path, MOST_JSON), str(path), FORMAT, SnapshotRecord)
 
 
-def to_json(record: Record, kind: str) -> bytes:
+def to_json(record: SnapshotRecord, kind: str) -> bytes:
     """A record as the content of a file, with a hash by which damage is seen."""
     content = json.dumps(record.model_dump(mode="json"), sort_keys=True)
     digest = hashlib.sha256(content.encode()).hexdigest()
@@ -181,7 +181,7 @@ def from_json(content: bytes, path: str, kind: str, model: type[AnyRecord]) -> A
         raise InputError(f"'{path}' is broken: {where or 'content'}: {first['msg']}") from None
 
 
-def pack_snapshot(snapshot: Snapshot, write: Write) -> Record:
+def encode_snapshot(snapshot: Snapshot, write: Write) -> SnapshotRecord:
     """Write all that belongs to a snapshot but its JSON file, and give what stands in that."""
     weights = {
         f"{label}/{name}": value
@@ -189,49 +189,49 @@ def pack_snapshot(snapshot: Snapshot, write: Write) -> Record:
         for name, value in shape.weights.items()
     }
     strokes = snapshot.strokes
-    return Record(
+    return SnapshotRecord(
         saved=snapshot.saved,
         image=snapshot.image,
-        strokes=None if strokes is None else pack(strokes, write),
+        strokes=None if strokes is None else encode_labels(strokes, write),
         strokes_name=snapshot.strokes_name,
         settings=dict(snapshot.settings),
-        given={label: pack_any(array, write) for label, array in snapshot.given.items()},
+        given={label: encode_array(array, write) for label, array in snapshot.given.items()},
         shapes={
             k: ShapeRecord(spec=s.spec, explained=s.explained) for k, s in snapshot.shapes.items()
         },
-        shapes_file=pack_tensors(weights, write) if weights else None,
+        shapes_file=encode_tensors(weights, write) if weights else None,
     )
 
 
-def pack_any(array: Any, write: Write) -> PictureRecord:
+def encode_array(array: Any, write: Write) -> LabelImageRecord:
     """Write labels or a mask as pictures, fractions as a tensor."""
     if array.dtype.kind != "f":
-        return pack(array, write)
-    name = pack_tensors({"values": np.asarray(array)}, write)
-    return PictureRecord(shape=array.shape, dtype=array.dtype.str[1:], tensor=name)
+        return encode_labels(array, write)
+    name = encode_tensors({"values": np.asarray(array)}, write)
+    return LabelImageRecord(shape=array.shape, dtype=array.dtype.str[1:], tensor=name)
 
 
-def pack_tensors(tensors: dict[str, Any], write: Write) -> str:
+def encode_tensors(tensors: dict[str, Any], write: Write) -> str:
     """Write arrays to one file, and give its name."""
     content = to_bytes(tensors)
-    name = name_of(content)
+    name = content_filename(content)
     write(name, lambda: content)
     return name
 
 
-def unpack_any(record: PictureRecord, read: Callable[[str], bytes]) -> npt.NDArray[Any]:
+def decode_array(record: LabelImageRecord, read: Callable[[str], bytes]) -> npt.NDArray[Any]:
     """Read what :func:`pack_any` wrote."""
     if record.tensor is None:
         if record.dtype.startswith("f"):
             raise InputError("a probability map has no file")
-        return unpack(record, read)
+        return decode_labels(record, read)
     values = from_bytes(read(record.tensor), record.tensor).get("values")
     if values is None or values.shape != record.shape or values.dtype.str[1:] != record.dtype:
         raise InputError(f"the file '{record.tensor}' holds something else than was saved")
     return values
 
 
-def _shapes(record: Record, read: Callable[[str], bytes]) -> dict[int, KeptShape]:
+def _shapes(record: SnapshotRecord, read: Callable[[str], bytes]) -> dict[int, ShapeState]:
     if record.shapes_file is None:
         return {}
     weights: dict[int, dict[str, Any]] = {label: {} for label in record.shapes}
@@ -240,13 +240,13 @@ def _shapes(record: Record, read: Callable[[str], bytes]) -> dict[int, KeptShape
         if label.isdecimal() and int(label) in weights:
             weights[int(label)][name] = value
     return {
-        label: KeptShape(shape.spec, weights[label], shape.explained)
+        label: ShapeState(shape.spec, weights[label], shape.explained)
         for label, shape in record.shapes.items()
     }
 
 
 def _write(path: Path, content: bytes) -> None:
-    with written_beside(path) as beside, beside.open("wb") as file:
+    with atomic_write(path) as beside, beside.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())  # a power cut must not leave a name without its content

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_isr.errors import InputError
-from napari_isr.session.files import Write, pack_any, pack_tensors, unpack_any
-from napari_isr.session.frames import frame_of, frame_record
+from napari_isr.session.files import Write, decode_array, encode_array, encode_tensors
+from napari_isr.session.frames import decode_geometry, encode_geometry
 from napari_isr.session.schema import ObjectRecord, SessionRecord
-from napari_isr.session.snapshot import KeptShape
+from napari_isr.session.snapshot import ShapeState
 from napari_isr.session.tensors import from_bytes
-from napari_isr.session.weights import built
+from napari_isr.session.weights import build_shape
 
 if TYPE_CHECKING:
     from napari_isr.results.result import ObjectResult, Result
 
-__all__ = ["pack_result", "unpack_result"]
+__all__ = ["decode_result", "encode_result"]
 
 
-def pack_result(result: Result, write: Write) -> dict[str, Any]:
+def encode_result(result: Result, write: Write) -> dict[str, Any]:
     """Write masks, probabilities and conflicts, and give the fields of the record.
 
     Parameters
@@ -40,7 +40,7 @@ def pack_result(result: Result, write: Write) -> dict[str, Any]:
             maps[f"drawn/{label}"] = np.asarray(item.drawn, np.int64)
         objects[label] = ObjectRecord(
             spec=item.shape_name,
-            mask=pack_any(item.mask, write),
+            mask=encode_array(item.mask, write),
             objective=item.objective,
             seconds=item.seconds,
             conflict=item.conflict.sentence if item.conflict is not None else None,
@@ -48,18 +48,18 @@ def pack_result(result: Result, write: Write) -> dict[str, Any]:
     first = next(iter(result.objects.values()))
     frame = first.image_frame or first.frame
     return {
-        "frame": frame_record(frame, write),
-        "raster": None if first.frame == frame else frame_record(first.frame, write),
+        "frame": encode_geometry(frame, write),
+        "raster": None if first.frame == frame else encode_geometry(first.frame, write),
         "seed": result.seed,
         "device": result.device,
         "sources": dict(result.sources),
         "objects": objects,
-        "maps_file": pack_tensors(maps, write),
+        "maps_file": encode_tensors(maps, write),
     }
 
 
-def unpack_result(
-    record: SessionRecord, shapes: Mapping[int, KeptShape], read: Callable[[str], bytes]
+def decode_result(
+    record: SessionRecord, shapes: Mapping[int, ShapeState], read: Callable[[str], bytes]
 ) -> Result | None:
     """Make the result again; None if there is none.
 
@@ -84,16 +84,16 @@ def _object(
     label: int,
     one: ObjectRecord,
     record: SessionRecord,
-    kept: KeptShape | None,
+    kept: ShapeState | None,
     maps: Mapping[str, Any],
     read: Callable[[str], bytes],
 ) -> ObjectResult:
-    from napari_isr.conflicts import Conflict
+    from napari_isr.conflicts import ScribbleConflict
     from napari_isr.results.result import ObjectResult
 
-    image_frame = frame_of(record.frame, read)
-    frame = image_frame if record.raster is None else frame_of(record.raster, read)
-    shape = built(KeptShape(one.spec, {}) if kept is None else kept, frame)
+    image_frame = decode_geometry(record.frame, read)
+    frame = image_frame if record.raster is None else decode_geometry(record.raster, read)
+    shape = build_shape(ShapeState(one.spec, {}) if kept is None else kept, frame)
     if (kept is not None and kept.spec != one.spec) or (kept is None and shape is not None):
         raise InputError(f"the shape of object {label} is not the one that was fitted")
     probability = _map(maps, f"probability/{label}", np.float32)
@@ -102,7 +102,7 @@ def _object(
     conflict = None
     if one.conflict is not None:
         pixels = _pixels(_map(maps, f"conflict/{label}", np.int64), image_frame.shape)
-        conflict = Conflict(label, pixels, one.conflict)
+        conflict = ScribbleConflict(label, pixels, one.conflict)
     drawn = None
     if f"drawn/{label}" in maps:
         drawn = _pixels(_map(maps, f"drawn/{label}", np.int64), frame.shape)
@@ -118,7 +118,7 @@ def _object(
         drawn,
         image_frame,
     )
-    item.__dict__["mask"] = unpack_any(one.mask, read)  # of a cached property
+    item.__dict__["mask"] = decode_array(one.mask, read)  # of a cached property
     return item
 
 

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_isr.errors import InputError
-from napari_isr.session.files import Write, pack_tensors
-from napari_isr.session.schema import CoordinateRecord, FrameRecord
+from napari_isr.session.files import Write, encode_tensors
+from napari_isr.session.schema import CoordinateRecord, GeometryRecord
 from napari_isr.session.tensors import from_bytes
 
 if TYPE_CHECKING:
-    from napari_isr.frame import Frame
-    from napari_isr.lifting import Coordinate
+    from napari_isr.frame import ImageGeometry
+    from napari_isr.lifting import CoordinateMap
 
-__all__ = ["frame_of", "frame_record"]
+__all__ = ["decode_geometry", "encode_geometry"]
 
 VALUES = "values"
 
 
-def frame_record(frame: Frame, write: Write) -> FrameRecord:
+def encode_geometry(frame: ImageGeometry, write: Write) -> GeometryRecord:
     """What is saved of a frame; maps of further coordinates are written.
 
     Raises
@@ -29,49 +29,49 @@ def frame_record(frame: Frame, write: Write) -> FrameRecord:
     InputError
         If it is of a kind that a session cannot hold.
     """
-    from napari_isr.frame import Frame
-    from napari_isr.lifting import LiftedFrame
-    from napari_isr.timeline import Timeline
+    from napari_isr.frame import ImageGeometry
+    from napari_isr.lifting import CoordinateGeometry
+    from napari_isr.timeline import TimeSeriesGeometry
 
-    if type(frame) not in (Frame, LiftedFrame, Timeline):
+    if type(frame) not in (ImageGeometry, CoordinateGeometry, TimeSeriesGeometry):
         raise InputError(
             f"a session cannot hold a {type(frame).__name__}: export the masks instead"
         )
     found = []
-    if isinstance(frame, LiftedFrame):
+    if isinstance(frame, CoordinateGeometry):
         for name, one in zip(frame.names, frame.coordinates, strict=True):
             # With missing values filled in, which is what the shape was fitted to.
-            file = pack_tensors({VALUES: one.known}, write)
+            file = encode_tensors({VALUES: one.filled_values}, write)
             found.append(
                 CoordinateRecord(name=name, weight=one.weight, unit=one.unit, values_file=file)
             )
-    return FrameRecord(
+    return GeometryRecord(
         shape=frame.shape,
         spacing=frame.spacing,
         coordinates=tuple(found),
-        timed=isinstance(frame, Timeline),
+        timed=isinstance(frame, TimeSeriesGeometry),
     )
 
 
-def frame_of(record: FrameRecord, read: Callable[[str], bytes]) -> Frame:
+def decode_geometry(record: GeometryRecord, read: Callable[[str], bytes]) -> ImageGeometry:
     """Make the frame again."""
-    from napari_isr.frame import Frame
-    from napari_isr.lifting import LiftedFrame
-    from napari_isr.timeline import Timeline
+    from napari_isr.frame import ImageGeometry
+    from napari_isr.lifting import CoordinateGeometry
+    from napari_isr.timeline import TimeSeriesGeometry
 
     if record.timed:
-        return Timeline(record.shape, record.spacing)
+        return TimeSeriesGeometry(record.shape, record.spacing)
     if not record.coordinates:
-        return Frame(record.shape, record.spacing)
+        return ImageGeometry(record.shape, record.spacing)
     names = tuple(one.name for one in record.coordinates)
     maps = tuple(_coordinate(one, len(record.shape), read) for one in record.coordinates)
-    return LiftedFrame(record.shape, record.spacing, names, maps)
+    return CoordinateGeometry(record.shape, record.spacing, names, maps)
 
 
-def _coordinate(record: CoordinateRecord, ndim: int, read: Callable[[str], bytes]) -> Coordinate:
-    from napari_isr.lifting import Coordinate
+def _coordinate(record: CoordinateRecord, ndim: int, read: Callable[[str], bytes]) -> CoordinateMap:
+    from napari_isr.lifting import CoordinateMap
 
     values = from_bytes(read(record.values_file), record.values_file).get(VALUES)
     if values is None or values.dtype != np.float32 or values.ndim != ndim or not values.size:
         raise InputError(f"the map of the coordinate '{record.name}' does not fit its image")
-    return Coordinate(values, record.weight, record.unit)
+    return CoordinateMap(values, record.weight, record.unit)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.files.lazy import blocks_of, is_lazy
-from napari_isr.files.reading import load_image
+from napari_isr.files.lazy import is_lazy, iter_chunks
+from napari_isr.files.reading import read_image_eager
 
-__all__ = ["DIGEST", "digest_of", "image_key"]
+__all__ = ["DIGEST", "array_digest", "image_key"]
 
 DIGEST = r"[0-9a-f]{32}"
 WHOLE = 64 * 2**20  # bytes: of larger images, rows spread over the whole are looked at
@@ -39,12 +39,12 @@ def image_key(image: Any) -> str:
     InputError
         If a file cannot be read as an image.
     """
-    array = load_image(Path(image)) if isinstance(image, str | Path) else image
+    array = read_image_eager(Path(image)) if isinstance(image, str | Path) else image
     if not hasattr(array, "shape") or not hasattr(array, "dtype"):
         array = np.asarray(array)
     size = int(np.prod(array.shape)) * array.dtype.itemsize
     if size <= WHOLE or not array.shape:
-        return digest_of(np.asarray(array))
+        return array_digest(np.asarray(array))
     while array.shape[0] == 1 and len(array.shape) > 1:
         array = array[0]
     rows = np.unique(np.linspace(0, array.shape[0] - 1, ROWS).astype(int))
@@ -53,13 +53,13 @@ def image_key(image: Any) -> str:
         seen = _rows(array, rows).reshape(len(rows), -1)[:, ::share]
     else:
         seen = np.stack([np.asarray(array[int(row)]).reshape(-1)[::share] for row in rows])
-    return digest_of(seen, about=str(tuple(array.shape)))
+    return array_digest(seen, about=str(tuple(array.shape)))
 
 
 def _rows(array: Any, rows: npt.NDArray[np.integer[Any]]) -> npt.NDArray[Any]:
     """Some rows of an image; every chunk is read once, and not once for each row."""
     found = np.empty((len(rows), *array.shape[1:]), array.dtype)
-    for window in blocks_of(array, READ):
+    for window in iter_chunks(array, READ):
         first, last = np.searchsorted(rows, [window[0].start, window[0].stop])
         if first < last:
             part = np.asarray(array[window])
@@ -67,7 +67,7 @@ def _rows(array: Any, rows: npt.NDArray[np.integer[Any]]) -> npt.NDArray[Any]:
     return found
 
 
-def digest_of(array: npt.NDArray[Any], about: str = "") -> str:
+def array_digest(array: npt.NDArray[Any], about: str = "") -> str:
     """Hash of an array's type, size and content.
 
     Parameters

@@ -16,10 +16,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from napari_isr.errors import InputError
-from napari_isr.session.identity import digest_of
-from napari_isr.session.schema import Block, PictureRecord
+from napari_isr.session.identity import array_digest
+from napari_isr.session.schema import LabelBlock, LabelImageRecord
 
-__all__ = ["pack", "unpack"]
+__all__ = ["decode_labels", "encode_labels"]
 
 BLOCK = 1024
 MOST = 2**32 - 1  # what fits the four bytes of a pixel
@@ -27,7 +27,7 @@ Write = Callable[[str, Callable[[], bytes]], None]  # a file's name, and how to 
 Read = Callable[[str], bytes]
 
 
-def pack(array: Any, write: Write) -> PictureRecord:
+def encode_labels(array: Any, write: Write) -> LabelImageRecord:
     """Write an array of whole numbers as blocks.
 
     Parameters
@@ -44,13 +44,13 @@ def pack(array: Any, write: Write) -> PictureRecord:
     blocks = []
     for offset, part in _blocks(array):
         plain = _narrow(part)
-        name = f"{digest_of(plain)}.png"
+        name = f"{array_digest(plain)}.png"
         write(name, lambda plain=plain: _encode(plain))  # type: ignore[misc]
-        blocks.append(Block(file=name, offset=offset, size=part.shape))
-    return PictureRecord(shape=array.shape, dtype=kind, blocks=tuple(blocks))
+        blocks.append(LabelBlock(file=name, offset=offset, size=part.shape))
+    return LabelImageRecord(shape=array.shape, dtype=kind, blocks=tuple(blocks))
 
 
-def unpack(record: PictureRecord, read: Read) -> npt.NDArray[Any]:
+def decode_labels(record: LabelImageRecord, read: Read) -> npt.NDArray[Any]:
     """Read what :func:`pack` wrote.
 
     Raises
@@ -64,7 +64,7 @@ def unpack(record: PictureRecord, read: Read) -> npt.NDArray[Any]:
         raise InputError("a picture does not fit the memory of this machine") from None
     for block in record.blocks:
         plain = _decode(read(block.file), block)
-        if f"{digest_of(plain)}.png" != block.file:
+        if f"{array_digest(plain)}.png" != block.file:
             raise InputError(f"the file '{block.file}' is not what was saved")
         if not np.can_cast(plain.dtype, array.dtype) and plain.max() > _largest(array.dtype):
             raise InputError(f"the file '{block.file}' holds labels that its picture cannot")
@@ -109,7 +109,7 @@ def _encode(plain: npt.NDArray[Any]) -> bytes:
     return file.getvalue()
 
 
-def _decode(content: bytes, block: Block) -> npt.NDArray[Any]:
+def _decode(content: bytes, block: LabelBlock) -> npt.NDArray[Any]:
     try:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
             if picture.size != block.size[::-1]:

@@ -10,17 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.errors import InputError
-from napari_isr.files.lazy import is_lazy, levels_of
-from napari_isr.session.identity import digest_of, image_key
+from napari_isr.files.lazy import is_lazy, pyramid_levels
+from napari_isr.session.identity import array_digest, image_key
 from napari_isr.session.schema import ImageReference
 from napari_isr.session.snapshot import Snapshot
-from napari_isr.session.weights import keep_shapes
+from napari_isr.session.weights import export_shape_states
 from napari_isr.session.work import CHOICES, Session
 
 if TYPE_CHECKING:
     from napari_isr.results.result import Result
     from napari_isr.segmenter import Segmenter
-    from napari_isr.unaries.trained import Trained
+    from napari_isr.unaries.trained import TrainedPredictor
 
 __all__ = ["save_session"]
 
@@ -36,7 +36,7 @@ def save_session(
     names: Mapping[int, str] | None = None,
     unit: str = "",
     axes: str | None = None,
-    trained: Trained | None = None,
+    trained: TrainedPredictor | None = None,
     file: str | Path | None = None,
     embed: bool = False,
 ) -> Path:
@@ -84,11 +84,11 @@ def save_session(
     PosixPath('cup.isr')
     """
     from napari_isr.results.result import Result
-    from napari_isr.timeline import Timeline
+    from napari_isr.timeline import TimeSeriesGeometry
 
     chosen = dict(settings or {})
     if image is not None:
-        image = levels_of(image)[0]
+        image = pyramid_levels(image)[0]
         image = image if is_lazy(image) else np.asarray(image)
     if not isinstance(result, Result):
         segmenter, result = result, result.result
@@ -102,7 +102,7 @@ def save_session(
         raise InputError("the image cannot be embedded: give it")
     first = next(iter(result.objects.values()))
     frame = first.image_frame or first.frame
-    if axes is None and isinstance(frame, Timeline):
+    if axes is None and isinstance(frame, TimeSeriesGeometry):
         axes = "tyx" if frame.ndim == 3 else "tzyx"
     specs = {label: item.shape_name for label, item in result.objects.items()}
     rest = next(iter(specs.values()))
@@ -114,7 +114,7 @@ def save_session(
     }
     place = None if file is None else str(Path(file).expanduser().absolute())
     about = ImageReference(
-        key=digest_of(first.probability) if image is None else image_key(image),
+        key=array_digest(first.probability) if image is None else image_key(image),
         name="" if file is None else Path(file).name,
         path=place,
         shape=frame.shape,
@@ -129,7 +129,7 @@ def save_session(
         strokes,
         settings=chosen,
         given={label: np.asarray(mask) for label, mask in (given or {}).items()},
-        shapes=keep_shapes(result),
+        shapes=export_shape_states(result),
     )
     pixels = np.asarray(image) if embed else None
     return Session(snapshot, result, frame.spacing, unit, axes, pixels, trained).save(path)

@@ -12,14 +12,14 @@ from pydantic import PositiveInt as Positive
 from napari_isr.session.identity import DIGEST
 
 __all__ = [
-    "Block",
-    "FrameRecord",
+    "GeometryRecord",
     "ImageReference",
+    "LabelBlock",
+    "LabelImageRecord",
     "ObjectRecord",
-    "PictureRecord",
-    "Record",
     "SessionRecord",
     "ShapeRecord",
+    "SnapshotRecord",
 ]
 
 MOST_PIXELS = 2**32
@@ -33,11 +33,11 @@ ObjectLabel = Annotated[int, Field(ge=2, le=65_535)]
 Spacing = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class _Part(BaseModel):
+class _StrictModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class ImageReference(_Part):
+class ImageReference(_StrictModel):
     """Which image it was, without its pixels.
 
     Parameters
@@ -69,7 +69,7 @@ class ImageReference(_Part):
     units: tuple[str, ...] = ()
 
 
-class Block(_Part):
+class LabelBlock(_StrictModel):
     """A rectangle of a picture that is not empty; its file holds whole numbers as a PNG."""
 
     file: File
@@ -77,12 +77,12 @@ class Block(_Part):
     size: tuple[Positive, Positive]
 
 
-class PictureRecord(_Part):
+class LabelImageRecord(_StrictModel):
     """An array of labels, or a mask, that is zero outside its blocks; or an array as a tensor."""
 
     shape: Size
     dtype: str = Field(pattern="^(bool|[ui][1248]|f[248])$")
-    blocks: tuple[Block, ...] = ()
+    blocks: tuple[LabelBlock, ...] = ()
     tensor: File | None = None  # for fractions
 
     @model_validator(mode="after")
@@ -103,23 +103,23 @@ class PictureRecord(_Part):
         return self
 
 
-class ShapeRecord(_Part):
+class ShapeRecord(_StrictModel):
     """A fitted shape; its weights are tensors ``<label>/<name>`` of the record's shapes file."""
 
     spec: str
     explained: Finite | None = None
 
 
-class Record(_Part):
+class SnapshotRecord(_StrictModel):
     """The JSON file of a snapshot."""
 
     version: Literal[1] = 1
     saved: AwareDatetime
     image: ImageReference
-    strokes: PictureRecord | None = None
+    strokes: LabelImageRecord | None = None
     strokes_name: str = ""
     settings: dict[str, Any] = {}
-    given: Annotated[dict[Label, PictureRecord], Field(max_length=MOST_OBJECTS)] = {}
+    given: Annotated[dict[Label, LabelImageRecord], Field(max_length=MOST_OBJECTS)] = {}
     shapes: Annotated[dict[Label, ShapeRecord], Field(max_length=MOST_OBJECTS)] = {}
     shapes_file: File | None = None
 
@@ -143,17 +143,17 @@ class Record(_Part):
         return names | ({self.shapes_file} if self.shapes_file else set())
 
     @property
-    def empty(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether there is neither a stroke nor a given mask in it."""
         return not self.given and not (self.strokes and self.strokes.blocks)
 
     @property
-    def when(self) -> datetime:
+    def saved_at(self) -> datetime:
         """When it was saved, in the user's time zone."""
         return self.saved.astimezone()
 
 
-class CoordinateRecord(_Part):
+class CoordinateRecord(_StrictModel):
     """A map of a further coordinate; see :class:`napari_isr.lifting.Coordinate`."""
 
     name: str
@@ -162,7 +162,7 @@ class CoordinateRecord(_Part):
     values_file: File
 
 
-class FrameRecord(_Part):
+class GeometryRecord(_StrictModel):
     """A raster over the area of the image; see :class:`napari_isr.Frame`."""
 
     shape: Annotated[tuple[Positive, ...], Field(min_length=2, max_length=4)]
@@ -177,21 +177,21 @@ class FrameRecord(_Part):
         return self
 
 
-class ObjectRecord(_Part):
+class ObjectRecord(_StrictModel):
     """What was found of one object; its probabilities are the tensor ``probability/<label>``."""
 
     spec: str
-    mask: PictureRecord
+    mask: LabelImageRecord
     objective: Finite | None = None
     seconds: dict[str, Finite] = {}
     conflict: str | None = None  # its pixels are the tensor ``conflict/<label>``
 
 
-class SessionRecord(Record):
+class SessionRecord(SnapshotRecord):
     """The JSON file of a session: a snapshot, and what was found."""
 
-    frame: FrameRecord
-    raster: FrameRecord | None = None  # of the results, where it is coarser
+    frame: GeometryRecord
+    raster: GeometryRecord | None = None  # of the results, where it is coarser
     unit: str = ""
     axes: str | None = None
     seed: int = 0

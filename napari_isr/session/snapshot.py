@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from napari_isr.session.schema import ImageReference
 
-__all__ = ["KeptShape", "Snapshot"]
+__all__ = ["ShapeState", "Snapshot"]
 
 
 @dataclass(frozen=True)
-class KeptShape:
+class ShapeState:
     """A fitted shape, without torch.
 
     Parameters
@@ -61,5 +61,5 @@ class Snapshot:
     strokes_name: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     given: Mapping[int, npt.NDArray[Any]] = field(default_factory=dict)
-    shapes: Mapping[int, KeptShape] = field(default_factory=dict)
+    shapes: Mapping[int, ShapeState] = field(default_factory=dict)
     saved: datetime = field(default_factory=lambda: datetime.now(UTC))

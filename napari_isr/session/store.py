@@ -22,10 +22,10 @@ from typing import Any
 
 from napari_isr.errors import InputError
 from napari_isr.session.files import load, read_record, save
-from napari_isr.session.schema import Record
+from napari_isr.session.schema import SnapshotRecord
 from napari_isr.session.snapshot import Snapshot
 
-__all__ = ["FOLDER_VARIABLE", "Kept", "Store", "default_folder"]
+__all__ = ["FOLDER_VARIABLE", "SnapshotStore", "StoredSnapshots", "default_folder"]
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def default_folder() -> Path:
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredSnapshots:
     """The snapshots of one image, or of one of its stroke layers, by one process.
 
     Parameters
@@ -63,12 +63,12 @@ class Kept:
         return self.folder.name.partition(".")[0]
 
     @property
-    def settled(self) -> bool:
+    def is_dismissed(self) -> bool:
         """Whether the user has them back, or does not want them."""
         return (self.folder / SETTLED).exists()
 
     @cached_property
-    def record(self) -> Record | None:
+    def record(self) -> SnapshotRecord | None:
         """What the newest snapshot that is not broken says, without its pictures."""
         for path in self._newest_first():
             try:
@@ -86,7 +86,7 @@ class Kept:
                 log.warning("%s", error)
         return None
 
-    def settle(self) -> None:
+    def dismiss(self) -> None:
         """Offer them no more; they stay until they are old."""
         (self.folder / SETTLED).touch()
 
@@ -94,7 +94,7 @@ class Kept:
         return sorted(self.folder.glob("[0-9]*.json"), reverse=True)
 
 
-class Store:
+class SnapshotStore:
     """Keeps snapshots; every process writes to places of its own. May be used by many threads.
 
     Parameters
@@ -152,31 +152,31 @@ class Store:
 
         Snapshots that the user does not want any more do not count.
         """
-        for kept in self.kept(key):
-            if not kept.settled and (snapshot := kept.snapshot()) is not None:
+        for kept in self.find(key):
+            if not kept.is_dismissed and (snapshot := kept.snapshot()) is not None:
                 return snapshot
         return None
 
-    def kept(self, key: str) -> list[Kept]:
+    def find(self, key: str) -> list[StoredSnapshots]:
         """What is kept of an image, by process, what was saved last first."""
         places = (self.folder / "images" / key).glob("*-*-*")
-        return [Kept(place) for place in sorted(places, key=_saved_at, reverse=True)]
+        return [StoredSnapshots(place) for place in sorted(places, key=_saved_at, reverse=True)]
 
-    def crashed(self) -> list[Kept]:
+    def find_orphaned(self) -> list[StoredSnapshots]:
         """What processes left that did not end in good order, what was saved last first."""
         dead = {path.stem for path in (self.folder / "running").glob("*.lock") if self._dead(path)}
         places = [p for name in dead for p in (self.folder / "images").glob(f"*/{name}.*")]
-        kept = [Kept(place) for place in sorted(places, key=_saved_at, reverse=True)]
-        return [one for one in kept if not one.settled]
+        kept = [StoredSnapshots(place) for place in sorted(places, key=_saved_at, reverse=True)]
+        return [one for one in kept if not one.is_dismissed]
 
-    def lives(self, kept: Kept) -> bool:
+    def is_process_alive(self, kept: StoredSnapshots) -> bool:
         """Whether the process that saved them still runs, and may be at work on them."""
         lock = self._lock_of(kept.process)
         return kept.process == self.process or (lock.exists() and not self._dead(lock))
 
     # ---------------------------------------------------------------------------- cleaning
 
-    def clean(self, days: float = DAYS, most: int = BYTES) -> None:
+    def prune(self, days: float = DAYS, most: int = BYTES) -> None:
         """Remove what is older, and the oldest until the rest is not larger than ``most`` bytes.
 
         What a living process saved stays.
@@ -185,7 +185,7 @@ class Store:
         size, now = 0, time.time()
         for place in oldest_first:
             size += sum(path.stat().st_size for path in _files(place))
-            if not self.lives(Kept(place)) and (
+            if not self.is_process_alive(StoredSnapshots(place)) and (
                 size > most or now - _saved_at(place) > days * 86_400
             ):
                 shutil.rmtree(place, ignore_errors=True)
@@ -248,7 +248,7 @@ def _prune(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _same(new: Record, old: Record) -> bool:
+def _same(new: SnapshotRecord, old: SnapshotRecord) -> bool:
     """Whether two snapshots differ in nothing but their time."""
     return new.model_copy(update={"saved": old.saved}) == old
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from napari_isr.errors import InputError
 
-__all__ = ["Tensors", "from_bytes", "name_of", "to_bytes"]
+__all__ = ["Tensors", "content_filename", "from_bytes", "to_bytes"]
 
 Tensors = Mapping[str, npt.NDArray[np.generic]]
 
@@ -22,7 +22,7 @@ def to_bytes(tensors: Tensors) -> bytes:
     return bytes(save({name: np.ascontiguousarray(value) for name, value in tensors.items()}))
 
 
-def name_of(content: bytes) -> str:
+def content_filename(content: bytes) -> str:
     """Name of the file with this content."""
     return f"{hashlib.blake2b(content, digest_size=16).hexdigest()}.safetensors"
 
@@ -38,7 +38,7 @@ def from_bytes(content: bytes, name: str) -> dict[str, npt.NDArray[np.generic]]:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    if name_of(content) != name:
+    if content_filename(content) != name:
         raise InputError(f"the file '{name}' is not what was saved")
     try:
         tensors: dict[str, npt.NDArray[np.generic]] = load(content)

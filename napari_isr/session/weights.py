@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_isr.errors import InputError, OldShapeError
-from napari_isr.session.snapshot import KeptShape
+from napari_isr.errors import IncompatibleShapeError, InputError
+from napari_isr.session.snapshot import ShapeState
 
 if TYPE_CHECKING:
-    from napari_isr.frame import Frame
+    from napari_isr.frame import ImageGeometry
     from napari_isr.results.result import Result
     from napari_isr.segmenter import Segmenter
     from napari_isr.shapes.base import Shape
 
-__all__ = ["built", "hand_over", "keep_shapes"]
+__all__ = ["build_shape", "export_shape_states", "restore_shape_states"]
 
 log = logging.getLogger(__name__)
 
@@ -27,22 +27,22 @@ OLD = (
 )
 
 
-def keep_shapes(result: Result | None) -> dict[int, KeptShape]:
+def export_shape_states(result: Result | None) -> dict[int, ShapeState]:
     """The fitted shapes of a result, without torch."""
     if result is None:
         return {}
     return {
-        label: KeptShape(
+        label: ShapeState(
             item.shape_name,
             {k: v.detach().cpu().numpy().copy() for k, v in item.shape.state_dict().items()},
-            item.shape.explained,
+            item.shape.explained_fraction,
         )
         for label, item in result.objects.items()
         if item.shape is not None
     }
 
 
-def hand_over(kept: Mapping[int, KeptShape], segmenter: Segmenter) -> None:
+def restore_shape_states(kept: Mapping[int, ShapeState], segmenter: Segmenter) -> None:
     """Let the next run of a segmenter start from kept shapes.
 
     A shape that this version reads no more, or that has no finite weights, is fitted from nothing.
@@ -51,15 +51,15 @@ def hand_over(kept: Mapping[int, KeptShape], segmenter: Segmenter) -> None:
 
     for label, one in kept.items():
         try:
-            shape = built(one, segmenter.frame)
+            shape = build_shape(one, segmenter.frame)
         except InputError as error:
             log.warning("The kept shape of object %d does not fit: %s", label, error)
             continue
         if shape is not None:
-            segmenter.start_from(label, ShapeSpec.parse(one.spec), shape)
+            segmenter.warm_start(label, ShapeSpec.parse(one.spec), shape)
 
 
-def built(kept: KeptShape, frame: Frame) -> Shape | None:
+def build_shape(kept: ShapeState, frame: ImageGeometry) -> Shape | None:
     """Make the shape again; None for ``none``.
 
     Raises
@@ -70,21 +70,21 @@ def built(kept: KeptShape, frame: Frame) -> Shape | None:
     """
     import torch
 
-    from napari_isr.shapes.moving import Moving
+    from napari_isr.shapes.moving import TimeVaryingShape
     from napari_isr.shapes.registry import ShapeSpec
 
-    shape = ShapeSpec.parse(kept.spec).build(frame.dims, frame)
+    shape = ShapeSpec.parse(kept.spec).build(frame.n_coordinates, frame)
     if shape is None:
         return None
     try:
         values = {name: torch.from_numpy(np.array(v)) for name, v in kept.weights.items()}
         shape.load_state_dict(values)
     except (RuntimeError, TypeError):  # torch says with both, in many lines, what is wrong
-        if isinstance(shape, Moving):
-            raise OldShapeError(OLD) from None
+        if isinstance(shape, TimeVaryingShape):
+            raise IncompatibleShapeError(OLD) from None
         raise InputError(f"the weights are not those of a shape '{kept.spec}'") from None
     # Looked at here, for a large number may be none any more in single precision.
     if not all(bool(torch.isfinite(value).all()) for value in shape.state_dict().values()):
         raise InputError(f"the weights of a shape '{kept.spec}' are not finite")
-    shape.explained = kept.explained
+    shape.explained_fraction = kept.explained
     return shape

@@ -10,28 +10,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.errors import InputError, OldShapeError
+from napari_isr.errors import IncompatibleShapeError, InputError
 from napari_isr.files.large import is_zarr
-from napari_isr.session.archive import MAIN, reading, writing
+from napari_isr.session.archive import MAIN, open_reader, open_writer
 from napari_isr.session.files import (
     MOST_JSON,
+    decode_snapshot,
+    encode_snapshot,
+    encode_tensors,
     from_json,
-    pack_snapshot,
-    pack_tensors,
     to_json,
-    unpack_snapshot,
 )
-from napari_isr.session.found import pack_result, unpack_result
+from napari_isr.session.found import decode_result, encode_result
 from napari_isr.session.identity import image_key
-from napari_isr.session.schema import FrameRecord, SessionRecord
+from napari_isr.session.schema import GeometryRecord, SessionRecord
 from napari_isr.session.snapshot import Snapshot
-from napari_isr.session.tensors import from_bytes, name_of
-from napari_isr.session.weights import hand_over
+from napari_isr.session.tensors import content_filename, from_bytes
+from napari_isr.session.weights import restore_shape_states
 
 if TYPE_CHECKING:
     from napari_isr.results.result import Result
     from napari_isr.segmenter import Segmenter
-    from napari_isr.unaries.trained import Trained
+    from napari_isr.unaries.trained import TrainedPredictor
 
 __all__ = ["CHOICES", "ENDING", "Session", "load_session"]
 
@@ -73,7 +73,7 @@ class Session:
     unit: str = ""
     axes: str | None = None
     pixels: npt.NDArray[Any] | None = field(default=None, repr=False)
-    trained: Trained | None = None
+    trained: TrainedPredictor | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     lost: str = ""
 
@@ -83,7 +83,7 @@ class Session:
         return self.snapshot.strokes
 
     @property
-    def names(self) -> dict[int, str]:
+    def object_names(self) -> dict[int, str]:
         """Names of objects, by label."""
         names = self.snapshot.settings.get("names")
         if not isinstance(names, dict):
@@ -120,10 +120,10 @@ class Session:
                 f"the image of the session is not there ({what}): give it, or save the session "
                 "with the image embedded"
             )
-        from napari_isr.files.lazy import levels_of
+        from napari_isr.files.lazy import pyramid_levels
         from napari_isr.files.reading import read_image
 
-        array: Any = levels_of(read_image(there[0]))[0]
+        array: Any = pyramid_levels(read_image(there[0]))[0]
         self.check_image(array)
         return array
 
@@ -160,22 +160,22 @@ class Session:
         chosen |= {"ndim": len(self.snapshot.image.shape), "spacing": self.spacing}
         chosen |= {"axes": self.axes, "coordinates": self._coordinates() or None}
         segmenter = Segmenter(array, **{**chosen, **options})
-        hand_over(self.snapshot.shapes, segmenter)
+        restore_shape_states(self.snapshot.shapes, segmenter)
         if self.result is not None:
             segmenter.result = self.result
         return segmenter
 
     def _coordinates(self) -> dict[str, Any]:
         """Maps of further coordinates, by name."""
-        from napari_isr.lifting import LiftedFrame
+        from napari_isr.lifting import CoordinateGeometry
 
         items = list(self.result.objects.values()) if self.result is not None else []
         frame = (items[0].image_frame or items[0].frame) if items else None
-        if not isinstance(frame, LiftedFrame):
+        if not isinstance(frame, CoordinateGeometry):
             return {}
         return dict(zip(frame.names, frame.coordinates, strict=True))
 
-    def learned(self, image: Any = None) -> Trained:
+    def trained_predictor(self, image: Any = None) -> TrainedPredictor:
         """What can be carried to other images: as it was saved, or learned from the strokes.
 
         Parameters
@@ -192,7 +192,7 @@ class Session:
             return self.trained
         if self.strokes is None:
             raise InputError("the session has no strokes: there is nothing to learn from")
-        return self.segmenter(image).trained(self.strokes)
+        return self.segmenter(image).export_predictor(self.strokes)
 
     def save(self, path: str | Path) -> Path:
         """Write all to one file, which is there whole or not at all.
@@ -207,25 +207,27 @@ class Session:
         InputError
             If the place cannot be written to.
         """
-        from napari_isr.results.result import versions
+        from napari_isr.results.result import package_versions
 
         target = Path(path).expanduser()
         target = target if target.suffix else target.with_suffix(ENDING)
         shape = self.snapshot.image.shape
         fields: dict[str, Any] = {
-            "frame": FrameRecord(shape=shape, spacing=self.spacing or (1.0,) * len(shape))
+            "frame": GeometryRecord(shape=shape, spacing=self.spacing or (1.0,) * len(shape))
         }
-        with writing(target) as write:
-            fields |= dict(pack_snapshot(self.snapshot, write))
+        with open_writer(target) as write:
+            fields |= dict(encode_snapshot(self.snapshot, write))
             if self.result is not None and self.result.objects:
-                fields |= pack_result(self.result, write)
+                fields |= encode_result(self.result, write)
             if self.pixels is not None:
-                fields["pixels_file"] = pack_tensors({"image": np.asarray(self.pixels)}, write)
+                fields["pixels_file"] = encode_tensors({"image": np.asarray(self.pixels)}, write)
             if self.trained is not None:
                 content = self.trained.to_bytes()
-                fields["trained_file"] = name_of(content)
-                write(name_of(content), lambda: content)
-            record = SessionRecord(**fields, unit=self.unit, axes=self.axes, versions=versions())
+                fields["trained_file"] = content_filename(content)
+                write(content_filename(content), lambda: content)
+            record = SessionRecord(
+                **fields, unit=self.unit, axes=self.axes, versions=package_versions()
+            )
             write(MAIN, lambda: to_json(record, FORMAT))
         return target
 
@@ -250,21 +252,21 @@ def load_session(path: str | Path, *, most_bytes: int = MOST_BYTES) -> Session:
     InputError
         If the file is missing, broken, too large or of a later version; one sentence says which.
     """
-    from napari_isr.unaries.trained import Trained
+    from napari_isr.unaries.trained import TrainedPredictor
 
     place = Path(path).expanduser()
-    with reading(place, most_bytes) as read:
+    with open_reader(place, most_bytes) as read:
         record = from_json(_main(read(MAIN), place), str(place), FORMAT, SessionRecord)
         if record.bytes > most_bytes:
             raise InputError(
                 f"'{place}' would need {record.bytes / 2**30:.1f} GB of memory: if you trust it, "
                 "raise most_bytes"
             )
-        snapshot = unpack_snapshot(record, read)
+        snapshot = decode_snapshot(record, read)
         result, lost = None, ""
         try:
-            result = unpack_result(record, snapshot.shapes, read)
-        except OldShapeError as error:
+            result = decode_result(record, snapshot.shapes, read)
+        except IncompatibleShapeError as error:
             lost = str(error)
         pixels = trained = None
         if record.pixels_file is not None:
@@ -272,7 +274,7 @@ def load_session(path: str | Path, *, most_bytes: int = MOST_BYTES) -> Session:
             if pixels is None or pixels.shape[: len(record.image.shape)] != record.image.shape:
                 raise InputError(f"'{place}' is broken: its image has another size")
         if record.trained_file is not None:
-            trained = Trained.from_bytes(read(record.trained_file), str(place))
+            trained = TrainedPredictor.from_bytes(read(record.trained_file), str(place))
     frame = record.frame
     axes, told = record.axes, record.versions
     return Session(snapshot, result, frame.spacing, record.unit, axes, pixels, trained, told, lost)

@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
-from napari_isr.evidence import Evidence, EvidenceGrid
-from napari_isr.frame import Frame
+from napari_isr.evidence import DenseEvidence, Evidence
+from napari_isr.frame import ImageGeometry
 
-__all__ = ["Shape", "ShapeOptions", "Stage"]
+__all__ = ["FitStage", "Shape", "ShapeOptions"]
 
 
 class ShapeOptions(BaseModel):
@@ -25,7 +25,7 @@ class ShapeOptions(BaseModel):
 
 
 @dataclass(frozen=True)
-class Stage:
+class FitStage:
     """One stage of a fit, from soft and simple to sharp and free.
 
     Parameters
@@ -46,10 +46,10 @@ class Stage:
 
     sharpness: float
     iterations: int
-    simple: bool = False
-    detail: int = 1
-    fine: bool = False
-    reseat: bool = False
+    coarse: bool = False
+    oversampling: int = 1
+    boundary_only: bool = False
+    reassign_idle_parts: bool = False
 
 
 class Shape(nn.Module, ABC):
@@ -70,22 +70,22 @@ class Shape(nn.Module, ABC):
 
     name: ClassVar[str]
     """The name by which users ask for the shape."""
-    promise: ClassVar[str]
+    guarantee: ClassVar[str]
     """One sentence for the user: what is true of the set, whatever the parameters."""
-    fills: ClassVar[bool] = False
+    fills_occlusions: ClassVar[bool] = False
     """Whether parts that are not seen are in the set because of those around them."""
-    scatters: ClassVar[bool] = False
+    may_leave_fragments: ClassVar[bool] = False
     """Whether a step of a fit can bring pieces far from where the boundary was."""
     Options: ClassVar[type[ShapeOptions]]
-    stages: ClassVar[tuple[Stage, ...]]
+    stages: ClassVar[tuple[FitStage, ...]]
     """The stages of a fit from nothing; a warm fit takes the last ones."""
-    budget: ClassVar[int] = 2048
+    sample_budget: ClassVar[int] = 2048
     """About how many sample points a stage of a fit looks at."""
     start_cells: ClassVar[int] = 4096
     """At most how many cells of the image :meth:`starts` is given."""
-    warm_stages: ClassVar[tuple[Stage, ...] | None] = None
+    warm_stages: ClassVar[tuple[FitStage, ...] | None] = None
     """The stages of a warm fit; None: the last two of :attr:`stages`."""
-    rivals: ClassVar[int] = 1
+    n_candidates: ClassVar[int] = 1
     """How many of the starts are fitted for one stage before the best is chosen."""
     damping: ClassVar[float] = 1e-2
     """First damping of the second-order solver: larger where first steps tend to be too long."""
@@ -97,7 +97,9 @@ class Shape(nn.Module, ABC):
         super().__init__()
         self.ndim = ndim
         self.options = options if options is not None else self.Options()
-        self.explained: float | None = None  # by the last fit: part of the evidence for the object
+        self.explained_fraction: float | None = (
+            None  # by the last fit: part of the evidence for the object
+        )
         self.register_buffer("anchor", torch.zeros(ndim))
         self.register_buffer("scale", torch.tensor(0.5))
         self.register_buffer("sharpness", torch.tensor(float(self.stages[-1].sharpness)))
@@ -117,7 +119,7 @@ class Shape(nn.Module, ABC):
         """
 
     @abstractmethod
-    def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
+    def initial_states(self, grid: DenseEvidence) -> list[dict[str, Tensor]]:
         """State dictionaries to start a fit from, the most likely one first.
 
         Parameters
@@ -133,17 +135,17 @@ class Shape(nn.Module, ABC):
         """
 
     @abstractmethod
-    def readable(self, frame: Frame) -> dict[str, Any]:
+    def describe(self, frame: ImageGeometry) -> dict[str, Any]:
         """Parameters a person can read (centre, axis, ...), in pixels of ``frame``."""
 
-    def stages_for(self, cells: int, *, warm: bool) -> tuple[Stage, ...]:
+    def stages_for(self, cells: int, *, warm: bool) -> tuple[FitStage, ...]:
         """Return the stages of a fit to evidence of so many finest cells.
 
         For families whose boundary is followed more closely where the cells tell more of it.
         """
         return (self.warm_stages or self.stages[-2:]) if warm else self.stages
 
-    def place(self, frame: Frame) -> None:
+    def apply_fixed_pose(self, frame: ImageGeometry) -> None:
         """Take places that the options give in pixels (a fixed centre, an axis) into the shape.
 
         Raises
@@ -152,35 +154,35 @@ class Shape(nn.Module, ABC):
             If a place does not fit the image.
         """
 
-    def samples(self, evidence: Evidence, budget: int) -> tuple[Tensor, Tensor] | None:
+    def own_samples(self, evidence: Evidence, budget: int) -> tuple[Tensor, Tensor] | None:
         """Points (n, d) and their evidence (n,) to fit to; None: where the boundary runs.
 
         For shapes that know better which points tell most.
         """
         return None
 
-    def detail(self, points: Tensor) -> Tensor | None:
+    def feature_size(self, points: Tensor) -> Tensor | None:
         """Size (n,) of what the shape may make of nothing between samples; None: no such thing.
 
         Samples farther apart than that would leave parts of the shape free to be anything.
         """
         return None
 
-    def lipschitz(self) -> float | None:
+    def lipschitz_bound(self) -> float | None:
         """Bound of the logit's slope within radius 2 of the origin, per unit; None: not known.
 
         With it, pixels far from the boundary are decided in blocks.
         """
         return None
 
-    def simple_parameters(self) -> Tensor | None:
+    def coarse_parameters(self) -> Tensor | None:
         """Which entries of :meth:`vector` a simple stage fits (an index tensor); None: all."""
         return None
 
-    def reseat(self, points: Tensor) -> None:
+    def reassign_idle_parts(self, points: Tensor) -> None:
         """Put parts of the shape that no point (n, d) near the boundary feels where they help."""
 
-    def local(self, points: Tensor) -> Tensor:
+    def to_local(self, points: Tensor) -> Tensor:
         """Coordinates relative to ``anchor`` in units of ``scale``."""
         return (points - self.anchor) / self.scale
 
@@ -199,7 +201,7 @@ class Shape(nn.Module, ABC):
         columns = [gradients[name].reshape(len(points), -1) for name in parameters]
         return logit, torch.cat(columns, dim=1)
 
-    def vector(self) -> Tensor:
+    def parameter_vector(self) -> Tensor:
         """All parameters as one detached vector (p,)."""
         return torch.cat([value.detach().reshape(-1) for value in self.parameters()])
 
@@ -211,7 +213,7 @@ class Shape(nn.Module, ABC):
             value.copy_(vector[start : start + value.numel()].view_as(value))
             start += value.numel()
 
-    def revised(self, state: dict[str, Tensor]) -> Self:
+    def with_state(self, state: dict[str, Tensor]) -> Self:
         """A copy with other values, quick to make; for families without submodules.
 
         Parameters

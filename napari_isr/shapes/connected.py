@@ -10,12 +10,12 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from napari_isr.evidence import EvidenceGrid
-from napari_isr.frame import Frame
-from napari_isr.shapes.base import ShapeOptions, Stage
-from napari_isr.shapes.deformation import Deformation, Level
-from napari_isr.shapes.ellipsoid import Ellipsoid, best_ellipsoid, directions
-from napari_isr.shapes.sparse import SparseRows, SparseShape
+from napari_isr.evidence import DenseEvidence
+from napari_isr.frame import ImageGeometry
+from napari_isr.shapes.base import FitStage, ShapeOptions
+from napari_isr.shapes.deformation import Deformation, FfdLevel
+from napari_isr.shapes.ellipsoid import Ellipsoid, fit_ellipsoid, unit_directions
+from napari_isr.shapes.sparse import RowSparseMatrix, SparseJacobianShape
 
 __all__ = ["Connected", "ConnectedOptions"]
 
@@ -33,7 +33,7 @@ class ConnectedOptions(ShapeOptions):
     )
 
 
-class Connected(SparseShape):
+class Connected(SparseJacobianShape):
     r"""``{x in image : f(phi(x)) <= 0}`` for a convex ``f`` and a diffeomorphism ``phi``.
 
     .. math::
@@ -68,12 +68,12 @@ class Connected(SparseShape):
     """
 
     name = "connected"
-    promise = "the object is one piece without holes, and all of it lies in the image"
+    guarantee = "the object is one piece without holes, and all of it lies in the image"
     Options = ConnectedOptions
     options: ConnectedOptions
     usual_levels: ClassVar[dict[int, int]] = LEVELS
     finest: ClassVar[dict[int, int]] = FINEST
-    stages = (Stage(10, 6), Stage(30, 6), Stage(80, 4), Stage(80, 3, detail=2))
+    stages = (FitStage(10, 6), FitStage(30, 6), FitStage(80, 4), FitStage(80, 3, oversampling=2))
     border: Tensor
     spread: Tensor
     middle: Tensor
@@ -84,8 +84,8 @@ class Connected(SparseShape):
     ) -> None:
         super().__init__(ndim, options)
         self.most = most
-        self.deformation = Deformation([Level(n, ndim) for n in self._intervals(most)])
-        normals = directions(self.options.pieces, ndim, like=self.anchor)
+        self.deformation = Deformation([FfdLevel(n, ndim) for n in self._intervals(most)])
+        normals = unit_directions(self.options.pieces, ndim, like=self.anchor)
         self.pieces = nn.Parameter(torch.cat([normals, torch.ones(len(normals), 1)], dim=1))
         self.register_buffer("border", torch.ones(ndim))
         self.register_buffer("spread", torch.full((ndim,), 0.5))
@@ -107,12 +107,12 @@ class Connected(SparseShape):
     def forward(self, points: Tensor) -> Tensor:
         """Logit at points; see :meth:`Shape.forward`."""
         inside = torch.minimum(torch.maximum(points, -self.border), self.border)
-        logit = -self._exponents(self.deformation(self.magnified(inside).T)).logsumexp(0)
+        logit = -self._exponents(self.deformation(self.warp(inside).T)).logsumexp(0)
         beyond = (points - inside).abs().sum(1) * (self.sharpness / self.scale)
         return torch.where(beyond > 0, logit.clamp_max(0) - beyond, logit)
 
     @torch.no_grad()
-    def path(self, start: Tensor, stop: Tensor, fractions: Tensor) -> Tensor:
+    def path_between(self, start: Tensor, stop: Tensor, fractions: Tensor) -> Tensor:
         """Points on a way between two points that stays in the set, if both are in it.
 
         The way is the preimage of the straight segment between their images.
@@ -128,12 +128,12 @@ class Connected(SparseShape):
         -------
         (m, d) tensor
         """
-        first, last = self.deformation(self.magnified(torch.stack([start, stop])).T).T
+        first, last = self.deformation(self.warp(torch.stack([start, stop])).T).T
         between = torch.lerp(first, last, fractions[:, None])
         return self._demagnified(self.deformation.inverse(between.T).T)
 
     @torch.no_grad()
-    def inner_point(self) -> Tensor:
+    def interior_point(self) -> Tensor:
         """A point (d,) deep in the set, by a subgradient method on the convex function."""
         normals = F.normalize(self.pieces[:, :-1], dim=1)
         place = best = self.middle.clamp(-1, 1)
@@ -147,13 +147,13 @@ class Connected(SparseShape):
             length = length * 0.9
         return self._demagnified(self.deformation.inverse(best[:, None]).T)[0]
 
-    def magnified(self, points: Tensor) -> Tensor:
+    def warp(self, points: Tensor) -> Tensor:
         """The warp: points (n, d) of the image to the cube, the object enlarged."""
         low, high = self._ends()
         place = ((points - self.anchor) / self.spread).asinh()
         return ((2 * place - low - high) / (high - low)).clamp(-1, 1)
 
-    def magnification(self, points: Tensor) -> Tensor:
+    def warp_jacobian(self, points: Tensor) -> Tensor:
         """Derivatives (n, d) of the warp at points (n, d), axis by axis."""
         low, high = self._ends()
         stretch = (self.spread.square() + (points - self.anchor).square()).sqrt()
@@ -178,16 +178,16 @@ class Connected(SparseShape):
         offsets = self.pieces[:, -1:]
         return offsets, torch.ones_like(offsets)
 
-    def at_rest(self) -> Tensor:
+    def prior_mean(self) -> Tensor:
         """Not deformed, and the pieces as they are; see :class:`SparseShape`."""
-        rest = torch.zeros_like(self.vector())
+        rest = torch.zeros_like(self.parameter_vector())
         rest[: self.pieces.numel()] = self.pieces.detach().flatten()
         return rest
 
     @torch.no_grad()
-    def sparse_jacobian(self, points: Tensor) -> tuple[Tensor, SparseRows]:
+    def sparse_jacobian(self, points: Tensor) -> tuple[Tensor, RowSparseMatrix]:
         """Closed form, for points in the image; see :class:`SparseShape`."""
-        tangents = self.deformation.tangents(self.magnified(points).T)
+        tangents = self.deformation.tangents(self.warp(points).T)
         image = tangents[-1].image
         exponents = self._exponents(image)
         logit = -exponents.logsumexp(0)
@@ -207,11 +207,11 @@ class Connected(SparseShape):
             columns.append((tangent.columns + start).flatten(0, 1))
             values.append((tangent.values * gradient[:, None]).flatten(0, 1))
             gradient = (tangent.jacobian * gradient[:, None]).sum(0)
-        return logit, SparseRows(torch.cat(columns), torch.cat(values), width)
+        return logit, RowSparseMatrix(torch.cat(columns), torch.cat(values), width)
 
-    def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
+    def initial_states(self, grid: DenseEvidence) -> list[dict[str, Tensor]]:
         """Start from the ellipsoid that explains the most evidence, not deformed."""
-        return [self._from_ellipsoid(best_ellipsoid(grid), half_sides(grid))]
+        return [self._from_ellipsoid(fit_ellipsoid(grid), half_extent(grid))]
 
     @torch.no_grad()
     def _from_ellipsoid(self, ellipsoid: Ellipsoid, border: Tensor) -> dict[str, Tensor]:
@@ -221,31 +221,31 @@ class Connected(SparseShape):
         fresh.scale.copy_(ellipsoid.size)
         fresh.spread.copy_(ellipsoid.radii.norm(dim=1))
         fresh.sharpness.fill_(self.stages[0].sharpness)
-        unit = directions(self.options.pieces, self.ndim, like=border)
+        unit = unit_directions(self.options.pieces, self.ndim, like=border)
         touching = ellipsoid.centre + unit @ ellipsoid.radii
         touching = torch.minimum(torch.maximum(touching, -border), border)
         # Normals go with the inverse transposed derivative of the warp, which is diagonal.
-        normals = torch.linalg.solve(ellipsoid.radii, unit.T).T / fresh.magnification(touching)
+        normals = torch.linalg.solve(ellipsoid.radii, unit.T).T / fresh.warp_jacobian(touching)
         normals = F.normalize(normals, dim=1)
-        fresh.middle.copy_(fresh.magnified(ellipsoid.centre))
-        offsets = ((fresh.magnified(touching) - fresh.middle) * normals).sum(1)
+        fresh.middle.copy_(fresh.warp(ellipsoid.centre))
+        offsets = ((fresh.warp(touching) - fresh.middle) * normals).sum(1)
         fresh.size.copy_(offsets.mean())
         fresh.pieces.copy_(torch.cat([normals, offsets[:, None] / fresh.size], dim=1))
         for _ in range(3):  # neighbouring pieces add up: move them out until the boundary fits
             fresh.pieces[:, -1] -= fresh(touching) / fresh.sharpness
         return {name: value.clone() for name, value in fresh.state_dict().items()}
 
-    def readable(self, frame: Frame) -> dict[str, Any]:
+    def describe(self, frame: ImageGeometry) -> dict[str, Any]:
         """Nothing to read: a connected set has no centre or axis of its own."""
         return {}
 
 
-def half_sides(grid: EvidenceGrid) -> Tensor:
+def half_extent(grid: DenseEvidence) -> Tensor:
     """Half of the image's sides (d,): the image is centred at the origin."""
     sides = []
     for axis in grid.axes:
         if len(axis) == 1:  # all that is known: not more than one cell
-            sides.append(axis.new_tensor(grid.cell / 2))
+            sides.append(axis.new_tensor(grid.cell_size / 2))
         else:  # the last cell may be smaller than the others
             step = axis[1] - axis[0] if len(axis) > 2 else 2 * axis[1]
             sides.append(step / 2 - axis[0])

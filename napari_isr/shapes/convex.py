@@ -9,22 +9,24 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from napari_isr.evidence import EvidenceGrid
-from napari_isr.frame import Frame
-from napari_isr.shapes.base import Shape, ShapeOptions, Stage
-from napari_isr.shapes.ellipsoid import Ellipsoid, best_ellipsoid, directions
-from napari_isr.shapes.exponentials import LOG2E, exp2_sum
+from napari_isr.evidence import DenseEvidence
+from napari_isr.frame import ImageGeometry
+from napari_isr.shapes.base import FitStage, Shape, ShapeOptions
+from napari_isr.shapes.ellipsoid import Ellipsoid, fit_ellipsoid, unit_directions
+from napari_isr.shapes.exponentials import LOG2E, stable_exp2_sum
 
 __all__ = ["Convex", "ConvexOptions"]
 
 DEFAULT_PIECES = {2: 16, 3: 48}
 BOUND_RADIUS = 4.0  # the image lies within radius 2, whatever its number of axes
 BOUND_SLOPE = 40.0
-LEANINGS = (0.7, 1.5)  # weight of the foreground for each start
+START_FOREGROUND_WEIGHTS = (0.7, 1.5)  # weight of the foreground for each start
 MANY_CELLS = 256**2  # of the evidence: from there on, bends are seen to parts of a pixel
-NEAR = 3.0  # logits of the points that say which pieces are felt
-IDLE = 0.1  # of the logit's slope, the most that a piece has that no point feels
-QUIET = -6.0  # hidden weights start near zero: the deep network starts as the shallow one
+ACTIVE_LOGIT = 3.0  # logits of the points that say which pieces are felt
+IDLE_SHARE = 0.1  # of the logit's slope, the most that a piece has that no point feels
+INITIAL_HIDDEN_WEIGHT = (
+    -6.0
+)  # hidden weights start near zero: the deep network starts as the shallow one
 
 
 class ConvexOptions(ShapeOptions):
@@ -64,60 +66,64 @@ class Convex(Shape):
     """
 
     name = "convex"
-    promise = "the straight line between any two points of the object stays in the object"
-    fills = True
+    guarantee = "the straight line between any two points of the object stays in the object"
+    fills_occlusions = True
     Options = ConvexOptions
     options: ConvexOptions
     # Offsets first, then the normals too: free normals at a soft boundary let pieces collapse. At
     # last with most of the samples at the boundary: of those that see the whole image, few do.
     stages = (
-        Stage(12, 3, simple=True),
-        Stage(25, 4, simple=True),
-        Stage(25, 5),
-        Stage(50, 6, reseat=True),
-        Stage(100, 4),
-        Stage(160, 4, detail=2, fine=True),
-        Stage(300, 5, detail=3, fine=True),
+        FitStage(12, 3, coarse=True),
+        FitStage(25, 4, coarse=True),
+        FitStage(25, 5),
+        FitStage(50, 6, reassign_idle_parts=True),
+        FitStage(100, 4),
+        FitStage(160, 4, oversampling=2, boundary_only=True),
+        FitStage(300, 5, oversampling=3, boundary_only=True),
     )
     damping = 0.3
-    rivals = 2
-    warm_stages = (Stage(100, 4), Stage(160, 4), Stage(300, 4, detail=2, fine=True))
+    n_candidates = 2
+    warm_stages = (
+        FitStage(100, 4),
+        FitStage(160, 4),
+        FitStage(300, 4, oversampling=2, boundary_only=True),
+    )
 
     # Many cells show a bend to parts of a pixel. There, pieces that are put where it bends only
     # once the boundary is known that well stay at the bend; put there earlier, they leave it again.
     close_stages = (
-        Stage(12, 3, simple=True),
-        Stage(25, 5, simple=True),
-        Stage(50, 6),
-        Stage(100, 4),
-        Stage(160, 4, detail=2, fine=True, reseat=True),
-        Stage(300, 5, detail=3, fine=True),
+        FitStage(12, 3, coarse=True),
+        FitStage(25, 5, coarse=True),
+        FitStage(50, 6),
+        FitStage(100, 4),
+        FitStage(160, 4, oversampling=2, boundary_only=True, reassign_idle_parts=True),
+        FitStage(300, 5, oversampling=3, boundary_only=True),
     )
-    close_warm_stages = (Stage(100, 3), Stage(300, 5, detail=3, fine=True))
+    close_warm_stages = (FitStage(100, 3), FitStage(300, 5, oversampling=3, boundary_only=True))
 
     def __init__(self, ndim: int, options: ShapeOptions | None = None) -> None:
         super().__init__(ndim, options)
         pieces = self.options.pieces or DEFAULT_PIECES.get(ndim, 96)
         width, hidden = self.options.width, self.options.depth - 1
-        normals = directions(pieces, ndim, like=self.anchor)
+        normals = unit_directions(pieces, ndim, like=self.anchor)
         self.pieces = nn.Parameter(torch.cat([normals, torch.ones(pieces, 1)], dim=1))
-        looks = [directions(width, ndim, like=self.anchor).roll(i, 0) for i in range(hidden)]
+        looks = [unit_directions(width, ndim, like=self.anchor).roll(i, 0) for i in range(hidden)]
         self.skip = nn.ParameterList(
             [nn.Parameter(torch.cat([look, -torch.ones(width, 1)], dim=1)) for look in looks]
         )
         sizes = [width] * max(hidden - 1, 0) + [pieces] * min(hidden, 1)
         self.hidden = nn.ParameterList(
-            [nn.Parameter(torch.full((size, width), QUIET)) for size in sizes]
+            [nn.Parameter(torch.full((size, width), INITIAL_HIDDEN_WEIGHT)) for size in sizes]
         )
 
     def forward(self, points: Tensor) -> Tensor:
         """Logit at points; see :meth:`Shape.forward`."""
-        _, total, largest = exp2_sum(self._exponents(points))
+        _, total, largest = stable_exp2_sum(self._exponents(points))
         return (largest + total.log2()) / -LOG2E
 
     def _exponents(self, points: Tensor) -> Tensor:
         """Exponents of 2 (pieces + 1, n); pieces first, for sums over the first axis are faster."""
-        local = self.local(points).T
+        local = self.to_local(points).T
         pieces = self.pieces * (LOG2E * self.sharpness)
         z = torch.addmm(-pieces[:, -1:], pieces[:, :-1], local)
         if len(self.hidden):
@@ -137,13 +143,13 @@ class Convex(Shape):
         if self.options.depth > 1:
             return super().logit_and_jacobian(points)
         with torch.no_grad():
-            parts, total, largest = exp2_sum(self._exponents(points))
+            parts, total, largest = stable_exp2_sum(self._exponents(points))
             logit = (largest + total.log2()) / -LOG2E
             share = parts[:-1] * (-self.sharpness / total)
-            rows = [share * y for y in self.local(points).T.contiguous()]
+            rows = [share * y for y in self.to_local(points).T.contiguous()]
             return logit, torch.stack([*rows, -share], dim=1).flatten(0, 1).T
 
-    def lipschitz(self) -> float | None:
+    def lipschitz_bound(self) -> float | None:
         """Slope of the steepest piece: the gradient is a mean of those of the pieces."""
         if self.options.depth > 1:
             return None
@@ -151,7 +157,7 @@ class Convex(Shape):
         steepest = self.pieces[:, :-1].detach().norm(dim=1).max()
         return max(float(self.sharpness / self.scale * steepest), bound)
 
-    def stages_for(self, cells: int, *, warm: bool) -> tuple[Stage, ...]:
+    def stages_for(self, cells: int, *, warm: bool) -> tuple[FitStage, ...]:
         """Return the close stages for outlines in many cells; see :meth:`Shape.stages_for`.
 
         In few cells the pieces would follow the cells' own corners, and in space the sides of an
@@ -161,13 +167,13 @@ class Convex(Shape):
             return super().stages_for(cells, warm=warm)
         return self.close_warm_stages if warm else self.close_stages
 
-    def simple_parameters(self) -> Tensor | None:
+    def coarse_parameters(self) -> Tensor | None:
         """Only the offsets of the last layer: support function values, nearly a convex fit."""
         last = self.pieces.numel()
         return torch.arange(self.ndim, last, self.ndim + 1, device=self.anchor.device)
 
     @torch.no_grad()
-    def reseat(self, points: Tensor) -> None:
+    def reassign_idle_parts(self, points: Tensor) -> None:
         """Put pieces that no point near the boundary feels to where it bends most.
 
         There they cut the corner as much as the pieces beside them, and the fit goes on from that.
@@ -177,11 +183,11 @@ class Convex(Shape):
         if self.options.depth > 1 or self.ndim > 2:
             return
         values = self._exponents(points) / LOG2E
-        near = (values.logsumexp(0).abs() < NEAR).nonzero()[:, 0]
-        local, values = self.local(points[near]), values[:-1, near]
+        near = (values.logsumexp(0).abs() < ACTIVE_LOGIT).nonzero()[:, 0]
+        local, values = self.to_local(points[near]), values[:-1, near]
         if not len(near):
             return
-        for index in (values.softmax(0).amax(1) < IDLE).nonzero()[:, 0]:
+        for index in (values.softmax(0).amax(1) < IDLE_SHARE).nonzero()[:, 0]:
             share, level = values.softmax(0), values.logsumexp(0)
             mean = share.T @ self.pieces[:, :-1]
             length = mean.norm(dim=1)
@@ -194,13 +200,16 @@ class Convex(Shape):
             self.pieces[index] = torch.cat([normal, offset[None]])
             values[index] = self.sharpness * (local @ normal - offset)
 
-    def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
+    def initial_states(self, grid: DenseEvidence) -> list[dict[str, Tensor]]:
         """Start from the ellipsoids that explain the most evidence.
 
         A cautious one and one that reaches across gaps: which of the two leads to the better set
         is known only after a stage of the fit.
         """
-        return [self._from_ellipsoid(best_ellipsoid(_leaning(grid, w))) for w in LEANINGS]
+        return [
+            self._from_ellipsoid(fit_ellipsoid(_reweight_foreground(grid, w)))
+            for w in START_FOREGROUND_WEIGHTS
+        ]
 
     @torch.no_grad()
     def _from_ellipsoid(self, ellipsoid: Ellipsoid) -> dict[str, Tensor]:
@@ -208,7 +217,7 @@ class Convex(Shape):
         fresh.anchor.copy_(ellipsoid.centre)
         fresh.scale.copy_(ellipsoid.size)
         fresh.sharpness.fill_(self.stages[0].sharpness)
-        unit = directions(len(fresh.pieces), self.ndim, like=ellipsoid.centre)
+        unit = unit_directions(len(fresh.pieces), self.ndim, like=ellipsoid.centre)
         normals = torch.linalg.solve(ellipsoid.radii, unit.T).T
         length = normals.norm(dim=1, keepdim=True)
         fresh.pieces.copy_(torch.cat([normals / length, 1 / (length * fresh.scale)], dim=1))
@@ -217,15 +226,15 @@ class Convex(Shape):
             fresh.pieces[:, -1] -= fresh(touching) / fresh.sharpness
         return {name: value.clone() for name, value in fresh.state_dict().items()}
 
-    def readable(self, frame: Frame) -> dict[str, Any]:
+    def describe(self, frame: ImageGeometry) -> dict[str, Any]:
         """Nothing to read: a convex set has no centre or axis of its own."""
         return {}
 
 
-def _leaning(grid: EvidenceGrid, weight: float) -> EvidenceGrid:
+def _reweight_foreground(grid: DenseEvidence, weight: float) -> DenseEvidence:
     """The same evidence with the part for the object weighted."""
     values = torch.where(grid.values > 0, weight * grid.values, grid.values)
-    return EvidenceGrid(values, grid.axes)
+    return DenseEvidence(values, grid.axes)
 
 
 def _affine(weights: Tensor, points: Tensor) -> Tensor:

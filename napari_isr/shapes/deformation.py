@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Deformation", "Level", "spline_weights"]
+__all__ = ["Deformation", "FfdLevel", "spline_weights"]
 
 # Largest safe coefficient, in knot spacings, is the inverse of the largest value of
 # sum_k |d_1 B_k + ... + d_d B_k|: 2.0464 (2-D), 2.4795 (3-D), 2.8514 (4-D). A tenth is left, so
@@ -36,7 +36,7 @@ def spline_weights(t: Tensor) -> Tensor:
     return torch.stack([first, second, 1 - first - second - cube, cube])
 
 
-def spline_slopes(t: Tensor) -> Tensor:
+def spline_derivatives(t: Tensor) -> Tensor:
     """Derivatives of :func:`spline_weights` by ``t``; they sum to 0."""
     s, square = 1 - t, t * t / 2
     first = -s * s / 2
@@ -45,7 +45,7 @@ def spline_slopes(t: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Tangent:
+class LevelJacobian:
     """One level at some points: where it takes them, and how that changes.
 
     Parameters
@@ -66,7 +66,7 @@ class Tangent:
     values: Tensor
 
 
-class Level(nn.Module):
+class FfdLevel(nn.Module):
     r"""``y -> y + u(y)`` on the box :math:`[-1, 1]^d`, with ``u`` a cubic B-spline.
 
     The coefficients are :math:`r h \nu / \sqrt{1 + \nu^2}` with knot spacing ``h``. In the maximum
@@ -118,10 +118,10 @@ class Level(nn.Module):
         weight = _product(spline_weights(t).unbind(1))
         return points + (self._gathered(self._coefficients(), index) * weight).sum(1)
 
-    def tangent(self, points: Tensor) -> Tangent:
+    def forward_with_jacobian(self, points: Tensor) -> LevelJacobian:
         """Points (d, n) of the box, moved, with derivatives."""
         index, t = self._locate(points)
-        weights, slopes = spline_weights(t).unbind(1), spline_slopes(t).unbind(1)
+        weights, slopes = spline_weights(t).unbind(1), spline_derivatives(t).unbind(1)
         near, weight = self._gathered(self._coefficients(), index), _product(weights)
         rows = []
         for axis in range(self.ndim):
@@ -134,7 +134,7 @@ class Level(nn.Module):
         first = torch.arange(self.ndim, device=index.device) * self.knots.shape[1]
         columns = source + first[:, None, None]
         image = points + (near * weight).sum(1)
-        return Tangent(image, torch.stack(rows, dim=1), columns, values)
+        return LevelJacobian(image, torch.stack(rows, dim=1), columns, values)
 
     def inverse(self, points: Tensor) -> Tensor:
         """Points (d, n) that :meth:`forward` takes to ``points``, by iterating the contraction."""
@@ -175,10 +175,10 @@ class Deformation(nn.ModuleList):
         In the order in which they are applied.
     """
 
-    def __iter__(self) -> Iterator[Level]:
+    def __iter__(self) -> Iterator[FfdLevel]:
         """Iterate over the levels."""
         for level in super().__iter__():
-            assert isinstance(level, Level)
+            assert isinstance(level, FfdLevel)
             yield level
 
     def forward(self, points: Tensor) -> Tensor:
@@ -187,11 +187,11 @@ class Deformation(nn.ModuleList):
             points = level(points)
         return points
 
-    def tangents(self, points: Tensor) -> list[Tangent]:
+    def tangents(self, points: Tensor) -> list[LevelJacobian]:
         """All levels at the points (d, n), one after the other."""
         found = []
         for level in self:
-            found.append(level.tangent(points))
+            found.append(level.forward_with_jacobian(points))
             points = found[-1].image
         return found
 

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_isr.evidence import EvidenceGrid
+from napari_isr.evidence import DenseEvidence
 
-__all__ = ["Ellipsoid", "best_ellipsoid", "directions"]
+__all__ = ["Ellipsoid", "fit_ellipsoid", "unit_directions"]
 
 GROWTH = 1.3  # ratio of successive box sides, and how far beyond itself an ellipsoid looks
 
@@ -42,7 +42,7 @@ class Ellipsoid:
         return volume.pow(1 / len(self.centre))
 
 
-def best_ellipsoid(grid: EvidenceGrid, rounds: int = 4) -> Ellipsoid:
+def fit_ellipsoid(grid: DenseEvidence, rounds: int = 4) -> Ellipsoid:
     """Ellipsoid with about the most evidence inside.
 
     The best cube over all places and a series of sizes is found exactly by summed-area tables,
@@ -73,7 +73,7 @@ def best_ellipsoid(grid: EvidenceGrid, rounds: int = 4) -> Ellipsoid:
         if float(value) > best.evidence:
             best = Ellipsoid(centre, radii, float(value))
         near = (distance < GROWTH * radius) & (evidence > 0)
-        centre, radii = _moments(points, evidence * near, floor=grid.cell / 2)
+        centre, radii = _moments(points, evidence * near, floor=grid.cell_size / 2)
     return best
 
 
@@ -90,7 +90,7 @@ def _moments(points: Tensor, mass: Tensor, floor: float) -> tuple[Tensor, Tensor
     return centre, (vectors * radii) @ vectors.T
 
 
-def _best_cube(grid: EvidenceGrid) -> tuple[Tensor, Tensor]:
+def _best_cube(grid: DenseEvidence) -> tuple[Tensor, Tensor]:
     """Centre (d,) and sides (d,) of the cube of cells with the most evidence."""
     table = grid.values
     for dim in range(grid.ndim):
@@ -114,10 +114,10 @@ def _best_cube(grid: EvidenceGrid) -> tuple[Tensor, Tensor]:
         side *= GROWTH
     members = [a[i : i + n] for a, i, n in zip(grid.axes, *place, strict=True)]
     centre = torch.stack([m.mean() for m in members])
-    return centre, torch.stack([m[-1] - m[0] + grid.cell for m in members])
+    return centre, torch.stack([m[-1] - m[0] + grid.cell_size for m in members])
 
 
-def directions(count: int, ndim: int, like: Tensor) -> Tensor:
+def unit_directions(count: int, ndim: int, like: Tensor) -> Tensor:
     """Unit vectors (count, ndim), evenly spread, the same at every call.
 
     Circle: equal angles. Higher: normal quantiles of a low-discrepancy sequence (the fractional

@@ -6,13 +6,13 @@ import math
 
 from torch import Tensor
 
-__all__ = ["LOG2E", "exp2_sum"]
+__all__ = ["LOG2E", "stable_exp2_sum"]
 
 LOG2E = 1 / math.log(2)
 NOTHING = -100.0  # 2 to that power is lost in any sum with a 1; smaller results are slow to compute
 
 
-def exp2_sum(exponents: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def stable_exp2_sum(exponents: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Powers of 2 relative to the largest, and their sum, along the first axis.
 
     In powers of 2, for these take a quarter of the time of powers of e; and none of them is

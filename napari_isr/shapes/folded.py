@@ -16,17 +16,17 @@ from napari_isr.shapes.exponentials import LOG2E
 
 __all__ = [
     "STEEPEST_SUM",
-    "box",
-    "bumps",
-    "clamped_bumps",
-    "clamped_values",
-    "columns",
-    "fourier",
-    "fourier_slope",
-    "polar",
-    "product",
-    "ridge",
-    "weighted",
+    "bilinear_form",
+    "boxed_bump_values",
+    "boxed_extent",
+    "boxed_gaussian_bumps",
+    "fourier_basis",
+    "fourier_derivative",
+    "gaussian_bumps",
+    "hstack",
+    "khatri_rao",
+    "ridge_fit",
+    "to_polar",
 ]
 
 VARIANCE = 0.36  # of the bumps; smaller ripples, larger makes neighbours hard to tell apart
@@ -35,7 +35,7 @@ HEIGHT = 1 / math.sqrt(2 * math.pi * VARIANCE)
 STEEPEST_SUM = 1.6  # largest sum of the sizes of all bumps' derivatives at one place
 
 
-def polar(offsets: Tensor) -> tuple[Tensor, Tensor]:
+def to_polar(offsets: Tensor) -> tuple[Tensor, Tensor]:
     """Radius (n,) and angle (n,) of the last two coordinates; the angle is 0 at the centre.
 
     Angles run from the last axis towards the one before it.
@@ -50,20 +50,20 @@ def polar(offsets: Tensor) -> tuple[Tensor, Tensor]:
     return radius, torch.atan2(row, column)
 
 
-def fourier(angle: Tensor, orders: Tensor) -> Tensor:
+def fourier_basis(angle: Tensor, orders: Tensor) -> Tensor:
     """``1, cos(k angle), sin(k angle)`` for each order k: (n, 1 + 2 orders)."""
     phase = orders[:, None] * angle
     return torch.cat([torch.ones_like(angle)[None], phase.cos(), phase.sin()]).T
 
 
-def fourier_slope(basis: Tensor, orders: Tensor, weights: Tensor) -> Tensor:
+def fourier_derivative(basis: Tensor, orders: Tensor, weights: Tensor) -> Tensor:
     """Derivative by the angle (n,) of ``basis @ weights``, for what :func:`fourier` gave."""
     count = len(orders)
     cosines, sines = weights[1 : count + 1], weights[count + 1 :]
     return basis[:, 1 : count + 1] @ (orders * sines) - basis[:, count + 1 :] @ (orders * cosines)
 
 
-def bumps(position: Tensor, count: int) -> tuple[Tensor, Tensor]:
+def gaussian_bumps(position: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Gaussian bumps at whole numbers that nearly sum to 1, and their derivatives.
 
     About cubic B-splines (their variance would be 1/3), at a third of the cost.
@@ -83,12 +83,12 @@ def bumps(position: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return values, offset * values * (-1 / VARIANCE)
 
 
-def weighted(basis: Tensor, weights: Tensor, other: Tensor) -> Tensor:
+def bilinear_form(basis: Tensor, weights: Tensor, other: Tensor) -> Tensor:
     """``sum_ij basis[:, i] weights[i, j] other[:, j]`` (n,), without the products of the two."""
     return ((weights.T @ basis.T) * other.T).sum(0)
 
 
-def clamped_bumps(position: Tensor, count: int, even: bool) -> tuple[Tensor, Tensor, Tensor]:
+def boxed_gaussian_bumps(position: Tensor, count: int, even: bool) -> tuple[Tensor, Tensor, Tensor]:
     """Bumps that sum to about 1 in a box, their derivatives, and how far out of it a point is.
 
     Parameters
@@ -107,36 +107,36 @@ def clamped_bumps(position: Tensor, count: int, even: bool) -> tuple[Tensor, Ten
         Constant outside the box.
     excess : (n,) tensor
     """
-    half = box(count, even)
+    half = boxed_extent(count, even)
     inside = position.clamp(-half, half)
     if even:
-        values, slopes = bumps(inside, count)
-        images, image_slopes = bumps(-inside, count)
-        once = _once(values)
+        values, slopes = gaussian_bumps(inside, count)
+        images, image_slopes = gaussian_bumps(-inside, count)
+        once = _symmetric_multiplicity(values)
         values, slopes = (values + images) * once, (slopes - image_slopes) * once
     else:
-        values, slopes = bumps(inside + (count - 1) / 2, count)
+        values, slopes = gaussian_bumps(inside + (count - 1) / 2, count)
     excess = (position - inside).abs()
     return values, slopes * (excess == 0)[:, None], excess
 
 
-def clamped_values(position: Tensor, count: int, even: bool) -> tuple[Tensor, Tensor]:
+def boxed_bump_values(position: Tensor, count: int, even: bool) -> tuple[Tensor, Tensor]:
     """What :func:`clamped_bumps` gives, without the derivatives: values and excess."""
-    half = box(count, even)
+    half = boxed_extent(count, even)
     inside = position.clamp(-half, half)
     excess = (position - inside).abs()
     if not even:
         return _gaussians(inside + (count - 1) / 2, count)[0], excess
     values, images = (_gaussians(place, count)[0] for place in (inside, -inside))
-    return (values + images) * _once(values), excess
+    return (values + images) * _symmetric_multiplicity(values), excess
 
 
-def box(count: int, even: bool) -> float:
+def boxed_extent(count: int, even: bool) -> float:
     """Largest size of a position at which :func:`clamped_bumps` are not constant yet."""
     return count - 2 if even else (count - 3) / 2
 
 
-def _once(values: Tensor) -> Tensor:
+def _symmetric_multiplicity(values: Tensor) -> Tensor:
     """Factors (m,): the bump at 0 is even by itself and is counted once."""
     once = values.new_ones(values.shape[1])
     once[0] = 0.5
@@ -152,12 +152,12 @@ def _gaussians(position: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return values.T, offset.T
 
 
-def columns(parts: Sequence[Tensor]) -> Tensor:
+def hstack(parts: Sequence[Tensor]) -> Tensor:
     """Matrices (n, mi) side by side: (n, m1 + ... + md)."""
     return torch.cat([part.T for part in parts]).T
 
 
-def product(axes: Sequence[Tensor]) -> Tensor:
+def khatri_rao(axes: Sequence[Tensor]) -> Tensor:
     """Products (n, m1 * ... * md) of functions (n, mi) of one coordinate each."""
     basis = axes[0]
     for values in axes[1:]:
@@ -165,7 +165,9 @@ def product(axes: Sequence[Tensor]) -> Tensor:
     return basis
 
 
-def ridge(basis: Tensor, target: Tensor, penalty: Tensor, weight: Tensor | None = None) -> Tensor:
+def ridge_fit(
+    basis: Tensor, target: Tensor, penalty: Tensor, weight: Tensor | None = None
+) -> Tensor:
     """Coefficients of the penalised (and weighted) least-squares fit of ``basis @ c = target``."""
     rows = basis if weight is None else basis * weight[:, None]
     normal = rows.T @ basis

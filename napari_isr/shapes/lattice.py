@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["centred", "find_lattice", "folded_cell", "rectified", "spectral_contrast"]
+__all__ = ["find_lattice", "rectify", "spectral_contrast", "subtract_mean", "unit_cell_sum"]
 
 PEAKS = 5  # nearest peaks of the autocorrelation, pairs of which are tried
 HIGH = 0.4  # of the highest peak: lower ones are not looked at
@@ -46,7 +46,7 @@ def find_lattice(values: Tensor) -> Tensor | None:
             if any(float((pair - other).abs().max()) < SAME for *_, other in found):
                 continue
             refined = _reduced(_refined(pair, correlation))
-            score = float(folded_cell(values, refined, BINS).clamp_min(0).sum())
+            score = float(unit_cell_sum(values, refined, BINS).clamp_min(0).sum())
             found.append((score, float(torch.linalg.det(refined).abs()), refined))
     if not found:
         return None
@@ -56,7 +56,7 @@ def find_lattice(values: Tensor) -> Tensor | None:
     return min((f for f in found if f[0] >= ENOUGH * best), key=lambda f: f[1])[2]
 
 
-def folded_cell(values: Tensor, lattice: Tensor, bins: int) -> Tensor:
+def unit_cell_sum(values: Tensor, lattice: Tensor, bins: int) -> Tensor:
     """Sum of the values over all cells of the lattice (bins, bins)."""
     index = torch.cartesian_prod(*(torch.arange(n).to(values) for n in values.shape))
     place = index @ torch.linalg.inv(lattice)
@@ -70,7 +70,7 @@ def _autocorrelation(values: Tensor) -> Tensor:
 
     Lags with little overlap are 0.
     """
-    values = centred(values)
+    values = subtract_mean(values)
     sizes = [2 * n for n in values.shape]
     # Large dark or bright regions repeat nothing: they are taken out first.
     spectrum = torch.fft.rfft2(values - _box_mean(values, min(values.shape) // 4), s=sizes)
@@ -82,7 +82,7 @@ def _autocorrelation(values: Tensor) -> Tensor:
     return shifted[1:, 1:]
 
 
-def centred(values: Tensor) -> Tensor:
+def subtract_mean(values: Tensor) -> Tensor:
     """Values minus their mean; zeros mean that nothing is known and stay."""
     known = (values != 0).to(values)
     return (values - values.sum() / known.sum().clamp_min(1)) * known
@@ -170,7 +170,7 @@ def _nearby_peak(correlation: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
     return centre, torch.where(total > 0, height.amax(1), torch.zeros_like(total))
 
 
-def rectified(values: Tensor, horizon: Tensor) -> Tensor:
+def rectify(values: Tensor, horizon: Tensor) -> Tensor:
     """Values looked up where a plane in perspective shows the cells of a square grid.
 
     Parameters
@@ -200,7 +200,7 @@ def rectified(values: Tensor, horizon: Tensor) -> Tensor:
 def spectral_contrast(values: Tensor) -> float:
     """How much of the spectrum's energy is in few peaks: highest for a pattern that repeats."""
     window = [torch.hann_window(n + 2, periodic=False)[1:-1].to(values) for n in values.shape]
-    energy = torch.fft.rfft2(centred(values) * window[0][:, None] * window[1])
+    energy = torch.fft.rfft2(subtract_mean(values) * window[0][:, None] * window[1])
     power = energy.abs().square()
     power[:2, :2] = 0
     power[-1:, :2] = 0

@@ -9,22 +9,28 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from napari_isr.evidence import EvidenceGrid
-from napari_isr.frame import Frame
+from napari_isr.evidence import DenseEvidence
+from napari_isr.frame import ImageGeometry
 from napari_isr.shapes.base import ShapeOptions
-from napari_isr.shapes.ellipsoid import best_ellipsoid
-from napari_isr.shapes.folded import box, clamped_bumps, clamped_values, product, weighted
-from napari_isr.shapes.levelset import LevelSet
+from napari_isr.shapes.ellipsoid import fit_ellipsoid
+from napari_isr.shapes.folded import (
+    bilinear_form,
+    boxed_bump_values,
+    boxed_extent,
+    boxed_gaussian_bumps,
+    khatri_rao,
+)
+from napari_isr.shapes.levelset import SymmetricLevelSet
 from napari_isr.shapes.places import (
     AxisOptions,
-    given_axis,
-    in_double,
-    readable_axis,
-    readable_normal,
-    readable_point,
-    readable_spacing,
+    axis_from_pixels,
+    describe_axis,
+    describe_normal,
+    describe_point,
+    describe_spacing,
+    double_copy,
 )
-from napari_isr.shapes.search import best_axes, best_planes, set_score
+from napari_isr.shapes.search import best_bin_sum, search_mirror_axes, search_mirror_planes
 
 __all__ = ["Mirror", "MirrorOptions"]
 
@@ -41,7 +47,7 @@ class MirrorOptions(AxisOptions):
     )
 
 
-class Mirror(LevelSet):
+class Mirror(SymmetricLevelSet):
     r"""``{x : F(u, |v|) > 0}`` with ``v`` the distance from an axis, ``u`` the place along it.
 
     ``F`` is a product of Gaussian bumps on a grid, even in ``v``: a point and its mirror image have
@@ -56,7 +62,7 @@ class Mirror(LevelSet):
     """
 
     name = "mirror"
-    promise = "the object is its own mirror image"
+    guarantee = "the object is its own mirror image"
     Options: ClassVar[type[ShapeOptions]] = MirrorOptions
     options: MirrorOptions
     turn: Tensor
@@ -74,12 +80,12 @@ class Mirror(LevelSet):
             self.register_buffer("offset", torch.zeros(1))
         self.register_buffer("base", torch.eye(self.ndim))
 
-    def place(self, frame: Frame) -> None:
+    def apply_fixed_pose(self, frame: ImageGeometry) -> None:
         """Put the anchor on the axis that the user gave; see :meth:`Shape.place`."""
         if self.options.axis is not None:
-            point, angle = given_axis(self.options.axis, frame)
+            point, angle = axis_from_pixels(self.options.axis, frame)
             self.anchor.copy_(point)
-            self.base.copy_(axis_frame(angle))
+            self.base.copy_(axis_basis(angle))
 
     def _frame(self) -> Tensor:
         """Orthonormal columns (d, d), the last one normal to the axis."""
@@ -87,28 +93,28 @@ class Mirror(LevelSet):
             cosine, sine = self.turn.cos(), self.turn.sin()
             turned = torch.stack([torch.cat([cosine, sine]), torch.cat([-sine, cosine])])
             return self.base @ turned
-        return self.base @ cayley(self.turn, self.ndim)
+        return self.base @ cayley_rotation(self.turn, self.ndim)
 
     @property
-    def step(self) -> float:
+    def knot_spacing(self) -> float:
         """Distance of neighbouring bumps, in local units."""
         return 2 * REACH / (self.knots - 3)
 
     def _box(self) -> tuple[float, int, int]:
         """Distance of the knots, bumps along the axis, bumps across half of the object."""
-        return self.step, self.knots, math.ceil((self.knots + 1) / 2)
+        return self.knot_spacing, self.knots, math.ceil((self.knots + 1) / 2)
 
-    def features(self, local: Tensor) -> tuple[Tensor, Tensor]:
+    def basis_functions(self, local: Tensor) -> tuple[Tensor, Tensor]:
         """Tensor bumps (n, m) and excess (n,); see :meth:`LevelSet.features`."""
         axes, excess = self._values(local)
-        return product(axes), excess
+        return khatri_rao(axes), excess
 
-    def excess(self, local: Tensor) -> Tensor:
+    def box_distance(self, local: Tensor) -> Tensor:
         """City-block distance from the box; see :meth:`LevelSet.excess`."""
         total = torch.zeros_like(local[:, 0])
         for place, count, even in self._places(local):
-            total = total + (place.abs() - box(count, even)).clamp_min(0)
-        return self.step * total
+            total = total + (place.abs() - boxed_extent(count, even)).clamp_min(0)
+        return self.knot_spacing * total
 
     def _places(self, local: Tensor) -> list[tuple[Tensor, int, bool]]:
         """For each axis: places (n,) in steps, how many bumps there are, whether they are even."""
@@ -118,26 +124,26 @@ class Mirror(LevelSet):
         return [*lengthwise, ((last - self.offset) / step, across, True)]
 
     def _values(self, local: Tensor) -> tuple[list[Tensor], Tensor]:
-        found = [clamped_values(*place) for place in self._places(local)]
+        found = [boxed_bump_values(*place) for place in self._places(local)]
         excess = torch.stack([far for _, far in found]).sum(0)
-        return [values for values, _ in found], self.step * excess
+        return [values for values, _ in found], self.knot_spacing * excess
 
     def _bumps(self, local: Tensor) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
-        found = [clamped_bumps(*place) for place in self._places(local)]
+        found = [boxed_gaussian_bumps(*place) for place in self._places(local)]
         excess = torch.stack([far for *_, far in found]).sum(0)
-        return [(values, slopes) for values, slopes, _ in found], self.step * excess
+        return [(values, slopes) for values, slopes, _ in found], self.knot_spacing * excess
 
-    def level(self, local: Tensor) -> tuple[Tensor, Tensor]:
+    def value(self, local: Tensor) -> tuple[Tensor, Tensor]:
         """In two dimensions the products need not be made; see :meth:`LevelSet.level`."""
         if self.ndim != 2:
-            return super().level(local)
+            return super().value(local)
         (left, right), excess = self._values(local)
-        return weighted(left, self.weights.view(left.shape[1], -1), right), excess
+        return bilinear_form(left, self.weights.view(left.shape[1], -1), right), excess
 
-    def slopes(self, local: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def pose_derivatives(self, local: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Closed form; see :meth:`LevelSet.slopes`."""
         axes, excess = self._bumps(local)
-        basis = product([values for values, _ in axes])
+        basis = khatri_rao([values for values, _ in axes])
         if self.options.axis is not None:
             return basis, excess, local[:, :0]
         if self.ndim != 2:
@@ -146,8 +152,8 @@ class Mirror(LevelSet):
         u, v = (local @ self._frame()).unbind(1)
         (left, left_slope), (right, right_slope) = axes
         weights = self.weights.view(along, across)
-        by_u = weighted(left_slope, weights, right) / step
-        by_v = weighted(left, weights, right_slope) / step
+        by_u = bilinear_form(left_slope, weights, right) / step
+        by_v = bilinear_form(left, weights, right_slope) / step
         half_u, half_v = step * (along - 3) / 2, step * (across - 2)
         distance = v - self.offset
         by_u = by_u - torch.where(u.abs() > half_u, u.sign(), torch.zeros_like(u))
@@ -156,64 +162,64 @@ class Mirror(LevelSet):
         return basis, excess, self.sharpness * torch.stack([u * by_v - v * by_u, -by_v], dim=1)
 
     def _slopes_in_space(self, local: Tensor) -> Tensor:
-        by_folded = self.point_slopes(local) @ self._frame()
+        by_folded = self.point_gradients(local) @ self._frame()
         with torch.enable_grad():
             turned = torch.autograd.functional.jacobian(
-                lambda turn: self.base @ cayley(turn, self.ndim), self.turn.detach()
+                lambda turn: self.base @ cayley_rotation(turn, self.ndim), self.turn.detach()
             )
         columns = [((local @ turned[..., k]) * by_folded).sum(1) for k in range(len(self.turn))]
         return torch.stack([*columns, -by_folded[:, -1]], dim=1)
 
-    def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
+    def initial_states(self, grid: DenseEvidence) -> list[dict[str, Tensor]]:
         """Start from several axes, with the evidence symmetrised about each."""
-        ellipsoid = best_ellipsoid(grid)
+        ellipsoid = fit_ellipsoid(grid)
         longest = torch.linalg.eigvalsh(ellipsoid.radii)[-1]
-        scale = torch.maximum(ellipsoid.size, longest / LONGEST).clamp_min(grid.cell)
+        scale = torch.maximum(ellipsoid.size, longest / LONGEST).clamp_min(grid.cell_size)
         if self.options.axis is not None:
             along = self.base[:, 0]
             anchor = self.anchor + along * (along @ (ellipsoid.centre - self.anchor))
-            return [self.fitted(grid, anchor=anchor, scale=scale)]
+            return [self.state_from_evidence(grid, anchor=anchor, scale=scale)]
         if self.ndim == 2:
-            found = best_axes(
+            found = search_mirror_axes(
                 grid,
-                set_score,
+                best_bin_sum,
                 REACH * float(scale / ellipsoid.size),
                 RINGS,
                 keep=2,
                 ellipsoid=ellipsoid,
             )
-            frames = [(centre, axis_frame(angle).to(centre)) for centre, _, angle in found]
+            frames = [(centre, axis_basis(angle).to(centre)) for centre, _, angle in found]
         else:
-            frames = best_planes(grid, ellipsoid, keep=2)
+            frames = search_mirror_planes(grid, ellipsoid, keep=2)
         zeros = {"turn": torch.zeros_like(self.turn), "offset": torch.zeros_like(self.offset)}
         return [
-            self.fitted(grid, anchor=centre, scale=scale, base=base, **zeros)
+            self.state_from_evidence(grid, anchor=centre, scale=scale, base=base, **zeros)
             for centre, base in frames
         ]
 
-    def readable(self, frame: Frame) -> dict[str, Any]:
+    def describe(self, frame: ImageGeometry) -> dict[str, Any]:
         """Axis in pixels; in three dimensions or more a point of the plane and its normal."""
-        exact = in_double(self)
+        exact = double_copy(self)
         axes = exact._frame()
         point = exact.anchor + exact.scale * exact.offset * axes[:, -1]
         if exact.ndim == 2:
             angle = math.atan2(float(axes[0, 0]), float(axes[1, 0]))
-            return {**readable_axis(point, angle, frame), **readable_spacing(frame)}
-        found = readable_point(point, frame)
+            return {**describe_axis(point, angle, frame), **describe_spacing(frame)}
+        found = describe_point(point, frame)
         return {
             "plane_point": found,
-            "normal": readable_normal(axes[:, -1]),
-            **readable_spacing(frame),
+            "normal": describe_normal(axes[:, -1]),
+            **describe_spacing(frame),
         }
 
 
-def axis_frame(angle: float) -> Tensor:
+def axis_basis(angle: float) -> Tensor:
     """Columns: the direction of an axis at an angle, from the columns' axis, and its normal."""
     cosine, sine = math.cos(angle), math.sin(angle)
     return torch.tensor([[sine, cosine], [cosine, -sine]])
 
 
-def cayley(angles: Tensor, ndim: int) -> Tensor:
+def cayley_rotation(angles: Tensor, ndim: int) -> Tensor:
     """Rotation (d, d) from d (d - 1) / 2 numbers, the identity at 0."""
     upper = torch.triu_indices(ndim, ndim, offset=1, device=angles.device)
     skew = torch.zeros(ndim, ndim, device=angles.device, dtype=angles.dtype)

@@ -9,13 +9,13 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from torch import Tensor, nn
 
-from napari_isr.evidence import EvidenceGrid
-from napari_isr.frame import Frame
-from napari_isr.shapes.base import Shape, Stage
-from napari_isr.shapes.sparse import SparseRows, SparseShape
-from napari_isr.timeline import Timeline
+from napari_isr.evidence import DenseEvidence
+from napari_isr.frame import ImageGeometry
+from napari_isr.shapes.base import FitStage, Shape
+from napari_isr.shapes.sparse import RowSparseMatrix, SparseJacobianShape
+from napari_isr.timeline import TimeSeriesGeometry
 
-__all__ = ["ABSENT", "Moving", "OverTime"]
+__all__ = ["ABSENT", "OverTime", "TimeVaryingShape"]
 
 OverTime = Literal["smooth", "frames"]
 CONTROLS = 12  # times between which parameters are interpolated, at most
@@ -23,7 +23,7 @@ AT_CONTROL = 1e-4  # of the way to the next one: then only one counts
 ABSENT = -1.0  # logit at most where the object is not there
 
 
-class Moving(SparseShape):
+class TimeVaryingShape(SparseJacobianShape):
     r"""``{(t, x) : G_{\nu(t)}(x) > 0}`` for a family ``G`` with parameters that follow the time.
 
     Parameters and buffers of the family are given at a few times (controls) and interpolated
@@ -42,27 +42,29 @@ class Moving(SparseShape):
         How the parameters follow the time.
     """
 
-    stages: ClassVar[tuple[Stage, ...]] = (Stage(10, 6),)
+    stages: ClassVar[tuple[FitStage, ...]] = (FitStage(10, 6),)
     stiffness: ClassVar[float] = 300.0
     """Of the parameters over time, beside their pull to rest."""
     knots: Tensor
     presence: Tensor
 
-    def __init__(self, inner: Shape, frame: Timeline, over_time: OverTime = "smooth") -> None:
+    def __init__(
+        self, inner: Shape, frame: TimeSeriesGeometry, over_time: OverTime = "smooth"
+    ) -> None:
         # The families' class attributes are this object's own: it stands for one of them.
         super().__init__(inner.ndim + 1, inner.options)
-        self.name, self.promise = inner.name, f"in every frame, {inner.promise}"  # type: ignore[misc]
-        self.stages, self.budget = inner.stages, inner.budget  # type: ignore[misc]
-        self.fills = inner.fills  # type: ignore[misc]
+        self.name, self.guarantee = inner.name, f"in every frame, {inner.guarantee}"  # type: ignore[misc]
+        self.stages, self.sample_budget = inner.stages, inner.sample_budget  # type: ignore[misc]
+        self.fills_occlusions = inner.fills_occlusions  # type: ignore[misc]
         self.over_time: OverTime = over_time
-        self.space = frame.space
+        self.space = frame.frame_geometry
         self._inner = [inner.requires_grad_(False)]  # a list: its parameters are not ours
         count = frame.shape[0] if over_time == "frames" else min(frame.shape[0], CONTROLS)
         first, last = frame.times([0, frame.shape[0] - 1]).tolist()
         knots = torch.linspace(first, last, count) if count > 1 else torch.zeros(1)
         self.register_buffer("knots", knots)
         self.register_buffer("presence", torch.ones(count))
-        self.track = nn.Parameter(inner.vector().repeat(count, 1))
+        self.control_parameters = nn.Parameter(inner.parameter_vector().repeat(count, 1))
         self._shared: list[str] = []
         for name, value in inner.named_buffers():
             if name in inner.state_dict() and value.is_floating_point():
@@ -72,7 +74,7 @@ class Moving(SparseShape):
         self.held: list[float] | None = None  # by frames the last fit looked at, as explained
 
     @property
-    def inner(self) -> Shape:
+    def frame_shape(self) -> Shape:
         """The family's shape of one frame; which one is up to the last call."""
         return self._inner[0]
 
@@ -81,7 +83,7 @@ class Moving(SparseShape):
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 
-    def mix(self, time: float) -> tuple[int, int, float]:
+    def interpolation_weights(self, time: float) -> tuple[int, int, float]:
         """Controls around a time, and the share of the second one."""
         count = len(self.knots)
         if count == 1:
@@ -98,36 +100,38 @@ class Moving(SparseShape):
             return low, low, 0.0
         return low, low + 1, share
 
-    def present(self, time: float) -> bool:
+    def is_present(self, time: float) -> bool:
         """Whether the object is there at a time (shape coordinate)."""
-        low, high, share = self.mix(time)
+        low, high, share = self.interpolation_weights(time)
         return float(self.presence[low] + share * (self.presence[high] - self.presence[low])) > 0
 
     @torch.no_grad()
     def _load(self, time: float) -> tuple[int, int, float]:
         """Bring :attr:`inner` to a time."""
-        low, high, share = self.mix(time)
-        self.inner.load_vector(torch.lerp(self.track[low], self.track[high], share))
+        low, high, share = self.interpolation_weights(time)
+        self.frame_shape.load_vector(
+            torch.lerp(self.control_parameters[low], self.control_parameters[high], share)
+        )
         for name in self._shared:
             values = getattr(self, _key(name))
-            _buffer(self.inner, name).copy_(torch.lerp(values[low], values[high], share))
-        self.inner.sharpness.copy_(self.sharpness)
+            _buffer(self.frame_shape, name).copy_(torch.lerp(values[low], values[high], share))
+        self.frame_shape.sharpness.copy_(self.sharpness)
         return low, high, share
 
-    def at(self, time: float) -> Shape:
+    def shape_at(self, time: float) -> Shape:
         """The shape at a time (shape coordinate), a copy; see :meth:`present`."""
         self._load(time)
-        return copy.deepcopy(self.inner)
+        return copy.deepcopy(self.frame_shape)
 
-    def loaded(self, time: float) -> Shape:
+    def load_at(self, time: float) -> Shape:
         """The shape at a time (shape coordinate), until the next one is asked for; no copy."""
         self._load(time)
-        return self.inner
+        return self.frame_shape
 
     def set_control(self, index: int, inner: Shape) -> None:
         """Take the parameters and buffers of a control from a shape of the family."""
         with torch.no_grad():
-            self.track[index] = inner.vector()
+            self.control_parameters[index] = inner.parameter_vector()
             for name in self._shared:
                 getattr(self, _key(name))[index] = _buffer(inner, name)
 
@@ -138,22 +142,22 @@ class Moving(SparseShape):
         parts, order = [], []
         for time, index in _by_time(points):
             self._load(time)
-            logit = self.inner(points[index, 1:])
-            parts.append(logit if self.present(time) else logit.clamp_max(ABSENT))
+            logit = self.frame_shape(points[index, 1:])
+            parts.append(logit if self.is_present(time) else logit.clamp_max(ABSENT))
             order.append(index)
         result = torch.empty_like(points[:, 0])
         result[torch.cat(order)] = torch.cat(parts)
         return result
 
-    def at_rest(self) -> Tensor:
+    def prior_mean(self) -> Tensor:
         """Where the family's parameters began; see :class:`SparseShape`."""
         if self.start is None:
-            return self.vector()
+            return self.parameter_vector()
         return self.start["track"].flatten()
 
-    def pull(self, vector: Tensor) -> Tensor:
+    def prior_precision_product(self, vector: Tensor) -> Tensor:
         """To rest, and of each control to its neighbours; see :class:`SparseShape`."""
-        table = vector.view_as(self.track)
+        table = vector.view_as(self.control_parameters)
         change = self.stiffness * (len(table) - 1) * table.diff(dim=0)
         pulled = table.clone()
         pulled[:-1] -= change
@@ -161,12 +165,12 @@ class Moving(SparseShape):
         return pulled.flatten()
 
     @torch.no_grad()
-    def sparse_jacobian(self, points: Tensor) -> tuple[Tensor, SparseRows]:
+    def sparse_jacobian(self, points: Tensor) -> tuple[Tensor, RowSparseMatrix]:
         """Those of the frames' shapes, shared among their controls; see :class:`SparseShape`."""
-        width, found = self.track.shape[1], []
+        width, found = self.control_parameters.shape[1], []
         for time, index in _by_time(points):
             low, high, share = self._load(time)
-            logit, rows = _rows(self.inner, points[index, 1:])
+            logit, rows = _rows(self.frame_shape, points[index, 1:])
             found.append((index, logit, rows, low, high, share))
         alone = all(low == high for *_, low, high, _ in found)
         columns, values = [], []
@@ -175,36 +179,36 @@ class Moving(SparseShape):
             columns.append(torch.cat([rows.columns + k * width for k, _ in parts]))
             values.append(torch.cat([rows.values * weight for _, weight in parts]))
         back = torch.cat([index for index, *_ in found]).argsort()
-        joined = SparseRows(
+        joined = RowSparseMatrix(
             torch.cat(columns, dim=1)[:, back],
             torch.cat(values, dim=1)[:, back],
-            self.track.numel(),
+            self.control_parameters.numel(),
         )
         return torch.cat([logit for _, logit, *_ in found])[back], joined
 
-    def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
+    def initial_states(self, grid: DenseEvidence) -> list[dict[str, Tensor]]:
         """Fitted in frames of their own: see :mod:`napari_isr.fitting.frames`."""
         raise NotImplementedError
 
-    def place(self, frame: Frame) -> None:
+    def apply_fixed_pose(self, frame: ImageGeometry) -> None:
         """Take places that the options give in pixels of a frame; see :meth:`Shape.place`."""
-        self.inner.place(self.space)
+        self.frame_shape.apply_fixed_pose(self.space)
         for index in range(len(self.knots)):
-            self.set_control(index, self.inner)
+            self.set_control(index, self.frame_shape)
 
-    def readable(self, frame: Frame) -> dict[str, Any]:
+    def describe(self, frame: ImageGeometry) -> dict[str, Any]:
         """What the family's shape has to read, by the number of the frame."""
-        assert isinstance(frame, Timeline)
-        found = {n: self.readable_at(t, frame) for n, t in _numbered(frame)}
+        assert isinstance(frame, TimeSeriesGeometry)
+        found = {n: self.describe_at(t, frame) for n, t in _numbered(frame)}
         return {"frames": found} if any(found.values()) else {}
 
-    def readable_at(self, time: float, frame: Timeline) -> Mapping[str, Any]:
+    def describe_at(self, time: float, frame: TimeSeriesGeometry) -> Mapping[str, Any]:
         """What there is to read at a time, in pixels of a single frame."""
         self._load(time)
-        return self.inner.readable(frame.space)
+        return self.frame_shape.describe(frame.frame_geometry)
 
 
-def _numbered(frame: Timeline) -> list[tuple[int, float]]:
+def _numbered(frame: TimeSeriesGeometry) -> list[tuple[int, float]]:
     return list(enumerate(frame.times(range(frame.shape[0])).tolist()))
 
 
@@ -218,13 +222,13 @@ def _by_time(points: Tensor) -> list[tuple[float, Tensor]]:
     return list(zip(times.tolist(), order.split(counts), strict=True))
 
 
-def _rows(inner: Shape, points: Tensor) -> tuple[Tensor, SparseRows]:
-    if isinstance(inner, SparseShape):
+def _rows(inner: Shape, points: Tensor) -> tuple[Tensor, RowSparseMatrix]:
+    if isinstance(inner, SparseJacobianShape):
         return inner.sparse_jacobian(points)
     logit, jacobian = inner.logit_and_jacobian(points)
     width = jacobian.shape[1]
     columns = torch.arange(width, device=points.device)[:, None].expand(width, len(points))
-    return logit.detach(), SparseRows(columns, jacobian.detach().T, width)
+    return logit.detach(), RowSparseMatrix(columns, jacobian.detach().T, width)
 
 
 def _key(name: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from napari_isr.shapes.base import ShapeOptions
 
-__all__ = ["OptionInfo", "options_of"]
+__all__ = ["OptionSchema", "describe_options"]
 
 Kind = Literal["int", "float", "bool", "choice", "place", "text"]
 _KINDS: dict[str, Kind] = {
@@ -20,7 +20,7 @@ _KINDS: dict[str, Kind] = {
 
 
 @dataclass(frozen=True)
-class OptionInfo:
+class OptionSchema:
     """One option of a shape.
 
     Parameters
@@ -50,19 +50,19 @@ class OptionInfo:
     description: str = ""
 
 
-def options_of(model: type[ShapeOptions]) -> tuple[OptionInfo, ...]:
+def describe_options(model: type[ShapeOptions]) -> tuple[OptionSchema, ...]:
     """Describe the options of a model, in their order."""
     fields = model.model_json_schema().get("properties", {})
     return tuple(_info(name, schema) for name, schema in fields.items())
 
 
-def _info(name: str, schema: dict[str, Any]) -> OptionInfo:
+def _info(name: str, schema: dict[str, Any]) -> OptionSchema:
     branches = schema.get("anyOf", [schema])
     left = [b for b in branches if b.get("type") != "null" and b.get("const") != "auto"]
     main = left[0] if left else {}
     words = tuple(main.get("enum", ()))
     number = {**schema, **main}  # limits of a union stand beside it
-    return OptionInfo(
+    return OptionSchema(
         name,
         "choice" if words else _KINDS.get(main.get("type", "string"), "text"),
         schema.get("default"),

@@ -10,13 +10,13 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from napari_isr.errors import InputError
-from napari_isr.evidence import Evidence, EvidenceGrid
-from napari_isr.frame import Frame
-from napari_isr.shapes.base import Shape, ShapeOptions, Stage
-from napari_isr.shapes.folded import ridge
-from napari_isr.shapes.lattice import find_lattice, rectified, spectral_contrast
-from napari_isr.shapes.places import Place, given_lattice, in_double, readable_spacing
-from napari_isr.shapes.search import in_plane
+from napari_isr.evidence import DenseEvidence, Evidence
+from napari_isr.frame import ImageGeometry
+from napari_isr.shapes.base import FitStage, Shape, ShapeOptions
+from napari_isr.shapes.folded import ridge_fit
+from napari_isr.shapes.lattice import find_lattice, rectify, spectral_contrast
+from napari_isr.shapes.places import Place, describe_spacing, double_copy, lattice_from_pixels
+from napari_isr.shapes.search import sum_over_leading_axes
 
 __all__ = ["Periodic", "PeriodicOptions"]
 
@@ -65,10 +65,10 @@ class Periodic(Shape):
     """
 
     name = "periodic"
-    promise = "the object is the same after a step along either lattice vector"
+    guarantee = "the object is the same after a step along either lattice vector"
     Options: ClassVar[type[ShapeOptions]] = PeriodicOptions
     options: PeriodicOptions
-    stages = (Stage(6, 6), Stage(12, 6))
+    stages = (FitStage(6, 6), FitStage(12, 6))
     damping = 0.1
     start_cells = 256**2
     orders: Tensor
@@ -91,10 +91,10 @@ class Periodic(Shape):
             self.register_buffer("horizon", torch.zeros(2))
         self.weights = nn.Parameter(torch.zeros(1 + 2 * int(half.sum())))
 
-    def place(self, frame: Frame) -> None:
+    def apply_fixed_pose(self, frame: ImageGeometry) -> None:
         """Take the lattice that the user gave; see :meth:`Shape.place`."""
         if self.options.lattice is not None:
-            vectors = given_lattice(self.options.lattice, frame)
+            vectors = lattice_from_pixels(self.options.lattice, frame)
             scale = torch.linalg.det(vectors).abs().sqrt()
             self.scale.copy_(scale)
             self.frequency.copy_(torch.linalg.inv(vectors / scale).T)
@@ -157,7 +157,7 @@ class Periodic(Shape):
                 jacobian = jacobian * seen[:, None]
             return logit, jacobian
 
-    def samples(self, evidence: Evidence, budget: int) -> tuple[Tensor, Tensor] | None:
+    def own_samples(self, evidence: Evidence, budget: int) -> tuple[Tensor, Tensor] | None:
         """Every cell of the image, folded into one lattice cell for each tile of the image.
 
         What is exactly periodic can be summed before it is fitted: a few thousand samples stand
@@ -165,7 +165,9 @@ class Periodic(Shape):
         """
         del budget
         with torch.no_grad():
-            table, cells = self._folded(in_plane(evidence.coarsen(evidence.block_for(FINE))))
+            table, cells = self._folded(
+                sum_over_leading_axes(evidence.coarsen(evidence.block_size_for(FINE)))
+            )
             count = BINS // MERGED
             merged = table.unflatten(2, (count, MERGED)).unflatten(1, (count, MERGED))
             crossed = self._boundary(table)
@@ -177,7 +179,7 @@ class Periodic(Shape):
             where = torch.cat([(cells[:, None] + inner).flatten(0, 1) for inner, _ in parts])
             return self._shown(where), torch.cat([values.flatten() for _, values in parts])
 
-    def _folded(self, grid: EvidenceGrid) -> tuple[Tensor, Tensor]:
+    def _folded(self, grid: DenseEvidence) -> tuple[Tensor, Tensor]:
         """Sums (tiles, BINS, BINS) and which cell (tiles, 2) stands for all of each tile."""
         values = grid.values
         first, second, near = self._lattice_places(grid)
@@ -195,7 +197,7 @@ class Periodic(Shape):
         total.index_add_(0, index.flatten(), values.flatten())
         return total.view(-1, BINS, BINS), torch.stack(middles, dim=1).round()
 
-    def _lattice_places(self, grid: EvidenceGrid) -> tuple[Tensor, Tensor, Tensor | None]:
+    def _lattice_places(self, grid: DenseEvidence) -> tuple[Tensor, Tensor, Tensor | None]:
         """Both lattice coordinates (n1, n2) of all cells, and how near the plane is there."""
         if self.options.perspective:
             place, near = self._place(grid.points)
@@ -228,9 +230,9 @@ class Periodic(Shape):
         return most > least
 
     @torch.no_grad()
-    def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
+    def initial_states(self, grid: DenseEvidence) -> list[dict[str, Tensor]]:
         """Start from the lattice in the autocorrelation, and the evidence folded into its cell."""
-        plane = in_plane(grid)
+        plane = sum_over_leading_axes(grid)
         horizon = self._start_horizon(plane)
         state = {name: value.clone() for name, value in self.state_dict().items()}
         state.update(
@@ -245,20 +247,20 @@ class Periodic(Shape):
         return [self._with_pattern(state, plane)]
 
     @staticmethod
-    def _found_lattice(plane: EvidenceGrid, horizon: Tensor | None) -> dict[str, Tensor]:
+    def _found_lattice(plane: DenseEvidence, horizon: Tensor | None) -> dict[str, Tensor]:
         """Scale and frequency of the lattice that the evidence repeats on."""
         values = plane.values
-        lattice = find_lattice(values if horizon is None else rectified(values, horizon))
+        lattice = find_lattice(values if horizon is None else rectify(values, horizon))
         if lattice is None:
             raise InputError(
                 "nothing repeats in the unaries, so no periodic shape fits: choose another shape, "
                 "or perspective=true if the pattern lies on a plane that is seen at an angle"
             )
-        vectors = lattice * plane.cell
+        vectors = lattice * plane.cell_size
         scale = torch.linalg.det(vectors).abs().sqrt()
         return {"scale": scale, "frequency": torch.linalg.inv(vectors / scale).T.contiguous()}
 
-    def _with_pattern(self, state: dict[str, Tensor], plane: EvidenceGrid) -> dict[str, Tensor]:
+    def _with_pattern(self, state: dict[str, Tensor], plane: DenseEvidence) -> dict[str, Tensor]:
         """The state with the smoothed evidence of one cell as the level set."""
         fresh = type(self)(self.ndim, self.options).to(plane.values)
         fresh.load_state_dict(state)
@@ -266,31 +268,31 @@ class Periodic(Shape):
         place = _bins(BINS, folded) @ torch.linalg.inv(fresh.frequency).T
         penalty = 1e-3 * BINS**2 * torch.ones_like(self.weights)
         pattern = folded / folded.abs().amax().clamp_min(1e-30)
-        state["weights"] = ridge(fresh._basis(place), pattern, penalty)
+        state["weights"] = ridge_fit(fresh._basis(place), pattern, penalty)
         return state
 
-    def _start_horizon(self, plane: EvidenceGrid) -> Tensor | None:
+    def _start_horizon(self, plane: DenseEvidence) -> Tensor | None:
         """The horizon whose rectified image repeats most clearly."""
         if not self.options.perspective:
             return None
-        values = plane.coarsen(plane.block_for(HORIZON_CELLS)).values
+        values = plane.coarsen(plane.block_size_for(HORIZON_CELLS)).values
         best, centre, step = values.new_zeros(2), values.new_zeros(2), TILT
         for reach in (TILTS, 4):
             line = torch.arange(-reach, reach + 1).to(values) * step
             tilts = [t + centre for t in torch.cartesian_prod(line, line)]
-            scores = [spectral_contrast(rectified(values, tilt)) for tilt in tilts]
+            scores = [spectral_contrast(rectify(values, tilt)) for tilt in tilts]
             best = tilts[scores.index(max(scores))]
             centre, step = best, step / 4
         return best
 
-    def readable(self, frame: Frame) -> dict[str, Any]:
+    def describe(self, frame: ImageGeometry) -> dict[str, Any]:
         """Lattice vectors in pixels; with ``perspective`` the plane too."""
-        exact = in_double(self)
+        exact = double_copy(self)
         step = frame.vectors_to_pixels(torch.eye(frame.ndim, dtype=torch.float64)).diagonal()
         vectors = torch.linalg.inv(exact.frequency).T * exact.scale
         lead = torch.zeros(2, frame.ndim - 2, dtype=torch.float64)
         lattice = torch.cat([lead, vectors], dim=1) * step
-        found: dict[str, Any] = {"lattice": lattice.tolist(), **readable_spacing(frame)}
+        found: dict[str, Any] = {"lattice": lattice.tolist(), **describe_spacing(frame)}
         if self.options.perspective:
             horizon = torch.cat([lead[0], exact._horizon()]) / step
             found["horizon"] = horizon.tolist()

@@ -10,23 +10,23 @@ import torch
 from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 
 from napari_isr.errors import InputError
-from napari_isr.frame import Frame
+from napari_isr.frame import ImageGeometry
 from napari_isr.shapes.base import ShapeOptions
 
 __all__ = [
     "AxisOptions",
-    "CentreOptions",
+    "CenterOptions",
     "OrderOptions",
     "Place",
-    "given_axis",
-    "given_lattice",
-    "in_double",
-    "in_shape_coordinates",
-    "readable_axis",
-    "readable_further",
-    "readable_normal",
-    "readable_point",
-    "readable_spacing",
+    "axis_from_pixels",
+    "describe_axis",
+    "describe_extra_coordinates",
+    "describe_normal",
+    "describe_point",
+    "describe_spacing",
+    "double_copy",
+    "lattice_from_pixels",
+    "point_from_pixels",
 ]
 
 
@@ -58,7 +58,7 @@ Place = Annotated[
 """Numbers that the user writes with slashes, for example ``centre=120.5/88``."""
 
 
-class CentreOptions(ShapeOptions):
+class CenterOptions(ShapeOptions):
     """Options of shapes with a centre."""
 
     centre: Place | None = Field(
@@ -66,7 +66,7 @@ class CentreOptions(ShapeOptions):
     )
 
 
-class OrderOptions(CentreOptions):
+class OrderOptions(CenterOptions):
     """Options of shapes with a rotational symmetry."""
 
     order: int | Literal["auto"] = Field(
@@ -99,7 +99,7 @@ class AxisOptions(ShapeOptions):
         return self
 
 
-def in_shape_coordinates(place: tuple[float, ...], frame: Frame, option: str) -> torch.Tensor:
+def point_from_pixels(place: tuple[float, ...], frame: ImageGeometry, option: str) -> torch.Tensor:
     """Shape coordinates (d,) of a place in pixels.
 
     Raises
@@ -112,10 +112,10 @@ def in_shape_coordinates(place: tuple[float, ...], frame: Frame, option: str) ->
             f"{option} has {len(place)} numbers, but the image has {frame.ndim} axes: "
             "write one for each, with a slash between them"
         )
-    return frame.to_shape(torch.tensor([place], dtype=torch.float64))[0]
+    return frame.to_normalized(torch.tensor([place], dtype=torch.float64))[0]
 
 
-def given_axis(axis: tuple[float, ...], frame: Frame) -> tuple[torch.Tensor, float]:
+def axis_from_pixels(axis: tuple[float, ...], frame: ImageGeometry) -> tuple[torch.Tensor, float]:
     """Shape coordinates (2,) of a point on an axis given in pixels, and the axis' angle.
 
     Raises
@@ -128,14 +128,14 @@ def given_axis(axis: tuple[float, ...], frame: Frame) -> tuple[torch.Tensor, flo
             "axis takes row/column/degrees, three numbers, and an image with 2 axes; "
             f"here {len(axis)} numbers and {frame.ndim} axes were given"
         )
-    point = in_shape_coordinates(axis[:2], frame, "axis")
+    point = point_from_pixels(axis[:2], frame, "axis")
     turn = math.radians(axis[2])
     step = torch.tensor([[math.sin(turn), math.cos(turn)]], dtype=torch.float64)
     row, column = frame.vectors_to_shape(step)[0].tolist()
     return point, math.atan2(row, column)
 
 
-def given_lattice(lattice: tuple[float, ...], frame: Frame) -> torch.Tensor:
+def lattice_from_pixels(lattice: tuple[float, ...], frame: ImageGeometry) -> torch.Tensor:
     """Lattice vectors (2, 2), one a row, of a lattice given in pixels, along the last two axes.
 
     Raises
@@ -160,37 +160,37 @@ def given_lattice(lattice: tuple[float, ...], frame: Frame) -> torch.Tensor:
     return vectors
 
 
-def in_double(shape: S) -> S:
+def double_copy(shape: S) -> S:
     """A copy in double precision, for parameters that are read must be those that are drawn."""
     return copy.deepcopy(shape).cpu().double().requires_grad_(False)
 
 
-def readable_point(point: torch.Tensor, frame: Frame) -> list[float]:
+def describe_point(point: torch.Tensor, frame: ImageGeometry) -> list[float]:
     """Pixel coordinates of a point."""
     place: list[float] = frame.to_pixels(point.detach()[None].cpu().double())[0].tolist()
     return place
 
 
-def readable_further(point: torch.Tensor, frame: Frame) -> dict[str, Any]:
+def describe_extra_coordinates(point: torch.Tensor, frame: ImageGeometry) -> dict[str, Any]:
     """Further coordinates of a point, in the units of their maps, if there are any."""
-    found = frame.further(point.detach().cpu().double())
+    found = frame.extra_coordinates_of(point.detach().cpu().double())
     return {"further": found} if found else {}
 
 
-def readable_axis(point: torch.Tensor, angle: float, frame: Frame) -> dict[str, Any]:
+def describe_axis(point: torch.Tensor, angle: float, frame: ImageGeometry) -> dict[str, Any]:
     """Point on an axis and direction, in pixels, as :func:`given_axis` takes them."""
     step = torch.tensor([[math.sin(angle), math.cos(angle)]], dtype=torch.float64)
     row, column = frame.vectors_to_pixels(step)[0].tolist()
     degrees = math.degrees(math.atan2(row, column)) % 180
-    return {"axis_point": readable_point(point, frame), "axis_degrees": degrees}
+    return {"axis_point": describe_point(point, frame), "axis_degrees": degrees}
 
 
-def readable_normal(normal: torch.Tensor) -> list[float]:
+def describe_normal(normal: torch.Tensor) -> list[float]:
     """Unit normal of a plane, along the axes of the image in units of the spacing."""
     unit: list[float] = torch.nn.functional.normalize(normal.detach().double(), dim=0).tolist()
     return unit
 
 
-def readable_spacing(frame: Frame) -> dict[str, Any]:
+def describe_spacing(frame: ImageGeometry) -> dict[str, Any]:
     """The spacing, where pixels are stretched: mirror and rotation mean nothing without it."""
     return {} if len(set(frame.spacing)) == 1 else {"spacing": list(frame.spacing)}

@@ -7,21 +7,21 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from napari_isr.errors import InputError, nearest
-from napari_isr.frame import Frame
+from napari_isr.errors import InputError, suggest_name
+from napari_isr.frame import ImageGeometry
 from napari_isr.shapes.base import Shape, ShapeOptions
 from napari_isr.shapes.connected import Connected, ConnectedOptions
 from napari_isr.shapes.convex import Convex
 from napari_isr.shapes.mirror import Mirror
-from napari_isr.shapes.moving import Moving, OverTime
-from napari_isr.shapes.option_info import OptionInfo, options_of
+from napari_isr.shapes.moving import OverTime, TimeVaryingShape
+from napari_isr.shapes.option_info import OptionSchema, describe_options
 from napari_isr.shapes.periodic import Periodic
 from napari_isr.shapes.rotational import Rotational
 from napari_isr.shapes.star import Star
 from napari_isr.shapes.symmetric_convex import ConvexMirror, ConvexRotational
 from napari_isr.shapes.symmetric_star import StarMirror, StarRotational
-from napari_isr.shapes.tube import Tube, TubeSlice
-from napari_isr.timeline import Timeline
+from napari_isr.shapes.tube import Tube, TubeCrossSection
+from napari_isr.timeline import TimeSeriesGeometry
 
 __all__ = ["NONE", "ShapeSpec", "shape_names", "shape_options"]
 
@@ -48,9 +48,9 @@ def shape_names() -> list[str]:
     return [NONE, *_FAMILIES]
 
 
-def shape_options(name: str) -> tuple[OptionInfo, ...]:
+def shape_options(name: str) -> tuple[OptionSchema, ...]:
     """Options of a shape: names, kinds, limits and what each is for."""
-    return () if name == NONE else options_of(_FAMILIES[name].Options)
+    return () if name == NONE else describe_options(_FAMILIES[name].Options)
 
 
 @dataclass(frozen=True)
@@ -110,32 +110,34 @@ class ShapeSpec:
             return cls(NONE, over_time=over_time)
         return cls(name, _parse_options(name, tail), over_time)
 
-    def build(self, ndim: int, frame: Frame | None = None) -> Shape | None:
+    def build(self, ndim: int, frame: ImageGeometry | None = None) -> Shape | None:
         """Make the module for ``ndim`` coordinates; None for ``none``.
 
         ``frame`` is needed if the options give places in pixels.
         """
         if self.name == NONE:
             return None
-        if isinstance(frame, Timeline):
+        if isinstance(frame, TimeSeriesGeometry):
             return self._moving(frame)
         shape = _FAMILIES[self.name](ndim, self.options)
         if frame is not None:
-            shape.place(frame)
+            shape.apply_fixed_pose(frame)
         return shape
 
-    def _moving(self, frame: Timeline) -> Shape:
+    def _moving(self, frame: TimeSeriesGeometry) -> Shape:
         """A shape of every frame of a sequence."""
         ndim = frame.ndim - 1
         if ndim < 2:
             raise InputError("a sequence has at least 3 axes: time, row and column")
         if self.name == Connected.name and self.over_time == "smooth":
             assert isinstance(self.options, ConnectedOptions)
-            moving: Moving = Tube(TubeSlice.of(frame.space, self.options), frame)
+            moving: TimeVaryingShape = Tube(
+                TubeCrossSection.for_geometry(frame.frame_geometry, self.options), frame
+            )
         else:
             inner = _FAMILIES[self.name](ndim, self.options)
-            moving = Moving(inner, frame, self.over_time)
-        moving.place(frame)
+            moving = TimeVaryingShape(inner, frame, self.over_time)
+        moving.apply_fixed_pose(frame)
         return moving
 
     def __str__(self) -> str:
@@ -151,7 +153,7 @@ def _canonical(name: str) -> str:
     known = {frozenset(key.split("+")): key for key in shape_names()}
     key = known.get(frozenset(part.strip().lower() for part in name.split("+")))
     if key is None:
-        raise InputError(f"unknown shape '{name}': {nearest(name, shape_names())}")
+        raise InputError(f"unknown shape '{name}': {suggest_name(name, shape_names())}")
     return key
 
 
@@ -179,7 +181,7 @@ def _parse_options(name: str, tail: str) -> ShapeOptions:
         key, equals, value = (part.strip() for part in item.partition("="))
         if key not in family.model_fields:
             raise InputError(
-                f"shape '{name}' has no option '{key}': {nearest(key, family.model_fields)}"
+                f"shape '{name}' has no option '{key}': {suggest_name(key, family.model_fields)}"
             )
         if not equals:
             raise InputError(f"option '{key}' of shape '{name}' has no value: write {key}=VALUE")

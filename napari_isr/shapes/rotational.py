@@ -9,29 +9,34 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from napari_isr.errors import InputError
-from napari_isr.evidence import EvidenceGrid
-from napari_isr.frame import Frame
+from napari_isr.evidence import DenseEvidence
+from napari_isr.frame import ImageGeometry
 from napari_isr.shapes.base import ShapeOptions
-from napari_isr.shapes.ellipsoid import best_ellipsoid
+from napari_isr.shapes.ellipsoid import fit_ellipsoid
 from napari_isr.shapes.folded import (
-    box,
-    clamped_bumps,
-    clamped_values,
-    columns,
-    fourier,
-    polar,
-    product,
-    weighted,
+    bilinear_form,
+    boxed_bump_values,
+    boxed_extent,
+    boxed_gaussian_bumps,
+    fourier_basis,
+    hstack,
+    khatri_rao,
+    to_polar,
 )
-from napari_isr.shapes.levelset import LevelSet
+from napari_isr.shapes.levelset import SymmetricLevelSet
 from napari_isr.shapes.places import (
     OrderOptions,
-    in_double,
-    in_shape_coordinates,
-    readable_point,
-    readable_spacing,
+    describe_point,
+    describe_spacing,
+    double_copy,
+    point_from_pixels,
 )
-from napari_isr.shapes.search import best_order, in_plane, orders_of, set_score
+from napari_isr.shapes.search import (
+    best_bin_sum,
+    candidate_orders,
+    search_rotation_order,
+    sum_over_leading_axes,
+)
 
 __all__ = ["Rotational", "RotationalOptions"]
 
@@ -51,7 +56,7 @@ class RotationalOptions(OrderOptions):
     )
 
 
-class Rotational(LevelSet):
+class Rotational(SymmetricLevelSet):
     r"""``{x : F(r, cos n t, sin n t) > 0}`` with distance ``r`` and angle ``t`` about a centre.
 
     :math:`F = \sum_j a_{j0} B_j(r) + \sum_{j \ge 2, k \ge 1} B_j(r) (a_{jk} \cos k n t + b_{jk}
@@ -67,7 +72,7 @@ class Rotational(LevelSet):
     """
 
     name = "rotational"
-    promise = "the object is the same after a part of a turn about its centre"
+    guarantee = "the object is the same after a part of a turn about its centre"
     Options: ClassVar[type[ShapeOptions]] = RotationalOptions
     options: RotationalOptions
     centre: Tensor
@@ -81,55 +86,57 @@ class Rotational(LevelSet):
         else:
             self.register_buffer("centre", torch.zeros(self.ndim))
         self.rings = self.options.rings or (9 if self.ndim == 2 else 6)
-        order = orders_of(self.options.order)[0]
+        order = candidate_orders(self.options.order)[0]
         count = 2 if self.ndim == 3 else min(max(-(-FINEST // max(order, 3)), 2), 5)
         self.register_buffer("orders", order * torch.arange(1.0, count + 1))
 
-    def place(self, frame: Frame) -> None:
+    def apply_fixed_pose(self, frame: ImageGeometry) -> None:
         """Put the anchor at the centre that the user gave; see :meth:`Shape.place`."""
         if self.options.centre is not None:
-            self.anchor.copy_(in_shape_coordinates(self.options.centre, frame, "centre"))
+            self.anchor.copy_(point_from_pixels(self.options.centre, frame, "centre"))
 
     @property
-    def step(self) -> float:
+    def knot_spacing(self) -> float:
         """Distance of neighbouring bumps, in local units."""
         return REACH / (self.rings - 2)
 
-    def features(self, local: Tensor) -> tuple[Tensor, Tensor]:
+    def basis_functions(self, local: Tensor) -> tuple[Tensor, Tensor]:
         """Products (n, m) and excess (n,); see :meth:`LevelSet.features`."""
         return self._polar(local - self.centre)[:2]
 
-    def level(self, local: Tensor) -> tuple[Tensor, Tensor]:
+    def value(self, local: Tensor) -> tuple[Tensor, Tensor]:
         """In two dimensions the products need not be made; see :meth:`LevelSet.level`."""
         if self.ndim != 2:
-            return super().level(local)
-        distance, angle = polar(local - self.centre)
-        rings, excess = clamped_values(distance / self.step, self.rings, even=True)
+            return super().value(local)
+        distance, angle = to_polar(local - self.centre)
+        rings, excess = boxed_bump_values(distance / self.knot_spacing, self.rings, even=True)
         alone, joint = self.weights[: self.rings], self.weights[self.rings :]
-        around = fourier(angle, self.orders)[:, 1:]
-        swing = weighted(rings[:, 2:], joint.view(self.rings - 2, -1), around)
-        return rings @ alone + swing, self.step * excess
+        around = fourier_basis(angle, self.orders)[:, 1:]
+        swing = bilinear_form(rings[:, 2:], joint.view(self.rings - 2, -1), around)
+        return rings @ alone + swing, self.knot_spacing * excess
 
-    def excess(self, local: Tensor) -> Tensor:
+    def box_distance(self, local: Tensor) -> Tensor:
         """Distance from the box; see :meth:`LevelSet.excess`."""
         offset = local - self.centre
         distance = offset[:, -2:].norm(dim=1)
-        excess: Tensor = (distance - self.step * box(self.rings, even=True)).clamp_min(0)
+        excess: Tensor = (
+            distance - self.knot_spacing * boxed_extent(self.rings, even=True)
+        ).clamp_min(0)
         if self.ndim == 3:
-            reach = RISE * box(HEIGHTS, even=False)
+            reach = RISE * boxed_extent(HEIGHTS, even=False)
             excess = excess + (offset[:, 0].abs() - reach).clamp_min(0)
         return excess
 
     def _polar(self, offset: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
         count = self.rings
-        step = self.step
-        distance, angle = polar(offset)
-        rings, slopes, excess = clamped_bumps(distance / step, count, even=True)
-        around = fourier(angle, self.orders)
+        step = self.knot_spacing
+        distance, angle = to_polar(offset)
+        rings, slopes, excess = boxed_gaussian_bumps(distance / step, count, even=True)
+        around = fourier_basis(angle, self.orders)
         basis, excess = self._join(rings, around), step * excess
         if self.ndim == 3:
-            height, far = clamped_values(offset[:, 0] / RISE, HEIGHTS, even=False)
-            basis, excess = product([height, basis]), excess + RISE * far
+            height, far = boxed_bump_values(offset[:, 0] / RISE, HEIGHTS, even=False)
+            basis, excess = khatri_rao([height, basis]), excess + RISE * far
         return basis, excess, (distance, rings, slopes / step, around)
 
     @staticmethod
@@ -138,41 +145,41 @@ class Rotational(LevelSet):
 
         The angle means nothing at the centre.
         """
-        return columns([rings, product([rings[:, 2:], around[:, 1:]])])
+        return hstack([rings, khatri_rao([rings[:, 2:], around[:, 1:]])])
 
-    def slopes(self, local: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def pose_derivatives(self, local: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Closed form; see :meth:`LevelSet.slopes`."""
         offset = local - self.centre
         basis, excess, (distance, rings, slopes, around) = self._polar(offset)
         if "centre" not in self._parameters:
             return basis, excess, local[:, :0]
         if self.ndim != 2:
-            return basis, excess, -self.point_slopes(local)
+            return basis, excess, -self.point_gradients(local)
         orders, count = self.orders, len(self.orders)
-        turned = columns([-around[:, count + 1 :] * orders, around[:, 1 : count + 1] * orders])
+        turned = hstack([-around[:, count + 1 :] * orders, around[:, 1 : count + 1] * orders])
         alone, joint = self.weights[: rings.shape[1]], self.weights[rings.shape[1] :]
         weights = joint.view(-1, 2 * count)
-        outward = slopes @ alone + weighted(slopes[:, 2:], weights, around[:, 1:])
+        outward = slopes @ alone + bilinear_form(slopes[:, 2:], weights, around[:, 1:])
         outward = outward - (excess > 0).to(excess)
         safe = distance.clamp_min(torch.finfo(distance.dtype).tiny ** 0.5)
-        sideways = weighted(rings[:, 2:], weights, turned) / safe
+        sideways = bilinear_form(rings[:, 2:], weights, turned) / safe
         row, column = (offset / safe[:, None]).unbind(1)
         by_row, by_column = outward * row + sideways * column, outward * column - sideways * row
         pose = -self.sharpness * torch.stack([by_row, by_column], dim=1)
         return basis, excess, pose
 
-    def lipschitz(self) -> float | None:
+    def lipschitz_bound(self) -> float | None:
         """Not known: at the centre the slope may be steep."""
         return None
 
-    def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
+    def initial_states(self, grid: DenseEvidence) -> list[dict[str, Tensor]]:
         """Start from the best centre, and from the best order if none is given."""
         fixed = None if self.options.centre is None else self.anchor
-        ellipsoid = best_ellipsoid(grid)
-        order, centre, size = best_order(
-            in_plane(grid),
-            orders_of(self.options.order),
-            set_score,
+        ellipsoid = fit_ellipsoid(grid)
+        order, centre, size = search_rotation_order(
+            sum_over_leading_axes(grid),
+            candidate_orders(self.options.order),
+            best_bin_sum,
             REACH,
             RINGS,
             fixed=None if fixed is None else fixed[-2:],
@@ -182,7 +189,7 @@ class Rotational(LevelSet):
             centre = torch.cat([ellipsoid.centre[:1], centre]) if fixed is None else fixed
         longest = torch.linalg.eigvalsh(ellipsoid.radii)[-1]
         return [
-            self.fitted(
+            self.state_from_evidence(
                 grid,
                 anchor=centre,
                 scale=torch.maximum(size, longest / LONGEST),
@@ -191,7 +198,7 @@ class Rotational(LevelSet):
             )
         ]
 
-    def flat(self) -> Tensor:
+    def constant_weights(self) -> Tensor:
         """Weights (m,) whose level set is 1 everywhere."""
         count = self.rings
         weights = torch.zeros_like(self.weights).view(-1, self.features_per_height())
@@ -202,12 +209,12 @@ class Rotational(LevelSet):
         """How many functions of the last two coordinates there are."""
         return self.rings + (self.rings - 2) * 2 * len(self.orders)
 
-    def readable(self, frame: Frame) -> dict[str, Any]:
+    def describe(self, frame: ImageGeometry) -> dict[str, Any]:
         """Centre in pixels and order."""
-        exact = in_double(self)
+        exact = double_copy(self)
         centre = exact.anchor + exact.scale * exact.centre
         return {
-            "centre": readable_point(centre, frame),
+            "centre": describe_point(centre, frame),
             "order": round(float(exact.orders[0])),
-            **readable_spacing(frame),
+            **describe_spacing(frame),
         }

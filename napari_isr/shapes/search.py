@@ -12,22 +12,22 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from napari_isr.evidence import EvidenceGrid
-from napari_isr.shapes.ellipsoid import Ellipsoid, best_ellipsoid, directions
+from napari_isr.evidence import DenseEvidence
+from napari_isr.shapes.ellipsoid import Ellipsoid, fit_ellipsoid, unit_directions
 
 __all__ = [
-    "best_axes",
-    "best_centres",
-    "best_order",
-    "best_planes",
-    "coarse_enough",
-    "folded_tables",
-    "in_plane",
-    "mirrored_tables",
-    "orders_of",
-    "polar_table",
-    "sectors_for",
-    "set_score",
+    "average_over_reflections",
+    "average_over_rotations",
+    "best_bin_sum",
+    "candidate_orders",
+    "coarsen_if_large",
+    "n_sectors_for",
+    "polar_histogram",
+    "search_centers",
+    "search_mirror_axes",
+    "search_mirror_planes",
+    "search_rotation_order",
+    "sum_over_leading_axes",
 ]
 
 SEARCH_CELLS = 1024  # cells that candidate centres are judged on
@@ -43,8 +43,8 @@ Score = Callable[[Tensor], Tensor]
 """Maps polar tables (..., sectors, rings) to the evidence (...) of the best set of bins."""
 
 
-def polar_table(
-    grid: EvidenceGrid, centres: Tensor, reach: Tensor, sectors: int, rings: int
+def polar_histogram(
+    grid: DenseEvidence, centres: Tensor, reach: Tensor, sectors: int, rings: int
 ) -> Tensor:
     """Evidence in polar bins about each of several centres.
 
@@ -64,7 +64,7 @@ def polar_table(
     -------
     (m, sectors, rings) tensor
     """
-    grid = close_up(grid, centres, reach, rings)
+    grid = refine_cells_near(grid, centres, reach, rings)
     # One coordinate at a time, and a last ring for all that is beyond: that is quicker.
     offsets = [x - c[:, None] for x, c in zip(grid.points.T, centres.T, strict=True)]
     squares = [offset.square() for offset in offsets]
@@ -74,7 +74,7 @@ def polar_table(
         angle = torch.atan2(*offsets)
         sector = (angle * (sectors / (2 * math.pi))).round_().int().remainder_(sectors)
     else:
-        sector = torch.stack(offsets, dim=2) @ directions(sectors, grid.ndim, like=centres).T
+        sector = torch.stack(offsets, dim=2) @ unit_directions(sectors, grid.ndim, like=centres).T
         sector = sector.argmax(2).int()
     table = torch.arange(len(centres), device=centres.device, dtype=torch.int32)[:, None]
     index = (table * sectors + sector) * (rings + 1) + ring
@@ -84,32 +84,34 @@ def polar_table(
     return flat.view(len(centres), sectors, rings + 1)[..., :-1]
 
 
-def close_up(grid: EvidenceGrid, centres: Tensor, reach: Tensor, rings: int) -> EvidenceGrid:
+def refine_cells_near(
+    grid: DenseEvidence, centres: Tensor, reach: Tensor, rings: int
+) -> DenseEvidence:
     """The cells within reach, split: a cell is a square, not a point, to an object of few cells."""
-    cells = float(reach) / grid.cell
+    cells = float(reach) / grid.cell_size
     if COARSE * cells >= rings:
         return grid
-    low, high = centres.amin(0) - reach - grid.cell, centres.amax(0) + reach + grid.cell
+    low, high = centres.amin(0) - reach - grid.cell_size, centres.amax(0) + reach + grid.cell_size
     values, axes = grid.values, []
     for dim, axis in enumerate(grid.axes):
-        side = float(axis[1] - axis[0]) if len(axis) > 1 else grid.cell
+        side = float(axis[1] - axis[0]) if len(axis) > 1 else grid.cell_size
         parts = math.ceil(FINE * side / float(reach))
         shifts = (torch.arange(parts).to(centres) + 0.5) / parts - 0.5
         index = ((axis >= low[dim]) & (axis <= high[dim])).nonzero()[:, 0]
         values = values.index_select(dim, index).repeat_interleave(parts, dim) / parts
         axes.append((axis[index, None] + side * shifts).flatten())
-    return EvidenceGrid(values, tuple(axes))
+    return DenseEvidence(values, tuple(axes))
 
 
-def coarse_enough(grid: EvidenceGrid, size: Tensor) -> EvidenceGrid:
+def coarsen_if_large(grid: DenseEvidence, size: Tensor) -> DenseEvidence:
     """Fewer cells, if an object of that radius can still be made out."""
-    block = grid.block_for(SEARCH_CELLS)
-    return grid.coarsen(block) if size > 4 * block * grid.cell else grid
+    block = grid.block_size_for(SEARCH_CELLS)
+    return grid.coarsen(block) if size > 4 * block * grid.cell_size else grid
 
 
-def best_centres(
-    grid: EvidenceGrid,
-    score: Callable[[EvidenceGrid, Tensor, Tensor], Tensor],
+def search_centers(
+    grid: DenseEvidence,
+    score: Callable[[DenseEvidence, Tensor, Tensor], Tensor],
     keep: int = 1,
     fixed: Tensor | None = None,
     ellipsoid: Ellipsoid | None = None,
@@ -139,12 +141,12 @@ def best_centres(
     size : scalar tensor
         Radius of the object.
     """
-    ellipsoid = best_ellipsoid(grid) if ellipsoid is None else ellipsoid
-    size = ellipsoid.size.clamp_min(grid.cell)
+    ellipsoid = fit_ellipsoid(grid) if ellipsoid is None else ellipsoid
+    size = ellipsoid.size.clamp_min(grid.cell_size)
     if fixed is not None:
         # As seen from there, the object reaches as far as its far side.
         return fixed[None], torch.maximum(size, (fixed - ellipsoid.centre).norm() / 2)
-    grid = coarse_enough(grid, size)
+    grid = coarsen_if_large(grid, size)
     step = torch.linspace(-1, 1, candidates if grid.ndim == 2 else 3).to(size)
     offsets = torch.cartesian_prod(*[step] * grid.ndim)
     centres, spread = ellipsoid.centre[None], ellipsoid.radii * 0.6
@@ -158,13 +160,13 @@ def best_centres(
     return centres, size
 
 
-def folded_tables(tables: Tensor, order: int) -> Tensor:
+def average_over_rotations(tables: Tensor, order: int) -> Tensor:
     """Mean of polar tables (..., sectors, rings) over the turns by a whole number of sectors."""
     parts = tables.unflatten(-2, (order, -1)).mean(-3)
     return torch.cat([parts] * order, dim=-2)
 
 
-def mirrored_tables(tables: Tensor) -> Tensor:
+def average_over_reflections(tables: Tensor) -> Tensor:
     """Mean of polar tables (..., sectors, rings) and their mirror images, for each axis.
 
     Returns
@@ -177,8 +179,8 @@ def mirrored_tables(tables: Tensor) -> Tensor:
     return (tables.unsqueeze(-3) + images) / 2
 
 
-def best_axes(
-    grid: EvidenceGrid,
+def search_mirror_axes(
+    grid: DenseEvidence,
     score: Score,
     reach: float,
     rings: int,
@@ -188,20 +190,22 @@ def best_axes(
 ) -> list[tuple[Tensor, Tensor, float]]:
     """Centres (d,), object radii and angles of mirror axes, best first."""
 
-    def rate(level: EvidenceGrid, centres: Tensor, size: Tensor) -> Tensor:
-        tables = polar_table(level, centres, reach * size, AXES, rings // 2)
-        return score(mirrored_tables(tables)).amax(-1)
+    def rate(level: DenseEvidence, centres: Tensor, size: Tensor) -> Tensor:
+        tables = polar_histogram(level, centres, reach * size, AXES, rings // 2)
+        return score(average_over_reflections(tables)).amax(-1)
 
-    centres, size = best_centres(grid, rate, fixed=fixed, ellipsoid=ellipsoid)
-    values = score(mirrored_tables(polar_table(grid, centres[:1], reach * size, AXES, rings)))[0]
+    centres, size = search_centers(grid, rate, fixed=fixed, ellipsoid=ellipsoid)
+    values = score(
+        average_over_reflections(polar_histogram(grid, centres[:1], reach * size, AXES, rings))
+    )[0]
     # Neighbouring angles are one candidate.
     peaks = (values >= values.roll(1)) & (values >= values.roll(-1))
     order = torch.where(peaks, values, -math.inf).argsort(descending=True)[:keep]
     return [(centres[0], size, int(i) * math.pi / AXES) for i in order.tolist() if bool(peaks[i])]
 
 
-def best_planes(
-    grid: EvidenceGrid, ellipsoid: Ellipsoid, keep: int = 1
+def search_mirror_planes(
+    grid: DenseEvidence, ellipsoid: Ellipsoid, keep: int = 1
 ) -> list[tuple[Tensor, Tensor]]:
     """Points (d,) and orthonormal frames (d, d), the last column normal to a mirror plane.
 
@@ -209,7 +213,7 @@ def best_planes(
     evenly spread ones.
     """
     normals = torch.linalg.eigh(ellipsoid.radii).eigenvectors.T
-    normals = torch.cat([normals, directions(32, grid.ndim, like=normals)])
+    normals = torch.cat([normals, unit_directions(32, grid.ndim, like=normals)])
     values, offset = grid.values.flatten(), grid.points - ellipsoid.centre
     found = []
     for normal in normals:
@@ -230,23 +234,23 @@ def best_planes(
     return frames
 
 
-def orders_of(option: int | str) -> Sequence[int]:
+def candidate_orders(option: int | str) -> Sequence[int]:
     """Orders to try for the option ``order``: the one given, or all that ``auto`` knows."""
     return ORDERS if option == "auto" else [int(option)]
 
 
-def set_score(tables: Tensor) -> Tensor:
+def best_bin_sum(tables: Tensor) -> Tensor:
     """Evidence of the best set of bins in polar tables (..., sectors, rings)."""
     return tables.clamp_min(0).sum((-1, -2))
 
 
-def sectors_for(order: int) -> int:
+def n_sectors_for(order: int) -> int:
     """A number of sectors that ``order`` divides."""
     return order * math.ceil(AXES / order)
 
 
-def best_order(
-    grid: EvidenceGrid,
+def search_rotation_order(
+    grid: DenseEvidence,
     orders: Sequence[int],
     score: Score,
     reach: float,
@@ -258,21 +262,21 @@ def best_order(
 
     Among orders that explain nearly the same the highest one is taken, for it says the most.
     """
-    ellipsoid = best_ellipsoid(grid) if ellipsoid is None else ellipsoid
+    ellipsoid = fit_ellipsoid(grid) if ellipsoid is None else ellipsoid
     known: dict[int, tuple[Tensor, Tensor]] = {}  # the first centres are the same for all orders
     found = []
     for order in orders:
 
-        def rate(level: EvidenceGrid, centres: Tensor, size: Tensor, order: int = order) -> Tensor:
-            sectors = sectors_for(order)
+        def rate(level: DenseEvidence, centres: Tensor, size: Tensor, order: int = order) -> Tensor:
+            sectors = n_sectors_for(order)
             if sectors in known and torch.equal(known[sectors][0], centres):
-                return score(folded_tables(known[sectors][1], order))
-            tables = polar_table(level, centres, reach * size, sectors, rings)
+                return score(average_over_rotations(known[sectors][1], order))
+            tables = polar_histogram(level, centres, reach * size, sectors, rings)
             if level is not grid:
                 known.setdefault(sectors, (centres, tables))
-            return score(folded_tables(tables, order))
+            return score(average_over_rotations(tables, order))
 
-        centres, size = best_centres(grid, rate, fixed=fixed, ellipsoid=ellipsoid)
+        centres, size = search_centers(grid, rate, fixed=fixed, ellipsoid=ellipsoid)
         value = float(rate(grid, centres[:1], size)) if len(orders) > 1 else 0.0
         found.append((value, order, centres[0], size))
     enough = NEARLY * max(value for value, *_ in found)
@@ -280,8 +284,8 @@ def best_order(
     return order, centre, size
 
 
-def in_plane(grid: EvidenceGrid) -> EvidenceGrid:
+def sum_over_leading_axes(grid: DenseEvidence) -> DenseEvidence:
     """The evidence summed over all axes but the last two."""
     if grid.ndim == 2:
         return grid
-    return EvidenceGrid(grid.values.flatten(0, -3).sum(0), grid.axes[-2:])
+    return DenseEvidence(grid.values.flatten(0, -3).sum(0), grid.axes[-2:])

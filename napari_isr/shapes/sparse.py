@@ -10,11 +10,11 @@ from torch import Tensor
 
 from napari_isr.shapes.base import Shape
 
-__all__ = ["SparseRows", "SparseShape"]
+__all__ = ["RowSparseMatrix", "SparseJacobianShape"]
 
 
 @dataclass(frozen=True)
-class SparseRows:
+class RowSparseMatrix:
     """A matrix (n, p) with the same number of entries in each row.
 
     Parameters
@@ -40,17 +40,17 @@ class SparseRows:
         """Product (p,) of the transposed matrix with a vector (n,)."""
         return self._gathered(self.values * vector)
 
-    def squares(self) -> Tensor:
+    def column_square_sums(self) -> Tensor:
         """Sums of squares (p,) of the columns' entries."""
         return self._gathered(self.values.square())
 
-    def scaled(self, factor: Tensor) -> SparseRows:
+    def scaled(self, factor: Tensor) -> RowSparseMatrix:
         """Each row times its factor (n,)."""
-        return SparseRows(self.columns, self.values * factor, self.width)
+        return RowSparseMatrix(self.columns, self.values * factor, self.width)
 
-    def felt(self, least: float) -> SparseRows:
+    def hard_threshold(self, least: float) -> RowSparseMatrix:
         """The same with 0 for entries of a smaller size."""
-        return SparseRows(self.columns, F.hardshrink(self.values, least), self.width)
+        return RowSparseMatrix(self.columns, F.hardshrink(self.values, least), self.width)
 
     def dense(self) -> Tensor:
         """The matrix (n, p)."""
@@ -62,17 +62,17 @@ class SparseRows:
         return total.scatter_add_(0, self.columns.flatten(), values.flatten())
 
 
-class SparseShape(Shape):
+class SparseJacobianShape(Shape):
     """A shape whose logit at a point depends on few of its many parameters.
 
     The fit solves the normal equations by conjugate gradients, without ever writing them down.
     """
 
     @abstractmethod
-    def at_rest(self) -> Tensor:
+    def prior_mean(self) -> Tensor:
         """Parameter vector (p,) that a fit keeps near to where no sample says otherwise."""
 
-    def pull(self, vector: Tensor) -> Tensor:
+    def prior_precision_product(self, vector: Tensor) -> Tensor:
         """A symmetric, positive definite matrix times a vector (p,): what holds the parameters.
 
         The fit adds a little of the quadratic form of what is away from rest to its objective.
@@ -80,7 +80,7 @@ class SparseShape(Shape):
         return vector
 
     @abstractmethod
-    def sparse_jacobian(self, points: Tensor) -> tuple[Tensor, SparseRows]:
+    def sparse_jacobian(self, points: Tensor) -> tuple[Tensor, RowSparseMatrix]:
         """Logit (n,) and its derivatives by the parameters, in the order of :meth:`vector`."""
 
     def logit_and_jacobian(self, points: Tensor) -> tuple[Tensor, Tensor]:

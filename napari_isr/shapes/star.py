@@ -8,22 +8,22 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from napari_isr.evidence import EvidenceGrid
-from napari_isr.frame import Frame
-from napari_isr.shapes.base import Shape, ShapeOptions, Stage
-from napari_isr.shapes.ellipsoid import directions
-from napari_isr.shapes.folded import columns, fourier, fourier_slope, polar, ridge
+from napari_isr.evidence import DenseEvidence
+from napari_isr.frame import ImageGeometry
+from napari_isr.shapes.base import FitStage, Shape, ShapeOptions
+from napari_isr.shapes.ellipsoid import unit_directions
+from napari_isr.shapes.folded import fourier_basis, fourier_derivative, hstack, ridge_fit, to_polar
 from napari_isr.shapes.places import (
-    CentreOptions,
-    in_double,
-    in_shape_coordinates,
-    readable_further,
-    readable_point,
-    readable_spacing,
+    CenterOptions,
+    describe_extra_coordinates,
+    describe_point,
+    describe_spacing,
+    double_copy,
+    point_from_pixels,
 )
-from napari_isr.shapes.search import best_centres, polar_table
+from napari_isr.shapes.search import polar_histogram, search_centers
 
-__all__ = ["REACH", "RINGS", "Star", "StarOptions", "best_rings", "spherical"]
+__all__ = ["REACH", "RINGS", "Star", "StarOptions", "best_radii", "to_spherical"]
 
 SECTORS, RINGS = 48, 36
 TRIED = 7  # centres along each axis whose best rings are compared
@@ -35,7 +35,7 @@ LEAST = 1e-3  # radius in local units
 SMOOTHING = 0.02  # of the first radii, for the fourth harmonic; grows with its fourth power
 
 
-class StarOptions(CentreOptions):
+class StarOptions(CenterOptions):
     """Options of the star shape."""
 
     harmonics: int = Field(40, ge=1, le=64, description="how finely the radius may vary")
@@ -58,13 +58,13 @@ class Star(Shape):
     """
 
     name = "star"
-    promise = "the straight line from the centre to any point of the object stays in the object"
+    guarantee = "the straight line from the centre to any point of the object stays in the object"
     Options: ClassVar[type[ShapeOptions]] = StarOptions
     options: StarOptions
-    stages = (Stage(12, 3), Stage(40, 4), Stage(100, 3))
-    warm_stages = (Stage(40, 2), Stage(100, 3))
+    stages = (FitStage(12, 3), FitStage(40, 4), FitStage(100, 3))
+    warm_stages = (FitStage(40, 2), FitStage(100, 3))
     damping = 0.3  # with less, few loud strokes make spikes elsewhere
-    budget = 4096
+    sample_budget = 4096
     start_cells = 8192
     centre: Tensor
     orders: Tensor
@@ -86,17 +86,17 @@ class Star(Shape):
             size = 1 + 2 * count
         else:  # bumps: as many as spherical harmonics up to a quarter of that degree
             size = (count // 4 + 1) ** 2
-            self.register_buffer("middles", directions(size, self.ndim, like=self.anchor))
+            self.register_buffer("middles", unit_directions(size, self.ndim, like=self.anchor))
         self.radius = nn.Parameter(torch.zeros(size))
 
     def _given_centre(self) -> tuple[float, ...] | None:
         return self.options.centre
 
-    def place(self, frame: Frame) -> None:
+    def apply_fixed_pose(self, frame: ImageGeometry) -> None:
         """Put the anchor at the centre that the user gave; see :meth:`Shape.place`."""
         centre = self._given_centre()
         if centre is not None:
-            self.anchor.copy_(in_shape_coordinates(centre, frame, "centre"))
+            self.anchor.copy_(point_from_pixels(centre, frame, "centre"))
 
     def _middle(self) -> Tensor:
         """Local coordinates of the centre."""
@@ -104,12 +104,12 @@ class Star(Shape):
 
     def forward(self, points: Tensor) -> Tensor:
         """Logit at points; see :meth:`Shape.forward`."""
-        offset = self.local(points) - self._middle()
+        offset = self.to_local(points) - self._middle()
         if self.ndim == 2:
-            distance, angle = polar(offset)
+            distance, angle = to_polar(offset)
             exponent = self._series(angle) @ self.radius
         else:
-            distance, direction = spherical(offset)
+            distance, direction = to_spherical(offset)
             exponent = self._sphere(direction) @ self.radius
         return self.sharpness * (self._radius(exponent)[0] - distance)
 
@@ -120,12 +120,12 @@ class Star(Shape):
 
     def _series(self, angle: Tensor) -> Tensor:
         """Functions of the angle (n, m)."""
-        return fourier(angle, self.orders)
+        return fourier_basis(angle, self.orders)
 
     def _circle(self, angle: Tensor) -> tuple[Tensor, Tensor]:
         """Functions of the angle (n, m), and the slope (n,) of their weighted sum."""
-        basis = fourier(angle, self.orders)
-        return basis, fourier_slope(basis, self.orders, self.radius)
+        basis = fourier_basis(angle, self.orders)
+        return basis, fourier_derivative(basis, self.orders, self.radius)
 
     def _sphere(self, direction: Tensor) -> Tensor:
         """Functions of the direction (n, m) in three dimensions or more."""
@@ -139,8 +139,8 @@ class Star(Shape):
                 return super().logit_and_jacobian(points)
             return self._in_space(points)
         with torch.no_grad():
-            offset = self.local(points) - self._middle()
-            distance, angle = polar(offset)
+            offset = self.to_local(points) - self._middle()
+            distance, angle = to_polar(offset)
             basis, slope = self._circle(angle)
             radius, rate = self._radius(basis @ self.radius)
             rate = self.sharpness * rate
@@ -155,11 +155,11 @@ class Star(Shape):
                 by_row = self.sharpness * row - slope * column
                 by_column = self.sharpness * column + slope * row
                 parts.insert(0, self._by_centre(torch.stack([by_row, by_column], dim=1)))
-            return self.sharpness * (radius - distance), columns(parts)
+            return self.sharpness * (radius - distance), hstack(parts)
 
     @torch.no_grad()
     def _in_space(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        distance, direction = spherical(self.local(points) - self._middle())
+        distance, direction = to_spherical(self.to_local(points) - self._middle())
         basis = self._sphere(direction)
         radius, rate = self._radius(basis @ self.radius)
         rate = self.sharpness * rate
@@ -176,9 +176,9 @@ class Star(Shape):
         """Derivatives (n, d) by the parameter ``centre`` from those by the centre itself."""
         return gradient
 
-    def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
+    def initial_states(self, grid: DenseEvidence) -> list[dict[str, Tensor]]:
         """Start from the centre whose best radii, one for each sector, explain the most."""
-        centres, size = best_centres(
+        centres, size = search_centers(
             grid, self._score, keep=CANDIDATES, fixed=self._fixed(), candidates=TRIED
         )
         tables = self._table(grid, centres, size)
@@ -187,12 +187,14 @@ class Star(Shape):
     def _fixed(self) -> Tensor | None:
         return None if self._given_centre() is None else self.anchor
 
-    def _score(self, grid: EvidenceGrid, centres: Tensor, size: Tensor) -> Tensor:
-        return best_rings(self._table(grid, centres, size))[0].sum(1)
+    def _score(self, grid: DenseEvidence, centres: Tensor, size: Tensor) -> Tensor:
+        return best_radii(self._table(grid, centres, size))[0].sum(1)
 
     @staticmethod
-    def _table(grid: EvidenceGrid, centres: Tensor, size: Tensor, sectors: int = SECTORS) -> Tensor:
-        return polar_table(grid, centres, REACH * size, sectors, RINGS)
+    def _table(
+        grid: DenseEvidence, centres: Tensor, size: Tensor, sectors: int = SECTORS
+    ) -> Tensor:
+        return polar_histogram(grid, centres, REACH * size, sectors, RINGS)
 
     @torch.no_grad()
     def _start(
@@ -205,36 +207,36 @@ class Star(Shape):
         state = {name: value.clone() for name, value in self.state_dict().items()}
         state.update(changed, anchor=centre, scale=size, centre=torch.zeros_like(centre))
         state["sharpness"] = torch.full_like(self.sharpness, self.stages[0].sharpness)
-        fresh = self.revised(state)
-        sector = directions(len(table), self.ndim, like=centre)
+        fresh = self.with_state(state)
+        sector = unit_directions(len(table), self.ndim, like=centre)
         if self.ndim == 2:  # its first coordinate is the cosine
             angle = torch.atan2(sector[:, 1], sector[:, 0])
             basis, frequency = fresh._series(angle), fresh._frequencies()
         else:
             basis, frequency = fresh._sphere(sector), torch.full_like(self.radius, 2.0)
-        target = best_rings(table)[1].log()
-        state["radius"] = ridge(basis, target, SMOOTHING * len(table) * (frequency / 4) ** 4)
+        target = best_radii(table)[1].log()
+        state["radius"] = ridge_fit(basis, target, SMOOTHING * len(table) * (frequency / 4) ** 4)
         return state
 
     def _frequencies(self) -> Tensor:
         return torch.cat([self.orders.new_zeros(1), self.orders, self.orders])
 
-    def readable(self, frame: Frame) -> dict[str, Any]:
+    def describe(self, frame: ImageGeometry) -> dict[str, Any]:
         """Centre in pixels."""
-        exact = in_double(self)
+        exact = double_copy(self)
         centre = exact.anchor + exact.scale * exact._middle()
-        known = {**readable_further(centre, frame), **readable_spacing(frame)}
-        return {"centre": readable_point(centre, frame), **known}
+        known = {**describe_extra_coordinates(centre, frame), **describe_spacing(frame)}
+        return {"centre": describe_point(centre, frame), **known}
 
 
-def best_rings(table: Tensor) -> tuple[Tensor, Tensor]:
+def best_radii(table: Tensor) -> tuple[Tensor, Tensor]:
     """Most evidence within a radius, and that radius, along the last axis of polar tables."""
     value, ring = table.cumsum(-1).max(-1)
     radius = (ring + 1) * (REACH / RINGS)
     return value.clamp_min(0), torch.where(value > 0, radius, SMALLEST).to(table)
 
 
-def spherical(offset: Tensor) -> tuple[Tensor, Tensor]:
+def to_spherical(offset: Tensor) -> tuple[Tensor, Tensor]:
     """Distance (n,) and unit direction (n, d); at the centre some fixed direction."""
     at_centre = (offset == 0).all(1)
     safe = offset + at_centre[:, None]

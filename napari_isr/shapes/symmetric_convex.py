@@ -11,27 +11,33 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from napari_isr.errors import InputError
-from napari_isr.evidence import EvidenceGrid
-from napari_isr.frame import Frame
-from napari_isr.shapes.base import Shape, ShapeOptions, Stage
-from napari_isr.shapes.ellipsoid import best_ellipsoid, directions
-from napari_isr.shapes.exponentials import LOG2E, exp2_sum
-from napari_isr.shapes.folded import columns
-from napari_isr.shapes.mirror import axis_frame
+from napari_isr.evidence import DenseEvidence
+from napari_isr.frame import ImageGeometry
+from napari_isr.shapes.base import FitStage, Shape, ShapeOptions
+from napari_isr.shapes.ellipsoid import fit_ellipsoid, unit_directions
+from napari_isr.shapes.exponentials import LOG2E, stable_exp2_sum
+from napari_isr.shapes.folded import hstack
+from napari_isr.shapes.mirror import axis_basis
 from napari_isr.shapes.places import (
     AxisOptions,
     OrderOptions,
-    given_axis,
-    in_double,
-    in_shape_coordinates,
-    readable_axis,
-    readable_normal,
-    readable_point,
-    readable_spacing,
+    axis_from_pixels,
+    describe_axis,
+    describe_normal,
+    describe_point,
+    describe_spacing,
+    double_copy,
+    point_from_pixels,
 )
-from napari_isr.shapes.search import best_axes, best_order, best_planes, in_plane, orders_of
+from napari_isr.shapes.search import (
+    candidate_orders,
+    search_mirror_axes,
+    search_mirror_planes,
+    search_rotation_order,
+    sum_over_leading_axes,
+)
 from napari_isr.shapes.star import REACH, RINGS
-from napari_isr.shapes.symmetric_star import star_score
+from napari_isr.shapes.symmetric_star import best_star_evidence
 
 __all__ = ["ConvexMirror", "ConvexMirrorOptions", "ConvexRotational", "ConvexRotationalOptions"]
 
@@ -39,7 +45,7 @@ BOUND_RADIUS = 8.0  # about the centre of the symmetry, which may lie outside th
 BOUND_SLOPE = 40.0
 
 
-class ConvexOrbit(Shape):
+class GroupConvex(Shape):
     r"""``{x : f(x) <= 0}`` for the orbit of a convex function under a finite group.
 
     With the elements ``g`` of the group as orthogonal matrices about the centre ``c``, and
@@ -58,17 +64,17 @@ class ConvexOrbit(Shape):
        ICML 2024, section 3.
     """
 
-    stages = (Stage(12, 4, simple=True), Stage(25, 5), Stage(60, 5))
+    stages = (FitStage(12, 4, coarse=True), FitStage(25, 5), FitStage(60, 5))
     start_cells = 8192
     centre: Tensor
     pieces: nn.Parameter
 
     def _make_pieces(self, count: int) -> None:
-        normals = directions(max(count, self.ndim + 1), self.ndim, like=self.anchor)
+        normals = unit_directions(max(count, self.ndim + 1), self.ndim, like=self.anchor)
         self.pieces = nn.Parameter(torch.cat([normals, torch.ones(len(normals), 1)], dim=1))
 
     @abstractmethod
-    def orbit(self) -> tuple[Tensor, Tensor]:
+    def group_matrices(self) -> tuple[Tensor, Tensor]:
         """Matrices (g, d, d) of the group, and what is added to each's exponents (g,)."""
 
     def _exponents(self, offset: Tensor) -> Tensor:
@@ -76,7 +82,7 @@ class ConvexOrbit(Shape):
 
         The pieces are moved, not the points: there are fewer of them.
         """
-        matrices, weight = self.orbit()
+        matrices, weight = self.group_matrices()
         normals = self.pieces[:, :-1] @ matrices
         steepness = LOG2E * self.sharpness
         level = weight[:, None] * LOG2E - steepness * self.pieces[:, -1]
@@ -87,16 +93,16 @@ class ConvexOrbit(Shape):
 
     def forward(self, points: Tensor) -> Tensor:
         """Logit at points; see :meth:`Shape.forward`."""
-        _, total, largest = exp2_sum(self._exponents(self.local(points) - self.centre))
+        _, total, largest = stable_exp2_sum(self._exponents(self.to_local(points) - self.centre))
         return (largest + total.log2()) / -LOG2E
 
     def logit_and_jacobian(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Closed form: shares of the terms times their derivatives."""
         with torch.no_grad():
-            offset = self.local(points) - self.centre
-            parts, total, largest = exp2_sum(self._exponents(offset))
+            offset = self.to_local(points) - self.centre
+            parts, total, largest = stable_exp2_sum(self._exponents(offset))
             logit = (largest + total.log2()) / -LOG2E
-            matrices, _ = self.orbit()
+            matrices, _ = self.group_matrices()
             share = (parts[:-1] * (-self.sharpness / total)).unflatten(0, (len(matrices), -1))
             images = (matrices @ offset.T)[:, None]  # (g, 1, d, n)
             by_normals = (share[:, :, None] * images).sum(0)
@@ -104,7 +110,7 @@ class ConvexOrbit(Shape):
             # How the logit changes with each image of the point, and by the bound.
             pull = self.pieces[:, :-1].T @ share
             bound = parts[-1] / total
-            return logit, columns([*self._pose_slopes(offset, pull, bound), by_pieces.T])
+            return logit, hstack([*self._pose_slopes(offset, pull, bound), by_pieces.T])
 
     def _pose_slopes(self, offset: Tensor, pull: Tensor, bound: Tensor) -> list[Tensor]:
         """Derivatives (n, q) by the parameters of the centre and the axis.
@@ -114,18 +120,18 @@ class ConvexOrbit(Shape):
         """
         if "centre" not in self._parameters:
             return []
-        by_offset = (self.orbit()[0].mT @ pull).sum(0).T
+        by_offset = (self.group_matrices()[0].mT @ pull).sum(0).T
         steep = 2 * BOUND_SLOPE * self.scale.square() / BOUND_RADIUS**2
         by_offset = by_offset - bound[:, None] * steep * offset
         return [-by_offset]
 
-    def simple_parameters(self) -> Tensor | None:
+    def coarse_parameters(self) -> Tensor | None:
         """Only the offsets of the pieces."""
         total, width = sum(p.numel() for p in self.parameters()), self.ndim + 1
         first = total - self.pieces.numel() + width - 1
         return torch.arange(first, total, width, device=self.anchor.device)
 
-    def lipschitz(self) -> float | None:
+    def lipschitz_bound(self) -> float | None:
         """Slope of the steepest piece: the gradient is a mean of those of the pieces."""
         centre = self.anchor + self.scale * self.centre.detach()
         bound = 2 * BOUND_SLOPE * (2 + float(centre.norm())) / BOUND_RADIUS**2
@@ -152,13 +158,13 @@ class ConvexMirrorOptions(AxisOptions):
     pieces: int = Field(12, ge=3, le=256, description="affine pieces; each has a mirror image")
 
 
-class ConvexMirror(ConvexOrbit):
+class ConvexMirror(GroupConvex):
     """Convex and mirror-symmetric: the orbit of a convex function under a reflection."""
 
     name = "convex+mirror"
-    rivals = 2
-    promise = "the object is convex, and its own mirror image"
-    fills = True
+    n_candidates = 2
+    guarantee = "the object is convex, and its own mirror image"
+    fills_occlusions = True
     Options: ClassVar[type[ShapeOptions]] = ConvexMirrorOptions
     options: ConvexMirrorOptions
     turn: Tensor
@@ -174,10 +180,10 @@ class ConvexMirror(ConvexOrbit):
             self.register_buffer("turn", start)
         self._make_pieces(self.options.pieces)
 
-    def place(self, frame: Frame) -> None:
+    def apply_fixed_pose(self, frame: ImageGeometry) -> None:
         """Put the anchor on the axis that the user gave; see :meth:`Shape.place`."""
         if self.options.axis is not None:
-            point, angle = given_axis(self.options.axis, frame)
+            point, angle = axis_from_pixels(self.options.axis, frame)
             self.anchor.copy_(point)
             self.turn.fill_(angle)
 
@@ -186,7 +192,7 @@ class ConvexMirror(ConvexOrbit):
             return torch.cat([self.turn.cos(), -self.turn.sin()])
         return nn.functional.normalize(self.turn, dim=0)
 
-    def orbit(self) -> tuple[Tensor, Tensor]:
+    def group_matrices(self) -> tuple[Tensor, Tensor]:
         """Identity and reflection."""
         normal = self._normal()
         eye = torch.eye(self.ndim, device=normal.device, dtype=normal.dtype)
@@ -208,34 +214,36 @@ class ConvexMirror(ConvexOrbit):
         tangent = by_normal - (by_normal @ normal)[:, None] * normal
         return [*found, tangent / self.turn.norm()]
 
-    def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
+    def initial_states(self, grid: DenseEvidence) -> list[dict[str, Tensor]]:
         """Start from balls about several axes."""
-        ellipsoid = best_ellipsoid(grid)
+        ellipsoid = fit_ellipsoid(grid)
         if self.options.axis is not None:
-            axis = axis_frame(float(self.turn)).to(self.anchor)[:, 0]
+            axis = axis_basis(float(self.turn)).to(self.anchor)[:, 0]
             centre = self.anchor + axis * (axis @ (ellipsoid.centre - self.anchor))
             return [self._ball(centre, ellipsoid.size, turn=self.turn)]
         if self.ndim == 2:
-            found = best_axes(grid, star_score, REACH, RINGS, keep=2, ellipsoid=ellipsoid)
+            found = search_mirror_axes(
+                grid, best_star_evidence, REACH, RINGS, keep=2, ellipsoid=ellipsoid
+            )
             return [
                 self._ball(centre, size, turn=torch.full_like(self.turn, angle))
                 for centre, size, angle in found
             ]
-        planes = best_planes(grid, ellipsoid, keep=2)
+        planes = search_mirror_planes(grid, ellipsoid, keep=2)
         return [self._ball(p, ellipsoid.size, turn=frame[:, -1]) for p, frame in planes]
 
-    def readable(self, frame: Frame) -> dict[str, Any]:
+    def describe(self, frame: ImageGeometry) -> dict[str, Any]:
         """Axis in pixels; in three dimensions or more a point of the plane and its normal."""
-        exact = in_double(self)
+        exact = double_copy(self)
         point = exact.anchor + exact.scale * exact.centre
         if exact.ndim == 2:
-            found = readable_axis(point, float(exact.turn), frame)
+            found = describe_axis(point, float(exact.turn), frame)
         else:
             found = {
-                "plane_point": readable_point(point, frame),
-                "normal": readable_normal(exact.turn),
+                "plane_point": describe_point(point, frame),
+                "normal": describe_normal(exact.turn),
             }
-        return {**found, **readable_spacing(frame)}
+        return {**found, **describe_spacing(frame)}
 
 
 class ConvexRotationalOptions(OrderOptions):
@@ -244,13 +252,13 @@ class ConvexRotationalOptions(OrderOptions):
     pieces: int = Field(16, ge=3, le=256, description="affine pieces, all images counted")
 
 
-class ConvexRotational(ConvexOrbit):
+class ConvexRotational(GroupConvex):
     """Convex and rotationally symmetric: the orbit of a convex function under turns."""
 
     name = "convex+rotational"
-    rivals = 7
-    promise = "the object is convex, and the same after a part of a turn about its centre"
-    fills = True
+    n_candidates = 7
+    guarantee = "the object is convex, and the same after a part of a turn about its centre"
+    fills_occlusions = True
     Options: ClassVar[type[ShapeOptions]] = ConvexRotationalOptions
     options: ConvexRotationalOptions
     order: Tensor
@@ -259,7 +267,7 @@ class ConvexRotational(ConvexOrbit):
         super().__init__(ndim, options)
         if ndim > 3:
             raise InputError("convex+rotational is for images with 2 or 3 axes")
-        orders = orders_of(self.options.order)
+        orders = candidate_orders(self.options.order)
         if self.options.centre is None:
             self.centre = nn.Parameter(torch.zeros(ndim))
         else:
@@ -268,12 +276,12 @@ class ConvexRotational(ConvexOrbit):
         self.turns = orders[-1]
         self._make_pieces(-(-self.options.pieces * (ndim - 1) // min(orders[0], 3)))
 
-    def place(self, frame: Frame) -> None:
+    def apply_fixed_pose(self, frame: ImageGeometry) -> None:
         """Put the anchor at the centre that the user gave; see :meth:`Shape.place`."""
         if self.options.centre is not None:
-            self.anchor.copy_(in_shape_coordinates(self.options.centre, frame, "centre"))
+            self.anchor.copy_(point_from_pixels(self.options.centre, frame, "centre"))
 
-    def orbit(self) -> tuple[Tensor, Tensor]:
+    def group_matrices(self) -> tuple[Tensor, Tensor]:
         """Turns about the axis through the centre; those beyond the order count for nothing."""
         index = torch.arange(self.turns, device=self.order.device).to(self.order)
         angle = index * (2 * math.pi) / self.order
@@ -285,31 +293,31 @@ class ConvexRotational(ConvexOrbit):
         weight = torch.where(index < self.order, 0.0, -torch.inf).to(self.order)
         return turns, weight
 
-    def starts(self, grid: EvidenceGrid) -> list[dict[str, Tensor]]:
+    def initial_states(self, grid: DenseEvidence) -> list[dict[str, Tensor]]:
         """Start from a ball about the best centre, with the best order if none is given."""
         fixed = None if self.options.centre is None else self.anchor
-        order, centre, size = best_order(
-            in_plane(grid),
-            orders_of(self.options.order),
-            star_score,
+        order, centre, size = search_rotation_order(
+            sum_over_leading_axes(grid),
+            candidate_orders(self.options.order),
+            best_star_evidence,
             REACH,
             RINGS,
             fixed=None if fixed is None else fixed[-2:],
         )
         if self.ndim == 3:
-            ellipsoid = best_ellipsoid(grid)
+            ellipsoid = fit_ellipsoid(grid)
             size = ellipsoid.size
             centre = torch.cat([ellipsoid.centre[:1], centre]) if fixed is None else fixed
         # A ball says little about the order of a polygon: the fits from it are compared.
-        orders = dict.fromkeys((int(order), *orders_of(self.options.order)))
+        orders = dict.fromkeys((int(order), *candidate_orders(self.options.order)))
         return [self._ball(centre, size, order=torch.full_like(self.order, n)) for n in orders]
 
-    def readable(self, frame: Frame) -> dict[str, Any]:
+    def describe(self, frame: ImageGeometry) -> dict[str, Any]:
         """Centre in pixels and order."""
-        exact = in_double(self)
+        exact = double_copy(self)
         centre = exact.anchor + exact.scale * exact.centre
         return {
-            "centre": readable_point(centre, frame),
+            "centre": describe_point(centre, frame),
             "order": round(float(exact.order)),
-            **readable_spacing(frame),
+            **describe_spacing(frame),
         }

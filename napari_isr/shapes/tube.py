@@ -8,13 +8,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from napari_isr.frame import Frame
-from napari_isr.shapes.base import Stage
+from napari_isr.frame import ImageGeometry
+from napari_isr.shapes.base import FitStage
 from napari_isr.shapes.connected import Connected, ConnectedOptions
-from napari_isr.shapes.moving import Moving, OverTime
-from napari_isr.timeline import Timeline
+from napari_isr.shapes.moving import OverTime, TimeVaryingShape
+from napari_isr.timeline import TimeSeriesGeometry
 
-__all__ = ["Tube", "TubeSlice"]
+__all__ = ["Tube", "TubeCrossSection"]
 
 SOFTNESS = 0.1  # of the bend below which an offset does not fall
 LEVELS = {2: 9, 3: 4}
@@ -24,19 +24,19 @@ KNOT = 5.5  # pixels at least between knots of the finest level
 FINEST = {2: 40, 3: 8}  # knot intervals: fewer than of a picture, for every frame has its own
 
 
-class TubeSlice(Connected):
+class TubeCrossSection(Connected):
     r"""A connected set that is never empty: the offsets are positive, so it holds its centre.
 
     At the centre the convex function is :math:`\log \sum_k \exp(-\beta b_k)`, and
     :math:`b_k > \log K / \beta` for each of the ``K`` pieces.
     """
 
-    warm_stages = (Stage(80, 2),)  # of more, boundaries follow what is uncertain
+    warm_stages = (FitStage(80, 2),)  # of more, boundaries follow what is uncertain
     usual_levels: ClassVar[dict[int, int]] = LEVELS
     finest: ClassVar[dict[int, int]] = FINEST
 
     @classmethod
-    def of(cls, frame: Frame, options: ConnectedOptions) -> TubeSlice:
+    def for_geometry(cls, frame: ImageGeometry, options: ConnectedOptions) -> TubeCrossSection:
         """A set for frames of this size: in small ones, fine knots would follow single pixels."""
         return cls(frame.ndim, options, most=max(round(max(frame.shape) / KNOT), 1))
 
@@ -46,16 +46,16 @@ class TubeSlice(Connected):
         least = math.log(len(raw)) / self.sharpness
         return least + (raw + length) / 2, (1 + raw / length) / 2
 
-    def magnified(self, points: Tensor) -> Tensor:
+    def warp(self, points: Tensor) -> Tensor:
         """The warp, which takes the anchor to the middle of the cube, or near it."""
-        place, shift = super().magnified(points), self._shift()
+        place, shift = super().warp(points), self._shift()
         return (place - shift) / (1 - shift * place)
 
-    def magnification(self, points: Tensor) -> Tensor:
+    def warp_jacobian(self, points: Tensor) -> Tensor:
         """Derivatives (n, d) of the warp at points (n, d), axis by axis."""
-        place, shift = super().magnified(points), self._shift()
+        place, shift = super().warp(points), self._shift()
         slope = (1 - shift * shift) / (1 - shift * place).square()
-        return super().magnification(points) * slope
+        return super().warp_jacobian(points) * slope
 
     def _demagnified(self, points: Tensor) -> Tensor:
         shift = self._shift()
@@ -67,24 +67,24 @@ class TubeSlice(Connected):
         return (-(low + high) / (high - low)).clamp(-FARTHEST, FARTHEST)
 
     @torch.no_grad()
-    def moved(self, anchor: Tensor, ratio: Tensor) -> None:
+    def move_to(self, anchor: Tensor, ratio: Tensor) -> None:
         """Bring the set to another place of the image, ``ratio`` times as large.
 
         Its parameters stay: so the sets of all frames can begin as one.
         """
-        before = self.magnification(self.anchor[None])[0]
+        before = self.warp_jacobian(self.anchor[None])[0]
         self.scale.mul_(ratio)
         self.anchor.copy_(anchor)
         for _ in range(SETTLING):  # until the warp enlarges that place as it did the other
             wanted = before / ratio
-            self.spread.mul_((self.magnification(anchor[None])[0] / wanted).clamp(0.5, 2))
+            self.spread.mul_((self.warp_jacobian(anchor[None])[0] / wanted).clamp(0.5, 2))
 
     def centre(self) -> Tensor:
         """A point (d,) of the set, which follows the parameters continuously."""
         return self._demagnified(self.deformation.inverse(self.middle[:, None]).T)[0]
 
 
-class Tube(Moving):
+class Tube(TimeVaryingShape):
     r"""``{(t, x) : t_0 < t < t_1, f_t(\varphi_t(x)) \le 0}``: a connected set at every time.
 
     Every frame is one piece without holes, and holds the preimage :math:`\varphi_t^{-1}(m_t)` of
@@ -96,20 +96,22 @@ class Tube(Moving):
 
     stiffness: ClassVar[float] = 30.0  # frames begin as one set, and small parts of it move alone
 
-    def __init__(self, inner: TubeSlice, frame: Timeline, over_time: OverTime = "smooth") -> None:
+    def __init__(
+        self, inner: TubeCrossSection, frame: TimeSeriesGeometry, over_time: OverTime = "smooth"
+    ) -> None:
         super().__init__(inner, frame, over_time)
-        self.promise = (  # type: ignore[misc]
+        self.guarantee = (  # type: ignore[misc]
             "the object is one tube: one piece without holes in every frame, "
             "and joined from frame to frame"
         )
 
-    def present(self, time: float) -> bool:
+    def is_present(self, time: float) -> bool:
         """Whether the tube is there at a time (shape coordinate)."""
         there = (self.presence > 0).nonzero()[:, 0]
         if not len(there):
             return False
-        low, high, _ = self.mix(time)
-        return (int(there[0]) <= low and high <= int(there[-1])) or super().present(time)
+        low, high, _ = self.interpolation_weights(time)
+        return (int(there[0]) <= low and high <= int(there[-1])) or super().is_present(time)
 
     @torch.no_grad()
     def path(self, start: Tensor, stop: Tensor, fractions: Tensor) -> Tensor:
@@ -127,7 +129,7 @@ class Tube(Moving):
                 continue
             slice_ = self._slice(float(ends[end, 0]))
             found[chosen, 0] = ends[end, 0]
-            found[chosen, 1:] = slice_.path(ends[end, 1:], slice_.centre(), share[chosen])
+            found[chosen, 1:] = slice_.path_between(ends[end, 1:], slice_.centre(), share[chosen])
         for index in ((legs >= 1) & (legs <= 2)).nonzero()[:, 0].tolist():
             time = torch.lerp(start[0], stop[0], legs[index] - 1)
             found[index, 0] = time
@@ -141,7 +143,7 @@ class Tube(Moving):
         time = (there[0] + there[-1]) / 2 if len(there) else self.knots.mean()
         return torch.cat([time[None], self._slice(float(time)).centre()])
 
-    def _slice(self, time: float) -> TubeSlice:
+    def _slice(self, time: float) -> TubeCrossSection:
         self._load(time)
-        assert isinstance(self.inner, TubeSlice)
-        return self.inner
+        assert isinstance(self.frame_shape, TubeCrossSection)
+        return self.frame_shape

@@ -10,38 +10,38 @@ import torch
 from torch import Tensor
 
 from napari_isr.errors import InputError
-from napari_isr.features import Features, SourceImage, parse_features
+from napari_isr.features import ImageFeatures, SourceImage, parse_features
 from napari_isr.features.edges import EDGES
 from napari_isr.features.nearness import NEARNESS
-from napari_isr.frame import Frame
+from napari_isr.frame import ImageGeometry
 from napari_isr.predictors import (
-    Linear,
-    PointPredictor,
+    FeatureView,
+    LogisticRegression,
+    PixelClassifier,
     Predictor,
-    Scene,
     make_predictor,
-    parse_predictor,
+    resolve_predictor_name,
 )
-from napari_isr.strokes import Strokes
+from napari_isr.strokes import Scribbles
 from napari_isr.unaries.of_objects import ObjectUnaries
-from napari_isr.unaries.trained import Trained
+from napari_isr.unaries.trained import TrainedPredictor
 
 __all__ = [
-    "carried_names",
-    "check_carried",
-    "check_features",
-    "found_objects",
-    "learn",
-    "one_hot",
-    "take_up",
+    "check_same_features",
+    "check_transferable",
+    "detect_objects",
+    "one_hot_targets",
+    "resume_predictor",
+    "train_transferable",
+    "transfer_feature_names",
 ]
 
 SHARE = 0.3  # weight of a sample of other images, where one of this image weighs 1
 KEEP = 2400  # samples of each class that are carried on; they are those of some four images
 
 
-def check_carried(
-    trained: Trained,
+def check_transferable(
+    trained: TrainedPredictor,
     image: SourceImage,
     ndim: int,
     predictor: str,
@@ -72,7 +72,7 @@ def check_carried(
             f"the predictor was trained on images of {_channels(trained.channels)}, but this one "
             f"has {_channels(image.channels)}: train one on an image like this"
         )
-    if predictor != "auto" and parse_predictor(predictor) != trained.predictor:
+    if predictor != "auto" and resolve_predictor_name(predictor) != trained.predictor:
         raise InputError(
             f"the trained predictor is '{trained.predictor}', not '{predictor}': leave the choice "
             "of the predictor out, or do not carry it"
@@ -85,9 +85,9 @@ def check_carried(
         )
 
 
-def check_features(trained: Trained, features: Features) -> None:
+def check_same_features(trained: TrainedPredictor, features: ImageFeatures) -> None:
     """Raise an InputError unless the features of an image mean what those of the training did."""
-    names = [block.name for block in features.carried.blocks]
+    names = [block.name for block in features.transferable.blocks]
     missing = [name for name in trained.features if name not in names]
     if missing:
         raise InputError(
@@ -102,7 +102,9 @@ def check_features(trained: Trained, features: Features) -> None:
             )
 
 
-def take_up(trained: Trained, classes: tuple[int, ...], scene: Scene, seed: int) -> Predictor:
+def resume_predictor(
+    trained: TrainedPredictor, classes: tuple[int, ...], scene: FeatureView, seed: int
+) -> Predictor:
     """Make a predictor that goes on from what was learned.
 
     Of features that the image has beside the carried ones the samples of other images say
@@ -128,30 +130,32 @@ def take_up(trained: Trained, classes: tuple[int, ...], scene: Scene, seed: int)
         predictor = trained.build(seed)
     else:
         predictor = make_predictor(trained.predictor, scene.width, len(classes), seed)
-        if not isinstance(predictor, PointPredictor):
+        if not isinstance(predictor, PixelClassifier):
             raise InputError(
                 f"a trained predictor '{trained.predictor}' learns no further objects: use "
                 "'linear' or 'fcn', or do not carry it"
             )
-    if isinstance(predictor, PointPredictor):
+    if isinstance(predictor, PixelClassifier):
         samples = torch.zeros(len(trained.labels), scene.width, device=scene.device)
-        samples[:, columns(trained, scene)] = torch.from_numpy(trained.samples).to(scene.device)
-        targets = one_hot(trained.labels, classes).to(scene.device)
-        predictor.remember(samples, targets, SHARE)
+        samples[:, transferred_columns(trained, scene)] = torch.from_numpy(trained.samples).to(
+            scene.device
+        )
+        targets = one_hot_targets(trained.labels, classes).to(scene.device)
+        predictor.set_replay_samples(samples, targets, SHARE)
     return predictor.to(scene.device)
 
 
-def learn(
-    features: Features,
-    frame: Frame,
+def train_transferable(
+    features: ImageFeatures,
+    frame: ImageGeometry,
     image: SourceImage,
     predictor: str,
     classes: tuple[int, ...],
     strokes: tuple[npt.NDArray[np.integer], npt.NDArray[np.integer]],
-    before: Trained | None = None,
+    before: TrainedPredictor | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
-) -> Trained:
+) -> TrainedPredictor:
     """Train a predictor on the features of strokes that mean something in other images, too.
 
     Parameters
@@ -176,34 +180,34 @@ def learn(
     InputError
         If none of the features can be carried.
     """
-    if not features.carried.blocks:
+    if not features.transferable.blocks:
         raise InputError(
             "these features mean nothing in another image: add rgb, texture or semantic to them"
         )
     points, labels = strokes
-    scene = Scene(features.carried, frame, device)
+    scene = FeatureView(features.transferable, frame, device)
     if before is not None:
-        made = take_up(before, classes, scene, seed)
+        made = resume_predictor(before, classes, scene, seed)
     else:
         made = make_predictor(predictor, scene.width, len(classes), seed).to(device)
-    targets = one_hot(labels, classes).to(device)
+    targets = one_hot_targets(labels, classes).to(device)
     for _ in made.fit(scene, points.astype(np.float64), targets, targets.sum(1)):
         pass
-    samples = features.carried.at(points.astype(np.float64))
+    samples = features.transferable.at(points.astype(np.float64))
     if before is not None:
         samples = np.concatenate([before.samples, samples])
         labels = np.concatenate([before.labels, labels])
     kept = _thinned(labels, seed)
-    return Trained(
+    return TrainedPredictor(
         predictor,
-        tuple(block.name for block in features.carried.blocks),
-        tuple(name for name in features.names if name not in features.bases),
+        tuple(block.name for block in features.transferable.blocks),
+        tuple(name for name in features.names if name not in features.normalizations),
         classes,
         frame.ndim,
         image.channels,
         image.data.dtype.str,
         image.span,
-        features.bases,
+        features.normalizations,
         features.versions,
         {name: value.detach().cpu().clone() for name, value in made.state_dict().items()},
         samples[kept],
@@ -211,7 +215,7 @@ def learn(
     )
 
 
-def columns(trained: Trained, scene: Scene) -> list[int]:
+def transferred_columns(trained: TrainedPredictor, scene: FeatureView) -> list[int]:
     """Which features of a scene the carried ones are."""
     found: list[int] = []
     start = 0
@@ -222,16 +226,16 @@ def columns(trained: Trained, scene: Scene) -> list[int]:
     return found
 
 
-def carried_names(trained: Trained, in_time: bool = False) -> tuple[str, ...]:
+def transfer_feature_names(trained: TrainedPredictor, in_time: bool = False) -> tuple[str, ...]:
     """Names of the features of an image, or a sequence, that a predictor is carried to."""
     planes = trained.ndim - in_time == 2
     local = tuple(name for name in trained.local if planes or name != EDGES)
-    if trained.predictor != Linear.name:  # whose width depends on the blocks
+    if trained.predictor != LogisticRegression.name:  # whose width depends on the blocks
         local = (NEARNESS, *(name for name in local if name == EDGES))
     return parse_features((*trained.features, *local), trained.ndim, in_time)
 
 
-def found_objects(unaries: ObjectUnaries, labels: Sequence[int], strokes: Strokes) -> list[int]:
+def detect_objects(unaries: ObjectUnaries, labels: Sequence[int], strokes: Scribbles) -> list[int]:
     """Objects that are drawn, given, or found by a carried predictor; others are not here.
 
     Raises
@@ -244,7 +248,7 @@ def found_objects(unaries: ObjectUnaries, labels: Sequence[int], strokes: Stroke
         for label in labels
         if label in strokes.objects
         or label in unaries.given
-        or bool((unaries.base(label) > 0.5).any())
+        or bool((unaries.coarse(label) > 0.5).any())
     ]
     if not found:
         raise InputError(
@@ -253,7 +257,7 @@ def found_objects(unaries: ObjectUnaries, labels: Sequence[int], strokes: Stroke
     return found
 
 
-def one_hot(labels: npt.NDArray[np.integer], classes: tuple[int, ...]) -> Tensor:
+def one_hot_targets(labels: npt.NDArray[np.integer], classes: tuple[int, ...]) -> Tensor:
     """Rows (n, classes) with a 1 for the class of each label."""
     index = torch.from_numpy(np.searchsorted(classes, labels))
     return torch.nn.functional.one_hot(index, len(classes)).float()

@@ -13,16 +13,16 @@ from scipy.ndimage import map_coordinates
 from torch import Tensor
 
 from napari_isr.errors import InputError
-from napari_isr.evidence import SampledEvidence, base_axes
-from napari_isr.fitting.sequences import FrameEvidence, given_frames
-from napari_isr.frame import Frame, grid_points
+from napari_isr.evidence import LazyEvidence, coarse_axes
+from napari_isr.fitting.sequences import SequenceEvidence, sequence_evidence_from_array
+from napari_isr.frame import ImageGeometry, meshgrid_points
 from napari_isr.strokes import FIRST_OBJECT
-from napari_isr.timeline import Timeline
+from napari_isr.timeline import TimeSeriesGeometry
 
-__all__ = ["GivenMap", "read_given"]
+__all__ = ["PrecomputedUnaries", "validate_object_unaries"]
 
 
-class GivenMap:
+class PrecomputedUnaries:
     """Unaries of one object, as they were given.
 
     Parameters
@@ -33,7 +33,7 @@ class GivenMap:
         The image.
     """
 
-    def __init__(self, values: npt.NDArray[Any], frame: Frame) -> None:
+    def __init__(self, values: npt.NDArray[Any], frame: ImageGeometry) -> None:
         self.values, self.frame = values, frame
 
     def at(self, points: npt.NDArray[np.floating]) -> Tensor:
@@ -43,32 +43,34 @@ class GivenMap:
         return torch.from_numpy(found)
 
     @cached_property
-    def base(self) -> Tensor:
+    def coarse(self) -> Tensor:
         """Probabilities (n1, ..., nd) at few points all over the image."""
-        axes = base_axes(self.frame)
-        values: Tensor = self.at(grid_points(axes)).unflatten(0, [len(axis) for axis in axes])
+        axes = coarse_axes(self.frame)
+        values: Tensor = self.at(meshgrid_points(axes)).unflatten(0, [len(axis) for axis in axes])
         return values
 
-    def evidence(self, device: torch.device) -> SampledEvidence | FrameEvidence:
+    def evidence(self, device: torch.device) -> LazyEvidence | SequenceEvidence:
         """Evidence for and against the object."""
-        if isinstance(self.frame, Timeline):
-            return given_frames(self.values, self.frame, device)
+        if isinstance(self.frame, TimeSeriesGeometry):
+            return sequence_evidence_from_array(self.values, self.frame, device)
 
         def probability(points: Tensor) -> Tensor:
             return self.at(points.cpu().numpy()).to(device)
 
-        return SampledEvidence(probability, self.frame, self.base.to(device))
+        return LazyEvidence(probability, self.frame, self.coarse.to(device))
 
-    def everywhere(self, raster: Frame) -> npt.NDArray[np.float32]:
+    def dense(self, raster: ImageGeometry) -> npt.NDArray[np.float32]:
         """Probabilities (n1, ..., nd) of all pixels of a raster that covers the image."""
         sizes = zip(raster.shape, self.frame.shape, strict=True)
         nearest = [((2 * np.arange(n) + 1) * size) // (2 * n) for n, size in sizes]
         return self.values[np.ix_(*nearest)].astype(np.float32)
 
 
-def read_given(
-    given: Mapping[int, Any] | None, frame: Frame, known: Mapping[int, GivenMap] | None = None
-) -> dict[int, GivenMap]:
+def validate_object_unaries(
+    given: Mapping[int, Any] | None,
+    frame: ImageGeometry,
+    known: Mapping[int, PrecomputedUnaries] | None = None,
+) -> dict[int, PrecomputedUnaries]:
     """Read the unaries of single objects.
 
     Parameters
@@ -102,11 +104,11 @@ def read_given(
         if before is not None and before.values is array and not array.flags.writeable:
             found[int(label)] = before
         else:
-            found[int(label)] = GivenMap(_checked(array, label, frame), frame)
+            found[int(label)] = PrecomputedUnaries(_checked(array, label, frame), frame)
     return found
 
 
-def _checked(array: npt.NDArray[Any], label: int, frame: Frame) -> npt.NDArray[Any]:
+def _checked(array: npt.NDArray[Any], label: int, frame: ImageGeometry) -> npt.NDArray[Any]:
     """Probabilities or a bool mask."""
     who = f"the unaries given for object {label}"
     if array.dtype.kind not in "buif":

@@ -10,11 +10,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from napari_isr.evidence import SampledEvidence
-from napari_isr.fitting.sequences import FrameEvidence
-from napari_isr.frame import Frame
-from napari_isr.unaries.given import GivenMap
-from napari_isr.unaries.predicted import Unaries
+from napari_isr.evidence import LazyEvidence
+from napari_isr.fitting.sequences import SequenceEvidence
+from napari_isr.frame import ImageGeometry
+from napari_isr.unaries.given import PrecomputedUnaries
+from napari_isr.unaries.predicted import PredictedUnaries
 
 __all__ = ["ObjectUnaries"]
 
@@ -37,31 +37,33 @@ class ObjectUnaries:
         Where the evidence is wanted.
     """
 
-    learned: Unaries | None
+    learned: PredictedUnaries | None
     classes: tuple[int, ...]
-    given: Mapping[int, GivenMap]
+    given: Mapping[int, PrecomputedUnaries]
     device: torch.device
 
-    def base(self, label: int) -> Tensor:
+    def coarse(self, label: int) -> Tensor:
         """Probabilities of an object at few points all over the image."""
         if label in self.given:
-            return self.given[label].base
-        return self._predictor.base[self.classes.index(label)]
+            return self.given[label].coarse
+        return self._predictor.coarse[self.classes.index(label)]
 
-    def glance(
+    def preview_frame(
         self, label: int, number: int
     ) -> tuple[Tensor, list[npt.NDArray[np.float64]]] | None:
         """Probabilities (1, h, w) of an object in a frame at first, see :meth:`Unaries.glance`."""
-        found = None if label in self.given else self._predictor.glance(number)
+        found = None if label in self.given else self._predictor.preview_frame(number)
         return None if found is None else (found[0][self.classes.index(label)], found[1])
 
-    def evidence(self, label: int, fills: bool = False) -> SampledEvidence | FrameEvidence:
+    def evidence(self, label: int, fills: bool = False) -> LazyEvidence | SequenceEvidence:
         """Evidence for and against an object, for a shape that fills what is hidden or another."""
         if label in self.given:
             return self.given[label].evidence(self.device)
         return self._predictor.evidence(self.classes.index(label), fills)
 
-    def everywhere(self, raster: Frame) -> Iterator[dict[int, npt.NDArray[np.float32]] | float]:
+    def iter_dense(
+        self, raster: ImageGeometry
+    ) -> Iterator[dict[int, npt.NDArray[np.float32]] | float]:
         """Probabilities of every object at every pixel; before, how much is done.
 
         Parameters
@@ -71,17 +73,17 @@ class ObjectUnaries:
         """
         found = {}
         if self.learned is not None:
-            for values in self.learned.everywhere(raster):
+            for values in self.learned.iter_dense(raster):
                 if isinstance(values, float):
                     yield values
                 else:
                     found = dict(zip(self.classes[1:], values[1:], strict=True))
         for label, item in self.given.items():
-            found[label] = item.everywhere(raster)
+            found[label] = item.dense(raster)
             yield 1.0
         yield found
 
     @property
-    def _predictor(self) -> Unaries:
+    def _predictor(self) -> PredictedUnaries:
         assert self.learned is not None, "an object is neither given nor learned"
         return self.learned

@@ -10,23 +10,27 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from napari_isr.evidence import FILLING_WEIGHT, FOREGROUND_WEIGHT, SampledEvidence, base_axes
-from napari_isr.features.cells import CellField
-from napari_isr.features.edges import DrawnEdges
-from napari_isr.features.film_edges import DrawnFilm, FilmField
-from napari_isr.frame import Frame, grid_points
-from napari_isr.predictors import Predictor, Scene
-from napari_isr.stopping import breathe
+from napari_isr.evidence import FILLING_WEIGHT, FOREGROUND_WEIGHT, LazyEvidence, coarse_axes
+from napari_isr.features.cells import GridField
+from napari_isr.features.edges import SeededEdgeRefiner
+from napari_isr.features.film_edges import LazyFrameField, SeededSequenceEdgeRefiner
+from napari_isr.frame import ImageGeometry, meshgrid_points
+from napari_isr.predictors import FeatureView, Predictor
+from napari_isr.stopping import check_cancelled
 
-__all__ = ["Unaries", "whole"]
+__all__ = ["PredictedUnaries", "object_probability"]
 
-CHUNK = 16_384  # pixels between two yields: a few milliseconds
-TRUST = 3.0  # how much the predictor's log-odds count at most, beside the nearness to the strokes
-OTHERS = 0.25  # of what background counts: where another object is seen; 1 cuts overlaps away
-AGREED = 0.5  # correlation of the two from which on the predictor is fully trusted
+POINTS_PER_YIELD = 16_384  # pixels between two yields: a few milliseconds
+MAX_PREDICTOR_WEIGHT = (
+    3.0  # how much the predictor's log-odds count at most, beside the nearness to the strokes
+)
+OCCLUDER_WEIGHT = (
+    0.25  # of what background counts: where another object is seen; 1 cuts overlaps away
+)
+FULL_TRUST_CORRELATION = 0.5  # correlation of the two from which on the predictor is fully trusted
 
 
-class Unaries:
+class PredictedUnaries:
     r"""Probabilities of all classes, evaluated at points.
 
     The predictor says what a pixel looks like, the nearness which strokes it belongs to; their
@@ -52,24 +56,24 @@ class Unaries:
 
     def __init__(
         self,
-        scene: Scene,
+        scene: FeatureView,
         predictor: Predictor,
-        nearness: CellField | None = None,
-        edges: DrawnEdges | DrawnFilm | None = None,
+        nearness: GridField | None = None,
+        edges: SeededEdgeRefiner | SeededSequenceEdgeRefiner | None = None,
     ) -> None:
         self.scene, self.predictor = scene, predictor
         self.nearness, self.edges = nearness, edges
         self.frame = scene.frame
 
-    def renewed(self) -> Unaries:
+    def copy(self) -> PredictedUnaries:
         """The same after the predictor was trained further."""
-        return Unaries(self.scene, self.predictor, self.nearness, self.edges)
+        return PredictedUnaries(self.scene, self.predictor, self.nearness, self.edges)
 
     def at(self, points: npt.NDArray[np.floating]) -> Tensor:
         """Probabilities (n, classes) at pixel coordinates (n, d)."""
-        if self.settled is None:
+        if self.edge_refined is None:
             return self._added(*self._parts(points)).softmax(1)
-        return torch.from_numpy(self.settled.at(points)).to(self.scene.device).softmax(1)
+        return torch.from_numpy(self.edge_refined.at(points)).to(self.scene.device).softmax(1)
 
     def _parts(self, points: npt.NDArray[np.floating]) -> tuple[Tensor, Tensor | None]:
         """Log-probabilities (n, classes) by the predictor, and by nearness up to a constant."""
@@ -80,36 +84,36 @@ class Unaries:
 
     def _added(self, learned: Tensor, near: Tensor | None) -> Tensor:
         """Log-probabilities, up to a constant, by predictor and nearness together."""
-        return learned if near is None else self.trust * learned + near
+        return learned if near is None else self.predictor_weight * learned + near
 
     @cached_property
-    def trust(self) -> float:
+    def predictor_weight(self) -> float:
         """How much the predictor's log-odds count, beside nearness."""
         learned, near = self._everywhere
-        return 1.0 if near is None else trust_in(learned, near)
+        return 1.0 if near is None else predictor_weight_from_agreement(learned, near)
 
     @cached_property
     def _everywhere(self) -> tuple[Tensor, Tensor | None]:
         """The parts at few points all over the image: the cells of the edges, or the base."""
         if self.edges is None:
             return self._parts(self.scene.base_points)
-        return self._parts(self.scene.kept(self.edges.points))
+        return self._parts(self.scene.cached_points(self.edges.points))
 
     @cached_property
-    def settled(self) -> CellField | FilmField | None:
+    def edge_refined(self) -> GridField | LazyFrameField | None:
         """Log-probabilities, up to a constant, with boundaries at edges; None without edges."""
         if self.edges is None:
             return None
         parts = self._everywhere
-        breathe()
+        check_cancelled()
         logs = self._added(*parts).cpu().numpy()
-        if isinstance(self.edges, DrawnFilm):
-            return self.edges.settle(
+        if isinstance(self.edges, SeededSequenceEdgeRefiner):
+            return self.edges.refine(
                 logs, lambda points: self._added(*self._parts(points)).cpu().numpy()
             )
-        return self.edges.settle(logs)
+        return self.edges.refine(logs)
 
-    def glance(self, number: int) -> tuple[Tensor, list[npt.NDArray[np.float64]]] | None:
+    def preview_frame(self, number: int) -> tuple[Tensor, list[npt.NDArray[np.float64]]] | None:
         """What is seen of a frame at first, before edges of all frames are looked at.
 
         Returns
@@ -118,15 +122,19 @@ class Unaries:
             Probabilities on the frame's coarse cells and their places, pixel coordinates; None
             where nothing waits for edges.
         """
-        if not isinstance(self.edges, DrawnFilm) or "settled" in self.__dict__:
+        if not isinstance(self.edges, SeededSequenceEdgeRefiner) or "settled" in self.__dict__:
             return None
         axes = self.edges.edges.coarse_axes(number)
-        learned, near = self._parts(grid_points(axes))
-        logs = learned if near is None else trust_in(learned, near) * learned + near
+        learned, near = self._parts(meshgrid_points(axes))
+        logs = (
+            learned
+            if near is None
+            else predictor_weight_from_agreement(learned, near) * learned + near
+        )
         values: Tensor = logs.softmax(1).T.unflatten(1, [len(axis) for axis in axes])
         return values, axes
 
-    def alone(self, number: int) -> tuple[Tensor, list[npt.NDArray[np.float64]]]:
+    def frame_only(self, number: int) -> tuple[Tensor, list[npt.NDArray[np.float64]]]:
         """What is seen of one frame of a sequence with edges, the others not being looked at.
 
         Returns
@@ -134,33 +142,37 @@ class Unaries:
         (classes, h, w) tensor and list of arrays
             Probabilities on the frame's fine cells, and their places: rows and columns of pixels.
         """
-        assert isinstance(self.edges, DrawnFilm)
+        assert isinstance(self.edges, SeededSequenceEdgeRefiner)
         learned, near = self._parts(self.edges.edges.coarse_points(number))
-        logs = learned if near is None else trust_in(learned, near) * learned + near
-        odds = torch.from_numpy(self.edges.alone(number, logs.cpu().numpy()))
+        logs = (
+            learned
+            if near is None
+            else predictor_weight_from_agreement(learned, near) * learned + near
+        )
+        odds = torch.from_numpy(self.edges.refine_frame_independently(number, logs.cpu().numpy()))
         every = torch.cat([torch.zeros_like(odds[:1]), odds]).softmax(0)
         return every.to(self.scene.device), self.edges.edges.fine_axes()
 
     @property
-    def odds(self) -> npt.NDArray[np.float32] | None:
+    def coarse_log_odds(self) -> npt.NDArray[np.float32] | None:
         """Log-odds (objects, h, w) on a plane's coarse cells before they are settled, if any."""
-        if not isinstance(self.edges, DrawnEdges):
+        if not isinstance(self.edges, SeededEdgeRefiner):
             return None
-        odds = self.edges.odds(self._added(*self._everywhere).cpu().numpy())
+        odds = self.edges.log_odds(self._added(*self._everywhere).cpu().numpy())
         return np.ascontiguousarray(np.moveaxis(odds, -1, 0), np.float32)
 
     @cached_property
-    def base(self) -> Tensor:
+    def coarse(self) -> Tensor:
         """Probabilities (classes, n1, ..., nd) at few points all over the image."""
-        axes = base_axes(self.frame)
+        axes = coarse_axes(self.frame)
         if self.edges is None:
             flat = self._added(*self._everywhere).softmax(1)
         else:
-            flat = self.at(grid_points(axes))
+            flat = self.at(meshgrid_points(axes))
         values: Tensor = flat.T.unflatten(1, [len(axis) for axis in axes])
         return values
 
-    def evidence(self, index: int, fills: bool = False) -> SampledEvidence:
+    def evidence(self, index: int, fills: bool = False) -> LazyEvidence:
         """Evidence for and against one object, which may reach behind the others.
 
         Parameters
@@ -172,16 +184,18 @@ class Unaries:
         """
 
         def probability(points: Tensor) -> Tensor:
-            return whole(self.at(points.cpu().numpy()), index)
+            return object_probability(self.at(points.cpu().numpy()), index)
 
-        base = whole(self.base.movedim(0, -1), index)
-        return SampledEvidence(probability, self.frame, base, self.weight(fills))
+        base = object_probability(self.coarse.movedim(0, -1), index)
+        return LazyEvidence(probability, self.frame, base, self.foreground_weight(fills))
 
-    def weight(self, fills: bool) -> float:
+    def foreground_weight(self, fills: bool) -> float:
         """What foreground counts in the evidence; parameters as for :meth:`evidence`."""
         return FILLING_WEIGHT if fills and self.edges is not None else FOREGROUND_WEIGHT
 
-    def everywhere(self, raster: Frame | None = None) -> Iterator[npt.NDArray[np.float32] | float]:
+    def iter_dense(
+        self, raster: ImageGeometry | None = None
+    ) -> Iterator[npt.NDArray[np.float32] | float]:
         """Probabilities (classes, n1, ..., nd) of every pixel; before, how much is done.
 
         Parameters
@@ -196,28 +210,30 @@ class Unaries:
         ]
         classes = self.predictor.classes
         values = np.empty((classes, *sizes), dtype=np.float32)
-        rows = max(1, CHUNK // max(1, values[0, 0].size))
+        rows = max(1, POINTS_PER_YIELD // max(1, values[0, 0].size))
         for start in range(0, sizes[0], rows):
-            part = self.at(grid_points([axes[0][start : start + rows], *axes[1:]]))
+            part = self.at(meshgrid_points([axes[0][start : start + rows], *axes[1:]]))
             values[:, start : start + rows] = part.cpu().numpy().T.reshape(classes, -1, *sizes[1:])
             yield min(1.0, (start + rows) / sizes[0])
         yield values
 
 
-def whole(classes: Tensor, index: int) -> Tensor:
+def object_probability(classes: Tensor, index: int) -> Tensor:
     """Probability (...) of an object from that of all classes (..., classes).
 
     Where another object is seen, this one may be behind it: that counts little against it.
     """
     object_, background = classes[..., index], classes[..., 0]
     others = (1 - object_ - background).clamp_min(0)
-    hidden = (object_ + (1 - OTHERS) / 2 * others).clamp_max(0.5)
+    hidden = (object_ + (1 - OCCLUDER_WEIGHT) / 2 * others).clamp_max(0.5)
     return torch.where(object_ < 0.5, hidden, object_)
 
 
-def trust_in(learned: Tensor, near: Tensor) -> float:
+def predictor_weight_from_agreement(learned: Tensor, near: Tensor) -> float:
     """How much a predictor's log-probabilities (n, classes) count beside those of nearness."""
-    return TRUST * min(1.0, max(0.0, correlation(learned.exp(), near.softmax(1)) / AGREED))
+    return MAX_PREDICTOR_WEIGHT * min(
+        1.0, max(0.0, correlation(learned.exp(), near.softmax(1)) / FULL_TRUST_CORRELATION)
+    )
 
 
 def correlation(first: Tensor, second: Tensor) -> float:

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from napari_isr.errors import InputError
 from napari_isr.features import Bases, parse_features
-from napari_isr.files.atomic import written_beside
-from napari_isr.predictors import Predictor, make_predictor, parse_predictor
+from napari_isr.files.atomic import atomic_write
+from napari_isr.predictors import Predictor, make_predictor, resolve_predictor_name
 from napari_isr.strokes import BACKGROUND
 
-__all__ = ["Trained"]
+__all__ = ["TrainedPredictor"]
 
 Array = npt.NDArray[Any]
 KEY = "napari-isr"  # of the description in the file's header
@@ -46,7 +46,7 @@ class _About(BaseModel):
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedPredictor:
     """A trained predictor with all that it needs to mean the same in another image.
 
     :meth:`napari_isr.Segmenter.trained` makes one; ``Segmenter(image, trained=...)`` and
@@ -94,7 +94,7 @@ class Trained:
     labels: npt.NDArray[np.int64]
 
     @property
-    def objects(self) -> tuple[int, ...]:
+    def object_labels(self) -> tuple[int, ...]:
         """Labels of the objects that it knows."""
         return self.classes[1:]
 
@@ -114,7 +114,7 @@ class Trained:
                 f"the weights are not those of a predictor '{self.predictor}' of "
                 f"{self.samples.shape[1]} features and {len(self.classes)} classes"
             ) from error
-        made.go_on()
+        made.mark_trained()
         return made
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -133,7 +133,7 @@ class Trained:
         target = Path(path).expanduser()
         if not target.suffix:
             target = target.with_suffix(".safetensors")
-        with written_beside(target) as place:
+        with atomic_write(target) as place:
             place.write_bytes(self.to_bytes())
         return target
 
@@ -164,7 +164,7 @@ class Trained:
         return {name: np.ascontiguousarray(value) for name, value in arrays.items()}
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Trained:
+    def load(cls, path: str | os.PathLike[str]) -> TrainedPredictor:
         """Read what :meth:`save` wrote; nothing in the file is ever run.
 
         Raises
@@ -186,7 +186,7 @@ class Trained:
         return cls.from_bytes(content, str(place))
 
     @classmethod
-    def from_bytes(cls, content: bytes, name: str) -> Trained:
+    def from_bytes(cls, content: bytes, name: str) -> TrainedPredictor:
         """Read what :meth:`to_bytes` made; ``name`` is for the sentence if it is damaged."""
         about, arrays = _read(content, name)
         try:
@@ -198,7 +198,7 @@ class Trained:
             ) from error
 
     @classmethod
-    def _checked(cls, about: _About, arrays: Mapping[str, Array]) -> Trained:
+    def _checked(cls, about: _About, arrays: Mapping[str, Array]) -> TrainedPredictor:
         bases: dict[str, dict[str, Array]] = {name: {} for name in about.features}
         for key, value in arrays.items():
             if key.startswith("bases/"):
@@ -218,7 +218,7 @@ class Trained:
         if _width(about, bases) != samples.shape[1]:
             raise InputError("its features do not fit its samples")
         found = cls(
-            parse_predictor(about.predictor),
+            resolve_predictor_name(about.predictor),
             parse_features(about.features),
             parse_features(about.local) if about.local else (),
             classes,

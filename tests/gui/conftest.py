@@ -14,8 +14,8 @@ pytest.importorskip("qtpy", reason="the dock's tests need Qt")
 from npe2 import PluginManifest
 from qtpy.QtCore import QCoreApplication, QEvent
 
-from napari_isr.gui.dock import ScribbleAndRefine
-from napari_isr.gui.robot import Robot
+from napari_isr.gui.dock import ScribbleWidget
+from napari_isr.gui.robot import CanvasMouse
 
 SIZE = 96
 PATIENCE = 30_000  # ms; the first fit imports torch, on a machine that may be busy
@@ -60,7 +60,7 @@ class Docks:
 def _docks(request):
     """At the end, that no dock outlived its test."""
     docks = Docks()
-    make = ScribbleAndRefine.__init__
+    make = ScribbleWidget.__init__
 
     @functools.wraps(make)  # napari asks for its arguments
     def noted(self, *args, **kwargs):
@@ -68,7 +68,7 @@ def _docks(request):
         make(self, *args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ScribbleAndRefine, "__init__", noted)
+        patch.setattr(ScribbleWidget, "__init__", noted)
         yield docks
     docks.look()
     # Of what failed, the traceback holds it; of the last one, pytest itself until after this.
@@ -143,7 +143,7 @@ def open_dock(qtbot):
     """Give a function that adds the dock to a viewer and waits until the library is loaded."""
 
     def opened(viewer, **settings):
-        dock = ScribbleAndRefine(viewer)
+        dock = ScribbleWidget(viewer)
         for name, value in settings.items():
             setattr(dock, name, value)
         viewer.window.add_dock_widget(dock, name="Scribble and refine", area="right")
@@ -190,7 +190,7 @@ def drawing(make_napari_viewer_proxy, disc, open_dock, qtbot):
     viewer.add_image(disc, name="disc")
     dock = open_dock(viewer)
     dock.new.click()
-    hand = Robot(viewer, dock)
+    hand = CanvasMouse(viewer, dock)
     # On a busy machine the window takes its size late, and strokes would land elsewhere.
     sizes = []
     for _ in range(50):

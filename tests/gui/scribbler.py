@@ -12,10 +12,10 @@ import napari
 import numpy as np
 from qtpy.QtTest import QTest
 
-from napari_isr.gui.dock import ScribbleAndRefine
+from napari_isr.gui.dock import ScribbleWidget
 from napari_isr.gui.fits import worker
-from napari_isr.gui.fits.job import Names
-from napari_isr.gui.robot import Robot
+from napari_isr.gui.fits.job import AvailableChoices
+from napari_isr.gui.robot import CanvasMouse
 
 PATIENCE = 240  # seconds
 
@@ -32,12 +32,12 @@ def open_dock(folder):
     """A viewer with the image and a dock; what was kept of it is taken back."""
     viewer = napari.Viewer(show=True)
     viewer.add_image(np.load(folder / "image.npy"), name="disc")
-    dock = ScribbleAndRefine(viewer)
+    dock = ScribbleWidget(viewer)
     dock.live = False
     viewer.window.add_dock_widget(dock, name="Scribble and refine", area="right")
     offers = []
     dock.keeper.rescue.offered.connect(offers.append)
-    dock.keeper.rescue.look()
+    dock.keeper.rescue.find_offer()
     wait_until(lambda: offers)
     if offers[-1] is None:
         dock.new.click()
@@ -66,9 +66,9 @@ def draw(dock, hand, rng):
 
 def main(folder, seed):
     # Nothing is fitted here, so torch need not be loaded.
-    worker._load = lambda: Names(("convex",), ("auto",), ("auto",), ("auto",))
+    worker._load = lambda: AvailableChoices(("convex",), ("auto",), ("auto",), ("auto",))
     viewer, dock = open_dock(folder)
-    hand = Robot(viewer, dock)
+    hand = CanvasMouse(viewer, dock)
     QTest.qWait(300)
     viewer.reset_view()
     dock.scribble_layer.mode = "paint"

@@ -11,13 +11,13 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 
-from napari_isr.gui.dock import ScribbleAndRefine
-from napari_isr.gui.keeping.rescue import Offer
+from napari_isr.gui.dock import ScribbleWidget
+from napari_isr.gui.keeping.rescue import RecoveryOffer
 from napari_isr.session import (
     ImageReference,
-    Kept,
     Snapshot,
-    Store,
+    SnapshotStore,
+    StoredSnapshots,
     default_folder,
     image_key,
     save,
@@ -28,7 +28,7 @@ WAIT = 30_000
 
 def quiet_dock(viewer):
     """A dock that does not fit: what is kept does not depend on that."""
-    dock = ScribbleAndRefine(viewer)
+    dock = ScribbleWidget(viewer)
     dock.live = False
     viewer.window.add_dock_widget(dock, name="Scribble and refine", area="right")
     return dock
@@ -43,7 +43,7 @@ def press(dock, name):
 
 
 def kept_of(array):
-    return [one for one in Store().kept(image_key(array)) if one.snapshot() is not None]
+    return [one for one in SnapshotStore().find(image_key(array)) if one.snapshot() is not None]
 
 
 def wait_saved(qtbot, array, check):
@@ -162,20 +162,20 @@ def test_closing_saves_the_last_strokes_at_once(drawn, disc, strokes, qtbot):
     dock.keeper.close()
     wait_saved(qtbot, disc, lambda s: np.array_equal(s.strokes, last))
     qtbot.waitUntil(lambda: not list(default_folder().glob("running/*")), timeout=WAIT)
-    assert Store().crashed() == []
+    assert SnapshotStore().find_orphaned() == []
 
 
 def test_a_save_that_fails_is_told_and_the_next_one_works(drawn, disc, strokes, qtbot, monkeypatch):
     _, dock = drawn
     full = {"now": True}
-    real = Store.save
+    real = SnapshotStore.save
 
     def save_or_fail(self, *what):
         if full["now"]:
             raise OSError(28, "No space left on device")
         return real(self, *what)
 
-    monkeypatch.setattr(Store, "save", save_or_fail)
+    monkeypatch.setattr(SnapshotStore, "save", save_or_fail)
     dock.scribble_layer.data = strokes[::-1].copy()
     qtbot.waitUntil(lambda: "No space left" in dock.status.text(), timeout=WAIT)
     full["now"] = False
@@ -193,7 +193,7 @@ def test_a_large_layer_does_not_hold_up_the_window(viewer, qtbot):
     autosave = dock.keeper.autosave
     longest = 0.0
     for _ in range(5):
-        autosave.touch()
+        autosave.schedule()
         before = time.thread_time()
         with qtbot.waitSignal(autosave.saved, timeout=WAIT):
             autosave.save()
@@ -220,7 +220,7 @@ def test_what_a_crash_left_is_offered_and_comes_back(viewer, disc, strokes, qtbo
     assert dock.shape == "star"
     assert dock.controller.settings.own_shapes == {3: "convex"}
     assert not bar(dock).isVisibleTo(dock)
-    qtbot.waitUntil(lambda: Store().crashed() == [], timeout=WAIT)
+    qtbot.waitUntil(lambda: SnapshotStore().find_orphaned() == [], timeout=WAIT)
     wait_saved(qtbot, disc, lambda s: np.array_equal(s.strokes, strokes))
 
 
@@ -230,7 +230,7 @@ def test_what_is_not_wanted_is_not_offered_again(viewer, disc, strokes, qtbot, t
     dock = quiet_dock(viewer)
     qtbot.waitUntil(lambda: bar(dock).isVisibleTo(dock), timeout=WAIT)
     press(dock, "isr_discard")
-    qtbot.waitUntil(lambda: Store().crashed() == [], timeout=WAIT)
+    qtbot.waitUntil(lambda: SnapshotStore().find_orphaned() == [], timeout=WAIT)
     assert dock.scribble_layer is None
     assert not bar(dock).isVisibleTo(dock)
 
@@ -239,7 +239,7 @@ def test_strokes_on_the_canvas_are_never_written_over(drawn, disc, strokes, qtbo
     _, dock = drawn
     crash(tmp_path, disc, strokes[::-1].copy())
     before = dock.scribble_layer
-    dock.keeper.rescue.look()
+    dock.keeper.rescue.find_offer()
     qtbot.waitUntil(lambda: bar(dock).isVisibleTo(dock), timeout=WAIT)
     press(dock, "isr_restore")
     qtbot.waitUntil(lambda: dock.scribble_layer != before, timeout=WAIT)
@@ -267,7 +267,7 @@ def test_a_file_that_is_no_image_any_more_is_told(viewer, disc, strokes, qtbot, 
     qtbot.waitUntil(lambda: bar(dock).isVisibleTo(dock), timeout=WAIT)
     press(dock, "isr_restore")
     qtbot.waitUntil(lambda: "cannot be opened" in dock.status.text(), timeout=WAIT)
-    assert len(Store().crashed()) == 1
+    assert len(SnapshotStore().find_orphaned()) == 1
 
 
 def test_without_its_file_the_offer_waits_for_the_image(viewer, disc, strokes, qtbot, tmp_path):
@@ -280,7 +280,7 @@ def test_without_its_file_the_offer_waits_for_the_image(viewer, disc, strokes, q
     assert not restore.isVisibleTo(dock)
     viewer.add_image(np.zeros((20, 30), np.uint8), name="other")
     with qtbot.waitSignal(dock.keeper.rescue.offered, timeout=WAIT) as told:
-        dock.keeper.rescue.look()
+        dock.keeper.rescue.find_offer()
     assert told.args == [None]
     dock.image_layer = viewer.add_image(disc, name="disc")
     qtbot.waitUntil(lambda: bar(dock).isVisibleTo(dock), timeout=WAIT)
@@ -294,7 +294,7 @@ def test_the_last_strokes_are_offered_when_the_image_is_opened_again(drawn, disc
     qtbot.waitUntil(lambda: not list(default_folder().glob("running/*")), timeout=WAIT)
     again = quiet_dock(viewer)
     with qtbot.waitSignal(again.keeper.rescue.offered, timeout=WAIT) as told:
-        again.keeper.rescue.look()
+        again.keeper.rescue.find_offer()
     assert told.args == [None]  # they are on the canvas
     viewer.layers.clear()
     viewer.add_image(disc, name="disc")
@@ -315,7 +315,7 @@ def test_a_fit_goes_on_from_the_kept_shape(fitted, disc, strokes, qtbot):
     viewer.layers.clear()
     viewer.add_image(disc, name="disc")
     dock.keeper.close()
-    again = ScribbleAndRefine(viewer)
+    again = ScribbleWidget(viewer)
     viewer.window.add_dock_widget(again, name="again", area="left")
     qtbot.waitUntil(lambda: bar(again).isVisibleTo(again), timeout=WAIT)
     press(again, "isr_restore")
@@ -336,15 +336,15 @@ def test_the_time_is_told_as_people_tell_it(tmp_path, saved, told):
     now = datetime(2026, 3, 5, 17, 0).astimezone()
     about = ImageReference(key="0" * 32, name="fruit", shape=(4, 4))
     save(Snapshot(about, saved=datetime(*saved).astimezone()), tmp_path, "1.json")
-    assert told in Offer(Kept(tmp_path), crashed=True).sentence(now)
-    assert "“fruit”" in Offer(Kept(tmp_path), crashed=True).sentence(now)
+    assert told in RecoveryOffer(StoredSnapshots(tmp_path), crashed=True).message(now)
+    assert "“fruit”" in RecoveryOffer(StoredSnapshots(tmp_path), crashed=True).message(now)
 
 
 def test_given_masks_and_names_come_back(drawn, disc, strokes, qtbot):
     viewer, dock = drawn
     mask = np.zeros(disc.shape, bool)
     mask[60:80, 60:80] = True
-    dock.controller.given = {5: mask}
+    dock.controller.imported_objects = {5: mask}
     dock.controller.settings.names = {2: "apple"}
     wait_saved(qtbot, disc, lambda s: 5 in s.given and s.settings["names"] == {"2": "apple"})
     viewer.window.remove_dock_widget(dock)
@@ -353,7 +353,7 @@ def test_given_masks_and_names_come_back(drawn, disc, strokes, qtbot):
     before = again.scribble_layer
     qtbot.waitUntil(lambda: bar(again).isVisibleTo(again), timeout=WAIT)
     press(again, "isr_restore")
-    qtbot.waitUntil(lambda: 5 in again.controller.given, timeout=WAIT)
-    np.testing.assert_array_equal(np.asarray(again.controller.given[5]) > 0.5, mask)
+    qtbot.waitUntil(lambda: 5 in again.controller.imported_objects, timeout=WAIT)
+    np.testing.assert_array_equal(np.asarray(again.controller.imported_objects[5]) > 0.5, mask)
     assert again.controller.settings.names == {2: "apple"}
     assert again.scribble_layer == before  # the strokes were there already

@@ -37,7 +37,7 @@ def masks():
 
 
 def give_shape(shape):
-    return commands.give_shape(napari.current_viewer(), shape)
+    return commands.reshape_selected_layer(napari.current_viewer(), shape)
 
 
 def entries(viewer, *path):

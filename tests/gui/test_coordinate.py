@@ -36,10 +36,10 @@ def test_layers_of_the_images_size_are_offered(with_depth):
     assert not box.isHidden()
     viewer.add_image(np.ones((SIZE, SIZE)), name="height")
     assert words(box) == ["none", "depth", "height"]
-    box.word = "height"
+    box.current_text = "height"
     assert dock.coordinate == "height"
     viewer.layers["height"].name = "tallness"
-    assert dock.coordinate == box.word == "tallness"
+    assert dock.coordinate == box.current_text == "tallness"
     viewer.layers.remove("tallness")
     assert dock.coordinate == ""
     assert words(box) == ["none", "depth"]
@@ -49,20 +49,20 @@ def test_layers_of_the_images_size_are_offered(with_depth):
 
 def test_a_convex_shape_holds_in_depth(with_depth, strokes, qtbot):
     _, dock = with_depth
-    dock.coordinates.word = "depth"
+    dock.coordinates.current_text = "depth"
     fit(dock, strokes, qtbot)
     state = dock.controller.state
     assert state.certificate[0] is True
-    assert "(row, column, depth)" in state.proofs
+    assert "(row, column, depth)" in state.certificate_text
     dock.trust.more.click()
     assert "(row, column, depth)" in dock.trust.account.text()
-    lifted = dock.result.objects[2].frame.dims
+    lifted = dock.result.objects[2].frame.n_coordinates
     assert lifted == 3
     # Without it, the next fit is of the plane again.
     with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
-        dock.coordinates.word = "none"
-    assert dock.result.objects[2].frame.dims == 2
-    assert "depth" not in state.proofs
+        dock.coordinates.current_text = "none"
+    assert dock.result.objects[2].frame.n_coordinates == 2
+    assert "depth" not in state.certificate_text
 
 
 def test_new_values_are_fitted_again(with_depth, strokes, depth, qtbot):
@@ -70,7 +70,7 @@ def test_new_values_are_fitted_again(with_depth, strokes, depth, qtbot):
     dock.shape = "none"
     dock.coordinate = "depth"
     fit(dock, strokes, qtbot)
-    assert dock.coordinates.word == "depth"
+    assert dock.coordinates.current_text == "depth"
     with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
         viewer.layers["depth"].data = depth[:, ::-1].copy()
 

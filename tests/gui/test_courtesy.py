@@ -5,23 +5,23 @@ from __future__ import annotations
 import threading
 import time
 
-from napari_isr.gui.fits.courtesy import Courtesy
+from napari_isr.gui.fits.courtesy import RepaintGate
 
 
-def waiting(courtesy: Courtesy) -> threading.Thread:
+def waiting(courtesy: RepaintGate) -> threading.Thread:
     thread = threading.Thread(target=courtesy.wait)
     thread.start()
     return thread
 
 
 def test_the_fit_goes_on_when_the_window_has_drawn(qtbot, monkeypatch):
-    monkeypatch.setattr("napari_isr.gui.fits.courtesy.PATIENCE", 60)
-    courtesy = Courtesy()
+    monkeypatch.setattr("napari_isr.gui.fits.courtesy.MAX_PAUSE_S", 60)
+    courtesy = RepaintGate()
     courtesy.wait()  # nobody draws
-    courtesy.expect()
-    courtesy.ask(False)
+    courtesy.close_now()
+    courtesy.close_until_painted(False)
     qtbot.wait(30)  # more is to be drawn
-    courtesy.ask()
+    courtesy.close_until_painted()
     thread = waiting(courtesy)
     thread.join(0.2)  # the GUI thread is busy meanwhile: no timer comes
     assert thread.is_alive()
@@ -30,8 +30,8 @@ def test_the_fit_goes_on_when_the_window_has_drawn(qtbot, monkeypatch):
 
 
 def test_the_fit_does_not_wait_for_ever(qtbot):
-    courtesy = Courtesy()
-    courtesy.ask()
+    courtesy = RepaintGate()
+    courtesy.close_until_painted()
     thread = waiting(courtesy)
     thread.join()
     began = time.perf_counter()
@@ -42,9 +42,9 @@ def test_the_fit_does_not_wait_for_ever(qtbot):
 
 
 def test_nobody_waits_once_it_is_closed(qtbot, monkeypatch):
-    monkeypatch.setattr("napari_isr.gui.fits.courtesy.PATIENCE", 60)
-    courtesy = Courtesy()
-    courtesy.ask()
+    monkeypatch.setattr("napari_isr.gui.fits.courtesy.MAX_PAUSE_S", 60)
+    courtesy = RepaintGate()
+    courtesy.close_until_painted()
     thread = waiting(courtesy)
     courtesy.close()
     thread.join(5)

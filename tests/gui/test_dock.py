@@ -51,7 +51,7 @@ def status(dock):
 
 def test_every_control_has_its_name_a_tooltip_and_room(ready):
     _, dock = ready
-    dock.more.unfold(True)
+    dock.more.set_expanded(True)
     QApplication.processEvents()
     assert dock.minimumSizeHint().width() <= 300
     for name, kind in CONTROLS.items():
@@ -157,7 +157,7 @@ def test_the_table_shows_the_objects_and_picks_them(fitted, qtbot):
     area, _, drawn = table.item(0, NAME).data(DETAILS).partition(" px · ")
     assert int(area.replace(",", "")) > 1000
     assert drawn == "80 drawn"
-    dock.brush.switch()
+    dock.brush.toggle_background()
     qtbot.mouseClick(
         table.viewport(),
         Qt.MouseButton.LeftButton,

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_isr.gui.images.done_marks import FILE, DoneMarks, Marks
-from napari_isr.gui.images.playlist import Entry, Playlist
+from napari_isr.gui.images.done_marks import FILE, ImageStatusFile, ImageStatusStore
+from napari_isr.gui.images.playlist import ImageList, ImageListEntry
 
 WAIT = 30_000
 
@@ -20,10 +20,10 @@ def followed(tmp_path, qtbot):
     opened = []
 
     def make(*names, wanted=True):
-        images = Playlist()
-        marks = DoneMarks(images, tmp_path, lambda: wanted)
+        images = ImageList()
+        marks = ImageStatusStore(images, tmp_path, lambda: wanted)
         opened.append(marks)
-        images.fill([Entry(name, tmp_path / name) for name in names], 0)
+        images.set_entries([ImageListEntry(name, tmp_path / name) for name in names], 0)
         qtbot.waitUntil(lambda: marks._marks is not None, timeout=WAIT)
         return images
 
@@ -39,23 +39,23 @@ def done(images):
 def test_marks_and_the_tick_are_there_the_next_time(followed, kept, qtbot):
     images = followed("a.png", "b.png", "c.png")
     assert not kept.exists()
-    images.move_to(1)
-    images.mark(True)
-    images.carry = True
+    images.set_current_index(1)
+    images.set_done(True)
+    images.transfer_enabled = True
     other = followed("c.png")  # in another window, with another image
-    other.mark(True)
+    other.set_done(True)
     paths = [str(kept.parent / name) for name in ("b.png", "c.png")]
     qtbot.waitUntil(lambda: kept.exists() and read(kept).done == paths, timeout=WAIT)
     again = followed("a.png", "b.png", "c.png")
     assert done(again) == ["b.png", "c.png"]
-    assert again.carry
-    again.move_to(1)
-    again.mark(False)
+    assert again.transfer_enabled
+    again.set_current_index(1)
+    again.set_done(False)
     qtbot.waitUntil(lambda: read(kept).done == paths[1:], timeout=WAIT)
 
 
 def read(path):
-    return Marks.model_validate_json(path.read_text())
+    return ImageStatusFile.model_validate_json(path.read_text())
 
 
 def test_nothing_is_written_where_nothing_is_wanted_and_a_broken_file_is_none(
@@ -63,7 +63,7 @@ def test_nothing_is_written_where_nothing_is_wanted_and_a_broken_file_is_none(
 ):
     kept.write_text("{")
     images = followed("a.png", wanted=False)
-    images.mark(True)
+    images.set_done(True)
     assert done(images) == ["a.png"]
     images = followed("a.png")
     assert done(images) == []

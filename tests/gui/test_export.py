@@ -83,9 +83,9 @@ def test_what_cannot_be_written_is_one_sentence(quick, ready, qtbot, tmp_path, c
 
 def test_names_get_the_ending_of_the_chosen_format():
     for one in FORMATS:
-        assert with_ending("a", one.endings) == "a" + one.endings[0]
-        for ending in one.endings:
-            assert with_ending("a" + ending, one.endings) == "a" + ending
+        assert with_ending("a", one.extensions) == "a" + one.extensions[0]
+        for ending in one.extensions:
+            assert with_ending("a" + ending, one.extensions) == "a" + ending
     assert with_ending("a.tif", (".png",)) == "a.tif"  # what the user wrote counts
     assert with_ending("a.json", (".polygons.json",)) == "a.polygons.json"
     assert with_ending("", (".png",)) == ""

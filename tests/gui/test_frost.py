@@ -10,7 +10,7 @@ from napari.components import LayerList
 from napari.layers import Image
 
 from napari_isr.gui.basics import frost as module
-from napari_isr.gui.basics.frost import OTHERS, Frost
+from napari_isr.gui.basics.frost import FOREIGN_FREEZE_COUNT, GarbageCollectionGuard
 
 
 @pytest.fixture(autouse=True)
@@ -34,33 +34,33 @@ def image():
 
 
 def test_what_is_loaded_is_frozen_until_the_last_dock_is_closed(qtbot):
-    frost, first, second = Frost(1), Dock(), Dock()
-    frost.join(first)
-    frost.join(second)
+    frost, first, second = GarbageCollectionGuard(1), Dock(), Dock()
+    frost.register(first)
+    frost.register(second)
     qtbot.waitUntil(lambda: frost.frozen)
-    assert gc.get_freeze_count() > OTHERS
-    frost.leave(first)
+    assert gc.get_freeze_count() > FOREIGN_FREEZE_COUNT
+    frost.unregister(first)
     qtbot.waitUntil(lambda: frost.frozen)
-    frost.leave(second)
+    frost.unregister(second)
     assert not frost.frozen
     assert gc.get_freeze_count() == 0
 
 
 def test_a_layer_that_was_frozen_is_freed_when_it_is_removed(qtbot):
-    frost, open_one = Frost(1), Dock(image(), image())
+    frost, open_one = GarbageCollectionGuard(1), Dock(image(), image())
     ref = weakref.ref(open_one.viewer.layers[0])
-    frost.join(open_one)
+    frost.register(open_one)
     qtbot.waitUntil(lambda: frost.frozen)
     del open_one.viewer.layers[0]
     assert not frost.frozen
     qtbot.waitUntil(lambda: frost.frozen)
     assert ref() is None
-    frost.leave(open_one)
+    frost.unregister(open_one)
 
 
 def test_a_layer_that_came_later_goes_without_thawing(qtbot):
-    frost, open_one = Frost(1), Dock(image())
-    frost.join(open_one)
+    frost, open_one = GarbageCollectionGuard(1), Dock(image())
+    frost.register(open_one)
     qtbot.waitUntil(lambda: frost.frozen)
     open_one.viewer.layers.append(image())
     ref = weakref.ref(open_one.viewer.layers.pop())
@@ -68,46 +68,46 @@ def test_a_layer_that_came_later_goes_without_thawing(qtbot):
     assert frost.frozen
     gc.collect()
     assert ref() is None
-    frost.leave(open_one)
+    frost.unregister(open_one)
 
 
 def test_nobody_is_made_to_wait(qtbot, monkeypatch):
     collections = []
     monkeypatch.setattr(gc, "collect", lambda: collections.append(1))
-    frost, open_one = Frost(1), Dock(busy=True)
-    frost.join(open_one)
+    frost, open_one = GarbageCollectionGuard(1), Dock(busy=True)
+    frost.register(open_one)
     assert frost.frozen
     qtbot.wait(20)
     assert not collections
     open_one.state.busy = False
     qtbot.waitUntil(lambda: collections == [1])
     assert frost.frozen
-    frost.leave(open_one)
+    frost.unregister(open_one)
 
 
 def test_garbage_that_was_there_is_freed(qtbot):
-    frost, layer = Frost(1), image()
+    frost, layer = GarbageCollectionGuard(1), image()
     ref = weakref.ref(layer)
     del layer
     open_one = Dock()
-    frost.join(open_one)
+    frost.register(open_one)
     qtbot.waitUntil(lambda: ref() is None)
-    frost.leave(open_one)
+    frost.unregister(open_one)
 
 
 def test_what_somebody_else_froze_is_left_to_them(qtbot):
     gc.freeze()
-    frost, open_one = Frost(1), Dock()
-    frost.join(open_one)
+    frost, open_one = GarbageCollectionGuard(1), Dock()
+    frost.register(open_one)
     qtbot.wait(20)
     assert not frost.frozen
-    frost.leave(open_one)
-    assert gc.get_freeze_count() > OTHERS
+    frost.unregister(open_one)
+    assert gc.get_freeze_count() > FOREIGN_FREEZE_COUNT
 
 
 def test_a_dock_joins_and_leaves(viewer, open_dock, qtbot, monkeypatch):
-    frost = Frost(1)
-    monkeypatch.setattr("napari_isr.gui.controller.frost", lambda: frost)
+    frost = GarbageCollectionGuard(1)
+    monkeypatch.setattr("napari_isr.gui.controller.gc_guard", lambda: frost)
     opened = open_dock(viewer)
     qtbot.waitUntil(lambda: frost.frozen)
     opened.close()
@@ -116,4 +116,4 @@ def test_a_dock_joins_and_leaves(viewer, open_dock, qtbot, monkeypatch):
 
 
 def test_one_for_all_docks():
-    assert module.frost() is module.frost()
+    assert module.gc_guard() is module.gc_guard()

@@ -73,7 +73,7 @@ def test_the_ring_follows_the_result(fitted, strokes, qtbot):
 def test_there_is_no_ring_where_all_is_clear(fitted, strokes, qtbot, monkeypatch):
     viewer, dock = fitted
     assert advice(dock)
-    monkeypatch.setattr(object_result, "next_stroke", lambda *_: None)
+    monkeypatch.setattr(object_result, "suggest_stroke", lambda *_: None)
     refit(dock, qtbot, strokes)
     assert RING not in names(viewer)
     assert advice(dock) == ""
@@ -81,7 +81,7 @@ def test_there_is_no_ring_where_all_is_clear(fitted, strokes, qtbot, monkeypatch
 
 def test_the_sentence_stands_beside_the_other_messages(fitted, qtbot):
     _, dock = fitted
-    sentence = dock.result.next_stroke.sentence
+    sentence = dock.result.next_stroke.message
     assert advice(dock)[1:] == f"{sentence[1:]}."
     assert advice(dock)[0] == "T"
     assert dock.status.text().startswith("Fitted")
@@ -149,7 +149,7 @@ def test_the_map_can_be_switched_during_a_fit(quick, strokes, qtbot, on):
 
 def test_nothing_of_it_is_computed_in_the_gui_thread(ready, strokes, qtbot, monkeypatch):
     viewer, dock = ready
-    threads = {"uncertainty": set(), "next_stroke": set()}
+    threads = {"binary_entropy": set(), "suggest_stroke": set()}
 
     def watch(name, work):
         def noted(*arguments):
@@ -158,16 +158,16 @@ def test_nothing_of_it_is_computed_in_the_gui_thread(ready, strokes, qtbot, monk
 
         monkeypatch.setattr(object_result, name, noted)
 
-    watch("uncertainty", object_result.uncertainty)
-    watch("next_stroke", object_result.next_stroke)
+    watch("binary_entropy", object_result.binary_entropy)
+    watch("suggest_stroke", object_result.suggest_stroke)
     refit(dock, qtbot, strokes)
-    assert threads == {"uncertainty": set(), "next_stroke": {False}}
+    assert threads == {"binary_entropy": set(), "suggest_stroke": {False}}
     dock.uncertainty = True
     qtbot.waitUntil(lambda: MAP in names(viewer), timeout=WAIT)
     dock.next_stroke = False
     dock.next_stroke = True
     refit(dock, qtbot, strokes)
-    assert threads == {"uncertainty": {False}, "next_stroke": {False}}
+    assert threads == {"binary_entropy": {False}, "suggest_stroke": {False}}
 
 
 def test_guides_lie_where_the_image_lies(viewer, disc, strokes, open_dock, qtbot):
@@ -213,7 +213,7 @@ def test_guides_go_and_come_with_the_strokes(drawing, qtbot):
     dock.uncertainty = True
     layer = dock.scribble_layer
     hand.draw((45, 38), (45, 58))
-    dock.brush.switch()
+    dock.brush.toggle_background()
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         hand.draw((5, 8), (5, 88), (90, 88), (90, 8), (6, 8))
     assert {RING, MAP} <= set(names(viewer))

@@ -9,7 +9,7 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLabel, QPushButton
 
-from napari_isr.gui.canvas.layers import KEY, is_ours
+from napari_isr.gui.canvas.layers import METADATA_KIND, is_result_layer
 from napari_isr.gui.robot import PAUSE_MS
 
 WAIT = 30_000
@@ -27,7 +27,7 @@ def handles(dock):
 
 
 def layer_of(viewer):
-    found = [layer for layer in viewer.layers if layer.metadata.get(KEY) == "handles"]
+    found = [layer for layer in viewer.layers if layer.metadata.get(METADATA_KIND) == "handles"]
     return found[0] if found else None
 
 
@@ -58,7 +58,7 @@ def drag(dock, hand, grip, away, qtbot):
 
 def on_canvas(dock, hand, point):
     """Where a pixel of the image is on the canvas, whatever its scale."""
-    return hand.at(*dock.image_layer.data_to_world(point)[-2:])
+    return hand.to_canvas(*dock.image_layer.data_to_world(point)[-2:])
 
 
 def draw(dock, hand, *points):
@@ -74,7 +74,7 @@ def test_a_drag_holds_a_place_fixed_and_a_double_click_releases_it(drawing, stro
         dock.shape = shape
         with qtbot.waitSignal(dock.settled, timeout=WAIT):
             dock.live = True
-        assert is_ours(layer_of(viewer))
+        assert is_result_layer(layer_of(viewer))
         assert viewer.layers.selection.active == dock.scribble_layer
         start = drag(dock, hand, grip, (7, -6), qtbot)
         assert dock.shape.startswith(f"{shape.partition(':')[0]}:")
@@ -120,7 +120,7 @@ def check_that_it_is_held(dock, option):
 @pytest.fixture
 def pattern(make_napari_viewer_proxy, open_dock, qtbot):
     """A pattern of discs, its strokes, and the dock."""
-    from napari_isr.gui.robot import Robot
+    from napari_isr.gui.robot import CanvasMouse
 
     rows, columns = np.mgrid[:96, :96]
     image = np.where(np.hypot(rows % 24 - 9, columns % 20 - 11) < 6, 190, 60).astype(np.uint8)
@@ -130,7 +130,7 @@ def pattern(make_napari_viewer_proxy, open_dock, qtbot):
     viewer.add_image(image, name="pattern")
     dock = open_dock(viewer, features="rgb")
     dock.new.click()
-    hand = Robot(viewer, dock)
+    hand = CanvasMouse(viewer, dock)
     qtbot.wait(400)
     viewer.reset_view()
     fit(dock, strokes, "periodic", qtbot)
@@ -262,13 +262,13 @@ def test_a_drag_so_quick_that_napari_tells_of_no_move_counts(drawing, strokes, q
 def test_handles_lie_right_on_a_mirrored_and_a_stretched_image(
     make_napari_viewer_proxy, disc, strokes, open_dock, qtbot
 ):
-    from napari_isr.gui.robot import Robot
+    from napari_isr.gui.robot import CanvasMouse
 
     viewer = make_napari_viewer_proxy(show=True)
     image = viewer.add_image(disc, name="disc", scale=(-0.5, 2.0), translate=(200, -30))
     dock = open_dock(viewer)
     dock.new.click()
-    hand = Robot(viewer, dock)
+    hand = CanvasMouse(viewer, dock)
     qtbot.wait(400)
     viewer.reset_view()
     fit(dock, strokes, "star", qtbot)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from napari_isr.gui.fits.history import FitHistory, PastFit
+from napari_isr.gui.fits.history import FitHistory, FitHistoryEntry
 
 WAIT = 30_000
 
@@ -20,7 +20,7 @@ def fit_of(name, pixels=1):
         result=SimpleNamespace(objects={2: one}),
         name=name,
     )
-    return PastFit(done)
+    return FitHistoryEntry(done)
 
 
 def name(fit):
@@ -31,23 +31,23 @@ def test_a_new_fit_cuts_what_was_undone():
     history = FitHistory()
     for letter in "abc":
         history.push(fit_of(letter))
-    assert [name(history.back()) for _ in range(3)] == ["b", "a", None]
+    assert [name(history.undo()) for _ in range(3)] == ["b", "a", None]
     assert (history.can_undo, history.can_redo) == (False, True)
-    assert name(history.forward()) == "b"
+    assert name(history.redo()) == "b"
     history.push(fit_of("d"))
-    assert (history.can_redo, name(history.forward())) == (False, None)
-    assert [name(history.back()) for _ in range(3)] == ["b", "a", None]
-    assert history.place == "fit 1 of 3"
+    assert (history.can_redo, name(history.redo())) == (False, None)
+    assert [name(history.undo()) for _ in range(3)] == ["b", "a", None]
+    assert history.position_text == "fit 1 of 3"
 
 
 def test_a_fit_that_was_taken_away_comes_back():
     history = FitHistory()
-    history.leave()
+    history.deselect()
     assert not history.can_undo
     history.push(fit_of("a"))
-    history.leave()
+    history.deselect()
     assert (history.current, history.can_redo) == (None, False)
-    assert name(history.back()) == "a"
+    assert name(history.undo()) == "a"
     assert history.current is not None
     history.clear()
     assert (len(history), history.can_undo, history.can_redo) == (0, False, False)

@@ -60,7 +60,7 @@ def test_a_dozen_strokes_in_a_hurry_are_all_fitted(drawing, strokes, qtbot):
     dock.live = False
     dock.scribble_layer.data = strokes
     dock.live = True
-    dock.brush.pick(2)
+    dock.brush.select_label(2)
     rows = range(30, 66, 3)
     for row in rows:
         hand.draw((row, 40), (row, 56))

@@ -5,7 +5,7 @@ import pytest
 from qtpy.QtCore import QRect, Qt
 from qtpy.QtGui import QIcon, QPainter, QPixmap
 
-from napari_isr.gui.canvas.icons import keep_icons
+from napari_isr.gui.canvas.icons import patch_icon_cache
 
 MODE, STATE = QIcon.Mode.Normal, QIcon.State.Off
 
@@ -44,7 +44,7 @@ def painted(icon, rect=PLACE):
 
 def test_what_is_painted_is_the_same(qapp, engine):
     before = painted(engine(b"a", []))
-    keep_icons(engine)
+    patch_icon_cache(engine)
     log = []
     icon = engine(b"a", log)
     np.testing.assert_array_equal(painted(icon), before)
@@ -53,7 +53,7 @@ def test_what_is_painted_is_the_same(qapp, engine):
 
 
 def test_another_text_and_another_size_are_other_pictures(qapp, engine):
-    keep_icons(engine)
+    patch_icon_cache(engine)
     log = []
     painted(engine(b"a", log))
     painted(engine(b"b", log))
@@ -63,14 +63,14 @@ def test_another_text_and_another_size_are_other_pictures(qapp, engine):
 
 
 def test_a_second_call_does_nothing(engine):
-    keep_icons(engine)
+    patch_icon_cache(engine)
     once = engine.paint
-    keep_icons(engine)
+    patch_icon_cache(engine)
     assert engine.paint is once
 
 
 def test_a_class_that_paints_nothing_is_left_alone():
-    keep_icons(type("Bare", (), {}))
+    patch_icon_cache(type("Bare", (), {}))
 
 
 def test_icons_of_napari_look_as_before(qapp, monkeypatch):
@@ -80,7 +80,7 @@ def test_icons_of_napari_look_as_before(qapp, monkeypatch):
     monkeypatch.setattr(engine, "paint", getattr(paint, "__wrapped__", paint))
     icon = module.QColoredSVGIcon.from_resources("new_labels").colored(theme="dark")
     before = painted(icon)
-    keep_icons()
+    patch_icon_cache()
     assert hasattr(engine.paint, "__wrapped__")
     for _ in range(2):
         assert abs(painted(icon) - before).max() <= 3  # of 255: soft edges are rounded twice

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QLabel
 
 from napari_isr.gui.panels.object_cells import DETAILS
 from napari_isr.gui.panels.object_table import NAME
-from napari_isr.gui.robot import Robot
+from napari_isr.gui.robot import CanvasMouse
 from napari_isr.results.result import iou
 
 WAIT = 30_000
@@ -80,9 +80,9 @@ def test_every_label_becomes_an_object_beside_those_from_strokes(
     fit(dock, strokes, qtbot)
     take(dock, "cells", qtbot)
     assert names(dock) == ["object 2", "cells 3", "cells 700"]
-    assert list(dock.controller.given) == [3, 4]
+    assert list(dock.controller.imported_objects) == [3, 4]
     np.testing.assert_array_equal(dock.result.objects[4].mask, two == 700)
-    dock.brush.add()
+    dock.brush.select_new_label()
     assert dock.scribble_layer.selected_label == 5
 
 
@@ -156,7 +156,7 @@ def test_an_imported_object_is_deleted(other, qtbot):
     layer = viewer.add_labels(disc(48, 40).astype(int), name="sam")
     take(dock, "sam", qtbot)
     dock.controller.objects.delete(2)
-    assert dock.controller.given == {}
+    assert dock.controller.imported_objects == {}
     assert dock.result is None
     assert layer in viewer.layers
     take(dock, "sam", qtbot)
@@ -168,11 +168,11 @@ def test_a_deleted_import_is_undone_on_the_stroke_layer(other, qtbot):
     layer = viewer.add_labels(disc(48, 40).astype(int), name="sam")
     take(dock, "sam", qtbot)
     act, strokes = dock.controller.objects, dock.scribble_layer
-    canvas = Robot(viewer, dock).canvas
+    canvas = CanvasMouse(viewer, dock).canvas
     press_undo = partial(qtbot.keyClick, canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     act.rename(2, "apple")
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
-        act.reshape(2, "star")
+        act.set_shape(2, "star")
     act.delete(2)
     assert "Ctrl+Z" in status(dock)
     assert names(dock) == ["object 2"]
@@ -189,7 +189,7 @@ def test_a_deleted_import_is_undone_on_the_stroke_layer(other, qtbot):
     strokes.data_setitem((np.array([3]), np.array([4])), 1)
     press_undo()
     assert not strokes.data.any()
-    assert dock.controller.given == {}
+    assert dock.controller.imported_objects == {}
 
 
 def test_what_is_given_can_be_saved_and_set(other, qtbot):
@@ -198,15 +198,15 @@ def test_what_is_given_can_be_saved_and_set(other, qtbot):
     told = []
     dock.controller.given_changed.connect(told.append)
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
-        dock.controller.given = {5: disc(40, 40), 3: np.where(disc(50, 50), 0.8, 0.1)}
-    assert list(told[-1]) == list(dock.controller.given) == [3, 5]
+        dock.controller.imported_objects = {5: disc(40, 40), 3: np.where(disc(50, 50), 0.8, 0.1)}
+    assert list(told[-1]) == list(dock.controller.imported_objects) == [3, 5]
     assert list(dock.result.objects) == [3, 5]
-    assert not dock.controller.given[3].flags.writeable
+    assert not dock.controller.imported_objects[3].flags.writeable
     first = dock.scribble_layer
     dock.new.click()
-    assert dock.controller.given == {}
+    assert dock.controller.imported_objects == {}
     dock.scribble_layer = first
-    assert list(dock.controller.given) == [3, 5]
+    assert list(dock.controller.imported_objects) == [3, 5]
 
 
 @pytest.mark.parametrize(
@@ -229,4 +229,4 @@ def test_what_cannot_be_imported_is_one_sentence(other, qtbot, add, words):
     qtbot.waitUntil(lambda: words in status(dock), timeout=WAIT)
     assert dock.controller.state.kind == "error"
     assert "'x'" in status(dock)
-    assert dock.controller.given == {}
+    assert dock.controller.imported_objects == {}

@@ -12,10 +12,18 @@ from napari_isr.features.cache import FeatureCache
 from napari_isr.features.semantic import Semantic
 from napari_isr.fitting.joint import TURNS
 from napari_isr.gui.fits import worker
-from napari_isr.gui.fits.job import Done, Failed, Job, Names, Outline, Stage, fit
-from napari_isr.gui.fits.segmenters import Segmenters
-from napari_isr.gui.fits.warm import rehearse
-from napari_isr.predictors import parse_predictor
+from napari_isr.gui.fits.job import (
+    AvailableChoices,
+    FitContour,
+    FitFailed,
+    FitFinished,
+    FitJob,
+    FitProgress,
+    run_job,
+)
+from napari_isr.gui.fits.segmenters import SegmenterCache
+from napari_isr.gui.fits.warm import warm_up
+from napari_isr.predictors import resolve_predictor_name
 from napari_isr.segmenter import MODES, Segmenter
 
 WAIT = 30_000
@@ -32,7 +40,7 @@ def joint(quick):
 
 
 def job(disc, strokes, **changes):
-    return Job(disc, (1.0, 1.0), strokes, **changes)
+    return FitJob(disc, (1.0, 1.0), strokes, **changes)
 
 
 def test_joint_settles_and_its_bar_never_goes_back(joint, qtbot, monkeypatch):
@@ -54,14 +62,14 @@ def test_joint_settles_and_its_bar_never_goes_back(joint, qtbot, monkeypatch):
 
 
 def test_joint_tells_a_first_answer_and_then_better_ones(disc, strokes):
-    news = list(fit(job(disc, strokes, mode="joint", features="rgb"), Segmenters()))
-    kinds = [n.kind for n in news if isinstance(n, Outline)]
+    news = list(run_job(job(disc, strokes, mode="joint", features="rgb"), SegmenterCache()))
+    kinds = [n.kind for n in news if isinstance(n, FitContour)]
     assert kinds == ["predictor", "shape"] * (1 + TURNS)
-    told = [n.message for n in news if isinstance(n, Stage) and n.message]
+    told = [n.message for n in news if isinstance(n, FitProgress) and n.message]
     first = told.index("Refining predictor and shape")
     assert "Fitting the shape" in told[:first]
     assert set(told[first:]) == {"Refining predictor and shape", "Drawing the mask", "Done"}
-    shares = [n.progress for n in news if isinstance(n, Stage) and n.message]
+    shares = [n.progress for n in news if isinstance(n, FitProgress) and n.message]
     assert shares == sorted(shares)
 
 
@@ -69,8 +77,8 @@ def test_two_objects_in_turn_are_no_refinement(disc, strokes):
     strokes[12:15, 60:90] = 3
     told = [
         n.message
-        for n in fit(job(disc, strokes, features="rgb"), Segmenters())
-        if isinstance(n, Stage)
+        for n in run_job(job(disc, strokes, features="rgb"), SegmenterCache())
+        if isinstance(n, FitProgress)
     ]
     assert "Refining predictor and shape" not in told
 
@@ -122,10 +130,10 @@ def test_cancel_in_a_joint_fit_stops_within_a_few_steps(joint, qtbot, monkeypatc
 
 
 def test_all_that_can_be_chosen_is_known_to_the_library():
-    names = Names.load()
+    names = AvailableChoices.load()
     assert names.modes == MODES
     for predictor in names.predictors:
-        parse_predictor(predictor)
+        resolve_predictor_name(predictor)
     assert len(set(names.features)) == len(names.features)
     assert {"auto", "rgb", "semantic", "nearness", "rgb,semantic,nearness"} <= set(names.features)
     for features in names.features:
@@ -145,35 +153,35 @@ def test_choices_reach_the_dock(ready):
 
 @pytest.mark.parametrize("features", ["nearness", "rgb,spatial,semantic,nearness"])
 def test_any_choice_of_features_fits(disc, strokes, features):
-    *_, last = fit(job(disc, strokes, features=features), Segmenters())
-    assert isinstance(last, Done)
+    *_, last = run_job(job(disc, strokes, features=features), SegmenterCache())
+    assert isinstance(last, FitFinished)
 
 
 def test_an_image_that_was_open_before_needs_no_network(disc, strokes, monkeypatch):
-    *_, last = fit(job(disc, strokes), Segmenters())
-    assert isinstance(last, Done)
+    *_, last = run_job(job(disc, strokes), SegmenterCache())
+    assert isinstance(last, FitFinished)
     assert list(default_folder().glob("*.npz"))
 
     def network(*_):
         raise AssertionError("the network was asked again")
 
-    monkeypatch.setattr(Semantic, "stages", network)
-    *_, again = fit(job(disc.copy(), strokes), Segmenters())
-    assert isinstance(again, Done)
+    monkeypatch.setattr(Semantic, "compute_scales", network)
+    *_, again = run_job(job(disc.copy(), strokes), SegmenterCache())
+    assert isinstance(again, FitFinished)
     np.testing.assert_array_equal(again.isr, last.isr)
-    *_, other = fit(job(255 - disc, strokes), Segmenters())
-    assert isinstance(other, Failed)
+    *_, other = run_job(job(255 - disc, strokes), SegmenterCache())
+    assert isinstance(other, FitFailed)
 
 
 def test_all_segmenters_of_a_dock_share_one_cache(disc, strokes, tmp_path):
     cache = FeatureCache(tmp_path / "kept")
-    segmenters = Segmenters(cache=cache)
+    segmenters = SegmenterCache(cache=cache)
     first, second = (segmenters.get(job(disc, strokes, features=f)) for f in ("rgb", "semantic"))
     assert first.cache is second.cache is cache
-    own = Segmenters()
+    own = SegmenterCache()
     assert own.get(job(disc, strokes)).cache.folder == default_folder()
 
 
 def test_the_rehearsal_leaves_nothing_behind():
-    rehearse()
+    warm_up()
     assert not default_folder().exists()

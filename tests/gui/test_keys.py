@@ -12,7 +12,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from skimage.color import rgb2lab
 
-from napari_isr.gui.basics.colours import PREDICTOR, SHAPE, stroke_colormap
+from napari_isr.gui.basics.colours import PREDICTOR, SHAPE, scribble_colormap
 from napari_isr.gui.panels.object_cells import COLOUR
 from napari_isr.gui.panels.object_table import NAME
 from napari_isr.gui.strokes import keys
@@ -59,7 +59,7 @@ def test_every_key_is_bound_while_the_dock_is_open_and_told_in_a_tooltip(fitted,
     assert {normal(key) for key in keys.TAKEN} <= bound(viewer, layer)
     tips = " ".join(w.toolTip() for w in dock.findChildren(object) if hasattr(w, "toolTip"))
     for key in keys.TAKEN:
-        told = keys.shown(key)
+        told = keys.format_key(key)
         assert f"({told})" in tips or f"; {told} brings" in tips, key
     viewer.window.remove_dock_widget(dock)
     assert not bound(viewer, layer) & {normal(key) for key in keys.TAKEN}
@@ -81,7 +81,7 @@ def test_keys_run_and_cancel(drawing, strokes, qtbot):
 def test_the_brush_stays_armed_after_a_fit(drawing, strokes, qtbot):
     viewer, dock, _ = drawing
     layer = dock.scribble_layer
-    dock.brush.pick(1)
+    dock.brush.select_label(1)
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         layer.data = strokes
     assert viewer.layers.selection.active == layer
@@ -97,7 +97,9 @@ def test_polygon_and_fill_count_as_strokes(drawing, strokes, qtbot):
     layer.selected_label = 3
     layer.mode = "polygon"
     left, no_key = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    corners = [hand.at(*corner).toPoint() for corner in ((60, 60), (60, 76), (76, 76), (76, 60))]
+    corners = [
+        hand.to_canvas(*corner).toPoint() for corner in ((60, 60), (60, 76), (76, 76), (76, 60))
+    ]
     for corner in corners:
         QTest.mouseMove(hand.canvas, corner)
         QTest.mouseClick(hand.canvas, left, no_key, corner)
@@ -108,7 +110,7 @@ def test_polygon_and_fill_count_as_strokes(drawing, strokes, qtbot):
     assert set(dock.result.objects) == {2, 3}
     layer.selected_label = 4
     layer.mode = "fill"
-    inside = hand.at(68, 68).toPoint()
+    inside = hand.to_canvas(68, 68).toPoint()
     QTest.mouseMove(hand.canvas, inside)
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         QTest.mouseClick(hand.canvas, left, no_key, inside)
@@ -118,7 +120,7 @@ def test_polygon_and_fill_count_as_strokes(drawing, strokes, qtbot):
 def test_masks_and_table_follow_the_colours_of_the_strokes(fitted):
     viewer, dock = fitted
     layer = dock.scribble_layer
-    other = stroke_colormap()
+    other = scribble_colormap()
     other.colors[2] = (0.1, 0.2, 0.3, 1.0)
     layer.colormap = other
     expected = layer.colormap.map(2)
@@ -165,7 +167,7 @@ def seen(rgb, matrix):
 
 @pytest.mark.parametrize("vision", VISION)
 def test_strokes_are_told_apart_with_any_colour_vision(vision):
-    colormap = stroke_colormap()
+    colormap = scribble_colormap()
     strokes = np.array([np.ravel(colormap.map(label))[:3] for label in range(1, 10)])
     colours = seen(np.concatenate([strokes, [PREDICTOR, SHAPE]]), VISION[vision])
     for first, second in combinations(range(9), 2):

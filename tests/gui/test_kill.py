@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_isr.session import Store, load
+from napari_isr.session import SnapshotStore, load
 
 OLD = 2.0  # seconds
 WAIT = 240  # for napari to open, on a machine that is busy
@@ -89,7 +89,7 @@ def kill_again_and_again(processes, tmp_path, kills, seed, seconds):
         if before is not None:
             np.testing.assert_array_equal(moments[0][1], before)
         check_files(data)
-        left = Store(data).crashed()
+        left = SnapshotStore(data).find_orphaned()
         newest = left[0].snapshot() if left else None
         before = None if newest is None else newest.strokes
         counted += check_strokes(before, moments, killed)

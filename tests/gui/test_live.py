@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from napari_isr.certificates import convex_defect
+from napari_isr.certificates import convexity_defects
 from napari_isr.features import FeatureCache
-from napari_isr.gui.fits.job import Done, Job, Outline, fit
-from napari_isr.gui.fits.segmenters import Segmenters
+from napari_isr.gui.fits.job import FitContour, FitFinished, FitJob, run_job
+from napari_isr.gui.fits.segmenters import SegmenterCache
 from napari_isr.gui.panels.object_table import PROOF, SHAPE
 
 WAIT = 30_000
@@ -31,7 +31,7 @@ def test_strokes_by_mouse_draw_outlines_and_settle(drawing, qtbot):
     assert drawn == set(outlines(viewer)) == {("predictor", 2), ("shape", 2)}
     mask = np.asarray(viewer.layers["disc [isr]"].data) == 2
     assert 1200 < mask.sum() < 2800
-    assert not convex_defect(mask).any()
+    assert not convexity_defects(mask).any()
     (contour,) = outlines(viewer)["shape", 2]
     assert 1200 < abs(shoelace(contour)) < 2800
 
@@ -71,7 +71,7 @@ def test_undo_of_a_needed_stroke_clears_the_result(drawing, qtbot):
     dock.shape = "none"
     layer = dock.scribble_layer
     hand.draw((45, 38), (45, 58))
-    dock.brush.switch()
+    dock.brush.toggle_background()
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         hand.draw((5, 8), (5, 88), (90, 88), (90, 8), (6, 8))
     layer.undo()
@@ -131,7 +131,7 @@ def test_a_second_object_gets_its_own_shape(quick, qtbot):
         layer.data = more
     assert dock.objects.rowCount() == 2
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
-        dock.objects.cellWidget(1, SHAPE).word = "convex"
+        dock.objects.cellWidget(1, SHAPE).current_text = "convex"
     assert dock.result.objects[2].shape is None
     assert dock.result.objects[3].shape is not None
 
@@ -151,11 +151,11 @@ def test_outlines_come_quickly_first_and_then_as_they_stay(strokes):
     """The worker's news of a second fit: each outline twice, the first from a sketch."""
     image = np.random.default_rng(0).integers(60, 90, strokes.shape).astype(np.uint8)
     image[30:60, 30:60] += 100
-    segmenters, more = Segmenters(cache=FeatureCache()), strokes.copy()
+    segmenters, more = SegmenterCache(cache=FeatureCache()), strokes.copy()
     more[2:4, 30:60] = 1
     kinds = []
     for drawn in (strokes, more):
-        news = list(fit(Job(image, (1.0, 1.0), drawn), segmenters))
-        assert isinstance(news[-1], Done)
-        kinds.append([item.kind for item in news if isinstance(item, Outline)])
+        news = list(run_job(FitJob(image, (1.0, 1.0), drawn), segmenters))
+        assert isinstance(news[-1], FitFinished)
+        kinds.append([item.kind for item in news if isinstance(item, FitContour)])
     assert kinds == [["predictor", "shape"], ["predictor", "shape"] * 2]

@@ -6,7 +6,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QComboBox, QLineEdit, QTableWidget
 
-from napari_isr.gui.basics.areas import area_text, short_number
+from napari_isr.gui.basics.areas import format_area, format_number
 from napari_isr.gui.panels.object_cells import DETAILS, HIDDEN
 from napari_isr.gui.panels.object_table import DELETE, EYE, NAME, PROOF, SHAPE
 from napari_isr.gui.panels.own_shape import FOLLOW
@@ -58,7 +58,7 @@ def test_rows_follow_the_brush_and_pick_it(three):
     assert table.currentRow() == 2
     strokes.selected_label = 1
     assert table.currentRow() == -1
-    dock.brush.add()
+    dock.brush.select_new_label()
     assert strokes.selected_label == 5
     assert names(dock)[-1] == "object 5"
     assert table.item(3, NAME).data(DETAILS) == "not fitted yet"
@@ -135,12 +135,12 @@ def test_the_area_has_the_units_of_the_image(three):
 
 
 def test_areas_in_words(viewer, disc):
-    assert [short_number(x) for x in (0.01234, 48.52, 1963.4, 123_456, 1.234e6, 5e9)] == [
+    assert [format_number(x) for x in (0.01234, 48.52, 1963.4, 123_456, 1.234e6, 5e9)] == [
         "0.0123", "48.5", "1,963", "123k", "1.23M", "5G",
     ]  # fmt: skip
     image = viewer.add_image(disc, scale=(2, 3), units=("um", "nm"))
-    assert area_text(6000, image.scale, image.units) == "6 µm²"
-    assert area_text(6000, image.scale) == "1,000 px"
+    assert format_area(6000, image.scale, image.units) == "6 µm²"
+    assert format_area(6000, image.scale) == "1,000 px"
 
 
 def test_the_eye_hides_outline_and_mask(three, qtbot):
@@ -158,7 +158,7 @@ def test_the_eye_hides_outline_and_mask(three, qtbot):
     click(dock.objects, 0, EYE)
     qtbot.waitUntil(lambda: shown(viewer) == {2, 3, 4}, timeout=WAIT)
     assert outlined(viewer) == before
-    actions = {a.text(): a for a in dock.objects.menu_of(1).actions()}
+    actions = {a.text(): a for a in dock.objects.build_context_menu(1).actions()}
     actions["Show only this one"].trigger()
     qtbot.waitUntil(lambda: shown(viewer) == {3}, timeout=WAIT)
 
@@ -170,7 +170,7 @@ def test_an_object_is_deleted_and_undone(three, strokes, qtbot):
     act.rename(2, "the disc")
     act.hide(3, True)
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
-        act.reshape(2, "convex")
+        act.set_shape(2, "convex")
     before = outlined(viewer)
     click(dock.objects, 0, DELETE)
     assert names(dock) == ["object 3", "object 4"]
@@ -211,7 +211,7 @@ def test_another_object_with_a_deleted_label_is_another_one(three, qtbot):
     dock.live = False
     dock.controller.objects.rename(4, "moon")
     click(dock.objects, 2, DELETE)
-    dock.brush.add()
+    dock.brush.select_new_label()
     assert dock.scribble_layer.selected_label == 4
     assert names(dock)[-1] == "object 4"
 

@@ -26,7 +26,7 @@ def answered(drawing, qtbot):
     """Give dock and hand after the first fit of strokes by hand."""
     _, dock, hand = drawing
     hand.draw((45, 38), (45, 58))
-    dock.brush.switch()
+    dock.brush.toggle_background()
     with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
         hand.draw((5, 8), (5, 88), (90, 88), (90, 8), (6, 8))
     return dock, hand
@@ -34,21 +34,21 @@ def answered(drawing, qtbot):
 
 def stand_still(dock):
     """The fit of the next stroke waits."""
-    dock.controller.loop.runner.courtesy.expect()
+    dock.controller.loop.runner.courtesy.close_now()
 
 
 def test_the_window_is_painted_once_outlines_are_drawn(answered, qtbot, monkeypatch):
     dock, hand = answered
-    monkeypatch.setattr(one_painting, "MOST_MS", PATIENCE)
+    monkeypatch.setattr(one_painting, "MAX_HOLD_MS", PATIENCE)
     paintings = Paintings(hand.canvas)
     before = []
     dock.updated.connect(lambda: before.append(paintings.count))
     with qtbot.waitSignal(dock.updated, timeout=PATIENCE):
         hand.draw((50, 40), (50, 56))
-        assert dock.painting.waits
+        assert dock.painting.is_holding
         paintings.count = 0  # those of the stroke
     assert before[0] == 0
-    assert not dock.painting.waits
+    assert not dock.painting.is_holding
     qtbot.waitUntil(lambda: paintings.count > 0)
     qtbot.waitUntil(lambda: not dock.controller.state.busy, timeout=PATIENCE)
 
@@ -58,19 +58,19 @@ def test_it_does_not_wait_long(answered, qtbot):
     stand_still(dock)
     paintings = Paintings(hand.canvas)
     hand.draw((50, 40), (50, 56))
-    assert dock.painting.waits
+    assert dock.painting.is_holding
     paintings.count = 0
-    qtbot.waitUntil(lambda: not dock.painting.waits)
+    qtbot.waitUntil(lambda: not dock.painting.is_holding)
     qtbot.waitUntil(lambda: paintings.count > 0)
-    assert one_painting.MOST_MS < 50
+    assert one_painting.MAX_HOLD_MS < 50
 
 
 def test_it_does_not_wait_for_a_first_fit_or_a_run(drawing, qtbot):
     _, dock, hand = drawing
     hand.draw((45, 38), (45, 58))
-    assert not dock.painting.waits
+    assert not dock.painting.is_holding
     dock.run()
-    assert not dock.painting.waits
+    assert not dock.painting.is_holding
     qtbot.waitUntil(lambda: not dock.controller.state.busy, timeout=PATIENCE)
 
 
@@ -78,10 +78,10 @@ def test_a_dock_that_is_closed_lets_the_window_be_painted(answered, qtbot):
     dock, hand = answered
     stand_still(dock)
     hand.draw((50, 40), (50, 56))
-    assert dock.painting.waits
+    assert dock.painting.is_holding
     paintings = Paintings(hand.canvas)
     dock.close()
-    assert not dock.painting.waits
+    assert not dock.painting.is_holding
     qtbot.waitUntil(lambda: paintings.count > 0)
 
 
@@ -94,13 +94,13 @@ def test_layers_are_written_and_painted_in_turns(answered, qtbot):
     with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
         dock.run()
     assert any(waits for waits, _ in turns)
-    qtbot.waitUntil(lambda: not dock.painting.waits)
+    qtbot.waitUntil(lambda: not dock.painting.is_holding)
     qtbot.waitUntil(lambda: paintings.count > turns[-1][1])
 
 
 def test_a_viewer_that_is_closed_meanwhile_is_let_go_of(answered, monkeypatch):
     dock, hand = answered
-    monkeypatch.setattr(one_painting, "MOST_MS", PATIENCE)
+    monkeypatch.setattr(one_painting, "MAX_HOLD_MS", PATIENCE)
     stand_still(dock)
     hand.draw((50, 40), (50, 56))
-    assert dock.painting.waits  # the viewer's fixture sees to the rest
+    assert dock.painting.is_holding  # the viewer's fixture sees to the rest

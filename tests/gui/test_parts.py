@@ -6,17 +6,24 @@ import sys
 import numpy as np
 import pytest
 
-from napari_isr.gui.canvas.ribbon import ribbon
-from napari_isr.gui.fits.job import Done, Failed, Hint, Job, Outline, fit
-from napari_isr.gui.fits.segmenters import Segmenters
-from napari_isr.gui.model import Row, Settings, State
-from napari_isr.gui.strokes.watch import digest
+from napari_isr.gui.canvas.ribbon import polyline_mesh
+from napari_isr.gui.fits.job import (
+    FitContour,
+    FitFailed,
+    FitFinished,
+    FitJob,
+    FitNeedsScribbles,
+    run_job,
+)
+from napari_isr.gui.fits.segmenters import SegmenterCache
+from napari_isr.gui.model import DockSettings, DockState, ObjectRow
+from napari_isr.gui.strokes.watch import array_checksum
 
 SQUARE = np.array([[0, 0], [0, 10], [10, 10], [10, 0], [0, 0]], float)
 
 
 def test_a_ribbon_has_its_width_all_around():
-    vertices, faces, values = ribbon([SQUARE], [(1.0, [1.0])], 0.5)
+    vertices, faces, values = polyline_mesh([SQUARE], [(1.0, [1.0])], 0.5)
     assert vertices.shape == (16, 2)
     assert faces.shape == (24, 3)
     assert faces.max() == 15
@@ -35,28 +42,32 @@ def triangle_areas(vertices, faces):
 
 def test_ribbons_of_several_lines_do_not_touch_each_other():
     lines = [SQUARE, np.zeros((0, 2)), SQUARE + 100]
-    vertices, faces, values = ribbon(lines, [(2.0, [1, 1, 1]), (1.0, [3, 3, 5])], 0.5)
+    vertices, faces, values = polyline_mesh(lines, [(2.0, [1, 1, 1]), (1.0, [3, 3, 5])], 0.5)
     assert triangle_areas(vertices, faces).max() < 100
     assert set(values) == {0, 1, 2, 3, 4, 5}
 
 
 @pytest.mark.parametrize("lines", [[], [np.zeros((0, 2))], [np.ones((5, 2))]])
 def test_a_ribbon_of_nothing_is_empty(lines):
-    assert [len(part) for part in ribbon(lines, [(1.0, [1.0] * len(lines))], 0.5)] == [0, 0, 0]
+    assert [len(part) for part in polyline_mesh(lines, [(1.0, [1.0] * len(lines))], 0.5)] == [
+        0,
+        0,
+        0,
+    ]
 
 
 def test_a_digest_tells_arrays_apart():
     zeros = np.zeros((6, 8), np.uint8)
     one = zeros.copy()
     one[3, 4] = 1
-    assert digest(zeros) == digest(zeros.copy()) != digest(one)
-    assert digest(zeros) != digest(zeros.T)
-    assert digest(zeros.T) == digest(np.ascontiguousarray(zeros.T))
-    assert digest(zeros[:0]) == digest(zeros[:0])
+    assert array_checksum(zeros) == array_checksum(zeros.copy()) != array_checksum(one)
+    assert array_checksum(zeros) != array_checksum(zeros.T)
+    assert array_checksum(zeros.T) == array_checksum(np.ascontiguousarray(zeros.T))
+    assert array_checksum(zeros[:0]) == array_checksum(zeros[:0])
 
 
 def test_state_and_settings_tell_once_when_they_change():
-    settings, told = Settings(), []
+    settings, told = DockSettings(), []
     settings.events.shape.connect(lambda value: told.append(value))
     settings.shape = "none"
     settings.shape = "none"
@@ -67,34 +78,46 @@ def test_state_and_settings_tell_once_when_they_change():
     ("rows", "holds", "word"),
     [
         ((), None, ""),
-        ((Row(2, 5),), None, ""),
-        ((Row(2, 5, "none", 9, None, "nothing is promised"),), None, "nothing"),
-        ((Row(2, 5, "convex", 9, True, "convex, by construction"),), True, "object 2: convex"),
-        ((Row(2, 5, "convex", 9, True, "a"), Row(3, 5, "convex", 9, True, "b")), True, "2 objects"),
-        ((Row(2, 5, "convex", 9, True, "a"), Row(3, 5, "convex", 9, False, "b")), False, "3: b"),
+        ((ObjectRow(2, 5),), None, ""),
+        ((ObjectRow(2, 5, "none", 9, None, "nothing is promised"),), None, "nothing"),
+        (
+            (ObjectRow(2, 5, "convex", 9, True, "convex, by construction"),),
+            True,
+            "object 2: convex",
+        ),
+        (
+            (ObjectRow(2, 5, "convex", 9, True, "a"), ObjectRow(3, 5, "convex", 9, True, "b")),
+            True,
+            "2 objects",
+        ),
+        (
+            (ObjectRow(2, 5, "convex", 9, True, "a"), ObjectRow(3, 5, "convex", 9, False, "b")),
+            False,
+            "3: b",
+        ),
     ],
 )
 def test_certificates_are_summed_up(rows, holds, word):
-    found, sentence = State(rows=rows).certificate
+    found, sentence = DockState(rows=rows).certificate
     assert found is holds
     assert word in sentence
 
 
 def job(disc, strokes, **changes):
-    return Job(disc, (1.0, 1.0), strokes, **changes)
+    return FitJob(disc, (1.0, 1.0), strokes, **changes)
 
 
 def test_a_fit_gives_outlines_and_masks(disc, strokes):
-    news = list(fit(job(disc, strokes), Segmenters()))
-    kinds = [n.kind for n in news if isinstance(n, Outline)]
+    news = list(run_job(job(disc, strokes), SegmenterCache()))
+    kinds = [n.kind for n in news if isinstance(n, FitContour)]
     assert kinds == ["predictor", "shape"]
-    assert isinstance(news[-1], Done)
+    assert isinstance(news[-1], FitFinished)
     assert news[-1].rows[0].holds
     assert news[-1].isr.dtype == np.uint8
 
 
 def test_fits_of_one_image_share_a_segmenter(disc, strokes):
-    segmenters = Segmenters(keep=2)
+    segmenters = SegmenterCache(keep=2)
     first = segmenters.get(job(disc, strokes))
     assert segmenters.get(job(disc, strokes, shape="none")) is first
     assert segmenters.get(job(disc, strokes, features="rgb")) is not first
@@ -105,17 +128,17 @@ def test_fits_of_one_image_share_a_segmenter(disc, strokes):
 def test_missing_strokes_are_told(disc, strokes):
     empty = np.zeros_like(strokes)
     for drawn, word in ((empty, "object"), (np.minimum(strokes, 1), "object")):
-        (hint,) = fit(job(disc, drawn), Segmenters())
-        assert isinstance(hint, Hint)
+        (hint,) = run_job(job(disc, drawn), SegmenterCache())
+        assert isinstance(hint, FitNeedsScribbles)
         assert word in hint.message
-    *_, last = fit(job(disc, empty, live=False), Segmenters())
-    assert isinstance(last, Failed)
+    *_, last = run_job(job(disc, empty, live=False), SegmenterCache())
+    assert isinstance(last, FitFailed)
 
 
 @pytest.mark.parametrize("bad", [np.full((96, 96), np.nan), np.zeros((96, 96), complex)])
 def test_a_bad_image_is_one_sentence(bad, strokes):
-    *_, last = fit(job(bad, strokes), Segmenters())
-    assert isinstance(last, Failed)
+    *_, last = run_job(job(bad, strokes), SegmenterCache())
+    assert isinstance(last, FitFailed)
     assert last.message.count("\n") == 0
 
 

@@ -18,13 +18,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_isr.gui.basics.theme import ICONS, drawn_icon, theme_colour
-from napari_isr.gui.fits.shape_text import held, join, same_shape, split
+from napari_isr.gui.basics.theme import ICONS, theme_color, themed_icon
+from napari_isr.gui.fits.shape_text import fixed_options, join_spec, same_shape, split_spec
 from napari_isr.gui.panels.picker import TILES
-from napari_isr.gui.panels.shape_options import ShapeOptions
+from napari_isr.gui.panels.shape_options import ShapeOptionsWidget
 from napari_isr.shapes import ShapeSpec, shape_names
 from napari_isr.shapes.base import ShapeOptions as Options
-from napari_isr.shapes.option_info import options_of
+from napari_isr.shapes.option_info import describe_options
 from napari_isr.shapes.registry import shape_options
 
 LEFT = Qt.MouseButton.LeftButton
@@ -55,12 +55,12 @@ def test_there_is_no_tile_of_a_shape_that_there_is_not():
 
 
 def test_an_icon_is_drawn_in_its_colour_and_sharp(qapp):
-    image = drawn_icon("connected", "#ff0000", 26).pixmap(26, 26).toImage()
+    image = themed_icon("connected", "#ff0000", 26).pixmap(26, 26).toImage()
     solid = [QColor(image.pixel(x, y)) for x in range(image.width()) for y in range(image.height())
              if QColor.fromRgba(image.pixel(x, y)).alpha() == 255]  # fmt: skip
     assert solid
     assert {(c.red(), c.green(), c.blue()) for c in solid} == {(255, 0, 0)}
-    sizes = drawn_icon("convex", "#ff0000", 26).availableSizes()
+    sizes = themed_icon("convex", "#ff0000", 26).availableSizes()
     assert max(size.width() for size in sizes) >= 52
 
 
@@ -72,7 +72,7 @@ def test_a_click_on_each_tile_chooses_its_shape(ready, qtbot):
     for name in reversed(shape_names()):
         tile = dock.findChild(QToolButton, f"isr_tile_{name}")
         qtbot.mouseClick(tile, LEFT)
-        assert dock.shape == picker.word == name
+        assert dock.shape == picker.current_text == name
         assert checked(dock) == [name]
         assert dock.findChild(QLabel, "isr_shape_when").text() == TILES[name].when
         options = dock.findChild(QWidget, "isr_shape_options")
@@ -113,7 +113,7 @@ def test_the_property_sets_tile_and_options(ready):
     assert control(dock, QSpinBox, "pieces").value() == 9
     dock.shape = "nonsense"
     assert checked(dock) == []
-    assert dock.shapes.word == "nonsense"
+    assert dock.shapes.current_text == "nonsense"
 
 
 def test_tiles_follow_the_theme(ready, qtbot):
@@ -121,7 +121,7 @@ def test_tiles_follow_the_theme(ready, qtbot):
     seen = {}
     for theme in ("light", "dark"):
         viewer.theme = theme
-        assert theme_colour(theme, "foreground") in dock.shapes.styleSheet()
+        assert theme_color(theme, "foreground") in dock.shapes.styleSheet()
         image = dock.shapes.tile("star").icon().pixmap(26, 26).toImage()
         seen[theme] = max(QColor(image.pixel(13, y)).lightness() for y in range(26))
     assert seen["light"] < 128 < seen["dark"]
@@ -132,9 +132,9 @@ def test_every_option_has_a_control_that_writes_it(ready):
     for name in shape_names()[1:]:
         dock.shape = name
         assert shape_options(name)
-        dock.options.show_held(99, ["centre", "axis"])
+        dock.options.show_fixed_options(99, ["centre", "axis"])
         assert dock.options.minimumSizeHint().width() <= 264  # of a dock of 300 pixels
-        dock.options.show_held(2, [])
+        dock.options.show_fixed_options(2, [])
         for info in shape_options(name):
             box = control(dock, QWidget, info.name)
             assert box.isVisibleTo(dock)
@@ -211,13 +211,13 @@ def test_options_of_other_kinds_have_controls_too(qtbot):
         word: str = "x"
         both: bool = True
 
-    box, told = ShapeOptions(), []
+    box, told = ShapeOptionsWidget(), []
     qtbot.addWidget(box)
-    box.offer({"some": options_of(Some)})
+    box.set_schemas({"some": describe_options(Some)})
     box.shape = "some"
     box.chosen.connect(told.append)
     by_name = {info.name: box.findChild(QWidget, f"isr_option_{info.name}")
-               for info in options_of(Some)}  # fmt: skip
+               for info in describe_options(Some)}  # fmt: skip
     assert by_name["sharp"].text() == "auto"
     by_name["sharp"].setValue(1.5)
     by_name["weight"].setValue(0.25)
@@ -234,8 +234,8 @@ def test_options_of_other_kinds_have_controls_too(qtbot):
 
 def test_a_shape_is_read_and_written():
     text = "star+mirror:axis=1/2/3,harmonics=4"
-    assert split(text) == ("star+mirror", {"axis": "1/2/3", "harmonics": "4"})
-    assert join(*split(text)) == text
-    assert held(text) == ["axis"]
+    assert split_spec(text) == ("star+mirror", {"axis": "1/2/3", "harmonics": "4"})
+    assert join_spec(*split_spec(text)) == text
+    assert fixed_options(text) == ["axis"]
     assert same_shape("mirror+star", "star+mirror")
     assert not same_shape("star", "star+mirror")

@@ -10,13 +10,13 @@ from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QPushButton, QWidget
 
-from napari_isr.gui.fits.job import Job
-from napari_isr.gui.fits.lesson import Lesson
-from napari_isr.gui.fits.segmenters import Segmenters
-from napari_isr.gui.images.playlist import Entry, Playlist, Work, images_in
+from napari_isr.gui.fits.job import FitJob
+from napari_isr.gui.fits.lesson import DeferredTransfer
+from napari_isr.gui.fits.segmenters import SegmenterCache
+from napari_isr.gui.images.playlist import ImageList, ImageListEntry, ImageState, list_images
 from napari_isr.gui.panels.object_cells import DETAILS
 from napari_isr.gui.panels.object_table import NAME
-from napari_isr.gui.robot import Robot
+from napari_isr.gui.robot import CanvasMouse
 from napari_isr.results.result import iou
 from tests.gui.conftest import SIZE
 
@@ -135,10 +135,10 @@ def test_three_images_by_buttons_and_back(many, strokes, qtbot):
 def test_imported_objects_stay_with_their_image(many, qtbot):
     _, dock = many
     dock.live = False
-    dock.controller.given = {3: round_mask(0)}
+    dock.controller.imported_objects = {3: round_mask(0)}
     dock.switching.next()
     shown(dock, qtbot, "cell2.png")
-    assert not dock.controller.given
+    assert not dock.controller.imported_objects
     dock.switching.previous()
     shown(dock, qtbot, "cell1.png")
     np.testing.assert_array_equal(dock.controller.given[3], round_mask(0))
@@ -149,7 +149,7 @@ def test_keys_lead_through_the_list_and_mark(make_napari_viewer_proxy, open_dock
     dock = open_dock(viewer)
     dock.switching.open([folder])
     shown(dock, qtbot, "cell1.png")
-    canvas = Robot(viewer, dock).canvas
+    canvas = CanvasMouse(viewer, dock).canvas
     done = dock.findChild(QCheckBox, "isr_done")
     qtbot.keyClick(canvas, "D")
     assert done.isChecked()
@@ -261,11 +261,13 @@ def test_files_are_dropped_on_the_dock(ready, folder, qtbot):
 
 
 def test_strokes_of_another_session_come_back(many, folder, strokes, qtbot, tmp_path):
-    from napari_isr.session import ImageReference, Snapshot, Store, image_key
+    from napari_isr.session import ImageReference, Snapshot, SnapshotStore, image_key
 
     _, dock = many
     image = ImageReference(key=image_key(pixels(1)), shape=(SIZE, SIZE), dtype="uint8", name="x")
-    Store().save(Snapshot(image, strokes, settings={"shape": "star", "own_shapes": {"3": "none"}}))
+    SnapshotStore().save(
+        Snapshot(image, strokes, settings={"shape": "star", "own_shapes": {"3": "none"}})
+    )
     reopen(dock, folder, qtbot)
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         dock.switching.next()
@@ -276,42 +278,45 @@ def test_strokes_of_another_session_come_back(many, folder, strokes, qtbot, tmp_
 
 
 def test_a_list_knows_its_place():
-    images, told = Playlist(), []
+    images, told = ImageList(), []
     images.changed.connect(lambda: told.append(images.place))
-    images.fill([Entry("a"), Entry("b")], 0)
-    images.mark(True)
-    images.mark(True)
-    images.move_to(1)
-    images.carry = images.carry = True
+    images.set_entries([ImageListEntry("a"), ImageListEntry("b")], 0)
+    images.set_done(True)
+    images.set_done(True)
+    images.set_current_index(1)
+    images.transfer_enabled = images.transfer_enabled = True
     assert told == [0, 0, 1, 1]
     assert [entry.done for entry in images.entries] == [True, False]
-    assert not images.of_files
+    assert not images.is_file_based
 
 
 def test_fits_that_were_left_long_ago_make_room():
-    images = Playlist()
-    images.fill([Entry("a"), Entry("b"), Entry("c")], 2)
+    images = ImageList()
+    images.set_entries([ImageListEntry("a"), ImageListEntry("b"), ImageListEntry("c")], 2)
     for at, entry in enumerate(images.entries):
-        entry.work = Work("strokes", fit=SimpleNamespace(nbytes=40), at=at)
-    images.trim(100)
+        entry.work = ImageState("strokes", fit=SimpleNamespace(nbytes=40), at=at)
+    images.evict_fits(100)
     assert [entry.work.fit is not None for entry in images.entries] == [False, True, True]
     assert all(entry.work.strokes == "strokes" for entry in images.entries)
 
 
 def test_a_folder_is_in_natural_order(folder):
-    assert [p.name for p in images_in([folder])] == ["cell1.png", "cell2.png", "cell10.png"]
-    assert images_in([folder / "cell2.png", folder])[0].name == "cell2.png"
+    assert [p.name for p in list_images([folder])] == ["cell1.png", "cell2.png", "cell10.png"]
+    assert list_images([folder / "cell2.png", folder])[0].name == "cell2.png"
 
 
 def test_a_lesson_is_learned_once_and_lets_go_of_its_image(disc, strokes):
-    segmenters = Segmenters()
-    job = Job(disc, (1.0, 1.0), strokes, shape="none", features="rgb")
-    lesson = Lesson(job)
-    learned = lesson.learn(segmenters)
-    assert lesson.learn(segmenters) is learned
-    nothing = Job(pixels(1), (1.0, 1.0), np.zeros_like(strokes), lesson=lesson)
-    assert Lesson(nothing).learn(segmenters) is learned
-    assert Lesson(Job(disc, (1.0, 1.0), np.zeros_like(strokes))).learn(segmenters) is None
+    segmenters = SegmenterCache()
+    job = FitJob(disc, (1.0, 1.0), strokes, shape="none", features="rgb")
+    lesson = DeferredTransfer(job)
+    learned = lesson.resolve(segmenters)
+    assert lesson.resolve(segmenters) is learned
+    nothing = FitJob(pixels(1), (1.0, 1.0), np.zeros_like(strokes), lesson=lesson)
+    assert DeferredTransfer(nothing).resolve(segmenters) is learned
+    assert (
+        DeferredTransfer(FitJob(disc, (1.0, 1.0), np.zeros_like(strokes))).resolve(segmenters)
+        is None
+    )
     assert isinstance(disc, np.ndarray)
     assert lesson._job is None
 

@@ -7,7 +7,7 @@ import pytest
 from npe2 import PluginManager, PluginManifest
 
 from napari_isr.export import FORMATS
-from napari_isr.gui.canvas.stack_job import stack_fields
+from napari_isr.gui.canvas.stack_job import nd_job_fields
 from napari_isr.gui.launch import open_sample
 from napari_isr.samples import SAMPLES
 from napari_isr.shapes import shape_names
@@ -45,9 +45,9 @@ def test_a_sample_with_depth_brings_its_map_hidden(viewer):
     assert dock.image_layer.name == "motorcycle"
     assert dock.scribble_layer.name == "motorcycle [strokes]"
     assert dock.coordinate == "motorcycle [disparity]"
-    assert list(stack_fields(dock.controller)["coordinates"]) == ["disparity"]
+    assert list(nd_job_fields(dock.controller)["coordinates"]) == ["disparity"]
     assert dock.playlist.isHidden()  # the map is not another image
-    dock.coordinates.word = "none"
+    dock.coordinates.current_text = "none"
     viewer.add_image(np.ones((4, 4)))
     assert dock.coordinate == ""  # what the user chose stays
 
@@ -71,7 +71,9 @@ def test_the_manifest_offers_commands_a_writer_and_an_icon(manifest):
     assert "<svg" in (files(package) / name).read_text(encoding="utf-8")
     (writer,) = manifest.contributions.writers
     # napari looks at what follows the last dot only; the rest of an ending is ours to see.
-    known = [e for one in FORMATS if one.of_labels for e in one.endings if e.count(".") == 1]
+    known = [
+        e for one in FORMATS if one.accepts_labels for e in one.extensions if e.count(".") == 1
+    ]
     assert writer.filename_extensions == known
     names = {item.command.rpartition(".")[2] for item in manifest.contributions.menus[SHAPES]}
     assert names == {name.replace("+", "_") for name in shape_names()} - {"none"}

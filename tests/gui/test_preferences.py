@@ -9,11 +9,11 @@ from npe2 import PluginManifest
 
 import napari_isr
 from napari_isr.device import DEVICES
-from napari_isr.gui.dock import ScribbleAndRefine
-from napari_isr.gui.fits.job import Names
-from napari_isr.gui.fits.segmenters import Segmenters
+from napari_isr.gui.dock import ScribbleWidget
+from napari_isr.gui.fits.job import AvailableChoices
+from napari_isr.gui.fits.segmenters import SegmenterCache
 from napari_isr.gui.keeping.preferences import Preferences
-from napari_isr.session import Store, image_key
+from napari_isr.session import SnapshotStore, image_key
 
 WAIT = 30_000
 MANIFEST = Path(napari_isr.__file__).parent / "napari.yaml"
@@ -30,7 +30,7 @@ def settings(plugin_settings, npe2pm):
 
 @pytest.fixture
 def preferences(settings):
-    found = Preferences.of_napari()
+    found = Preferences.from_napari()
     yield found
     found.close()
 
@@ -49,7 +49,7 @@ def test_the_page_and_the_code_know_the_same_names_and_defaults():
 
 
 def test_the_page_offers_what_the_library_knows():
-    there, names = properties(), Names.load()
+    there, names = properties(), AvailableChoices.load()
     assert tuple(there["device"].enum) == DEVICES
     assert tuple(there["shape"].enum) == names.shapes
     assert tuple(there["predictor"].enum) == names.predictors
@@ -60,7 +60,7 @@ def test_values_are_read_and_followed(settings, preferences):
     assert preferences.pause_ms == 30
     settings.fitting.pause_ms = 80
     assert preferences.pause_ms == 80
-    assert Preferences.of_napari().pause_ms == 80
+    assert Preferences.from_napari().pause_ms == 80
     assert "pause_ms: 80" in settings.config_path.read_text()
     preferences.close()
     settings.fitting.pause_ms = 90
@@ -68,13 +68,13 @@ def test_values_are_read_and_followed(settings, preferences):
 
 
 def test_without_a_page_the_defaults_hold(plugin_settings, npe2pm):
-    assert Preferences.of_napari() == Preferences()
+    assert Preferences.from_napari() == Preferences()
 
 
 def test_a_new_dock_begins_as_the_user_wants(settings, viewer):
     page = settings.beginning
     page.shape, page.predictor, page.features, page.live = "star", "fcn", "rgb,spatial", False
-    dock = ScribbleAndRefine(viewer)
+    dock = ScribbleWidget(viewer)
     assert (dock.shape, dock.predictor, dock.features, dock.live) == (
         "star",
         "fcn",
@@ -87,7 +87,7 @@ def test_a_new_dock_begins_as_the_user_wants(settings, viewer):
 def test_device_and_pause_change_while_the_dock_is_open(settings, viewer, disc, strokes, qtbot):
     settings.beginning.live = False
     viewer.add_image(disc)
-    dock = ScribbleAndRefine(viewer)
+    dock = ScribbleWidget(viewer)
     viewer.window.add_dock_widget(dock, name="dock", area="right")
     dock.new.click()
     dock.scribble_layer.data = strokes
@@ -109,16 +109,16 @@ def test_memory_bounds_what_is_read_where_it_lies(settings, viewer, disc, stroke
     settings.beginning.live = False
     settings.fitting.memory = 64
     viewer.add_image(disc)
-    dock = ScribbleAndRefine(viewer)
+    dock = ScribbleWidget(viewer)
     viewer.window.add_dock_widget(dock, name="dock", area="right")
     dock.new.click()
     dock.scribble_layer.data = strokes
-    assert dock.controller.job(live=False).memory is None
+    assert dock.controller.make_job(live=False).memory is None
     dock.image_layer.data = lazy
-    assert dock.controller.job(live=False).memory == 64
+    assert dock.controller.make_job(live=False).memory == 64
     settings.fitting.memory = 128
-    job = dock.controller.job(live=False)
-    segmenters = Segmenters()
+    job = dock.controller.make_job(live=False)
+    segmenters = SegmenterCache()
     assert segmenters.get(job).raster.shape == disc.shape[:2]
     assert job.memory == 128
 
@@ -133,7 +133,7 @@ def test_autosave_is_switched_off_and_on(settings, viewer, disc, strokes, qtbot)
     settings.beginning.live = settings.saving.autosave = False
     settings.saving.autosave_seconds = 0.2
     viewer.add_image(disc)
-    dock = ScribbleAndRefine(viewer)
+    dock = ScribbleWidget(viewer)
     viewer.window.add_dock_widget(dock, name="dock", area="right")
     assert dock.keeper.autosave.seconds == 0.2
     dock.new.click()
@@ -141,9 +141,9 @@ def test_autosave_is_switched_off_and_on(settings, viewer, disc, strokes, qtbot)
     qtbot.wait(400)
     dock.keeper.autosave.save()
     found = []
-    dock.keeper.errands.send(lambda: Store().latest(image_key(disc)), found.append)
+    dock.keeper.errands.submit(lambda: SnapshotStore().latest(image_key(disc)), found.append)
     qtbot.waitUntil(lambda: bool(found), timeout=WAIT)
     assert found == [None]
     with qtbot.waitSignal(dock.keeper.autosave.saved, timeout=WAIT):
         settings.saving.autosave = True
-    np.testing.assert_array_equal(Store().latest(image_key(disc)).strokes, strokes)
+    np.testing.assert_array_equal(SnapshotStore().latest(image_key(disc)).strokes, strokes)

@@ -5,7 +5,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Labels, Points, Surface
 
-from napari_isr.gui.canvas.layers import renew
+from napari_isr.gui.canvas.layers import set_data_quietly
 
 FACES = np.array([[0, 1, 2]])
 
@@ -29,11 +29,11 @@ def test_it_is_drawn_once_and_the_viewer_does_not_start_anew(kind):
     for name in ("set_data", "data"):
         layer.events[name].connect(lambda event: told.append(event.type))
     viewer.layers.events.connect(lambda event: told.append(f"list: {event.type}"))
-    renew(layer, data)
+    set_data_quietly(layer, data)
     assert told == ["set_data"]
     for now, wanted in zip(layer.data, data, strict=True):
         np.testing.assert_array_equal(now, wanted)
-    renew(layer, data)
+    set_data_quietly(layer, data)
     assert told == ["set_data"] * 2
     layer.name = "other"  # what is told of it later is heard again
     assert "list: name" in told
@@ -42,7 +42,7 @@ def test_it_is_drawn_once_and_the_viewer_does_not_start_anew(kind):
 def test_what_is_not_seen_is_not_drawn():
     layer, told = Labels(np.zeros((8, 8), np.uint8), visible=False), []
     layer.events.connect(lambda event: told.append(event.type))
-    renew(layer, np.eye(8, dtype=np.uint8))
+    set_data_quietly(layer, np.eye(8, dtype=np.uint8))
     assert told == []
     layer.visible = True
     assert "set_data" in told

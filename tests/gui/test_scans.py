@@ -5,10 +5,10 @@ import pytest
 from napari.layers import Labels
 
 from napari_isr.gui import controller
-from napari_isr.gui.keeping.room import Room
-from napari_isr.gui.objects.deletions import places
+from napari_isr.gui.keeping.room import OverwriteCheck
+from napari_isr.gui.objects.deletions import label_indices
 from napari_isr.gui.strokes import scans
-from napari_isr.gui.strokes.watch import StrokeWatch
+from napari_isr.gui.strokes.watch import ScribbleChangeDetector
 
 WAIT = 30_000
 
@@ -27,9 +27,9 @@ def large(monkeypatch, qtbot):
         open_questions.append(compute)
         there(compute, told)
 
-    there = scans.in_thread
-    monkeypatch.setattr(scans, "LARGE", 0)
-    monkeypatch.setattr(scans, "in_thread", slow)
+    there = scans.run_in_thread
+    monkeypatch.setattr(scans, "ASYNC_QUERY_BYTES", 0)
+    monkeypatch.setattr(scans, "run_in_thread", slow)
     yield answered
     qtbot.waitUntil(lambda: not open_questions, timeout=WAIT)  # a thread at work holds the dock
 
@@ -43,8 +43,8 @@ def test_a_large_layer_with_strokes_is_known_as_such(ready, strokes, large, qtbo
     dock.scribble_layer = layer
     assert dock.status.text() == controller.READY
     qtbot.waitUntil(lambda: dock.status.text() == controller.DRAWN, timeout=WAIT)
-    dock.brush.pick(2)
-    dock.brush.add()
+    dock.brush.select_label(2)
+    dock.brush.select_new_label()
     qtbot.waitUntil(lambda: layer.selected_label == 3, timeout=WAIT)
 
 
@@ -54,7 +54,7 @@ def test_a_large_layer_with_strokes_is_fitted_at_once(ready, strokes, large, qtb
     dock.scribble_layer.data = strokes
     dock.live = True
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
-        dock.controller.begin()
+        dock.controller.fit_if_possible()
 
 
 def test_an_object_of_a_large_layer_is_deleted_and_undone(ready, strokes, large, qtbot):
@@ -87,12 +87,12 @@ def test_places_are_those_of_numpy(monkeypatch):
     data = np.random.default_rng(0).integers(0, 4, (3, 5, 6))
     for array in (data, data.transpose(2, 0, 1)[::-1], np.zeros((0, 4), int)):
         expected = np.nonzero(array == 2)
-        assert all(map(np.array_equal, places(array, 2), expected))
+        assert all(map(np.array_equal, label_indices(array, 2), expected))
 
 
 def test_a_stroke_that_is_undone_at_once_is_noticed(viewer, large, qtbot):
     layer = viewer.add_labels(np.zeros((40, 40), np.uint8))
-    watch, told = StrokeWatch(), []
+    watch, told = ScribbleChangeDetector(), []
     watch.layer = layer
     qtbot.waitUntil(lambda: watch._seen is not None, timeout=WAIT)
     watch.changed.connect(lambda: told.append(layer.data.any()))
@@ -115,10 +115,10 @@ def test_strokes_come_back_to_a_layer_that_loses_nothing_by_it():
 
     def room(data, meanwhile=lambda layer: None, other=None):
         layer = Labels(data.copy())
-        made = Room(layer)
-        made.look(kept)
+        made = OverwriteCheck(layer)
+        made.compute(kept)
         meanwhile(layer)
-        return made.takes(layer if other is None else Labels(other), kept)
+        return made.is_safe(layer if other is None else Labels(other), kept)
 
     assert room(np.zeros_like(kept))
     assert room(kept)
@@ -127,6 +127,6 @@ def test_strokes_come_back_to_a_layer_that_loses_nothing_by_it():
     assert not room(np.zeros_like(kept), lambda layer: layer.paint((1, 1), 2))
     assert not room(np.zeros_like(kept), other=np.eye(9, dtype=np.uint8))
     assert room(np.eye(9, dtype=np.uint8), other=np.zeros_like(kept))
-    nobody = Room(None)
-    nobody.look(kept)
-    assert not nobody.takes(None, kept)
+    nobody = OverwriteCheck(None)
+    nobody.compute(kept)
+    assert not nobody.is_safe(None, kept)

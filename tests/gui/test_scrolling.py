@@ -26,7 +26,7 @@ def wheel(widget):
 
 def test_the_dock_makes_no_window_higher_than_a_screen(ready):
     _, dock = ready
-    dock.more.unfold(True)
+    dock.more.set_expanded(True)
     assert dock.minimumSizeHint().height() < LOW
 
 
@@ -45,7 +45,7 @@ def test_the_wheel_scrolls_and_changes_nothing(drawing, qtbot):
     dock.shape = "connected"
     box = dock.findChild(QSpinBox, "isr_option_levels")
     qtbot.waitUntil(lambda: box.focusPolicy() == Qt.FocusPolicy.StrongFocus)
-    before = box.value(), dock.predictors.word, dock.shape
+    before = box.value(), dock.predictors.current_text, dock.shape
     for widget in (box, dock.predictors, dock.images):
         wheel(widget)
     assert (box.value(), dock.predictors.word, dock.shape) == before

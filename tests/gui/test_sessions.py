@@ -9,7 +9,7 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QPushButton
 
 import napari_isr as isr
-from napari_isr.gui.dock import ScribbleAndRefine
+from napari_isr.gui.dock import ScribbleWidget
 from napari_isr.gui.readers import get_reader, session_layers
 
 from .conftest import PATIENCE, fit
@@ -54,7 +54,7 @@ def drop(widget, path):
 
 
 def docks(viewer):
-    return [d for d in viewer.window.dock_widgets.values() if isinstance(d, ScribbleAndRefine)]
+    return [d for d in viewer.window.dock_widgets.values() if isinstance(d, ScribbleWidget)]
 
 
 def opened(dock, qtbot, result):

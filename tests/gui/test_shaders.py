@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from vispy.visuals import MeshVisual
 
-from napari_isr.gui.canvas.shaders import BUILDER, keep_shaders
+from napari_isr.gui.canvas.shaders import BUILDER, patch_shader_cache
 
 FACES = np.array([[0, 1, 2]])
 
@@ -18,7 +18,7 @@ class Mesh(MeshVisual):
 Mesh._build_color_transform = getattr(
     MeshVisual._build_color_transform, "__wrapped__", MeshVisual._build_color_transform
 )
-keep_shaders(Mesh)
+patch_shader_cache(Mesh)
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ def test_meshes_do_not_share_what_they_keep(mesh):
 
 def test_a_second_call_and_another_vispy_change_nothing():
     kept = getattr(Mesh, BUILDER)
-    keep_shaders(Mesh)
+    patch_shader_cache(Mesh)
     assert getattr(Mesh, BUILDER) is kept
     other = type("Other", (), {})
-    keep_shaders(other)
+    patch_shader_cache(other)
     assert not hasattr(other, BUILDER)

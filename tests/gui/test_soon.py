@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtGui import QPaintEvent
 from qtpy.QtWidgets import QWidget
 
-from napari_isr.gui.basics.soon import Soon
+from napari_isr.gui.basics.soon import QueuedCallback
 
 
 class Painted(QWidget):
@@ -24,7 +24,7 @@ def test_it_comes_before_the_painting_that_was_asked_for_first(qtbot):
     with qtbot.waitExposed(widget):
         widget.show()
     qtbot.waitUntil(lambda: "painted" in told)
-    soon = Soon(lambda: told.append("called"))
+    soon = QueuedCallback(lambda: told.append("called"))
     told.clear()
     widget.update()
     soon.start()
@@ -36,7 +36,10 @@ def test_it_comes_before_the_painting_that_was_asked_for_first(qtbot):
 
 def test_what_is_stopped_does_not_come(qtbot):
     told: list[str] = []
-    first, second = Soon(lambda: told.append("first")), Soon(lambda: told.append("second"))
+    first, second = (
+        QueuedCallback(lambda: told.append("first")),
+        QueuedCallback(lambda: told.append("second")),
+    )
     first.start()
     first.stop()
     second.start()

@@ -53,7 +53,7 @@ def test_masks_and_a_table_of_a_sequence(sequence, tmp_path, qtbot):
 def test_a_session_brings_a_sequence_back(sequence, tmp_path, qtbot):
     viewer, dock = sequence
     mask, strokes = viewer.layers["ball [isr]"].data.copy(), dock.scribble_layer.data.copy()
-    assert dock.keeper.autosave.draft().settings["axes"] == "t"  # the layer says so, its file not
+    assert dock.keeper.autosave.capture().settings["axes"] == "t"  # the layer says so, its file not
     dock.save_session(tmp_path / "ball")
     done(dock, "Saved ball.isr.", qtbot)
     viewer.layers.clear()
@@ -66,5 +66,5 @@ def test_a_session_brings_a_sequence_back(sequence, tmp_path, qtbot):
     np.testing.assert_array_equal(viewer.layers["ball [isr]"].data, mask)
     np.testing.assert_array_equal(dock.scribble_layer.data, strokes)
     assert dock.shape == "none"
-    assert dock.controller.job(live=True).axes == "tyx"
+    assert dock.controller.make_job(live=True).axes == "tyx"
     assert iou(dock.result.mask, ball()) > 0.9

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_isr.gui.canvas.plane_outlines import planes_around
-from napari_isr.gui.canvas.shown_plane import plane_of
-from napari_isr.gui.keeping.room import Room
-from napari_isr.gui.panels.copies import recipe_of
-from napari_isr.gui.robot import Robot
+from napari_isr.gui.canvas.plane_outlines import neighbouring_slices
+from napari_isr.gui.canvas.shown_plane import current_slice
+from napari_isr.gui.keeping.room import OverwriteCheck
+from napari_isr.gui.panels.copies import script_from_controller
+from napari_isr.gui.robot import CanvasMouse
 from napari_isr.results.result import iou
-from napari_isr.session import Store, image_key
+from napari_isr.session import SnapshotStore, image_key
 from tests.gui.conftest import PATIENCE, fit
 
 DEPTH, SIDE = 7, 64
@@ -111,7 +111,7 @@ def test_outlines_in_the_two_other_directions(stack, strokes, qtbot):
     fit(dock, strokes, qtbot)
     viewer.dims.order = (1, 0, 2)
     viewer.dims.set_point(1, 32)
-    assert plane_of(viewer, dock.image_layer) == (None, 32, None)
+    assert current_slice(viewer, dock.image_layer) == (None, 32, None)
     key = "predictor", 2
     qtbot.waitUntil(lambda: bool(outlines(viewer).get(key)), timeout=PATIENCE)
     line = max(outlines(viewer)[key], key=len)
@@ -120,11 +120,11 @@ def test_outlines_in_the_two_other_directions(stack, strokes, qtbot):
 
 
 def test_planes_nearest_to_the_shown_one_come_first():
-    found = list(planes_around((1, None, None), (4, 9, 9), (1, 1, 1)))
+    found = list(neighbouring_slices((1, None, None), (4, 9, 9), (1, 1, 1)))
     assert [place for place, *_ in found] == [1, 2, 0, 3]
-    halves = list(planes_around((1, None, None), (3, 9, 9), (0.5, 1, 1)))
+    halves = list(neighbouring_slices((1, None, None), (3, 9, 9), (0.5, 1, 1)))
     assert [place for place, *_ in halves] == [1, 1.5, 0.5, 2, 0, 2.5, -0.5]
-    assert list(planes_around((1, None, None), (4, 9, 9))) == [(1, None, None)]
+    assert list(neighbouring_slices((1, None, None), (4, 9, 9))) == [(1, None, None)]
 
 
 def test_moving_the_slider_starts_no_fit(stack, strokes, qtbot):
@@ -149,12 +149,12 @@ def test_strokes_by_hand_on_two_slices(make_napari_viewer_proxy, volume, open_do
     viewer.add_image(volume, name="ball")
     dock = open_dock(viewer, shape="none", live=False)
     dock.new.click()
-    hand = Robot(viewer, dock)
+    hand = CanvasMouse(viewer, dock)
     qtbot.waitUntil(lambda: hand.canvas.width() > 100, timeout=PATIENCE)
     viewer.reset_view()
     viewer.dims.set_point(0, 3)
     hand.draw((28, 26), (36, 38))
-    dock.brush.pick(1)
+    dock.brush.select_label(1)
     hand.draw((6, 6), (6, 58))
     viewer.dims.set_point(0, 0)
     hand.draw((32, 20), (32, 44))
@@ -219,14 +219,14 @@ def test_strokes_of_a_stack_are_kept_and_brought_back(stack, strokes, volume, qt
     key = image_key(volume)
 
     def kept():
-        found = [one.snapshot() for one in Store().kept(key)]
+        found = [one.snapshot() for one in SnapshotStore().find(key)]
         return any(s is not None and np.array_equal(s.strokes, strokes) for s in found)
 
     qtbot.waitUntil(kept, timeout=PATIENCE)
-    (snapshot,) = [one.snapshot() for one in Store().kept(key)]
+    (snapshot,) = [one.snapshot() for one in SnapshotStore().find(key)]
     dock.scribble_layer.data = np.zeros_like(strokes)
     dock.axes = ""
-    dock.keeper.rescue.bring(snapshot, dock.image_layer, Room(None))
+    dock.keeper.rescue.restore_snapshot(snapshot, dock.image_layer, OverwriteCheck(None))
     np.testing.assert_array_equal(dock.scribble_layer.data, strokes)
     assert dock.axes == "z"
 
@@ -244,8 +244,8 @@ def test_guides_lie_in_their_slices_and_the_key_goes_there(stack, strokes, qtbot
     assert set(mark.vertices[:, 0]) == {stroke.point[0]}  # in its slice
     assert viewer.layers["ball [uncertainty]"].data.shape == strokes.shape
     viewer.dims.set_point(0, 4 * (6 - round(stroke.point[0])))
-    dock.controller.look_at_next()
-    assert plane_of(viewer, dock.image_layer)[0] == stroke.point[0]
+    dock.controller.show_suggestion()
+    assert current_slice(viewer, dock.image_layer)[0] == stroke.point[0]
     middle = np.asarray(viewer.scene.camera.center)[-2:]
     np.testing.assert_allclose(middle, stroke.point[1:], atol=0.6)
     assert "ball [handles]" not in viewer.layers
@@ -288,7 +288,7 @@ def test_strokes_in_conflict_are_marked_in_their_slice(stack, volume, strokes, q
     dock.trust.more.click()
     viewer.dims.set_point(0, 0)
     dock.trust.account.linkActivated.emit("conflict:2")
-    assert plane_of(viewer, dock.image_layer)[0] == 3
+    assert current_slice(viewer, dock.image_layer)[0] == 3
 
 
 def test_fits_of_a_stack_are_undone_with_their_outlines(stack, strokes, qtbot):
@@ -302,7 +302,7 @@ def test_fits_of_a_stack_are_undone_with_their_outlines(stack, strokes, qtbot):
         dock.controller.undo_fit()
     assert dock.result is first
     key = "predictor", 2
-    lines = first.objects[2].predictor_contours(plane_of(viewer, dock.image_layer))
+    lines = first.objects[2].predictor_contours(current_slice(viewer, dock.image_layer))
     qtbot.waitUntil(
         lambda: np.isclose(mean_radius(outlines(viewer).get(key, [])), mean_radius(lines)),
         timeout=PATIENCE,
@@ -316,11 +316,11 @@ def test_the_copied_program_fits_the_same_volume(
 ):
     _, dock = stack
     fit(dock, strokes, qtbot)
-    recipe, missing = recipe_of(dock.controller)
+    recipe, missing = script_from_controller(dock.controller)
     assert missing == ["ball.tif", "ball [strokes].tif"]
-    assert "'--axes', 'zyx'" in str(shlex.split(recipe.command()))
+    assert "'--axes', 'zyx'" in str(shlex.split(recipe.to_command_line()))
     monkeypatch.chdir(tmp_path)
     tifffile.imwrite("ball.tif", volume)
     tifffile.imwrite("ball [strokes].tif", strokes)
-    exec(compile(recipe.python(), "copied", "exec"), {})
+    exec(compile(recipe.to_python(), "copied", "exec"), {})
     np.testing.assert_array_equal(tifffile.imread(recipe.output) > 0, dock.result.objects[2].mask)

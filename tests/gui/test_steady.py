@@ -7,11 +7,11 @@ import weakref
 import pytest
 from superqt.utils import GeneratorWorker, create_worker
 
-from napari_isr.gui.basics.steady import steadily, steady
+from napari_isr.gui.basics.steady import iterate_in_persistent_thread, run_in_persistent_thread
 
 
 def test_what_comes_one_after_the_other_is_computed_in_the_same_thread(qtbot):
-    seen = {steady(threading.get_ident) for _ in range(3)}
+    seen = {run_in_persistent_thread(threading.get_ident) for _ in range(3)}
 
     def steps():
         try:
@@ -22,14 +22,14 @@ def test_what_comes_one_after_the_other_is_computed_in_the_same_thread(qtbot):
         return "all"
 
     for _ in range(2):  # Qt's threads are new ones to Python each time
-        worker = create_worker(steadily, steps())
+        worker = create_worker(iterate_in_persistent_thread, steps())
         with qtbot.waitSignal(worker.returned) as returned:
             worker.start()
         assert returned.args == ["all"]
-    begun = steadily(steps())
+    begun = iterate_in_persistent_thread(steps())
     next(begun)
     begun.close()
-    steady(lambda: None)  # what was closed has ended before
+    run_in_persistent_thread(lambda: None)  # what was closed has ended before
     assert len(seen) == 1
     assert threading.get_ident() not in seen
 
@@ -46,11 +46,11 @@ def test_nobody_waits_for_the_step_of_another_one():
         yield threading.get_ident()
 
     found = []
-    waiting = threading.Thread(target=lambda: found.extend(steadily(long())))
+    waiting = threading.Thread(target=lambda: found.extend(iterate_in_persistent_thread(long())))
     waiting.start()
     assert begun.wait(30)
-    first = list(steadily(short()))
-    assert [steady(threading.get_ident)] == first  # in no third thread
+    first = list(iterate_in_persistent_thread(short()))
+    assert [run_in_persistent_thread(threading.get_ident)] == first  # in no third thread
     go_on.set()
     waiting.join(30)
     assert found
@@ -64,12 +64,12 @@ def test_the_first_thread_is_taken_whoever_gave_one_back_last():
         yield threading.get_ident()
         yield threading.get_ident()
 
-    first, second = steadily(steps()), steadily(steps())
+    first, second = iterate_in_persistent_thread(steps()), iterate_in_persistent_thread(steps())
     threads = next(first), next(second)
     assert threads[0] != threads[1]
     first.close()
     second.close()
-    assert [steady(threading.get_ident) for _ in range(2)] == [threads[0]] * 2
+    assert [run_in_persistent_thread(threading.get_ident) for _ in range(2)] == [threads[0]] * 2
 
 
 def test_closing_does_not_wait():
@@ -83,7 +83,7 @@ def test_closing_does_not_wait():
             assert go_on.wait(30)
             closed.set()
 
-    begun = steadily(steps())
+    begun = iterate_in_persistent_thread(steps())
     next(begun)
     begun.close()
     assert not closed.is_set()
@@ -96,30 +96,30 @@ def test_what_goes_wrong_is_raised_where_it_was_asked_for():
         yield 1
         raise ValueError("two")
 
-    begun = steadily(steps())
+    begun = iterate_in_persistent_thread(steps())
     assert next(begun) == 1
     with pytest.raises(ValueError, match="two"):
         next(begun)
     with pytest.raises(ValueError, match="three"):
-        steady(lambda: int("three"))
+        run_in_persistent_thread(lambda: int("three"))
 
 
 def test_the_fits_of_the_dock_are_computed_there(quick, strokes, qtbot, monkeypatch):
     from napari_isr.gui.fits import worker
 
     seen = set()
-    fit = worker.fit
+    fit = worker.run_job
 
     def noted(*args):
         seen.add(threading.current_thread())
         yield from fit(*args)
 
-    monkeypatch.setattr(worker, "fit", noted)
+    monkeypatch.setattr(worker, "run_job", noted)
     _, dock = quick
     for _ in range(2):
         with qtbot.waitSignal(dock.settled, timeout=30_000):
             dock.run()
-    stay = {steady(threading.current_thread).name}
+    stay = {run_in_persistent_thread(threading.current_thread).name}
     assert {thread.name for thread in seen} == stay
     assert all(thread.is_alive() for thread in seen)
 

@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QWidget
 
-from napari_isr.gui.basics.measures import runs
+from napari_isr.gui.basics.measures import format_frame_ranges
 from napari_isr.gui.stacks.stack_tools import FINER, STOP
 from tests.gui.conftest import PATIENCE, fit
 
@@ -58,11 +58,11 @@ def test_the_layer_says_that_an_axis_is_time(moving):
     box = dock.findChild(object, "isr_axes")
     assert box.currentText().startswith("t ")
     assert shown(dock, "isr_per_frame")
-    assert dock.controller.job(live=True).axes == "tyx"
+    assert dock.controller.make_job(live=True).axes == "tyx"
     box.setCurrentIndex(0)
     box.activated.emit(0)
     assert dock.axes == "z"
-    assert dock.controller.job(live=True).axes == "zyx"
+    assert dock.controller.make_job(live=True).axes == "zyx"
     assert not shown(dock, "isr_per_frame")
     assert not shown(dock, "isr_super_resolve")
     viewer.add_image(np.zeros((6, 20, 20)), name="other", units=("s", "um", "um"))
@@ -133,10 +133,10 @@ def test_frames_without_the_object_are_told(moving, strokes, qtbot):
 
 
 def test_frames_in_words():
-    assert runs([]) == ""
-    assert runs([3]) == "frame 3"
-    assert runs([0, 1, 2, 7]) == "frames 0 to 2 and 7"
-    assert runs(range(0, 20, 2)) == "frames 0, 2, 4, 6 and others"
+    assert format_frame_ranges([]) == ""
+    assert format_frame_ranges([3]) == "frame 3"
+    assert format_frame_ranges([0, 1, 2, 7]) == "frames 0 to 2 and 7"
+    assert format_frame_ranges(range(0, 20, 2)) == "frames 0, 2, 4, 6 and others"
 
 
 def is_play_button(widget):
@@ -193,7 +193,7 @@ def test_volumes_over_time(make_napari_viewer_proxy, open_dock, qtbot):
     viewer.add_image(image.astype(np.uint8), name="cell", scale=(2, 4, 1, 1))
     dock = open_dock(viewer, shape="none")
     dock.new.click()
-    assert dock.controller.job(live=True).axes == "tzyx"
+    assert dock.controller.make_job(live=True).axes == "tzyx"
     assert not dock.stack.axes.isEnabled()
     strokes = np.zeros(image.shape, np.uint8)
     for frame in (0, 2):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage.measure import points_in_poly
 
-from napari_isr.gui.canvas.thinning import thin
+from napari_isr.gui.canvas.thinning import simplify_polyline
 
 TOLERANCE = 0.2
 
@@ -20,7 +20,7 @@ def circle(count: int, radius: float = 100.0) -> np.ndarray:
 @pytest.mark.parametrize("count", [255, 256, 1000])
 def test_a_circle_stays_a_circle_with_fewer_vertices(count):
     line = circle(count)
-    thinned = thin(line, TOLERANCE)
+    thinned = simplify_polyline(line, TOLERANCE)
     assert len(thinned) < count / 3
     assert (thinned[0] == thinned[-1]).all()
     sagitta = 100 - np.linalg.norm((thinned[1:] + thinned[:-1]) / 2, axis=1)
@@ -31,14 +31,14 @@ def test_a_circle_stays_a_circle_with_fewer_vertices(count):
 def test_corners_and_spikes_stay():
     rows = np.array([0, 0, 0, 5, 10, 10, 10, 5])
     square = np.stack([rows, np.roll(rows, -2)], axis=1)[[*range(8), 0]]
-    assert len(thin(square.astype(float), TOLERANCE)) == 5
+    assert len(simplify_polyline(square.astype(float), TOLERANCE)) == 5
     spike = np.array([(0, 0), (0, 5), (0, 9), (0, 5), (5, 5), (5, 0), (0, 0)], float)
-    assert (0, 9) in {tuple(x) for x in thin(spike, TOLERANCE)}
+    assert (0, 9) in {tuple(x) for x in simplify_polyline(spike, TOLERANCE)}
 
 
 def test_a_short_line_is_left_alone():
     line = np.array([(0, 0), (0, 1), (1, 1), (0, 0)], float)
-    assert thin(line, 10.0) is line
+    assert simplify_polyline(line, 10.0) is line
 
 
 def test_a_ragged_line_loses_no_area_that_is_seen():
@@ -46,5 +46,7 @@ def test_a_ragged_line_loses_no_area_that_is_seen():
     line = circle(400) * (1 + 0.02 * rng.standard_normal((401, 1)))
     line[-1] = line[0]
     where = rng.uniform(-110, 110, (4000, 2))
-    changed = points_in_poly(where, line) != points_in_poly(where, thin(line, TOLERANCE))
+    changed = points_in_poly(where, line) != points_in_poly(
+        where, simplify_polyline(line, TOLERANCE)
+    )
     assert changed.mean() < 0.002

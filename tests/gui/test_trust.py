@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from napari_isr.certificates import Certificate, Check
-from napari_isr.gui.model import Row
-from napari_isr.gui.panels.trust import account, nearest_to_middle
+from napari_isr.gui.model import ObjectRow
+from napari_isr.gui.panels.trust import certificate_html, medoid_pixel
 
 WAIT = 30_000
 
@@ -30,7 +30,7 @@ def test_the_account_tells_every_check():
         Check(name="change of the logit", value=2.3e-7, limit=1e-5),
     ]
     conflict = SimpleNamespace(pixels=np.zeros((12, 2)), sentence="A & B contradict each other")
-    text = account(fitted_object(checks, conflict))
+    text = certificate_html(fitted_object(checks, conflict))
     assert "Object 3</b> · convex<br>" in text
     assert "✓</span> proved: it is as it is" in text
     assert "✓</span> no holes" in text
@@ -40,12 +40,12 @@ def test_the_account_tells_every_check():
     assert "12 stroke pixels in conflict" in text
     assert "A &amp; B" in text
     assert 'href="conflict:3"' in text
-    assert "nothing is promised" in account(fitted_object([], promise=None))
+    assert "nothing is promised" in certificate_html(fitted_object([], promise=None))
 
 
 def test_the_middle_of_pixels_is_one_of_them():
     pixels = np.array([[0, 0], [0, 10], [10, 0], [10, 10], [4, 6]])
-    assert nearest_to_middle(pixels) == (4.0, 6.0)
+    assert medoid_pixel(pixels) == (4.0, 6.0)
 
 
 def test_one_line_unfolds_to_the_account(fitted, qtbot):
@@ -72,10 +72,10 @@ def test_a_failing_certificate_is_unmissable(fitted):
     _, dock = fitted
     state = dock.controller.state
     assert "background" not in dock.certificate.styleSheet()
-    state.rows = (Row(2, 9, "convex", 5.0, False, "not convex: 3 pixels missing"),)
+    state.rows = (ObjectRow(2, 9, "convex", 5.0, False, "not convex: 3 pixels missing"),)
     assert dock.certificate.text() == "✗ Object 2: not convex: 3 pixels missing"
     assert "background: #b3261e" in dock.certificate.styleSheet()
-    state.rows = (Row(2, 9, "convex", 5.0, True, "convex by construction, and all hold"),)
+    state.rows = (ObjectRow(2, 9, "convex", 5.0, True, "convex by construction, and all hold"),)
     assert dock.certificate.text().startswith("✓")
     assert "background" not in dock.certificate.styleSheet()
 

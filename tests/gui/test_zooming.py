@@ -2,13 +2,13 @@
 
 from napari.components import ViewerModel
 
-from napari_isr.gui.canvas.zooming import ZoomFollower
+from napari_isr.gui.canvas.zooming import DebouncedZoomListener
 
 
 def test_one_call_when_the_zoom_rests_and_none_after_the_end(qtbot):
     viewer = ViewerModel()
     camera, seen = viewer.scene.camera, []
-    follower = ZoomFollower(viewer, lambda: seen.append(camera.zoom))
+    follower = DebouncedZoomListener(viewer, lambda: seen.append(camera.zoom))
     for zoom in (2, 3, 4):
         camera.zoom = zoom
     assert seen == []

@@ -11,15 +11,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from napari_isr.certificates.connected import check_connected
-from napari_isr.evidence import EvidenceGrid, evidence_from_probability
-from napari_isr.fitting import project_shape
+from napari_isr.evidence import DenseEvidence, signed_evidence
+from napari_isr.fitting import iter_project_shape
 from napari_isr.fitting.sampling import Samples
-from napari_isr.fitting.unfolding import goal_mask
-from napari_isr.frame import Frame
-from napari_isr.rendering.connectivity import connections_of, repair_mask
-from napari_isr.rendering.grid import ShapeLogit, mask_on_grid
+from napari_isr.fitting.unfolding import target_mask
+from napari_isr.frame import ImageGeometry
+from napari_isr.rendering.connectivity import path_query_for, repair_mask
+from napari_isr.rendering.grid import ShapeLogit, rasterize_blocks
 from napari_isr.shapes.connected import Connected, ConnectedOptions
-from napari_isr.shapes.deformation import Deformation, Level, spline_slopes, spline_weights
+from napari_isr.shapes.deformation import Deformation, FfdLevel, spline_derivatives, spline_weights
 from tests.examples import examples
 
 SCALES = (1.0, 2.0, 3.5, 0.5)
@@ -29,7 +29,7 @@ def shaken(ndim, seed, size, dtype=torch.float64, **options):
     """A connected shape with random parameters and a random convex set in the middle."""
     draw = torch.Generator().manual_seed(seed)
     shape = Connected(ndim, ConnectedOptions(**options)).to(dtype)
-    vector = shape.vector()
+    vector = shape.parameter_vector()
     noise = torch.randn(vector.shape, generator=draw, dtype=torch.float64).to(dtype)
     shape.load_vector(vector + size * noise)
     with torch.no_grad():
@@ -39,12 +39,12 @@ def shaken(ndim, seed, size, dtype=torch.float64, **options):
 
 def mask_of(shape, frame, scale=1.0):
     axes = frame.axis_positions(scale)
-    *_, mask = mask_on_grid(ShapeLogit(shape, frame), axes)
-    return repair_mask(mask, axes, *connections_of(copy.deepcopy(shape).double(), frame))
+    *_, mask = rasterize_blocks(ShapeLogit(shape, frame), axes)
+    return repair_mask(mask, axes, *path_query_for(copy.deepcopy(shape).double(), frame))
 
 
 def failures(mask):
-    return [check for check in check_connected(mask, None) if not check.holds]
+    return [check for check in check_connected(mask, None) if not check.passed]
 
 
 def evidence(mask, noise=0.0, seed=0):
@@ -52,8 +52,8 @@ def evidence(mask, noise=0.0, seed=0):
     p = np.where(mask, 0.9, 0.1)
     p = np.where(rng.random(mask.shape) < noise, rng.random(mask.shape), p)
     values = torch.from_numpy(p.astype(np.float32))
-    frame = Frame(mask.shape)
-    return EvidenceGrid(evidence_from_probability(values), frame.axes(values)), frame
+    frame = ImageGeometry(mask.shape)
+    return DenseEvidence(signed_evidence(values), frame.normalized_axes(values)), frame
 
 
 def bent_tube():
@@ -67,7 +67,7 @@ def test_spline_weights_sum_to_one_and_slopes_to_zero():
     weights = spline_weights(t)
     assert torch.allclose(weights.sum(0), torch.ones_like(t))
     slope = [torch.autograd.grad(w.sum(), t, retain_graph=True)[0] for w in weights]
-    assert torch.allclose(torch.stack(slope), spline_slopes(t))
+    assert torch.allclose(torch.stack(slope), spline_derivatives(t))
     assert bool((weights >= -1e-15).all())
 
 
@@ -82,13 +82,13 @@ def test_spline_weights_sum_to_one_and_slopes_to_zero():
 def test_level_is_a_diffeomorphism_of_the_box(ndim, seed, size, intervals, double):
     dtype = torch.float64 if double else torch.float32
     draw = torch.Generator().manual_seed(seed)
-    level = Level(intervals, ndim).to(dtype)
+    level = FfdLevel(intervals, ndim).to(dtype)
     with torch.no_grad():
         level.knots.copy_(size * torch.randn(level.knots.shape, generator=draw))
         points = (torch.rand(ndim, 400, generator=draw) * 2 - 1).to(dtype)
         points[0, :100] = -1.0
         points[-1, 50:150] = 1.0
-        found = level.tangent(points)
+        found = level.forward_with_jacobian(points)
         assert torch.allclose(found.image, level(points))
         # No folding: the displacement is a contraction in the maximum norm.
         moved = found.jacobian - torch.eye(ndim, dtype=dtype)[..., None]
@@ -102,16 +102,16 @@ def test_level_is_a_diffeomorphism_of_the_box(ndim, seed, size, intervals, doubl
 
 def test_level_starts_as_the_identity():
     points = torch.rand(2, 50) * 2 - 1
-    assert torch.equal(Deformation([Level(n, 2) for n in (2, 5)])(points), points)
+    assert torch.equal(Deformation([FfdLevel(n, 2) for n in (2, 5)])(points), points)
 
 
 @examples(15, 60)
 @given(seed=st.integers(0, 2**31), size=st.floats(0.05, 100), tall=st.booleans())
 def test_one_piece_without_holes_for_any_parameters_at_every_scale(seed, size, tall):
     shape = shaken(2, seed, size, levels=5)
-    frame = Frame((30, 22) if tall else (20, 28))
+    frame = ImageGeometry((30, 22) if tall else (20, 28))
     with torch.no_grad():
-        shape.border.copy_(torch.from_numpy(frame.to_shape(np.array(frame.shape) - 0.5)))
+        shape.border.copy_(torch.from_numpy(frame.to_normalized(np.array(frame.shape) - 0.5)))
     for scale in SCALES:
         mask = mask_of(shape, frame, scale)
         assert not failures(mask)
@@ -120,7 +120,7 @@ def test_one_piece_without_holes_for_any_parameters_at_every_scale(seed, size, t
 @examples(4, 10)
 @given(seed=st.integers(0, 2**31), size=st.floats(0.05, 3))
 def test_one_piece_without_cavities_in_space(seed, size):
-    shape, frame = shaken(3, seed, size, levels=3), Frame((16, 16, 16))
+    shape, frame = shaken(3, seed, size, levels=3), ImageGeometry((16, 16, 16))
     for scale in (1.0, 0.5):
         names = {check.name for check in failures(mask_of(shape, frame, scale))}
         assert not names - {"tunnels"}
@@ -135,11 +135,11 @@ def test_way_between_two_points_stays_in_the_set_and_in_the_image(ndim, seed, si
         points = torch.rand(2000, ndim, generator=draw, dtype=torch.float64) * 2 - 1
         members = points[shape(points) > 1e-6]
         assume(len(members) > 1)
-        way = shape.path(members[0], members[-1], torch.linspace(0, 1, 60).double())
+        way = shape.path_between(members[0], members[-1], torch.linspace(0, 1, 60).double())
         assert float(shape(way).min()) > 0
         assert float(way.abs().max()) <= 1 + 1e-9
         assert torch.allclose(way[[0, -1]], members[[0, -1]], atol=1e-8)
-        assert float(shape(shape.inner_point()[None])) > 0.9 * float(shape(members).max())
+        assert float(shape(shape.interior_point()[None])) > 0.9 * float(shape(members).max())
 
 
 @examples(15, 30)
@@ -164,7 +164,7 @@ def test_property_holds_before_during_and_after_a_fit():
     truth = bent_tube()
     grid, frame = evidence(truth, noise=0.2)
     shape = Connected(2)
-    for count, _ in enumerate(project_shape(shape, grid)):
+    for count, _ in enumerate(iter_project_shape(shape, grid)):
         if count % 12 == 0:
             assert not failures(mask_of(shape, frame))
     mask = mask_of(shape, frame)
@@ -178,10 +178,12 @@ def test_strokes_far_away_are_reached():
     grid, frame = evidence(truth)
     drawn = np.stack([np.full(20, 48.0), np.arange(95.0, 115.0)], axis=1)
     strokes = Samples(
-        torch.from_numpy(frame.to_shape(drawn)).float(), torch.ones(20), torch.full((20,), 60.0)
+        torch.from_numpy(frame.to_normalized(drawn)).float(),
+        torch.ones(20),
+        torch.full((20,), 60.0),
     )
     shape = Connected(2)
-    for _ in project_shape(shape, grid, strokes=strokes):
+    for _ in iter_project_shape(shape, grid, strokes=strokes):
         pass
     mask = mask_of(shape, frame)
     assert not failures(mask)
@@ -194,7 +196,7 @@ def test_goal_joins_what_is_worth_the_way_and_opens_holes():
     values[3:15, 3:12] = values[3:15, 20:28] = 1.0
     values[18, 1] = 0.1
     values[6:9, 6:9] = -1.0
-    goal = goal_mask(values)
+    goal = target_mask(values)
     assert not failures(goal)
     assert goal[5, 4]
     assert goal[5, 22]
@@ -208,7 +210,7 @@ def test_tiny_images(shape):
     truth[tuple(n // 2 for n in shape)] = True
     grid, frame = evidence(truth)
     connected = Connected(2)
-    for state in project_shape(connected, grid):
+    for state in iter_project_shape(connected, grid):
         assert np.isfinite(state.objective)
     assert not failures(mask_of(connected, frame))
 
@@ -217,4 +219,4 @@ def test_options_set_the_size():
     small = Connected(2, ConnectedOptions(levels=2, pieces=5))
     assert len(small.deformation) == 2
     assert small.pieces.shape == (5, 3)
-    assert small.vector().numel() < Connected(2).vector().numel()
+    assert small.parameter_vector().numel() < Connected(2).parameter_vector().numel()

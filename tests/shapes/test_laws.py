@@ -10,9 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_isr.evidence import EvidenceGrid
-from napari_isr.fitting import project_shape
-from napari_isr.frame import Frame
+from napari_isr.evidence import DenseEvidence
+from napari_isr.fitting import iter_project_shape
+from napari_isr.frame import ImageGeometry
 from napari_isr.shapes import NONE, Shape, ShapeSpec, shape_names
 from tests.examples import examples
 
@@ -33,7 +33,7 @@ def build(spec: str, ndim: int, dtype: torch.dtype = torch.float32) -> Shape:
 def shake(shape: Shape, seed: int, size: float) -> Shape:
     """Add noise to all parameters."""
     draw = torch.Generator().manual_seed(seed)
-    vector = shape.vector()
+    vector = shape.parameter_vector()
     noise = torch.randn(vector.shape, generator=draw).to(vector)
     shape.load_vector(vector + size * noise)
     return shape
@@ -44,15 +44,15 @@ def points(ndim: int, count: int = 64, dtype: torch.dtype = torch.float32) -> to
     return (torch.rand(count, ndim, generator=draw) * 2 - 1).to(dtype)
 
 
-def blob(ndim: int) -> EvidenceGrid:
+def blob(ndim: int) -> DenseEvidence:
     """Evidence for a ball among noise."""
     shape = (28 if ndim == 2 else 18,) * ndim
-    frame = Frame(shape)
+    frame = ImageGeometry(shape)
     values = torch.zeros(shape)
-    grid = EvidenceGrid(values, frame.axes(values))
+    grid = DenseEvidence(values, frame.normalized_axes(values))
     inside = ((grid.points - 0.1).norm(dim=1) < 0.5).view(shape)
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    return EvidenceGrid((2 * inside.float() - 1 + 0.3 * noise) / values.numel(), grid.axes)
+    return DenseEvidence((2 * inside.float() - 1 + 0.3 * noise) / values.numel(), grid.axes)
 
 
 @pytest.mark.parametrize("ndim", [2, 3])
@@ -61,7 +61,7 @@ def test_jacobian_is_the_derivative(spec, ndim):
     shape = shake(build(spec, ndim, torch.float64), 0, 0.2)
     at = points(ndim, 20, torch.float64)
     logit, jacobian = shape.logit_and_jacobian(at)
-    vector, step = shape.vector(), 1e-6
+    vector, step = shape.parameter_vector(), 1e-6
     assert torch.allclose(logit, shape(at))
     for k in np.linspace(0, len(vector) - 1, 12).astype(int):
         sides = []
@@ -93,7 +93,7 @@ def test_vector_round_trip(spec):
     shape = shake(build(spec, 2), 0, 0.2)
     other = build(spec, 2)
     other.load_state_dict(shape.state_dict())
-    assert torch.equal(other.vector(), shape.vector())
+    assert torch.equal(other.parameter_vector(), shape.parameter_vector())
     assert torch.equal(other(points(2)), shape(points(2)))
 
 
@@ -123,7 +123,7 @@ def test_fit_finds_a_ball_and_never_collapses(spec, ndim):
     if spec.startswith("periodic"):
         pytest.skip("one ball is no lattice of them")
     shape, grid = build(spec, ndim), blob(ndim)
-    objectives = [state.objective for state in project_shape(shape, grid)]
+    objectives = [state.objective for state in iter_project_shape(shape, grid)]
     inside = (shape(grid.points) > 0).view_as(grid.values)
     truth = ((grid.points - 0.1).norm(dim=1) < 0.5).view_as(inside)
     assert np.isfinite(objectives).all()
@@ -161,7 +161,7 @@ def test_convex_is_quasi_concave_for_any_parameters(spec, ndim, seed, size):
 @pytest.mark.parametrize("spec", [s for s in SPECS if s.startswith("convex")])
 def test_lipschitz_bound_holds(spec):
     shape = shake(build(spec, 2, torch.float64), 0, 0.5)
-    bound = shape.lipschitz()
+    bound = shape.lipschitz_bound()
     if bound is None:
         pytest.skip("no bound is claimed")
     at = (points(2, 4000, torch.float64) * 2).requires_grad_()

@@ -6,7 +6,7 @@ import pytest
 from pydantic import Field
 
 from napari_isr.shapes.base import ShapeOptions
-from napari_isr.shapes.option_info import OptionInfo, options_of
+from napari_isr.shapes.option_info import OptionSchema, describe_options
 from napari_isr.shapes.registry import ShapeSpec, shape_names, shape_options
 
 
@@ -17,11 +17,11 @@ def test_every_kind_is_told_from_its_model():
         name: str = "x"
         both: bool = True
 
-    assert options_of(Some) == (
-        OptionInfo("sharp", "float", 0.5, False, 0.1, 2, (), "how sharp"),
-        OptionInfo("side", "choice", "left", choices=("left", "right")),
-        OptionInfo("name", "text", "x"),
-        OptionInfo("both", "bool", True),
+    assert describe_options(Some) == (
+        OptionSchema("sharp", "float", 0.5, False, 0.1, 2, (), "how sharp"),
+        OptionSchema("side", "choice", "left", choices=("left", "right")),
+        OptionSchema("name", "text", "x"),
+        OptionSchema("both", "bool", True),
     )
 
 

@@ -79,7 +79,7 @@ def check(result, unaries):
     assert np.isfinite(result.objective)
     assert np.isfinite(result.logit(np.argwhere(np.ones(unaries.shape))[:50])).all()
     assert result.mask.any()
-    assert result.certificate.holds, result.certificate.sentence
+    assert result.certificate.holds, result.certificate.message
 
 
 @pytest.mark.parametrize("shape", SHAPES)

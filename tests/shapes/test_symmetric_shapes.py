@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_isr.errors import InputError
-from napari_isr.evidence import EvidenceGrid, evidence_from_probability
-from napari_isr.fitting import project_shape
-from napari_isr.frame import Frame
+from napari_isr.evidence import DenseEvidence, signed_evidence
+from napari_isr.fitting import iter_project_shape
+from napari_isr.frame import ImageGeometry
 from napari_isr.shapes import Shape, ShapeSpec
-from napari_isr.shapes.folded import bumps, fourier, fourier_slope
+from napari_isr.shapes.folded import fourier_basis, fourier_derivative, gaussian_bumps
 from napari_isr.shapes.lattice import find_lattice
 from tests.examples import examples
 
@@ -50,14 +50,14 @@ SPACINGS = [(1.0, 1.0), (2.0, 0.5)]
 
 
 def build(spec, ndim=2, dtype=torch.float64, spacing=()):
-    frame = Frame((60, 80) if ndim == 2 else (40, 60, 80), spacing)
+    frame = ImageGeometry((60, 80) if ndim == 2 else (40, 60, 80), spacing)
     shape = ShapeSpec.parse(spec).build(ndim, frame)
     return shape.to(dtype), frame
 
 
 def shake(shape: Shape, seed: int, size: float) -> Shape:
     draw = torch.Generator().manual_seed(seed)
-    vector = shape.vector()
+    vector = shape.parameter_vector()
     noise = torch.randn(vector.shape, generator=draw, dtype=torch.float64)
     shape.load_vector(vector + size * noise.to(vector))
     return shape
@@ -95,7 +95,7 @@ def image_of(points, name, found, frame):
         centre, matrix = np.array(found["centre"]), np.eye(frame.ndim)
         matrix[-2:, -2:] = [[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]]
         moved = centre + ((pixels - centre) * spacing) @ matrix.T / spacing
-    return frame.to_shape(torch.from_numpy(moved))
+    return frame.to_normalized(torch.from_numpy(moved))
 
 
 def seen(points, name, found, frame):
@@ -107,7 +107,7 @@ def seen(points, name, found, frame):
 
 
 def symmetry_gap(shape, name, frame, points):
-    found = shape.readable(frame)
+    found = shape.describe(frame)
     images = image_of(points, name, found, frame)
     both = seen(points, name, found, frame) & seen(images, name, found, frame)
     with torch.no_grad():
@@ -120,7 +120,9 @@ def symmetry_gap(shape, name, frame, points):
 
 def star_violations(shape, frame, ndim):
     """Rays from the centre along which the logit ever rises, and centres that are outside."""
-    centre = frame.to_shape(torch.tensor([shape.readable(frame)["centre"]], dtype=torch.float64))
+    centre = frame.to_normalized(
+        torch.tensor([shape.readable(frame)["centre"]], dtype=torch.float64)
+    )
     rays = torch.nn.functional.normalize(random_points(ndim, 5, 64), dim=1)
     steps = torch.linspace(1e-6, 4, 50, dtype=torch.float64)
     along = (centre + rays[:, None] * steps[:, None]).flatten(0, 1)
@@ -220,7 +222,7 @@ def test_text_and_state_round_trip(spec, tmp_path):
     torch.save(shape.state_dict(), tmp_path / "shape.pt")
     other = parsed.build(2).double()
     other.load_state_dict(torch.load(tmp_path / "shape.pt", weights_only=True))
-    assert other.readable(frame) == shape.readable(frame)
+    assert other.describe(frame) == shape.describe(frame)
     assert torch.equal(other(random_points(2, 1)), shape(random_points(2, 1)))
 
 
@@ -247,16 +249,16 @@ def test_a_fit_keeps_the_property_and_fills_what_is_hidden(spec):
     truth, seen_part = pattern(spec)
     noise = np.random.default_rng(0).normal(size=truth.shape) * 0.2
     values = torch.from_numpy(np.clip(np.where(seen_part, 0.9, 0.1) + noise, 0, 1)).float()
-    frame = Frame(truth.shape)
-    grid = EvidenceGrid(evidence_from_probability(values), frame.axes(values))
+    frame = ImageGeometry(truth.shape)
+    grid = DenseEvidence(signed_evidence(values), frame.normalized_axes(values))
     shape = ShapeSpec.parse(spec).build(2, frame)
-    for _ in project_shape(shape, grid):
+    for _ in iter_project_shape(shape, grid):
         check_properties(spec, build_double(shape, spec, frame), frame, 2)
     with torch.no_grad():
         mask = (shape(grid.points) > 0).view(truth.shape).numpy()
     # Another pattern than the true one may be equally near: a hidden row shifts what is centred.
     assert (mask & truth).sum() / (mask | truth).sum() > 0.8
-    for _ in project_shape(shape, grid, warm=True):
+    for _ in iter_project_shape(shape, grid, warm=True):
         pass
     check_properties(spec, build_double(shape, spec, frame), frame, 2)
 
@@ -270,13 +272,13 @@ def build_double(shape, spec, frame):
 @pytest.mark.parametrize("spec", HELD)
 def test_what_the_user_gives_is_held(spec):
     truth, _ = pattern("star")
-    frame = Frame(truth.shape)
+    frame = ImageGeometry(truth.shape)
     values = torch.from_numpy(truth).float()
-    grid = EvidenceGrid(evidence_from_probability(values), frame.axes(values))
+    grid = DenseEvidence(signed_evidence(values), frame.normalized_axes(values))
     shape = ShapeSpec.parse(spec.replace("30/41", "55/80")).build(2, frame)
-    for _ in project_shape(shape, grid):
+    for _ in iter_project_shape(shape, grid):
         pass
-    found = shape.readable(frame)
+    found = shape.describe(frame)
     if "centre=" in spec:
         assert found["centre"] == pytest.approx([55, 80], abs=1e-3)
     else:
@@ -289,27 +291,29 @@ def test_what_the_user_gives_is_held(spec):
 
 @pytest.mark.parametrize("spec", HELD_LATTICES)
 def test_a_lattice_that_the_user_gives_is_held(spec):
-    frame = Frame((90, 120), (1.5, 1.0))
+    frame = ImageGeometry((90, 120), (1.5, 1.0))
     row, column = np.mgrid[:90, :120].astype(float)
     place = np.stack([row, column], -1) @ np.linalg.inv([[0, 24], [20.5, 3]])
     truth = np.abs(place % 1 - 0.5).max(-1) < 0.3
     values = torch.from_numpy(truth).float()
-    grid = EvidenceGrid(evidence_from_probability(values), frame.axes(values))
+    grid = DenseEvidence(signed_evidence(values), frame.normalized_axes(values))
     shape = ShapeSpec.parse(spec).build(2, frame)
-    for _ in project_shape(shape, grid):
+    for _ in iter_project_shape(shape, grid):
         pass
-    np.testing.assert_allclose(shape.readable(frame)["lattice"], [[0, 24], [20.5, 3]], atol=1e-4)
-    mask = shape(frame.to_shape(torch.cartesian_prod(*map(torch.arange, (90, 120))).float())) > 0
+    np.testing.assert_allclose(shape.describe(frame)["lattice"], [[0, 24], [20.5, 3]], atol=1e-4)
+    mask = (
+        shape(frame.to_normalized(torch.cartesian_prod(*map(torch.arange, (90, 120))).float())) > 0
+    )
     mask = mask.view(90, 120).numpy()
     assert (mask & truth).sum() / (mask | truth).sum() > 0.9
 
 
 def test_a_held_lattice_needs_nothing_that_repeats():
-    frame, blank = Frame((60, 80)), torch.full((60, 80), 0.4)
-    grid = EvidenceGrid(evidence_from_probability(blank), frame.axes(blank))
+    frame, blank = ImageGeometry((60, 80)), torch.full((60, 80), 0.4)
+    grid = DenseEvidence(signed_evidence(blank), frame.normalized_axes(blank))
     with pytest.raises(InputError, match="nothing repeats"):
-        ShapeSpec.parse("periodic").build(2, frame).starts(grid)
-    assert len(ShapeSpec.parse(HELD_LATTICES[0]).build(2, frame).starts(grid)) == 1
+        ShapeSpec.parse("periodic").build(2, frame).initial_states(grid)
+    assert len(ShapeSpec.parse(HELD_LATTICES[0]).build(2, frame).initial_states(grid)) == 1
 
 
 @pytest.mark.parametrize("order", [3, 4, 5, 7])
@@ -319,13 +323,13 @@ def test_the_order_is_found(name, order):
     y, x = row - 60, column - 66
     wave = np.cos(order * np.arctan2(y, x))
     truth = np.hypot(y, x) < 35 * (1 + 0.35 * wave)
-    frame, values = Frame(truth.shape), torch.from_numpy(truth).float()
-    grid = EvidenceGrid(evidence_from_probability(values), frame.axes(values))
+    frame, values = ImageGeometry(truth.shape), torch.from_numpy(truth).float()
+    grid = DenseEvidence(signed_evidence(values), frame.normalized_axes(values))
     shape = ShapeSpec.parse(name).build(2, frame)
-    for _ in project_shape(shape, grid):
+    for _ in iter_project_shape(shape, grid):
         pass
-    assert shape.readable(frame)["order"] == order
-    assert shape.readable(frame)["centre"] == pytest.approx([60, 66], abs=0.5)
+    assert shape.describe(frame)["order"] == order
+    assert shape.describe(frame)["centre"] == pytest.approx([60, 66], abs=0.5)
 
 
 def test_the_lattice_is_found_between_pixels():
@@ -346,13 +350,13 @@ def test_nothing_repeats_in_one_disc():
 
 def test_bases():
     t = torch.linspace(2, 4, 9, dtype=torch.float64).requires_grad_()
-    values, slopes = bumps(t, 7)
+    values, slopes = gaussian_bumps(t, 7)
     assert torch.allclose(values.sum(1), torch.ones_like(t), atol=2e-3)
-    derivative = torch.autograd.functional.jacobian(lambda s: bumps(s, 7)[0].sum(0), t)
+    derivative = torch.autograd.functional.jacobian(lambda s: gaussian_bumps(s, 7)[0].sum(0), t)
     assert torch.allclose(slopes.T, derivative)
     orders, weights = torch.tensor([2.0, 5.0]).double(), torch.arange(5.0).double()
-    (slope,) = torch.autograd.grad((fourier(t, orders) @ weights).sum(), t)
-    assert torch.allclose(slope, fourier_slope(fourier(t, orders), orders, weights))
+    (slope,) = torch.autograd.grad((fourier_basis(t, orders) @ weights).sum(), t)
+    assert torch.allclose(slope, fourier_derivative(fourier_basis(t, orders), orders, weights))
 
 
 @pytest.mark.parametrize(
@@ -373,5 +377,5 @@ def test_bases():
 )
 def test_bad_options_are_told_in_one_sentence(spec, ndim, word):
     with pytest.raises(InputError, match=word) as caught:
-        ShapeSpec.parse(spec).build(ndim, Frame((9,) * ndim))
+        ShapeSpec.parse(spec).build(ndim, ImageGeometry((9,) * ndim))
     assert "\n" not in str(caught.value)

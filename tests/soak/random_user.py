@@ -10,8 +10,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_isr.gui.canvas.handles import GRAB
-from napari_isr.gui.dock import ScribbleAndRefine
-from napari_isr.gui.robot import STEP, Robot
+from napari_isr.gui.dock import ScribbleWidget
+from napari_isr.gui.robot import STEP, CanvasMouse
 from napari_isr.gui.strokes import keys
 
 SIZE = 96
@@ -88,7 +88,7 @@ class RandomUser:
         layer = self.strokes()
         label = int(self.rng.choice(LABELS))
         self.viewer.layers.selection.active = layer
-        self.dock.brush.pick(label)
+        self.dock.brush.select_label(label)
         layer.brush_size = int(self.rng.integers(2, 6))
         before = layer.data.copy()
         start = self.rng.uniform(14, SIZE - 14, 2)
@@ -213,9 +213,9 @@ class RandomUser:
     # -------------------------------------------------------------------------------- state
 
     def open_dock(self):
-        self.dock = ScribbleAndRefine(self.viewer)
+        self.dock = ScribbleWidget(self.viewer)
         self.viewer.window.add_dock_widget(self.dock, name="Scribble and refine", area="right")
-        self.hand = Robot(self.viewer, self.dock)
+        self.hand = CanvasMouse(self.viewer, self.dock)
         sizes = []
         while len(sizes) < 4 or len(set(sizes[-4:])) > 1:  # the window takes its size late
             QTest.qWait(40)
@@ -233,8 +233,8 @@ class RandomUser:
         """Whether a handle lies so near on the screen that a press takes hold of it."""
         views = self.dock.controller.desk.views
         handle = views._handles._handle if views is not None else None
-        grips = handle.grips.values() if handle is not None else ()
-        ways = [self.hand.at(*grip) - self.hand.at(*point) for grip in grips]
+        grips = handle.control_points.values() if handle is not None else ()
+        ways = [self.hand.to_canvas(*grip) - self.hand.to_canvas(*point) for grip in grips]
         return any(np.hypot(way.x(), way.y()) < 2 * GRAB for way in ways)
 
     def rest(self):

@@ -17,8 +17,8 @@ pytest.importorskip("qtpy", reason="the soak test needs Qt")
 from qtpy.QtCore import QCoreApplication, QEvent, QThreadPool
 from qtpy.QtWidgets import QApplication
 
-from napari_isr.gui.basics.memory import give_back
-from napari_isr.gui.dock import ScribbleAndRefine
+from napari_isr.gui.basics.memory import trim_heap
+from napari_isr.gui.dock import ScribbleWidget
 from tests.soak.random_user import PATIENCE, RandomUser
 
 ACTIONS = int(os.environ.get("ISR_SOAK_ACTIONS", "2000"))
@@ -38,7 +38,7 @@ def resident():
 
 def memory():
     gc.collect()
-    give_back()
+    trim_heap()
     return resident()
 
 
@@ -78,7 +78,7 @@ def widgets():
 
 
 def docks():
-    return [w for w in widgets() if isinstance(w, ScribbleAndRefine)]
+    return [w for w in widgets() if isinstance(w, ScribbleWidget)]
 
 
 def soak(viewer, qtbot, caplog, actions, seed):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["area_text", "short_number"]
+__all__ = ["format_area", "format_number"]
 
 
-def short_number(value: float) -> str:
+def format_number(value: float) -> str:
     """Write a number with about three figures: ``0.0123``, ``48.5``, ``1,963``, ``1.23M``."""
     for limit, factor, suffix in ((1e9, 1e-9, "G"), (1e6, 1e-6, "M"), (1e5, 1e-3, "k")):
         if value >= limit:
@@ -22,7 +22,7 @@ def _three(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.3g}"
 
 
-def area_text(area: float, scale: Sequence[float], units: Sequence[Any] = ()) -> str:
+def format_area(area: float, scale: Sequence[float], units: Sequence[Any] = ()) -> str:
     """Write an area.
 
     Parameters
@@ -43,8 +43,8 @@ def area_text(area: float, scale: Sequence[float], units: Sequence[Any] = ()) ->
         total = 1.0 * units[0]
         for unit in units[1:]:
             total = total * (1.0 * unit).to(units[0])
-        return f"{short_number(area * total.magnitude)} {units[0]:~P}{'²³'[len(units) - 2]}"
+        return f"{format_number(area * total.magnitude)} {units[0]:~P}{'²³'[len(units) - 2]}"
     pixels = area
     for size in scale:
         pixels /= abs(float(size)) or 1.0
-    return f"{short_number(round(pixels))} px"
+    return f"{format_number(round(pixels))} px"

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from napari.utils import CyclicLabelColormap
 
-__all__ = ["CASING", "PREDICTOR", "SHAPE", "copy_colormap", "stroke_colormap", "swatch"]
+__all__ = ["CASING", "PREDICTOR", "SHAPE", "copy_colormap", "label_rgb", "scribble_colormap"]
 
 # RGB, 0 to 1. Outlines: blue is the predictor, orange the shape, dark what sets them off.
 PREDICTOR = (0.267, 0.541, 1.0)
@@ -24,7 +24,7 @@ _OBJECTS = (
 _ROUNDS = 6
 
 
-def stroke_colormap() -> CyclicLabelColormap:
+def scribble_colormap() -> CyclicLabelColormap:
     """Make the colours of a new stroke layer: 1 pale, objects bright."""
     return CyclicLabelColormap(colors=["transparent", _BACKGROUND, *(_OBJECTS * _ROUNDS)])
 
@@ -36,7 +36,7 @@ def copy_colormap(colormap: Any) -> Any:
     return twin
 
 
-def swatch(colormap: Any, label: int) -> tuple[int, int, int]:
+def label_rgb(colormap: Any, label: int) -> tuple[int, int, int]:
     """Colour of a label as 8-bit RGB."""
     rgba: npt.NDArray[np.float64] = np.atleast_2d(colormap.map(label))[0]
     red, green, blue = (round(255 * float(part)) for part in rgba[:3])

@@ -9,7 +9,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Qt, Signal
 
-__all__ = ["Errands"]
+__all__ = ["BackgroundTasks"]
 
 
 @cache
@@ -18,7 +18,7 @@ def _thread() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="isr-errands")
 
 
-class Errands(QObject):
+class BackgroundTasks(QObject):
     """Runs errands one after the other; their answers come in the GUI thread."""
 
     _came = Signal(object, object)
@@ -29,7 +29,7 @@ class Errands(QObject):
         self._closed = False
         self._came.connect(self._on_came, Qt.ConnectionType.QueuedConnection)
 
-    def send(self, compute: Callable[[], Any], answer: Callable[[Any], None]) -> None:
+    def submit(self, compute: Callable[[], Any], answer: Callable[[Any], None]) -> None:
         """Compute in the thread, then give what was found, or the exception, to ``answer``."""
         if not self._closed:
             self._last = _thread().submit(self._run, compute, answer)

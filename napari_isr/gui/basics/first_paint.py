@@ -7,12 +7,12 @@ from collections.abc import Callable
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QWidget
 
-__all__ = ["FirstPaint"]
+__all__ = ["FirstPaintFilter"]
 
 LATEST_MS = 1000
 
 
-class FirstPaint(QObject):
+class FirstPaintFilter(QObject):
     """Calls back once, when a widget has been painted for the first time.
 
     Parameters

@@ -16,15 +16,17 @@ from weakref import WeakSet
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
-from napari_isr.gui.basics.widgets import single_shot
+from napari_isr.gui.basics.widgets import make_single_shot_timer
 
-__all__ = ["Frost", "frost"]
+__all__ = ["GarbageCollectionGuard", "gc_guard"]
 
 QUIET_MS = 400  # the one full collection waits so long for a moment when nobody does
-OTHERS = 10_000  # frozen objects: then somebody else manages them. Python itself has hundreds
+FOREIGN_FREEZE_COUNT = (
+    10_000  # frozen objects: then somebody else manages them. Python itself has hundreds
+)
 
 
-class Frost:
+class GarbageCollectionGuard:
     """Freezes what is loaded, and thaws it where something of it may be garbage.
 
     Parameters
@@ -37,14 +39,14 @@ class Frost:
         self._docks: WeakSet[Any] = WeakSet()
         self._layers: WeakSet[Any] = WeakSet()  # that are frozen
         self._frozen = False
-        self._later = single_shot(self._freeze, quiet_ms)
+        self._later = make_single_shot_timer(self._freeze, quiet_ms)
 
     @property
     def frozen(self) -> bool:
         """Whether objects are frozen, and it was done here."""
         return self._frozen
 
-    def join(self, dock: Any) -> None:
+    def register(self, dock: Any) -> None:
         """Begin, once nobody waits.
 
         Parameters
@@ -58,7 +60,7 @@ class Frost:
             self._keep()  # at once, with what is garbage; that is sorted out when there is time
             self._later.start()
 
-    def leave(self, dock: Any) -> None:
+    def unregister(self, dock: Any) -> None:
         """A dock is closed: what it leaves is garbage. After the last one all is as before."""
         if dock not in self._docks:
             return
@@ -83,12 +85,12 @@ class Frost:
             self._later.start()
             return
         self._thaw()
-        if gc.get_freeze_count() <= OTHERS:
+        if gc.get_freeze_count() <= FOREIGN_FREEZE_COUNT:
             gc.collect()
             self._keep()
 
     def _keep(self) -> None:
-        if gc.get_freeze_count() > OTHERS:
+        if gc.get_freeze_count() > FOREIGN_FREEZE_COUNT:
             return
         gc.freeze()
         self._frozen = True
@@ -102,6 +104,6 @@ class Frost:
 
 
 @cache
-def frost() -> Frost:
+def gc_guard() -> GarbageCollectionGuard:
     """The one of this process; there is one garbage collector, too."""
-    return Frost()
+    return GarbageCollectionGuard()

@@ -9,12 +9,12 @@ from napari.layers import Layer
 from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import QComboBox
 
-__all__ = ["LayerChoice"]
+__all__ = ["LayerComboBox"]
 
 LEAST_WIDTH = 80
 
 
-class LayerChoice(QComboBox):
+class LayerComboBox(QComboBox):
     """A combo box of the viewer's layers of one kind, always up to date.
 
     Parameters
@@ -61,7 +61,7 @@ class LayerChoice(QComboBox):
     def layer(self, layer: Layer | None) -> None:
         self.setCurrentIndex(self._layers.index(layer) if layer in self._layers else -1)
 
-    def close_down(self) -> None:
+    def disconnect_events(self) -> None:
         """Stop following the layers."""
         for signal in (self._events.inserted, self._events.removed, self._events.reordered):
             signal.disconnect(self._on_layers)

@@ -11,13 +11,13 @@ import numpy as np
 if TYPE_CHECKING:
     from napari_isr.results.result import ObjectResult
 
-__all__ = ["Measure", "measure_of", "runs"]
+__all__ = ["SizeMeasurement", "format_frame_ranges", "measure_size"]
 
 MOST_RUNS = 4  # that are named
 
 
 @dataclass(frozen=True)
-class Measure:
+class SizeMeasurement:
     """How large an object is.
 
     Parameters
@@ -38,7 +38,7 @@ class Measure:
     space: str = ""
 
 
-def measure_of(item: ObjectResult, axes: str) -> tuple[float, Measure]:
+def measure_size(item: ObjectResult, axes: str) -> tuple[float, SizeMeasurement]:
     """Measure one object.
 
     Parameters
@@ -57,17 +57,17 @@ def measure_of(item: ObjectResult, axes: str) -> tuple[float, Measure]:
     space = len(axes.removeprefix("t"))
     name = "Volume" if space == 3 else "Area"
     if not axes.startswith("t"):
-        return item.area, Measure(name, space, space=item.certificate.space or "")
+        return item.area, SizeMeasurement(name, space, space=item.certificate.space or "")
     pixels = np.count_nonzero(item.mask, axis=tuple(range(1, item.mask.ndim)))
     there = np.flatnonzero(pixels)
     size = pixels.sum() / max(1, len(there)) * float(np.prod(item.frame.spacing[1:]))
-    gone = runs(np.flatnonzero(pixels == 0).tolist())
+    gone = format_frame_ranges(np.flatnonzero(pixels == 0).tolist())
     note = f"not in {gone}" if gone else ""
     name = f"{name}, mean of {len(there)} frames"
-    return float(size), Measure(name, space, note, item.certificate.space or "")
+    return float(size), SizeMeasurement(name, space, note, item.certificate.space or "")
 
 
-def runs(frames: Sequence[int]) -> str:
+def format_frame_ranges(frames: Sequence[int]) -> str:
     """Write down which frames, counted from 0: ``frame 3``, ``frames 0 to 4 and 7``."""
     ranges: list[list[int]] = []
     for frame in frames:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ctypes
 from contextlib import suppress
 
-__all__ = ["give_back"]
+__all__ = ["trim_heap"]
 
 
-def give_back() -> None:
+def trim_heap() -> None:
     """Return what is free; on systems where the C library has no such call, nothing happens.
 
     The first look at an image takes and frees hundreds of megabytes in pieces of all sizes, of

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_isr.shapes.option_info import OptionInfo
+    from napari_isr.shapes.option_info import OptionSchema
 
-__all__ = ["Names"]
+__all__ = ["AvailableChoices"]
 
 # Of features, those that go well together and need no file; names that there are not, are left out.
 TOGETHER = (
@@ -28,17 +28,17 @@ NEED_A_FILE = ("dino",)
 
 
 @dataclass(frozen=True)
-class Names:
+class AvailableChoices:
     """What can be chosen."""
 
     shapes: tuple[str, ...]
     predictors: tuple[str, ...]
     features: tuple[str, ...]
     modes: tuple[str, ...]
-    options: dict[str, tuple[OptionInfo, ...]] = field(default_factory=dict)  # of each shape
+    options: dict[str, tuple[OptionSchema, ...]] = field(default_factory=dict)  # of each shape
 
     @classmethod
-    def load(cls) -> Names:
+    def load(cls) -> AvailableChoices:
         """Ask the library, which imports torch."""
         from napari_isr.features import feature_names
         from napari_isr.predictors import predictor_names

@@ -5,14 +5,14 @@ from __future__ import annotations
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QFrame, QScrollArea, QWidget
 
-__all__ = ["ScrollColumn"]
+__all__ = ["VerticalScrollArea"]
 
 LEAST_HEIGHT = 240
 WIDTH = 330  # to begin with
 PAUSE_MS = 120  # every sentence asks for it: not while outlines are waited for
 
 
-class ScrollColumn(QScrollArea):
+class VerticalScrollArea(QScrollArea):
     """Shows a widget in full width, and scrolls up and down only.
 
     Without it, the widget's height would be the least height of napari's whole window, which on a

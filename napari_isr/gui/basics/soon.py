@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from qtpy.QtCore import QObject, Qt, Signal
 
-__all__ = ["Soon"]
+__all__ = ["QueuedCallback"]
 
 
-class Soon(QObject):
+class QueuedCallback(QObject):
     """Calls once, as a timer of no time does, but without waiting for what is to be painted.
 
     Qt paints before its timers come, and painting takes tens of milliseconds. At once would be too

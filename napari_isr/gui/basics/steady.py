@@ -15,19 +15,19 @@ from collections.abc import Callable, Generator
 from functools import cache
 from typing import TypeVar
 
-from napari_isr.staying import StayingThread
+from napari_isr.staying import PersistentThread
 
-__all__ = ["steadily", "steady"]
+__all__ = ["iterate_in_persistent_thread", "run_in_persistent_thread"]
 
 T = TypeVar("T")
 Y = TypeVar("Y")
 
 
-class _Seat:
+class _PooledThread:
     """A thread, and whether somebody has it; given back without waiting, by whom it may be."""
 
     def __init__(self) -> None:
-        self.thread, self._taken = StayingThread("napari-isr"), threading.Lock()
+        self.thread, self._taken = PersistentThread("napari-isr"), threading.Lock()
 
     def take(self) -> bool:
         """Whether it was free, and is not any more."""
@@ -39,23 +39,23 @@ class _Seat:
 
 
 @cache
-def _seats() -> list[_Seat]:
+def _seats() -> list[_PooledThread]:
     """All of them, in the order in which they were made."""
     return []
 
 
-def _take() -> _Seat:
+def _take() -> _PooledThread:
     """The first one that is free, else a new one."""
     for seat in tuple(_seats()):
         if seat.take():
             return seat
-    seat = _Seat()
+    seat = _PooledThread()
     seat.take()
     _seats().append(seat)
     return seat
 
 
-def steady(compute: Callable[[], T]) -> T:
+def run_in_persistent_thread(compute: Callable[[], T]) -> T:
     """Call a function in a thread that stays, and wait for what it returns or raises.
 
     Never call it in the GUI thread.
@@ -67,7 +67,7 @@ def steady(compute: Callable[[], T]) -> T:
         seat.leave()
 
 
-def steadily(steps: Generator[Y, None, T]) -> Generator[Y, None, T]:
+def iterate_in_persistent_thread(steps: Generator[Y, None, T]) -> Generator[Y, None, T]:
     """Run a generator in a thread that stays: every step of it, and its end.
 
     Parameters
@@ -97,6 +97,6 @@ def steadily(steps: Generator[Y, None, T]) -> Generator[Y, None, T]:
             yield found[0]
     finally:
         if not ended:  # no waiting: it may be the collector, in any thread, that ends this
-            seat.thread.leave(steps.close)
+            seat.thread.post(steps.close)
         seat.leave()
     return ended[0]

@@ -11,13 +11,13 @@ from qtpy.QtCore import QByteArray, Qt
 from qtpy.QtGui import QIcon, QPainter, QPixmap
 from qtpy.QtSvg import QSvgRenderer
 
-__all__ = ["ICONS", "drawn_icon", "theme_colour"]
+__all__ = ["ICONS", "theme_color", "themed_icon"]
 
 ICONS = Path(__file__).parent / "icons"
 DENSITIES = (1, 2, 3)  # of the screens that an icon is drawn for
 
 
-def theme_colour(theme: str, role: str) -> str:
+def theme_color(theme: str, role: str) -> str:
     """A colour of a theme, ``icon``, ``text``, ``current`` …, as ``#rrggbb``."""
     colour: Any = getattr(get_theme(theme), role)
     return str(colour.as_hex(format="long"))[:7]
@@ -28,7 +28,7 @@ def _drawing(name: str) -> str:
     return (ICONS / f"{name}.svg").read_text(encoding="utf-8")
 
 
-def drawn_icon(name: str, colour: str, size: int) -> QIcon:
+def themed_icon(name: str, colour: str, size: int) -> QIcon:
     """Draw an icon of the folder ``icons`` in one colour, sharp on every screen.
 
     Parameters

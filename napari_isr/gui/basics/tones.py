@@ -5,7 +5,16 @@ from __future__ import annotations
 from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QWidget
 
-__all__ = ["ALARM", "BAD", "DOUBT", "GOOD", "ON_DARK", "dress", "tone", "tones"]
+__all__ = [
+    "ALARM",
+    "BAD",
+    "DOUBT",
+    "GOOD",
+    "ON_DARK",
+    "status_color",
+    "status_colors",
+    "status_stylesheet",
+]
 
 GOOD, BAD, DOUBT, ALARM = "good", "bad", "doubt", "alarm"
 ON_DARK = {GOOD: "#3dbb7a", BAD: "#ec7268", DOUBT: "#e0a030"}
@@ -18,7 +27,7 @@ ALARMING = (
 )
 
 
-def tone(name: str, widget: QWidget) -> str:
+def status_color(name: str, widget: QWidget) -> str:
     """The colour of a meaning as ``#rrggbb``, for what is written on a widget.
 
     Parameters
@@ -27,16 +36,16 @@ def tone(name: str, widget: QWidget) -> str:
     widget : QWidget
         Whose theme counts; one that has a colour of its own does not tell it.
     """
-    return tones(widget)[name]
+    return status_colors(widget)[name]
 
 
-def tones(widget: QWidget) -> dict[str, str]:
+def status_colors(widget: QWidget) -> dict[str, str]:
     """The colours of all meanings."""
     text = widget.palette().color(QPalette.ColorRole.WindowText)
     return ON_DARK if text.lightness() > 127 else ON_LIGHT
 
 
-def dress(name: str, around: QWidget) -> str:
+def status_stylesheet(name: str, around: QWidget) -> str:
     """The style sheet of a sentence: empty where it has no meaning of its own.
 
     Parameters
@@ -47,4 +56,4 @@ def dress(name: str, around: QWidget) -> str:
     """
     if name == ALARM:
         return ALARMING
-    return f"color: {tone(name, around)};" if name else ""
+    return f"color: {status_color(name, around)};" if name else ""

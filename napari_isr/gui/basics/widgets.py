@@ -20,32 +20,32 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_isr.gui.basics.tones import dress
+from napari_isr.gui.basics.tones import status_stylesheet
 
 __all__ = [
-    "Choice",
-    "Fold",
-    "Sentence",
-    "ThinBar",
-    "button",
-    "colour_icon",
-    "form",
-    "side_by_side",
-    "single_shot",
-    "tick",
+    "CollapsibleSection",
+    "StringComboBox",
+    "ThinProgressBar",
+    "WrappingLabel",
+    "color_swatch_icon",
+    "make_button",
+    "make_checkbox",
+    "make_form_layout",
+    "make_row",
+    "make_single_shot_timer",
 ]
 
 BAR = QColor(68, 138, 255)
 
 
-def colour_icon(rgb: tuple[int, int, int], size: int = 12) -> QIcon:
+def color_swatch_icon(rgb: tuple[int, int, int], size: int = 12) -> QIcon:
     """Make a square of one colour."""
     square = QPixmap(size, size)
     square.fill(QColor(*rgb))
     return QIcon(square)
 
 
-class Fold(QWidget):
+class CollapsibleSection(QWidget):
     """A heading that shows or hides what is under it, hidden at first."""
 
     def __init__(self, name: str, title: str, content: QWidget) -> None:
@@ -63,17 +63,17 @@ class Fold(QWidget):
         column.setSpacing(4)
         column.addWidget(self.button)
         column.addWidget(content)
-        self.button.toggled.connect(self.unfold)
-        self.unfold(False)
+        self.button.toggled.connect(self.set_expanded)
+        self.set_expanded(False)
 
-    def unfold(self, on: bool) -> None:
+    def set_expanded(self, on: bool) -> None:
         """Show or hide the content."""
         self.button.setChecked(on)
         self.button.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
         self._content.setVisible(on)
 
 
-class Sentence(QLabel):
+class WrappingLabel(QLabel):
     """A line of text that wraps, and can be copied."""
 
     def __init__(self, name: str) -> None:
@@ -88,7 +88,7 @@ class Sentence(QLabel):
         """One line: how many there are depends on the width, which the layout asks for."""
         return QSize(0, self.fontMetrics().lineSpacing())
 
-    def tell(self, text: str, meaning: str = "") -> None:
+    def set_message(self, text: str, meaning: str = "") -> None:
         """Show a text in the theme's colour, or in one of :mod:`napari_isr.gui.basics.tones`."""
         self._tone = meaning
         self._dress()
@@ -102,14 +102,14 @@ class Sentence(QLabel):
             self._dress()
 
     def _dress(self) -> None:
-        style = dress(self._tone, self.parentWidget() or self)
+        style = status_stylesheet(self._tone, self.parentWidget() or self)
         # Setting a style sheet costs milliseconds, the same one again as well.
         if style != self._style:
             self._style = style
             self.setStyleSheet(style)
 
 
-class ThinBar(QWidget):
+class ThinProgressBar(QWidget):
     """A progress bar that is a line.
 
     A QProgressBar repaints at once when its value changes, and next to an OpenGL canvas that
@@ -122,7 +122,7 @@ class ThinBar(QWidget):
         self.setFixedHeight(3)
         self._share = 0.0
 
-    def show_share(self, share: float) -> None:
+    def set_fraction(self, share: float) -> None:
         """Show how much is done, 0 to 1."""
         if share != self._share:
             self._share = share
@@ -138,7 +138,7 @@ class ThinBar(QWidget):
         painter.end()
 
 
-class Choice(QComboBox):
+class StringComboBox(QComboBox):
     """A combo box of words; a word that it is given is added if it is not there."""
 
     chosen = Signal(str)
@@ -153,21 +153,21 @@ class Choice(QComboBox):
         self.currentTextChanged.connect(self.chosen)
 
     @property
-    def word(self) -> str:
+    def current_text(self) -> str:
         """What is chosen."""
         return str(self.currentText())
 
-    @word.setter
-    def word(self, word: str) -> None:
+    @current_text.setter
+    def current_text(self, word: str) -> None:
         if word == self.currentText():
             return
         if self.findText(word) < 0:
             self.addItem(word)
         self.setCurrentText(word)
 
-    def offer(self, words: Iterable[str]) -> None:
+    def set_choices(self, words: Iterable[str]) -> None:
         """Replace the list; what is chosen stays chosen."""
-        now = self.word
+        now = self.current_text
         self.blockSignals(True)
         self.clear()
         self.addItems(list(words))
@@ -177,7 +177,7 @@ class Choice(QComboBox):
         self.blockSignals(False)
 
 
-def button(name: str, text: str, tip: str) -> QPushButton:
+def make_button(name: str, text: str, tip: str) -> QPushButton:
     """Make a push button."""
     made = QPushButton(text)
     made.setObjectName(name)
@@ -185,7 +185,7 @@ def button(name: str, text: str, tip: str) -> QPushButton:
     return made
 
 
-def tick(name: str, text: str, tip: str) -> QCheckBox:
+def make_checkbox(name: str, text: str, tip: str) -> QCheckBox:
     """Make a box to tick."""
     made = QCheckBox(text)
     made.setObjectName(name)
@@ -193,7 +193,7 @@ def tick(name: str, text: str, tip: str) -> QCheckBox:
     return made
 
 
-def form(parent: QWidget | None = None) -> QFormLayout:
+def make_form_layout(parent: QWidget | None = None) -> QFormLayout:
     """Make a compact form."""
     made = QFormLayout(parent)
     made.setContentsMargins(0, 0, 0, 0)
@@ -204,7 +204,7 @@ def form(parent: QWidget | None = None) -> QFormLayout:
     return made
 
 
-def side_by_side(*widgets: QWidget, stretch: tuple[int, ...] = (1,)) -> QWidget:
+def make_row(*widgets: QWidget, stretch: tuple[int, ...] = (1,)) -> QWidget:
     """Put widgets side by side; ``stretch`` for the first ones."""
     box = QWidget()
     row = QHBoxLayout(box)
@@ -215,7 +215,7 @@ def side_by_side(*widgets: QWidget, stretch: tuple[int, ...] = (1,)) -> QWidget:
     return box
 
 
-def single_shot(slot: Any, pause: int = 0) -> QTimer:
+def make_single_shot_timer(slot: Any, pause: int = 0) -> QTimer:
     """Make a timer that calls once, ``pause`` milliseconds after it is started."""
     timer = QTimer()
     timer.setSingleShot(True)

@@ -7,15 +7,21 @@ from typing import Any
 import numpy as np
 from napari.layers import Points
 
-from napari_isr.gui.canvas.layers import PassingLayer, about, insert_above, pixel_size, place
+from napari_isr.gui.canvas.layers import (
+    TransientLayer,
+    insert_layer_above,
+    layer_metadata,
+    layer_transform_kwargs,
+    pixel_size,
+)
 
-__all__ = ["ConflictMarks"]
+__all__ = ["ConflictLayer"]
 
 MOST = 400  # marks; more would hide what they mark
 RED = "#ff3b30"
 
 
-class ConflictMarks(PassingLayer):
+class ConflictLayer(TransientLayer):
     """The layer ``<image> [conflict]`` of one image, there only while strokes are in conflict.
 
     Parameters
@@ -31,7 +37,7 @@ class ConflictMarks(PassingLayer):
         found = [o.conflict.pixels for o in result.objects.values() if o.conflict is not None]
         pixels = np.concatenate(found) if found else np.zeros((0, 2))
         pixels = pixels[:: max(1, -(-len(pixels) // MOST))]
-        self.look()
+        self.forget_if_removed()
         if not len(pixels):
             self.remove()
         elif self._layer is None:
@@ -43,11 +49,11 @@ class ConflictMarks(PassingLayer):
         self._layer = Points(
             pixels,
             name=f"{self._image.name} [conflict]",
-            metadata=about(self.kind, self._image),
+            metadata=layer_metadata(self.kind, self._image),
             symbol="x",
             size=max(4.0, 6.0 / pixel_size(self._image)),
             face_color=RED,
             border_color=RED,
-            **place(self._image),
+            **layer_transform_kwargs(self._image),
         )
-        insert_above(self._viewer, self._layer, None)
+        insert_layer_above(self._viewer, self._layer, None)

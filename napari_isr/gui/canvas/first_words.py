@@ -6,9 +6,9 @@ from typing import Any
 
 from napari.layers import Image, Labels
 
-from napari_isr.gui.canvas.layers import KEY, image_shape
+from napari_isr.gui.canvas.layers import METADATA_KIND, image_shape
 
-__all__ = ["NO_IMAGE", "NO_STROKES", "no_image", "no_strokes"]
+__all__ = ["NO_IMAGE", "NO_STROKES", "no_image_hint", "no_scribbles_hint"]
 
 NO_IMAGE = "Open an image to begin, or choose one above."
 NO_STROKES = "Click New to get a layer to draw strokes on."
@@ -16,9 +16,9 @@ COLOURS = 3, 4  # channels, if a stack of so few slices is none
 LEAST = 16  # rows and columns of such an image
 
 
-def no_image(viewer: Any) -> str:
+def no_image_hint(viewer: Any) -> str:
     """What to do first; a mask alone can be given a shape all the same."""
-    masks = [x for x in viewer.layers if isinstance(x, Labels) and KEY not in x.metadata]
+    masks = [x for x in viewer.layers if isinstance(x, Labels) and METADATA_KIND not in x.metadata]
     if not masks:
         return NO_IMAGE
     return (
@@ -27,7 +27,7 @@ def no_image(viewer: Any) -> str:
     )
 
 
-def no_strokes(image: Image) -> str:
+def no_scribbles_hint(image: Image) -> str:
     """What to do with an image; colours that are in the first axis look like slices."""
     shape = image_shape(image)
     if not image.rgb and len(shape) == 3 and shape[0] in COLOURS and min(shape[1:]) >= LEAST:

@@ -9,10 +9,17 @@ import numpy.typing as npt
 from napari.layers import Image, Surface
 from napari.utils import Colormap
 
-from napari_isr.gui.canvas.handle_mesh import COLOURS, handle_mesh
-from napari_isr.gui.canvas.layers import PassingLayer, about, insert_above, move, place, renew
+from napari_isr.gui.canvas.handle_mesh import COLOURS, build_handle_mesh
+from napari_isr.gui.canvas.layers import (
+    TransientLayer,
+    align_to_image,
+    insert_layer_above,
+    layer_metadata,
+    layer_transform_kwargs,
+    set_data_quietly,
+)
 from napari_isr.gui.canvas.ribbon import Mesh
-from napari_isr.gui.canvas.zooming import ZoomFollower
+from napari_isr.gui.canvas.zooming import DebouncedZoomListener
 from napari_isr.gui.fits.grips import Handle
 
 __all__ = ["HandleLayer"]
@@ -22,7 +29,7 @@ ZOOM_STEP = 1.04
 MOVES = ("scale", "translate", "rotate", "shear", "affine")
 
 
-class HandleLayer(PassingLayer):
+class HandleLayer(TransientLayer):
     """The layer ``<image> [handles]``, there only while there is a handle.
 
     Of napari's layers a mesh is the cheapest to update, as for the outlines.
@@ -39,25 +46,25 @@ class HandleLayer(PassingLayer):
         super().__init__(viewer, image)
         self._shown: tuple[Handle, bool, str] | None = None
         self._drawn_at = 0.0
-        self._zoom = ZoomFollower(viewer, self._redraw)
+        self._zoom = DebouncedZoomListener(viewer, self._redraw)
         for name in MOVES:
             getattr(image.events, name).connect(self._on_moved)
 
     @property
     def visible(self) -> bool:
         """Whether there is a handle that can be seen."""
-        self.look()
+        self.forget_if_removed()
         return self._layer is not None and self._layer.visible
 
     def show(self, handle: Handle, fixed: bool, hot: str = "") -> None:
         """Draw a handle; see :func:`napari_isr.gui.canvas.handle_mesh.handle_mesh`."""
         self._shown = handle, fixed, hot
-        self.look()
+        self.forget_if_removed()
         mesh = self._mesh()
         if self._layer is None:
             self._add(mesh)
         else:
-            renew(self._layer, mesh)
+            set_data_quietly(self._layer, mesh)
 
     def remove(self) -> None:
         """Take the layer out of the viewer."""
@@ -71,14 +78,14 @@ class HandleLayer(PassingLayer):
             getattr(self._image.events, name).disconnect(self._on_moved)
         self.remove()
 
-    def on_screen(self, points: npt.ArrayLike) -> Floats:
+    def to_screen(self, points: npt.ArrayLike) -> Floats:
         """Where pixels (n, 2) of the image are, in pixels of the screen from some fixed place."""
         linear, offset = self._to_world()
         zoom = float(self._viewer.scene.camera.zoom)
         screen: Floats = (np.asarray(points, float) @ linear.T + offset) * zoom
         return screen
 
-    def in_image(self, screen: npt.ArrayLike) -> Floats:
+    def to_image(self, screen: npt.ArrayLike) -> Floats:
         """Pixels of the image; the inverse of :meth:`on_screen`."""
         linear, offset = self._to_world()
         zoom = float(self._viewer.scene.camera.zoom)
@@ -95,14 +102,14 @@ class HandleLayer(PassingLayer):
         assert self._shown is not None
         handle, fixed, hot = self._shown
         self._drawn_at = float(self._viewer.scene.camera.zoom)
-        places = dict(handle.grips)
+        places = dict(handle.control_points)
         for number, (start, end) in enumerate(handle.lines):
             places |= {f"line {number} start": start, f"line {number} end": end}
-        screen = self.on_screen(list(places.values()))
+        screen = self.to_screen(list(places.values()))
         middle = screen.mean(axis=0)  # float32 is fine near the middle
         near = dict(zip(places, screen - middle, strict=True))
-        vertices, faces, values = handle_mesh(handle, near, fixed, hot)
-        return self.in_image(vertices + middle).astype(np.float32), faces, values
+        vertices, faces, values = build_handle_mesh(handle, near, fixed, hot)
+        return self.to_image(vertices + middle).astype(np.float32), faces, values
 
     def _add(self, mesh: Mesh) -> None:
         top = max(COLOURS)
@@ -110,25 +117,25 @@ class HandleLayer(PassingLayer):
         self._layer = Surface(
             mesh,
             name=f"{self._image.name} [handles]",
-            metadata=about(self.kind, self._image),
+            metadata=layer_metadata(self.kind, self._image),
             colormap=Colormap(colours, name="handles"),
             contrast_limits=(0, top),
             shading="none",
             blending="translucent_no_depth",
-            **place(self._image),
+            **layer_transform_kwargs(self._image),
         )
-        insert_above(self._viewer, self._layer, None)
+        insert_layer_above(self._viewer, self._layer, None)
 
     def _on_moved(self) -> None:
         """The image lies elsewhere now."""
-        self.look()
+        self.forget_if_removed()
         if self._layer is not None and self._shown is not None:
-            move(self._layer, self._image)
-            renew(self._layer, self._mesh())
+            align_to_image(self._layer, self._image)
+            set_data_quietly(self._layer, self._mesh())
 
     def _redraw(self) -> None:
-        self.look()
+        self.forget_if_removed()
         ratio = float(self._viewer.scene.camera.zoom) / (self._drawn_at or 1)
         there = self._layer is not None and self._shown is not None
         if there and not 1 / ZOOM_STEP < ratio < ZOOM_STEP:
-            renew(self._layer, self._mesh())
+            set_data_quietly(self._layer, self._mesh())

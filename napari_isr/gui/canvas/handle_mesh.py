@@ -7,10 +7,10 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.gui.canvas.ribbon import Mesh, ribbon
+from napari_isr.gui.canvas.ribbon import Mesh, polyline_mesh
 from napari_isr.gui.fits.grips import Handle
 
-__all__ = ["COLOURS", "handle_mesh"]
+__all__ = ["COLOURS", "build_handle_mesh"]
 
 Floats = npt.NDArray[np.floating]
 # Values of the mesh where it is opaque; one less is transparent.
@@ -26,7 +26,7 @@ LINE, RIM, MARGIN, SOFT = 0.9, 1.0, 1.1, 0.7  # half widths
 CORNERS = 28
 
 
-def handle_mesh(handle: Handle, places: dict[str, Floats], fixed: bool, hot: str) -> Mesh:
+def build_handle_mesh(handle: Handle, places: dict[str, Floats], fixed: bool, hot: str) -> Mesh:
     """Draw a handle.
 
     Parameters
@@ -50,7 +50,7 @@ def handle_mesh(handle: Handle, places: dict[str, Floats], fixed: bool, hot: str
     tone = FIXED if fixed else PALE
     parts.append(_rims(lines, LINE, tone))
     fill = FIXED if fixed else HOLLOW
-    for name in handle.grips:
+    for name in handle.control_points:
         size = LARGER if name == hot else 0.0
         if name in handle.arrows:
             start = places[f"line {handle.arrows.index(name)} start"]
@@ -65,7 +65,7 @@ def _rims(polygons: list[Floats], half: float, tone: float) -> Mesh:
     """Lines around polygons, with a dark casing."""
     many = len(polygons)
     bands = [(half + MARGIN, [CASING] * many), (half, [tone] * many)]
-    return ribbon(polygons, bands, SOFT)
+    return polyline_mesh(polygons, bands, SOFT)
 
 
 def _sliver(start: Floats, end: Floats) -> Floats:

@@ -12,20 +12,26 @@ import numpy.typing as npt
 from napari.layers import Image, Labels
 
 from napari_isr.gui.canvas.handle_layer import HandleLayer
-from napari_isr.gui.canvas.mute import Mute
-from napari_isr.gui.fits.grips import Found, Handle, Lattice, Point, handle_of
-from napari_isr.gui.fits.shape_text import join, release, set_shape_of, shape_of, split
-from napari_isr.gui.model import Settings
+from napari_isr.gui.canvas.mute import MouseCallbackBlocker
+from napari_isr.gui.fits.grips import Handle, HandleGeometry, LatticeHandle, Point, make_handle
+from napari_isr.gui.fits.shape_text import (
+    clear_fixed_options,
+    join_spec,
+    set_shape_of,
+    shape_of,
+    split_spec,
+)
+from napari_isr.gui.model import DockSettings
 from napari_isr.gui.strokes.active import ActiveObject
 
-__all__ = ["Handles"]
+__all__ = ["HandleController"]
 
 GRAB, STILL = 10.0, 2.5  # pixels on the screen: so near is on it, so little is no drag
 RIGHT = 2
 DRAG, FREE = "drag to hold it there", "double-click or right-click to let the fit find it again"
 
 
-class Handles:
+class HandleController:
     """The handles of one image: of the object that the brush is on.
 
     A press near a handle drags it, whichever layer is selected and whatever its tool: the layer
@@ -39,11 +45,11 @@ class Handles:
         What is dragged is held by an option of the object's shape.
     """
 
-    def __init__(self, viewer: Any, image: Image, settings: Settings) -> None:
+    def __init__(self, viewer: Any, image: Image, settings: DockSettings) -> None:
         self._viewer, self._settings = viewer, settings
-        self._layer, self._mute = HandleLayer(viewer, image), Mute(viewer)
+        self._layer, self._mute = HandleLayer(viewer, image), MouseCallbackBlocker(viewer)
         self._active = ActiveObject()
-        self._found: Mapping[int, Found] = {}
+        self._found: Mapping[int, HandleGeometry] = {}
         self._origins: dict[int, Point] = {}  # where the user put the arrows of a lattice
         self._handle: Handle | None = None
         self._fixed, self._hot, self._dragging = False, "", False
@@ -54,10 +60,10 @@ class Handles:
         viewer.mouse_move_callbacks.append(self._hover)
         viewer.mouse_double_click_callbacks.append(self._double)
 
-    def show(self, found: Mapping[int, Found], scribbles: Labels | None) -> None:
+    def show(self, found: Mapping[int, HandleGeometry], scribbles: Labels | None) -> None:
         """Show the handle of the object that the brush is on, where the fit put it."""
         self._found = found
-        self._active.watch(scribbles)
+        self._active.set_layer(scribbles)
         self.refresh()
 
     def refresh(self) -> None:
@@ -66,14 +72,18 @@ class Handles:
             return
         label = self._active.label
         found = self._found.get(label)
-        shown = handle_of(found, shape_of(self._settings, label)) if found is not None else None
+        shown = make_handle(found, shape_of(self._settings, label)) if found is not None else None
         if shown is None:
             self._handle, self._fixed = None, False
             self._warm("")
             self._layer.remove()
             return
         self._handle, self._fixed = shown
-        if isinstance(self._handle, Lattice) and self._handle.movable and label in self._origins:
+        if (
+            isinstance(self._handle, LatticeHandle)
+            and self._handle.movable
+            and label in self._origins
+        ):
             self._handle = replace(self._handle, origin=self._origins[label])
         self._draw()
 
@@ -83,7 +93,7 @@ class Handles:
 
     def close(self) -> None:
         """Let go of the viewer."""
-        self._active.watch(None)
+        self._active.set_layer(None)
         self._active.changed.disconnect(self.refresh)
         self._settings.events.shape.disconnect(self.refresh)
         self._settings.events.own_shapes.disconnect(self.refresh)
@@ -113,7 +123,7 @@ class Handles:
             self._release()
             return
         handle, began = self._handle, self._mouse(event)
-        start = self._layer.on_screen([handle.grips[grip]])[0]
+        start = self._layer.to_screen([handle.control_points[grip]])[0]
         moved = False
         yield
         while event.type == "mouse_move":
@@ -134,9 +144,9 @@ class Handles:
         if self._handle is None:
             return
         self._dragging = True
-        row, column = self._layer.in_image([where])[0].tolist()
-        self._handle = self._handle.dragged(grip, (row, column))
-        self._fixed = self._fixed or self._handle.fixes(grip)
+        row, column = self._layer.to_image([where])[0].tolist()
+        self._handle = self._handle.with_control_point(grip, (row, column))
+        self._fixed = self._fixed or self._handle.locks(grip)
         self._draw()
 
     def _drop(self, grip: str) -> None:
@@ -144,13 +154,13 @@ class Handles:
         handle, label = self._handle, self._active.label
         if handle is None:
             return
-        if isinstance(handle, Lattice):
+        if isinstance(handle, LatticeHandle):
             self._origins[label] = handle.origin
-        if not handle.fixes(grip):
+        if not handle.locks(grip):
             self.refresh()
             return
-        name, options = split(shape_of(self._settings, label))
-        text = join(name, {**options, handle.option: handle.written()})
+        name, options = split_spec(shape_of(self._settings, label))
+        text = join_spec(name, {**options, handle.option: handle.to_option_text()})
         set_shape_of(self._settings, label, text, alone=len(self._found) == 1)
 
     def _double(self, _: Any, event: Any) -> None:
@@ -162,7 +172,7 @@ class Handles:
     def _release(self) -> None:
         """Let the fit find it again."""
         if self._fixed:
-            release(self._settings, self._active.label, alone=len(self._found) == 1)
+            clear_fixed_options(self._settings, self._active.label, alone=len(self._found) == 1)
 
     def _hover(self, _: Any, event: Any) -> None:
         self._warm(self._under(event))
@@ -193,8 +203,8 @@ class Handles:
         flat = self._viewer.dims.ndisplay == 2
         if self._handle is None or not flat or not self._layer.visible:
             return ""
-        grips = self._handle.grips
-        away = self._layer.on_screen(list(grips.values())) - self._mouse(event)
+        grips = self._handle.control_points
+        away = self._layer.to_screen(list(grips.values())) - self._mouse(event)
         distances = np.hypot(*away.T)
         nearest = int(distances.argmin())
         return list(grips)[nearest] if distances[nearest] <= GRAB else ""

@@ -13,13 +13,13 @@ from typing import Any
 from qtpy.QtCore import QRect, QSize, Qt
 from qtpy.QtGui import QPainter, QPixmap
 
-__all__ = ["keep_icons"]
+__all__ = ["patch_icon_cache"]
 
 HOME, ENGINE = "napari._qt.qt_resources._svg", "SVGBufferIconEngine"  # not public
 MOST = 256  # pictures that are kept
 
 
-def keep_icons(engine: type | None = None) -> None:
+def patch_icon_cache(engine: type | None = None) -> None:
     """Let icons paint the picture of the last time, where text and size are the same.
 
     It holds for all icons of the process: what they look like stays the same. A second call does

@@ -11,27 +11,27 @@ import numpy.typing as npt
 from napari.layers import Image, Labels, Layer
 from napari.utils.transforms import Affine
 
-from napari_isr.gui.basics.colours import copy_colormap, stroke_colormap
+from napari_isr.gui.basics.colours import copy_colormap, scribble_colormap
 
 __all__ = [
     "COORDINATE",
-    "KEY",
-    "OF",
-    "PATH",
-    "PassingLayer",
+    "METADATA_IMAGE_ID",
+    "METADATA_KIND",
+    "METADATA_PATH",
     "ResultLayers",
-    "insert_above",
-    "is_ours",
-    "move",
-    "new_scribbles",
+    "TransientLayer",
+    "add_scribbles_layer",
+    "align_to_image",
+    "insert_layer_above",
+    "is_result_layer",
+    "layer_transform_kwargs",
     "pixel_size",
-    "place",
-    "renew",
+    "set_data_quietly",
 ]
 
-KEY = "napari-isr"  # in a layer's metadata: what it is to us
-OF = "napari-isr-of"  # of a result: the image that it is of
-PATH = "napari-isr-path"  # in that of an image that we opened: its file
+METADATA_KIND = "napari-isr"  # in a layer's metadata: what it is to us
+METADATA_IMAGE_ID = "napari-isr-of"  # of a result: the image that it is of
+METADATA_PATH = "napari-isr-path"  # in that of an image that we opened: its file
 COORDINATE = "napari-isr-coordinate"  # in that of a map: the coordinate that its values are
 GEOMETRY = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 RESULTS = (
@@ -45,11 +45,16 @@ RESULTS = (
     "surface",
     "finer",
 )
-UNTOLD = "data", "features", "highlight", "_extent_augmented"  # events: see :func:`renew`
+SUPPRESSED_EVENTS = (
+    "data",
+    "features",
+    "highlight",
+    "_extent_augmented",
+)  # events: see :func:`renew`
 OPACITY = {"raw": 0.4, "isr": 0.15}  # the image stays visible
 
 
-def place(layer: Layer, size: Sequence[int] | None = None) -> dict[str, Any]:
+def layer_transform_kwargs(layer: Layer, size: Sequence[int] | None = None) -> dict[str, Any]:
     """Say where a layer lies, as keyword arguments of another one.
 
     Parameters
@@ -69,15 +74,15 @@ def place(layer: Layer, size: Sequence[int] | None = None) -> dict[str, Any]:
     return where
 
 
-def move(layer: Layer, image: Layer) -> None:
+def align_to_image(layer: Layer, image: Layer) -> None:
     """Bring a layer that covers the image to where the image now lies."""
     size = layer.data.shape if isinstance(layer, Labels | Image) else None
-    for name, value in place(image, size).items():
+    for name, value in layer_transform_kwargs(image, size).items():
         if not np.array_equal(np.asarray(getattr(layer, name)), np.asarray(value)):
             setattr(layer, name, value)
 
 
-def renew(layer: Layer, data: Any) -> None:
+def set_data_quietly(layer: Layer, data: Any) -> None:
     """Give a layer of ours new data of the same extent, at the price of one drawing.
 
     Told of new data, napari would measure and slice every layer once more, write the shaders of a
@@ -86,7 +91,7 @@ def renew(layer: Layer, data: Any) -> None:
     """
     with ExitStack() as untold:
         untold.enter_context(layer.events.blocker())  # the layer list, which hears all events
-        for name in UNTOLD:
+        for name in SUPPRESSED_EVENTS:
             if name in layer.events.emitters:
                 untold.enter_context(layer.events[name].blocker())
         layer.data = data
@@ -99,12 +104,12 @@ def pixel_size(layer: Layer) -> float:
     return size**0.5 or 1.0
 
 
-def is_ours(layer: Layer) -> bool:
+def is_result_layer(layer: Layer) -> bool:
     """Whether a layer holds results, not an image or strokes of the user."""
-    return layer.metadata.get(KEY) in RESULTS
+    return layer.metadata.get(METADATA_KIND) in RESULTS
 
 
-def insert_above(viewer: Any, layer: Layer, below: Layer | None) -> None:
+def insert_layer_above(viewer: Any, layer: Layer, below: Layer | None) -> None:
     """Insert a layer, leaving the selected layer, and so the brush, as it was."""
     layers = viewer.layers
     active = layers.selection.active
@@ -114,16 +119,16 @@ def insert_above(viewer: Any, layer: Layer, below: Layer | None) -> None:
         layers.selection.active = active
 
 
-def new_scribbles(viewer: Any, image: Image) -> Labels:
+def add_scribbles_layer(viewer: Any, image: Image) -> Labels:
     """Add an empty stroke layer over an image, the brush armed for the first object."""
     size = image_shape(image)
     layer = Labels(
         np.zeros(size, np.uint8),
         name=f"{image.name} [strokes]",
-        metadata={KEY: "strokes"},
-        colormap=stroke_colormap(),
+        metadata={METADATA_KIND: "strokes"},
+        colormap=scribble_colormap(),
         opacity=0.9,
-        **place(image),
+        **layer_transform_kwargs(image),
     )
     viewer.layers.append(layer)
     viewer.layers.selection.active = layer
@@ -139,18 +144,18 @@ def image_shape(image: Image) -> tuple[int, ...]:
     return tuple(data.shape[:-1] if image.rgb else data.shape)
 
 
-def about(kind: str, image: Layer) -> dict[str, Any]:
+def layer_metadata(kind: str, image: Layer) -> dict[str, Any]:
     """Make the metadata of a layer that shows results of an image."""
-    return {KEY: kind, OF: str(image.unique_id)}
+    return {METADATA_KIND: kind, METADATA_IMAGE_ID: str(image.unique_id)}
 
 
-def left_behind(viewer: Any, image: Layer, kind: str) -> Layer | None:
+def find_existing_layer(viewer: Any, image: Layer, kind: str) -> Layer | None:
     """Find the layer of some kind that an earlier dock left over an image, to go on with it."""
-    marks = about(kind, image).items()
+    marks = layer_metadata(kind, image).items()
     return next((layer for layer in viewer.layers if marks <= layer.metadata.items()), None)
 
 
-class PassingLayer:
+class TransientLayer:
     """A layer over one image that is there only while it has something to show.
 
     One that a closed dock left is gone on with: it is not there twice.
@@ -165,16 +170,16 @@ class PassingLayer:
 
     def __init__(self, viewer: Any, image: Image) -> None:
         self._viewer, self._image = viewer, image
-        self._layer: Any = left_behind(viewer, image, self.kind)
+        self._layer: Any = find_existing_layer(viewer, image, self.kind)
 
-    def look(self) -> None:
+    def forget_if_removed(self) -> None:
         """Forget the layer if the user took it out."""
         if self._layer is not None and self._layer not in self._viewer.layers:
             self._layer = None
 
     def remove(self) -> None:
         """Take the layer out of the viewer."""
-        self.look()
+        self.forget_if_removed()
         if self._layer is not None:
             self._viewer.layers.remove(self._layer)
         self._layer = None
@@ -191,7 +196,7 @@ class ResultLayers:
 
     def __init__(self, viewer: Any, image: Image) -> None:
         self._viewer, self._image = viewer, image
-        left = {kind: left_behind(viewer, image, kind) for kind in ("raw", "isr")}
+        left = {kind: find_existing_layer(viewer, image, kind) for kind in ("raw", "isr")}
         self._layers = {kind: layer for kind, layer in left.items() if isinstance(layer, Labels)}
         self._blank: dict[str, Any] = {}
         self._colours_of: Any = None
@@ -221,19 +226,19 @@ class ResultLayers:
                     self._viewer.layers.remove(layer)
                 self._add(kind, data, colours)
             else:
-                renew(layer, data)
-                move(layer, self._image)
+                set_data_quietly(layer, data)
+                align_to_image(layer, self._image)
                 if colours != self._colours_of:
                     layer.colormap = copy_colormap(colours)
         self._colours_of = colours
 
-    def tell(self) -> None:
+    def refresh_thumbnails(self) -> None:
         """Let napari's layer list show the new masks, too: it costs a painting of the window."""
         self._forget_removed()
         for layer in self._layers.values():
             layer.events.thumbnail()
 
-    def recolour(self, scribbles: Labels) -> None:
+    def set_colormap(self, scribbles: Labels) -> None:
         """Give the masks the colours of the strokes."""
         self._forget_removed()
         colours = scribbles.colormap
@@ -241,13 +246,13 @@ class ResultLayers:
             layer.colormap = copy_colormap(colours)
         self._colours_of = colours
 
-    def blank(self) -> None:
+    def clear(self) -> None:
         """Empty the masks, as their strokes are gone."""
         self._forget_removed()
         for kind, layer in self._layers.items():
             if layer.data is not self._blank.get(kind):  # to look at all pixels takes long
                 self._blank[kind] = np.zeros_like(layer.data)
-                renew(layer, self._blank[kind])
+                set_data_quietly(layer, self._blank[kind])
 
     def remove(self) -> None:
         """Take the layers out of the viewer."""
@@ -263,13 +268,13 @@ class ResultLayers:
         layer = Labels(
             data,
             name=f"{self._image.name} [{kind}]",
-            metadata=about(kind, self._image),
+            metadata=layer_metadata(kind, self._image),
             colormap=copy_colormap(colours),
             opacity=OPACITY[kind],
             # The predictor's mask is one click away; shown at once, both would be a muddle.
             visible=kind == "isr",
-            **place(self._image, data.shape),
+            **layer_transform_kwargs(self._image, data.shape),
         )
         below = self._layers.get("raw") or self._image
-        insert_above(self._viewer, layer, below)
+        insert_layer_above(self._viewer, layer, below)
         self._layers[kind] = layer

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_isr.gui.basics.widgets import single_shot
+from napari_isr.gui.basics.widgets import make_single_shot_timer
 
-__all__ = ["Mute"]
+__all__ = ["MouseCallbackBlocker"]
 
 
-class Mute:
+class MouseCallbackBlocker:
     """Takes the selected layer's mouse callbacks away for the event that is on its way.
 
     napari asks the viewer's callbacks first, then the selected layer's, and has no way to stop in
@@ -23,7 +23,7 @@ class Mute:
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
         self._taken: list[tuple[list[Any], list[Any]]] = []
-        self._timer = single_shot(self.end)
+        self._timer = make_single_shot_timer(self.end)
 
     def begin(self) -> None:
         """Silence the layer until the event has gone by."""

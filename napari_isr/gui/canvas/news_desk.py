@@ -9,23 +9,30 @@ from typing import Any
 from napari.layers import Image, Labels
 from psygnal import Signal
 
-from napari_isr.gui.basics.steady import steady
-from napari_isr.gui.basics.widgets import single_shot
-from napari_isr.gui.canvas.views import Views
-from napari_isr.gui.canvas.visibility import Visibility
-from napari_isr.gui.fits.history import FitHistory, PastFit
-from napari_isr.gui.fits.job import Done, Failed, Hint, News, Outline, Stage
-from napari_isr.gui.fits.worker import in_thread
-from napari_isr.gui.model import Row, Settings, State
+from napari_isr.gui.basics.steady import run_in_persistent_thread
+from napari_isr.gui.basics.widgets import make_single_shot_timer
+from napari_isr.gui.canvas.views import ResultView
+from napari_isr.gui.canvas.visibility import ObjectVisibility
+from napari_isr.gui.fits.history import FitHistory, FitHistoryEntry
+from napari_isr.gui.fits.job import (
+    FitContour,
+    FitFailed,
+    FitFinished,
+    FitNeedsScribbles,
+    FitProgress,
+    News,
+)
+from napari_isr.gui.fits.worker import run_in_thread
+from napari_isr.gui.model import DockSettings, DockState, ObjectRow
 
-__all__ = ["NewsDesk"]
+__all__ = ["ResultPresenter"]
 
 log = logging.getLogger(__name__)
 
 COUNTS_MS = 150  # the table waits so long with new counts: drawing it holds the outlines up
 
 
-class NewsDesk:
+class ResultPresenter:
     """Keeps the result of one viewer, and shows it.
 
     Parameters
@@ -40,27 +47,27 @@ class NewsDesk:
     settled = Signal()  # the fit is finished and its layers are written
     drawing = Signal(bool)  # layers change now, before the canvas is painted; whether that is all
 
-    def __init__(self, viewer: Any, settings: Settings, state: State) -> None:
+    def __init__(self, viewer: Any, settings: DockSettings, state: DockState) -> None:
         self.viewer, self.settings, self.state = viewer, settings, state
         self.image: Image | None = None
         self.scribbles: Labels | None = None
         self.result: Any = None
         self.history = FitHistory()
-        self._settling: PastFit | None = None
+        self._settling: FitHistoryEntry | None = None
         self.choosing = False  # settings change to those of an earlier fit: no reason to refit
         self._restored = False  # an earlier fit is shown: the next one starts from there
-        self.views: Views | None = None
+        self.views: ResultView | None = None
         self._closed = False
         self._counts: dict[int, int] = {}  # stroke pixels by label, not shown yet
-        self._count = single_shot(self._show_counts, COUNTS_MS)
-        self.visibility = Visibility(self)
+        self._count = make_single_shot_timer(self._show_counts, COUNTS_MS)
+        self.visibility = ObjectVisibility(self)
         settings.events.uncertainty.connect(self.show_uncertainty)
-        settings.events.next_stroke.connect(self.show_next)
-        settings.events.names.connect(self.advise)
+        settings.events.next_stroke.connect(self.update_suggestion_marker)
+        settings.events.names.connect(self.update_suggestion)
 
     # -------------------------------------------------------------------------------- news
 
-    def take(self, news: News) -> None:
+    def handle_event(self, news: News) -> None:
         """Show news of the running fit."""
         try:
             self._take(news)
@@ -69,33 +76,37 @@ class NewsDesk:
 
     def _take(self, news: News) -> None:
         match news:
-            case Stage():
+            case FitProgress():
                 if news.rows is None:
                     self.state.progress = news.progress
-                    self.state.say("busy", f"{news.message} …")
+                    self.state.set_status("busy", f"{news.message} …")
                 else:
                     self._show_drawn(news.rows)
-                    self.view().expect(r.label for r in news.rows if self._shaped(r.label))
-            case Outline():
-                self.view().show(news)
-            case Hint():
+                    self.ensure_view().begin_fit(
+                        r.label for r in news.rows if self._shaped(r.label)
+                    )
+            case FitContour():
+                self.ensure_view().show_contour(news)
+            case FitNeedsScribbles():
                 if self.views is not None:
-                    self.views.blank()
-                self.forget(news.rows)
-                self.finish("hint", news.message)
-            case Failed():
-                self.finish("error", _capital(self.settings.named(news.message)))
-            case Done():
+                    self.views.clear()
+                self.clear_result(news.rows)
+                self.set_final_status("hint", news.message)
+            case FitFailed():
+                self.set_final_status(
+                    "error", _capital(self.settings.insert_object_names(news.message))
+                )
+            case FitFinished():
                 if self.scribbles is not None:
-                    view = self.view()
-                    view.settle(news, self.scribbles)
-                    self._settling = PastFit(news, view.outlines)
+                    view = self.ensure_view()
+                    view.show_result(news, self.scribbles)
+                    self._settling = FitHistoryEntry(news, view.contours)
 
     def _shaped(self, label: int) -> bool:
         """Whether an object has a shape, and so an orange outline."""
         return self.settings.own_shapes.get(label, self.settings.shape) != "none"
 
-    def _show_drawn(self, rows: tuple[Row, ...]) -> None:
+    def _show_drawn(self, rows: tuple[ObjectRow, ...]) -> None:
         """Tell the objects at once, and a little later how many strokes known ones have now."""
         self._counts = {row.label: row.strokes for row in rows}
         if list(self._counts) == [row.label for row in self.state.rows]:
@@ -113,68 +124,72 @@ class NewsDesk:
     def _on_drawn(self, kinds: set[tuple[str, int]]) -> None:
         self.updated.emit(kinds)
 
-    def _on_written(self, done: Done) -> None:
+    def _on_written(self, done: FitFinished) -> None:
         self._count.stop()
         self.result = done.result
         if self._settling is not None and self._settling.done is done:
             self.history.push(self._settling)
             self._restored = False
         self.state.rows, self.state.can_export = done.rows, True
-        self.advise()
+        self.update_suggestion()
         if done.uncertainty is None:
             self.show_uncertainty()  # it was asked for while the fit ran
-        self.visibility.after(done)
+        self.visibility.sync_masks(done)
         conflicts = [o.conflict for o in done.result.objects.values() if o.conflict is not None]
         if conflicts:
-            sentence = self.settings.named(conflicts[0].sentence)
-            self.finish("error", f"{_capital(sentence)}.")
+            sentence = self.settings.insert_object_names(conflicts[0].sentence)
+            self.set_final_status("error", f"{_capital(sentence)}.")
         elif done.hint:
-            self.finish("hint", done.hint)
+            self.set_final_status("hint", done.hint)
         elif self._restored:
-            what = f"This is {self.history.place}" if len(self.history) > 1 else "The fit is back"
-            self.finish("done", f"{what}; the next one starts from it.")
+            what = (
+                f"This is {self.history.position_text}"
+                if len(self.history) > 1
+                else "The fit is back"
+            )
+            self.set_final_status("done", f"{what}; the next one starts from it.")
         else:
-            self.finish("done", f"Fitted in {_time(done.seconds)}.")
+            self.set_final_status("done", f"Fitted in {_time(done.seconds)}.")
         self.settled.emit()
 
     def _on_failed(self, error: Exception) -> None:
         """Turn what should not happen into one sentence and a note in the log."""
         log.error("The fit could not be shown", exc_info=error)
-        self.finish("error", f"The fit could not be shown ({type(error).__name__}).")
+        self.set_final_status("error", f"The fit could not be shown ({type(error).__name__}).")
 
     def on_ended(self) -> None:
         """No fit runs or waits; masks may still be being written."""
         if self.views is not None:
-            self.views.rest()
+            self.views.end_fit()
         self.state.busy = self.views is not None and self.views.busy
 
-    def finish(self, kind: Any, message: str) -> None:
+    def set_final_status(self, kind: Any, message: str) -> None:
         """Say how it ended."""
         self.state.busy, self.state.progress = False, 0.0
-        self.state.say(kind, message)
+        self.state.set_status(kind, message)
 
-    def forget(self, rows: tuple[Row, ...] = ()) -> None:
+    def clear_result(self, rows: tuple[ObjectRow, ...] = ()) -> None:
         """There is no result any more."""
         self._count.stop()
         self.state.rows, self.state.can_export, self.result = rows, False, None
-        self.history.leave()
-        self.advise()
+        self.history.deselect()
+        self.update_suggestion()
 
     # ----------------------------------------------------------------------------- history
 
     @property
-    def start(self) -> Any:
+    def warm_start_result(self) -> Any:
         """The result that the next fit starts from; None: from where the last one ended."""
         return self.result if self._restored else None
 
-    def restore(self, fit: PastFit | None) -> None:
+    def restore(self, fit: FitHistoryEntry | None) -> None:
         """Show an earlier fit, or a later one again."""
         if fit is None or self.scribbles is None:
             return
         self._restored, self._settling = True, None
         try:
             self._choose(fit.done.shapes)
-            self.view().restore(fit, self.scribbles)
+            self.ensure_view().restore(fit, self.scribbles)
         except Exception as error:
             self._on_failed(error)
         else:
@@ -189,10 +204,10 @@ class NewsDesk:
         finally:
             self.choosing = False
 
-    def forget_all(self) -> None:
+    def clear_history(self) -> None:
         """There is no result any more, and none to go back to; strokes and imports stay."""
         self._restored, self._settling = False, None
-        self.forget(tuple(Row(row.label, row.strokes) for row in self.state.rows))
+        self.clear_result(tuple(ObjectRow(row.label, row.strokes) for row in self.state.rows))
         self.history.clear()
 
     # ------------------------------------------------------------------------------ guides
@@ -202,15 +217,15 @@ class NewsDesk:
         """Where another stroke helps most, if that is known; the worker has computed it."""
         return self.result.next_stroke if self.result is not None else None
 
-    def advise(self) -> None:
+    def update_suggestion(self) -> None:
         """Tell where another stroke helps most."""
         stroke = self.next_stroke if self.settings.next_stroke else None
-        text = self.settings.named(stroke.sentence) if stroke is not None else ""
+        text = self.settings.insert_object_names(stroke.sentence) if stroke is not None else ""
         self.state.advice = f"{_capital(text)}." if text else ""
 
-    def show_next(self) -> None:
+    def update_suggestion_marker(self) -> None:
         """Show or hide the mark."""
-        self.advise()
+        self.update_suggestion()
         if self.views is not None:
             self.views.show_next(self.next_stroke, self.scribbles)
 
@@ -221,8 +236,8 @@ class NewsDesk:
             if self.views is not None:
                 self.views.show_uncertainty(None)
         elif result is not None:
-            in_thread(
-                lambda: steady(lambda: result.uncertainty),
+            run_in_thread(
+                lambda: run_in_persistent_thread(lambda: result.uncertainty),
                 lambda found: self._on_map(result, found),
             )
 
@@ -232,23 +247,23 @@ class NewsDesk:
 
     # ------------------------------------------------------------------------------- views
 
-    def view(self) -> Views:
+    def ensure_view(self) -> ResultView:
         """What is shown of the image; made when it is first needed."""
         if self.views is None:
-            self.views = Views(self.viewer, self.image, self.settings)
+            self.views = ResultView(self.viewer, self.image, self.settings)
             self.views.drawn.connect(self._on_drawn)
             self.views.written.connect(self._on_written)
             self.views.failed.connect(self._on_failed)
             self.views.drawing.connect(self.drawing.emit)
         return self.views
 
-    def recolour(self) -> None:
+    def update_colors(self) -> None:
         """Follow the colours of the strokes, which the user chose anew."""
         if self.scribbles is None or self._closed:
             return
         if self.views is not None:
-            self.views.recolour(self.scribbles)
-            self.show_next()
+            self.views.set_colormap(self.scribbles)
+            self.update_suggestion_marker()
         self.state.events.rows.emit(self.state.rows)  # the table has colours, too
 
     def drop_views(self, *, outlines: bool = True, masks: bool = False) -> None:
@@ -265,7 +280,7 @@ class NewsDesk:
         self.history = FitHistory()  # it may hold hundreds of megabytes
 
 
-def _merged(rows: tuple[Row, ...], before: tuple[Row, ...]) -> tuple[Row, ...]:
+def _merged(rows: tuple[ObjectRow, ...], before: tuple[ObjectRow, ...]) -> tuple[ObjectRow, ...]:
     """New stroke counts with what is known of the same objects from the fit before."""
     known = {row.label: row for row in before}
     return tuple(

@@ -14,12 +14,19 @@ import numpy.typing as npt
 from napari.layers import Image, Labels, Surface
 from napari.utils import Colormap
 
-from napari_isr.gui.basics.colours import CASING, swatch
-from napari_isr.gui.canvas.layers import PassingLayer, about, insert_above, move, place, renew
-from napari_isr.gui.canvas.ribbon import Mesh, ribbon
-from napari_isr.gui.canvas.zooming import ZoomFollower
+from napari_isr.gui.basics.colours import CASING, label_rgb
+from napari_isr.gui.canvas.layers import (
+    TransientLayer,
+    align_to_image,
+    insert_layer_above,
+    layer_metadata,
+    layer_transform_kwargs,
+    set_data_quietly,
+)
+from napari_isr.gui.canvas.ribbon import Mesh, polyline_mesh
+from napari_isr.gui.canvas.zooming import DebouncedZoomListener
 
-__all__ = ["NextMark"]
+__all__ = ["SuggestionLayer"]
 
 RADIUS, HALF, MARGIN, SOFT = 10.0, 2.4, 0.9, 0.8  # pixels on the screen
 CORNERS = 40
@@ -27,7 +34,7 @@ DARK, BRIGHT = 1.0, 3.0  # values of the mesh where it is opaque; one less: tran
 ZOOM_STEP = 1.04
 
 
-class NextMark(PassingLayer):
+class SuggestionLayer(TransientLayer):
     """The layer ``<image> [next stroke]``: a ring, as large at every zoom.
 
     Parameters
@@ -43,18 +50,18 @@ class NextMark(PassingLayer):
         self._point: tuple[float, ...] | None = None
         self._colour: tuple[float, ...] = ()
         self._drawn_at = 0.0
-        self._zoom = ZoomFollower(viewer, self._resize)
+        self._zoom = DebouncedZoomListener(viewer, self._resize)
         viewer.dims.events.order.connect(self._turn)
 
     def show(self, stroke: Any, scribbles: Labels) -> None:
         """Mark the place of a :class:`napari_isr.guidance.NextStroke` in its object's colour."""
-        self.look()
-        colour = tuple(np.array([*swatch(scribbles.colormap, stroke.label)]) / 255)
+        self.forget_if_removed()
+        colour = tuple(np.array([*label_rgb(scribbles.colormap, stroke.label)]) / 255)
         if self._layer is None:
             self._point, self._colour = stroke.point, colour
             self._add()
             return
-        move(self._layer, self._image)
+        align_to_image(self._layer, self._image)
         if colour != self._colour:
             self._colour = colour
             self._layer.colormap = _colormap(colour)
@@ -71,18 +78,18 @@ class NextMark(PassingLayer):
         self._layer = Surface(
             self._mesh(),
             name=f"{self._image.name} [next stroke]",
-            metadata={**about(self.kind, self._image), "point": self._point},
+            metadata={**layer_metadata(self.kind, self._image), "point": self._point},
             colormap=_colormap(self._colour),
             contrast_limits=(0, BRIGHT),
             shading="none",
             blending="translucent_no_depth",
-            **place(self._image),
+            **layer_transform_kwargs(self._image),
         )
-        insert_above(self._viewer, self._layer, None)
+        insert_layer_above(self._viewer, self._layer, None)
 
     def _draw(self) -> None:
         self._layer.metadata["point"] = self._point
-        renew(self._layer, self._mesh())
+        set_data_quietly(self._layer, self._mesh())
 
     def _mesh(self) -> Mesh:
         """The ring in the plane of the image that is shown."""
@@ -91,7 +98,7 @@ class NextMark(PassingLayer):
         turns = np.linspace(0, 2 * math.pi, CORNERS + 1)
         circle = RADIUS * np.stack([np.sin(turns), np.cos(turns)], axis=1)
         bands = [(HALF + MARGIN, [DARK]), (HALF, [BRIGHT])]
-        flat, faces, values = ribbon([circle], bands, SOFT)
+        flat, faces, values = polyline_mesh([circle], bands, SOFT)
         vertices = np.tile(np.array(self._point, np.float64), (len(flat), 1))
         axes, linear = self._plane()
         vertices[:, axes] += flat / self._drawn_at @ np.linalg.inv(linear).T
@@ -108,7 +115,7 @@ class NextMark(PassingLayer):
         return axes, np.stack(ways, axis=1)[axes]
 
     def _turn(self) -> None:
-        self.look()
+        self.forget_if_removed()
         if self._layer is not None and self._point is not None:
             self._draw()
 

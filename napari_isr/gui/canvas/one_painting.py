@@ -14,16 +14,16 @@ from weakref import ref
 from qtpy.QtCore import QCoreApplication, QEvent, QObject
 from qtpy.QtWidgets import QWidget
 
-from napari_isr.gui.basics.widgets import single_shot
+from napari_isr.gui.basics.widgets import make_single_shot_timer
 
-__all__ = ["OnePainting"]
+__all__ = ["RepaintCoalescer"]
 
-MOST_MS = 45  # the window waits so long at most; a sketch takes half of it
-TURN_MS = 1  # for all else that waits, between the writing of a layer and its painting
+MAX_HOLD_MS = 45  # the window waits so long at most; a sketch takes half of it
+EVENT_TURN_MS = 1  # for all else that waits, between the writing of a layer and its painting
 PAINT = QEvent.Type.UpdateRequest  # paint all of a window that is to be painted
 
 
-class OnePainting(QObject):
+class RepaintCoalescer(QObject):
     """Lets the window wait for the first outlines after a stroke of the brush.
 
     What is to be painted meanwhile is kept by Qt, and painted at once afterwards.
@@ -42,19 +42,19 @@ class OnePainting(QObject):
         self._window: ref[QWidget] | None = None  # that waits; a closed one is let go of
         self._asked = False  # it was to be painted meanwhile
         self._answer = False  # it waits for the answer to a stroke
-        self._latest = single_shot(self.end)
+        self._latest = make_single_shot_timer(self.release)
         control.loop.started.connect(self._begin)
         control.desk.drawing.connect(self._apart)
         control.updated.connect(self._on_outlines)
-        control.loop.runner.ended.connect(self.end)
-        control.closing.connect(self.end)
+        control.loop.runner.ended.connect(self.release)
+        control.closing.connect(self.release)
 
     @property
-    def waits(self) -> bool:
+    def is_holding(self) -> bool:
         """Whether the window waits."""
         return self._window is not None
 
-    def end(self, *_: Any) -> None:
+    def release(self, *_: Any) -> None:
         """Let the window be painted."""
         self._latest.stop()
         window = self._window() if self._window is not None else None
@@ -75,20 +75,20 @@ class OnePainting(QObject):
     def _begin(self, loads: bool) -> None:
         """A fit begins; one that loads the library, or that is the first, takes longer."""
         control = self._control
-        if loads or control.result is None or not control.drawn_by_brush:
+        if loads or control.result is None or not control.is_painting:
             return
-        self.end()
-        self._hold(MOST_MS)
+        self.release()
+        self._hold(MAX_HOLD_MS)
         self._answer = True
 
     def _on_outlines(self, *_: Any) -> None:
         if self._answer:
-            self.end()
+            self.release()
 
     def _apart(self, *_: Any) -> None:
         """Layers change now."""
-        if not self.waits:
-            self._hold(TURN_MS)
+        if not self.is_holding:
+            self._hold(EVENT_TURN_MS)
 
     def _hold(self, milliseconds: int) -> None:
         window = self._dock.window()

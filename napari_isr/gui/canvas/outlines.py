@@ -16,26 +16,33 @@ from napari.layers import Image, Surface
 from napari.utils import Colormap
 
 from napari_isr.gui.basics.colours import CASING, PREDICTOR, SHAPE
-from napari_isr.gui.canvas.icons import keep_icons
-from napari_isr.gui.canvas.layers import KEY, PassingLayer, about, insert_above, place, renew
-from napari_isr.gui.canvas.ribbon import Mesh, ribbon
-from napari_isr.gui.canvas.shaders import keep_shaders
-from napari_isr.gui.canvas.thinning import thin
-from napari_isr.gui.canvas.zooming import ZoomFollower
+from napari_isr.gui.canvas.icons import patch_icon_cache
+from napari_isr.gui.canvas.layers import (
+    METADATA_KIND,
+    TransientLayer,
+    insert_layer_above,
+    layer_metadata,
+    layer_transform_kwargs,
+    set_data_quietly,
+)
+from napari_isr.gui.canvas.ribbon import Mesh, polyline_mesh
+from napari_isr.gui.canvas.shaders import patch_shader_cache
+from napari_isr.gui.canvas.thinning import simplify_polyline
+from napari_isr.gui.canvas.zooming import DebouncedZoomListener
 from napari_isr.gui.fits.planes import Plane
 
-__all__ = ["Outlines"]
+__all__ = ["ContourLayer"]
 
 Contours = list[npt.NDArray[np.float64]]
 CASING_VALUE, KINDS = 1.0, {"predictor": 3.0, "shape": 5.0}  # opaque; one less: transparent
 WIDTH, MARGIN, SOFT = 2.2, 1.1, 0.8  # pixels on the screen
 # Pixels on the screen: fewer vertices are quicker to draw, and those of a predictor are many.
-STRAY = {KINDS["predictor"]: 0.4, KINDS["shape"]: 0.2}
+SIMPLIFY_TOLERANCE_PX = {KINDS["predictor"]: 0.4, KINDS["shape"]: 0.2}
 ZOOM_STEP = 1.04
 MOST_VERTICES = 40_000
 
 
-class Outlines(PassingLayer):
+class ContourLayer(TransientLayer):
     """The layer ``<image> [outlines]``: blue the predictor's, orange the shapes'.
 
     Parameters
@@ -54,13 +61,13 @@ class Outlines(PassingLayer):
 
     def __init__(self, viewer: Any, image: Image) -> None:
         super().__init__(viewer, image)
-        keep_shaders()
-        keep_icons()
+        patch_shader_cache()
+        patch_icon_cache()
         self._contours: dict[tuple[str, int], Contours] = {}
         self.plane: Plane = (None, None)
         self._hidden: frozenset[int] = frozenset()
         self._drawn_at = 0.0
-        self._zoom = ZoomFollower(viewer, self._redraw)
+        self._zoom = DebouncedZoomListener(viewer, self._redraw)
 
     def update(self, contours: dict[tuple[str, int], Contours]) -> None:
         """Replace some outlines and draw.
@@ -75,9 +82,9 @@ class Outlines(PassingLayer):
         self.draw()
 
     @property
-    def there(self) -> bool:
+    def is_in_viewer(self) -> bool:
         """Whether the layer is in the viewer."""
-        self.look()
+        self.forget_if_removed()
         return self._layer is not None
 
     @property
@@ -96,7 +103,7 @@ class Outlines(PassingLayer):
             self._hidden = hidden
             self.draw()
 
-    def keep(self, keys: set[tuple[str, int]]) -> None:
+    def retain(self, keys: set[tuple[str, int]]) -> None:
         """Drop the outlines of everything else."""
         if not keys.issuperset(self._contours):
             self._contours = {k: v for k, v in self._contours.items() if k in keys}
@@ -111,11 +118,11 @@ class Outlines(PassingLayer):
 
     def draw(self) -> None:
         """Bring the layer up to date."""
-        self.look()
+        self.forget_if_removed()
         mesh = self._mesh()
         if self._layer is not None:
             self._layer.metadata["contours"] = dict(self._contours)
-            renew(self._layer, mesh if len(mesh[0]) else _nothing(len(self.plane)))
+            set_data_quietly(self._layer, mesh if len(mesh[0]) else _nothing(len(self.plane)))
         elif len(mesh[0]):
             self._add(mesh)
 
@@ -136,8 +143,11 @@ class Outlines(PassingLayer):
             ((WIDTH / 2 + MARGIN) * pixel, [CASING_VALUE] * len(lines)),
             (WIDTH / 2 * pixel, [value for _, value in lines]),
         ]
-        shown = [thin(line[::step] * sides, STRAY[value] * pixel) for line, value in lines]
-        vertices, faces, values = ribbon(shown, bands, SOFT * pixel)
+        shown = [
+            simplify_polyline(line[::step] * sides, SIMPLIFY_TOLERANCE_PX[value] * pixel)
+            for line, value in lines
+        ]
+        vertices, faces, values = polyline_mesh(shown, bands, SOFT * pixel)
         whole = np.empty((len(vertices), len(self.plane)), np.float32)
         whole[:] = [0 if place is None else place for place in self.plane]
         whole[:, free] = vertices / sides
@@ -154,20 +164,20 @@ class Outlines(PassingLayer):
         self._layer = Surface(
             mesh,
             name=f"{self._image.name} [outlines]",
-            metadata={**about(self.kind, self._image), "contours": dict(self._contours)},
+            metadata={**layer_metadata(self.kind, self._image), "contours": dict(self._contours)},
             colormap=_colormap(),
             contrast_limits=(0, 5),
             shading="none",
             blending="translucent_no_depth",
-            **place(self._image),
+            **layer_transform_kwargs(self._image),
         )
         ours = [
             layer
             for layer in self._viewer.layers
-            if layer.metadata.get(KEY) in ("raw", "isr")
+            if layer.metadata.get(METADATA_KIND) in ("raw", "isr")
             and layer.name.startswith(f"{self._image.name} [")
         ]
-        insert_above(self._viewer, self._layer, ours[-1] if ours else self._image)
+        insert_layer_above(self._viewer, self._layer, ours[-1] if ours else self._image)
 
     def _redraw(self) -> None:
         ratio = self._viewer.scene.camera.zoom / (self._drawn_at or 1)

@@ -9,11 +9,11 @@ from typing import Any
 from psygnal import Signal
 from superqt.utils import create_worker
 
-from napari_isr.gui.basics.steady import steadily
-from napari_isr.gui.canvas.shown_plane import ShownPlane
-from napari_isr.gui.fits.planes import Eye, Plane
+from napari_isr.gui.basics.steady import iterate_in_persistent_thread
+from napari_isr.gui.canvas.shown_plane import CurrentSlice
+from napari_isr.gui.fits.planes import Plane, ViewedSlice
 
-__all__ = ["PlaneOutlines", "planes_around"]
+__all__ = ["SliceContourTracer", "neighbouring_slices"]
 
 CELLS = 72  # of the grid that finds an outline, as in a live fit
 AHEAD = 256  # planes that are traced before anybody asks for them, on either side
@@ -21,7 +21,7 @@ AHEAD = 256  # planes that are traced before anybody asks for them, on either si
 Outlines = dict[tuple[str, int], Any]
 
 
-class PlaneOutlines:
+class SliceContourTracer:
     """Outlines of a result in the plane that is shown, and ahead of time in those around it.
 
     Parameters
@@ -32,7 +32,7 @@ class PlaneOutlines:
 
     ready = Signal(object)  # the outlines in the plane that is shown, by (kind, label)
 
-    def __init__(self, shown: ShownPlane) -> None:
+    def __init__(self, shown: CurrentSlice) -> None:
         self._shown = shown
         self._result: Any = None
         self._known: dict[Plane, Outlines] = {}
@@ -47,7 +47,7 @@ class PlaneOutlines:
         self._result, self._known, self._worker = result, {}, None
         self._start()
 
-    def rest(self, idle: bool) -> None:
+    def set_idle(self, idle: bool) -> None:
         """While a fit runs (not ``idle``), only what is shown is traced: the fit goes first."""
         if idle != self._idle:
             self._idle = idle
@@ -81,7 +81,7 @@ class PlaneOutlines:
             set(self._known),
             self._stop,
         )
-        worker = create_worker(steadily, steps)
+        worker = create_worker(iterate_in_persistent_thread, steps)
         worker.yielded.connect(lambda news: self._on_traced(worker, news))
         worker.finished.connect(lambda: self._on_finished(worker))
         self._worker = worker
@@ -102,7 +102,7 @@ class PlaneOutlines:
                 self._start()
 
 
-def planes_around(
+def neighbouring_slices(
     plane: Plane, shape: Sequence[int], step: Sequence[float] = (), reach: int = AHEAD
 ) -> Iterator[Plane]:
     """A plane of a stack, then those beside it along each slider, the nearest first.
@@ -129,25 +129,25 @@ def planes_around(
 
 
 def _trace(
-    result: Any, eye: Eye, step: tuple[float, ...], known: set[Plane], stop: threading.Event
+    result: Any, eye: ViewedSlice, step: tuple[float, ...], known: set[Plane], stop: threading.Event
 ) -> Generator[tuple[Plane, Outlines], None, None]:
     """Outlines of the plane that is looked at, wherever the eye goes, and of those around it."""
-    from napari_isr.gui.fits.job import one_thread
+    from napari_isr.gui.fits.job import single_threaded_torch
 
     shape = result.image_shape or next(iter(result.objects.values())).frame.shape
-    with one_thread():
+    with single_threaded_torch():
         while not stop.is_set():
-            wanted = planes_around(eye.plane or (), shape, step)
+            wanted = neighbouring_slices(eye.plane or (), shape, step)
             plane = next((one for one in wanted if one not in known), None)
             if plane is None:
                 return
             known.add(plane)
-            outlines = outlines_in(result, plane)
+            outlines = contours_in_slice(result, plane)
             if not stop.is_set():
                 yield plane, outlines
 
 
-def outlines_in(result: Any, plane: Plane) -> Outlines:
+def contours_in_slice(result: Any, plane: Plane) -> Outlines:
     """Outlines of all objects in one plane of the image, by kind and label."""
     found: Outlines = {}
     for label, item in result.objects.items():

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Mesh", "ribbon"]
+__all__ = ["Mesh", "polyline_mesh"]
 
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.int64]
@@ -16,7 +16,7 @@ Mesh = tuple[npt.NDArray[np.float32], Ints, npt.NDArray[np.float32]]
 MITRE = 2.0  # corners reach out at most this many half widths
 
 
-def ribbon(
+def polyline_mesh(
     polylines: Sequence[Floats], bands: Sequence[tuple[float, Sequence[float]]], soft: float
 ) -> Mesh:
     """Build one mesh of bands along closed polylines.

@@ -13,12 +13,12 @@ from weakref import WeakKeyDictionary
 
 from vispy.visuals import MeshVisual
 
-__all__ = ["keep_shaders"]
+__all__ = ["patch_shader_cache"]
 
 BUILDER = "_build_color_transform"  # of vispy, not public: where it is missing, nothing is kept
 
 
-def keep_shaders(mesh: type = MeshVisual) -> None:
+def patch_shader_cache(mesh: type = MeshVisual) -> None:
     """Let meshes colour themselves by the function of the last time, if it would be the same.
 
     It holds for all meshes of the process: what they look like stays the same. A second call does

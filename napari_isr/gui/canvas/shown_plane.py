@@ -9,9 +9,9 @@ from napari.layers import Image
 from psygnal import Signal
 
 from napari_isr.gui.canvas.layers import image_shape
-from napari_isr.gui.fits.planes import Eye, Plane
+from napari_isr.gui.fits.planes import Plane, ViewedSlice
 
-__all__ = ["ShownPlane", "is_stack", "plane_of", "turn_to"]
+__all__ = ["CurrentSlice", "current_slice", "is_stack", "set_slice_to_point"]
 
 
 def is_stack(image: Image | None) -> bool:
@@ -19,7 +19,7 @@ def is_stack(image: Image | None) -> bool:
     return image is not None and len(image_shape(image)) > 2
 
 
-def plane_of(viewer: Any, image: Image) -> Plane | None:
+def current_slice(viewer: Any, image: Image) -> Plane | None:
     """Which plane of an image the viewer shows.
 
     Parameters
@@ -47,7 +47,7 @@ def plane_of(viewer: Any, image: Image) -> Plane | None:
     return tuple(None if axis in shown else where[axis] for axis in range(ndim))
 
 
-def turn_to(viewer: Any, image: Image, point: Any) -> None:
+def set_slice_to_point(viewer: Any, image: Image, point: Any) -> None:
     """Let the sliders show the plane of a pixel of an image."""
     world = np.zeros(max(viewer.dims.ndim, image.ndim))
     world[-image.ndim :] = image.data_to_world(point)
@@ -56,7 +56,7 @@ def turn_to(viewer: Any, image: Image, point: Any) -> None:
         viewer.dims.set_point(hidden, world[hidden].tolist())
 
 
-class ShownPlane:
+class CurrentSlice:
     """Tells when the viewer shows another plane of an image.
 
     Parameters
@@ -75,7 +75,7 @@ class ShownPlane:
     def __init__(self, viewer: Any, image: Image) -> None:
         self._viewer, self._image = viewer, image
         first = (*(n // 2 for n in image_shape(image)[:-2]), None, None)
-        self.eye = Eye(plane_of(viewer, image) or first)
+        self.eye = ViewedSlice(current_slice(viewer, image) or first)
         events = viewer.dims.events
         self._events = (events.point, events.order, events.ndisplay, events.ndim)
         for event in self._events:
@@ -104,7 +104,7 @@ class ShownPlane:
             event.disconnect(self._look)
 
     def _look(self, _: Any = None) -> None:
-        plane = plane_of(self._viewer, self._image)
+        plane = current_slice(self._viewer, self._image)
         if plane is not None and plane != self.eye.plane:
             self.eye.plane = plane
             self.changed.emit(plane)

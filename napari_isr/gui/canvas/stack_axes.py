@@ -8,7 +8,7 @@ from napari.layers import Image
 
 from napari_isr.gui.canvas.layers import image_shape
 
-__all__ = ["DEPTH", "MOST", "TIME", "axes_of", "preset"]
+__all__ = ["DEPTH", "MOST", "TIME", "infer_first_axis", "resolve_axes"]
 
 DEPTH, TIME = "z", "t"
 TIME_UNITS = "[time]"
@@ -16,7 +16,7 @@ TIME_LABELS = ("t", "time", "frame", "frames")
 MOST = 4  # axes
 
 
-def preset(image: Image) -> str:
+def infer_first_axis(image: Image) -> str:
     """What the first axis of a stack is by the layer's own labels and units: ``"t"`` or ``"z"``."""
     label = str(image.axis_labels[0]).lower()
     unit: Any = image.units[0]
@@ -25,7 +25,7 @@ def preset(image: Image) -> str:
     return DEPTH
 
 
-def axes_of(image: Image, chosen: str = "") -> str:
+def resolve_axes(image: Image, chosen: str = "") -> str:
     """The axes of an image as the library names them: ``"yx"``, ``"zyx"``, ``"tyx"``, ``"tzyx"``.
 
     Parameters
@@ -37,5 +37,5 @@ def axes_of(image: Image, chosen: str = "") -> str:
     """
     ndim = len(image_shape(image))
     if ndim == 3:
-        return (chosen or preset(image)) + "yx"
+        return (chosen or infer_first_axis(image)) + "yx"
     return {2: "yx", 4: "tzyx"}.get(ndim, "")

@@ -6,26 +6,31 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Layer
 
-from napari_isr.gui.canvas.layers import COORDINATE, image_shape, is_ours
+from napari_isr.gui.canvas.layers import COORDINATE, image_shape, is_result_layer
 from napari_isr.gui.canvas.shown_plane import is_stack
-from napari_isr.gui.canvas.stack_axes import TIME, axes_of
+from napari_isr.gui.canvas.stack_axes import TIME, resolve_axes
 
 if TYPE_CHECKING:
     from napari_isr.gui.controller import Controller
 
-__all__ = ["coordinate_layer", "stack_fields", "usable"]
+__all__ = ["can_be_coordinate", "coordinate_layer", "nd_job_fields"]
 
-AXES = ("time", "plane", "row", "column")  # names that a coordinate cannot have
+RESERVED_COORDINATE_NAMES = (
+    "time",
+    "plane",
+    "row",
+    "column",
+)  # names that a coordinate cannot have
 
 
-def usable(layer: Layer, image: Image | None) -> bool:
+def can_be_coordinate(layer: Layer, image: Image | None) -> bool:
     """Whether a layer's values can be a coordinate of an image: grey, and of its size."""
     return (
         image is not None
         and layer is not image
         and isinstance(layer, Image)
         and not layer.rgb
-        and not is_ours(layer)
+        and not is_result_layer(layer)
         and image_shape(layer) == image_shape(image)
     )
 
@@ -33,16 +38,16 @@ def usable(layer: Layer, image: Image | None) -> bool:
 def coordinate_layer(control: Controller) -> Image | None:
     """The layer that is chosen as a coordinate; None if there is none, or it is not usable."""
     name, image = control.settings.coordinate, control.image_layer
-    layers = [x for x in control.viewer.layers if x.name == name and usable(x, image)]
+    layers = [x for x in control.viewer.layers if x.name == name and can_be_coordinate(x, image)]
     return layers[0] if name and layers else None
 
 
-def stack_fields(control: Controller) -> dict[str, Any]:
+def nd_job_fields(control: Controller) -> dict[str, Any]:
     """Fields of a :class:`napari_isr.gui.fits.job.Job` that go with the axes of the image."""
     image, chosen = control.image_layer, control.settings
     assert image is not None
-    axes = axes_of(image, chosen.axes)
-    shown = control.desk.view().shown if is_stack(image) else None
+    axes = resolve_axes(image, chosen.axes)
+    shown = control.desk.ensure_view().shown if is_stack(image) else None
     map_ = coordinate_layer(control)
     spacing: list[float | None] = [abs(float(s)) or 1.0 for s in image.scale]
     if axes.startswith(TIME):
@@ -59,5 +64,5 @@ def stack_fields(control: Controller) -> dict[str, Any]:
 def _values(layer: Image) -> dict[str, Any]:
     """The values of a layer by the name of the coordinate that they are, or else its own."""
     name = str(layer.metadata.get(COORDINATE) or layer.name)
-    name = f"{name} value" if name in AXES else name
+    name = f"{name} value" if name in RESERVED_COORDINATE_NAMES else name
     return {name: layer.data[0] if layer.multiscale else layer.data}

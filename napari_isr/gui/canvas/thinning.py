@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["thin"]
+__all__ = ["simplify_polyline"]
 
 ROUNDS = 5  # each leaves half of the vertices at least
 
 
-def thin(line: npt.NDArray[np.floating], tolerance: float) -> npt.NDArray[np.floating]:
+def simplify_polyline(line: npt.NDArray[np.floating], tolerance: float) -> npt.NDArray[np.floating]:
     """Leave out vertices of a polyline that lie almost between their neighbours.
 
     In rounds: of every second vertex those go that are nearer than the tolerance to the chord of

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from napari_isr.gui.basics.widgets import single_shot
+from napari_isr.gui.basics.widgets import make_single_shot_timer
 
-__all__ = ["ZoomFollower"]
+__all__ = ["DebouncedZoomListener"]
 
 PAUSE_MS = 40
 
 
-class ZoomFollower:
+class DebouncedZoomListener:
     """Calls a function a moment after the zoom of a viewer changed.
 
     Parameters
@@ -22,7 +22,7 @@ class ZoomFollower:
     """
 
     def __init__(self, viewer: Any, act: Callable[[], None]) -> None:
-        self._timer = single_shot(act, PAUSE_MS)
+        self._timer = make_single_shot_timer(act, PAUSE_MS)
         self._zoom = viewer.scene.camera.events.zoom
         self._zoom.connect(self._on_zoom)
 

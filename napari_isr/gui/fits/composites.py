@@ -11,10 +11,10 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from napari_isr.results.result import Result
 
-__all__ = ["composites"]
+__all__ = ["compose_label_images"]
 
 
-def composites(
+def compose_label_images(
     result: Result, hidden: Collection[int] = ()
 ) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.integer]]:
     """Paint the masks over each other, the higher label on top.

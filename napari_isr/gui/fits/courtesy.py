@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 
-from napari_isr.gui.basics.widgets import single_shot
+from napari_isr.gui.basics.widgets import make_single_shot_timer
 
-__all__ = ["Courtesy"]
+__all__ = ["RepaintGate"]
 
 AFTERWARDS_MS = 12  # a timer that comes late if it is busy: after the painting, not before it
-PATIENCE = 0.25  # seconds that the fit waits at most
+MAX_PAUSE_S = 0.25  # seconds that the fit waits at most
 
 
-class Courtesy:
+class RepaintGate:
     """Asked for in the GUI thread, shown in the thread of the fits.
 
     A window that is hidden paints nothing, so the end of the painting is not waited for: what is
@@ -22,9 +22,9 @@ class Courtesy:
     def __init__(self) -> None:
         self._clear = threading.Event()
         self._clear.set()
-        self._over = single_shot(self._clear.set, AFTERWARDS_MS)
+        self._over = make_single_shot_timer(self._clear.set, AFTERWARDS_MS)
 
-    def ask(self, last: bool = True) -> None:
+    def close_until_painted(self, last: bool = True) -> None:
         """Let the fit wait until what is drawn now is on the screen; or more, if it goes on."""
         self._clear.clear()
         if last:
@@ -32,13 +32,13 @@ class Courtesy:
         else:
             self._over.stop()
 
-    def expect(self) -> None:
+    def close_now(self) -> None:
         """Say, in the fit, that the window will have something to draw in a moment."""
         self._clear.clear()
 
     def wait(self) -> None:
         """Wait, in the fit, while the window draws."""
-        if not self._clear.is_set() and not self._clear.wait(PATIENCE):
+        if not self._clear.is_set() and not self._clear.wait(MAX_PAUSE_S):
             self._clear.set()
 
     def close(self) -> None:

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.gui.fits.grips import Found, Point
+from napari_isr.gui.fits.grips import HandleGeometry, Point
 
 if TYPE_CHECKING:
     from napari_isr.results.result import ObjectResult, Result
 
-__all__ = ["found_in"]
+__all__ = ["extract_handle_geometry"]
 
 Mask = npt.NDArray[np.bool_]
 
 
-def found_in(result: Result) -> dict[int, Found]:
+def extract_handle_geometry(result: Result) -> dict[int, HandleGeometry]:
     """Places that the fit found, of every object with a shape in the plane."""
     return {
         label: _found(item)
@@ -26,12 +26,12 @@ def found_in(result: Result) -> dict[int, Found]:
     }
 
 
-def _found(item: ObjectResult) -> Found:
+def _found(item: ObjectResult) -> HandleGeometry:
     parameters: dict[str, Any] = item.parameters
     element = None
     if "lattice" in parameters:
         element = _element(item.mask, float(np.abs(parameters["lattice"]).max()))
-    return Found(item.shape_name, parameters, _box(item.mask), element)
+    return HandleGeometry(item.shape_name, parameters, _box(item.mask), element)
 
 
 def _box(mask: Mask) -> tuple[Point, Point]:

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self
 
-from napari_isr.gui.fits.shape_text import same_shape, split
+from napari_isr.gui.fits.shape_text import same_shape, split_spec
 
-__all__ = ["Axis", "Centre", "Found", "Handle", "Lattice", "handle_of"]
+__all__ = ["AxisHandle", "CenterHandle", "Handle", "HandleGeometry", "LatticeHandle", "make_handle"]
 
 Point = tuple[float, float]  # row, column
 BEYOND = 1.15  # the ends of an axis lie so far out, in half lengths of the object
@@ -22,7 +22,7 @@ SHORTEST, PARALLEL = 3.0, 0.15  # of lattice vectors: pixels, sine of the angle 
 
 
 @dataclass(frozen=True)
-class Found:
+class HandleGeometry:
     """What a fit found of one object, as plain values.
 
     Parameters
@@ -43,12 +43,12 @@ class Found:
     element: Point | None = None
 
     @property
-    def middle(self) -> Point:
+    def box_center(self) -> Point:
         """Middle of the box."""
         (top, left), (bottom, right) = self.box
         return (top + bottom) / 2, (left + right) / 2
 
-    def reach(self, degrees: float) -> float:
+    def half_length_along(self, degrees: float) -> float:
         """Half length of the object along a direction, about."""
         (top, left), (bottom, right) = self.box
         turn = math.radians(degrees)
@@ -65,7 +65,7 @@ class Handle(Protocol):
         ...
 
     @property
-    def grips(self) -> dict[str, Point]:
+    def control_points(self) -> dict[str, Point]:
         """Where it can be taken hold of."""
         ...
 
@@ -79,21 +79,21 @@ class Handle(Protocol):
         """Grips that are tips of the lines that lead to them."""
         ...
 
-    def fixes(self, grip: str) -> bool:
+    def locks(self, grip: str) -> bool:
         """Whether dragging a grip holds the place fixed."""
         ...
 
-    def dragged(self, grip: str, to: Point) -> Self:
+    def with_control_point(self, grip: str, to: Point) -> Self:
         """What it becomes as a grip is dragged."""
         ...
 
-    def written(self) -> str:
+    def to_option_text(self) -> str:
         """The value of the option."""
         ...
 
 
 @dataclass(frozen=True)
-class Centre:
+class CenterHandle:
     """Centre of a star or of a rotation: one dot."""
 
     at: Point
@@ -102,25 +102,25 @@ class Centre:
     arrows: tuple[str, ...] = ()
 
     @property
-    def grips(self) -> dict[str, Point]:
+    def control_points(self) -> dict[str, Point]:
         """The centre."""
         return {"centre": self.at}
 
-    def fixes(self, grip: str) -> bool:
+    def locks(self, grip: str) -> bool:
         """Always."""
         return True
 
-    def dragged(self, grip: str, to: Point) -> Self:
+    def with_control_point(self, grip: str, to: Point) -> Self:
         """Move it."""
         return replace(self, at=to)
 
-    def written(self) -> str:
+    def to_option_text(self) -> str:
         """``row/column``."""
         return _write(*self.at)
 
 
 @dataclass(frozen=True)
-class Axis:
+class AxisHandle:
     """A mirror axis: its ends turn it about its middle, which moves it."""
 
     middle: Point
@@ -130,7 +130,7 @@ class Axis:
     arrows: tuple[str, ...] = ()
 
     @property
-    def grips(self) -> dict[str, Point]:
+    def control_points(self) -> dict[str, Point]:
         """Middle and ends."""
         turn = math.radians(self.degrees)
         row, column = self.reach * math.sin(turn), self.reach * math.cos(turn)
@@ -140,13 +140,13 @@ class Axis:
     @property
     def lines(self) -> list[tuple[Point, Point]]:
         """From end to end."""
-        return [(self.grips["start"], self.grips["end"])]
+        return [(self.control_points["start"], self.control_points["end"])]
 
-    def fixes(self, grip: str) -> bool:
+    def locks(self, grip: str) -> bool:
         """Always."""
         return True
 
-    def dragged(self, grip: str, to: Point) -> Self:
+    def with_control_point(self, grip: str, to: Point) -> Self:
         """Move or turn it; an end stays under the mouse."""
         if grip == "middle":
             return replace(self, middle=to)
@@ -157,13 +157,13 @@ class Axis:
         turn = math.degrees(math.atan2(row, column)) + (180 if grip == "start" else 0)
         return replace(self, degrees=turn, reach=max(length, LEAST_REACH))
 
-    def written(self) -> str:
+    def to_option_text(self) -> str:
         """``row/column/degrees``."""
         return _write(*self.middle, self.degrees % 180)
 
 
 @dataclass(frozen=True)
-class Lattice:
+class LatticeHandle:
     """Both steps of a lattice, as arrows from one place of the pattern.
 
     The place is where they are shown, no more: a lattice has no origin. On a plane in perspective
@@ -178,7 +178,7 @@ class Lattice:
     arrows: tuple[str, ...] = ("first", "second")
 
     @property
-    def grips(self) -> dict[str, Point]:
+    def control_points(self) -> dict[str, Point]:
         """The tips, and the place that they start from."""
         tips = {
             "first": _plus(self.origin, self.first),
@@ -191,11 +191,11 @@ class Lattice:
         """From the place to both tips."""
         return [(self.origin, _plus(self.origin, step)) for step in (self.first, self.second)]
 
-    def fixes(self, grip: str) -> bool:
+    def locks(self, grip: str) -> bool:
         """Only the steps do."""
         return grip != "origin"
 
-    def dragged(self, grip: str, to: Point) -> Self:
+    def with_control_point(self, grip: str, to: Point) -> Self:
         """Move the arrows, or change one step; steps that span no cell are not taken."""
         if grip == "origin":
             return replace(self, origin=to)
@@ -207,12 +207,12 @@ class Lattice:
             return self
         return replace(self, first=step) if grip == "first" else replace(self, second=step)
 
-    def written(self) -> str:
+    def to_option_text(self) -> str:
         """``row/column/row/column``."""
         return _write(*self.first, *self.second)
 
 
-def handle_of(found: Found, text: str) -> tuple[Handle, bool] | None:
+def make_handle(found: HandleGeometry, text: str) -> tuple[Handle, bool] | None:
     """The handle of an object, and whether it is held fixed; None if it has none.
 
     Parameters
@@ -222,8 +222,8 @@ def handle_of(found: Found, text: str) -> tuple[Handle, bool] | None:
     text : str
         The object's shape now, with its options; what they hold is where they say.
     """
-    name, options = split(text)
-    if not same_shape(name, split(found.shape)[0]):
+    name, options = split_spec(text)
+    if not same_shape(name, split_spec(found.shape)[0]):
         return None  # not fitted yet
     told = found.parameters
     if "lattice" in told:
@@ -233,34 +233,34 @@ def handle_of(found: Found, text: str) -> tuple[Handle, bool] | None:
         return _axis(found, axis)
     if "centre" in told and len(told["centre"]) == 2:
         row, column = centre or told["centre"]
-        return Centre((row, column)), centre is not None
+        return CenterHandle((row, column)), centre is not None
     return None
 
 
-def _axis(found: Found, given: tuple[float, ...] | None) -> tuple[Handle, bool]:
+def _axis(found: HandleGeometry, given: tuple[float, ...] | None) -> tuple[Handle, bool]:
     """The axis; its middle is the star's centre, or next to the middle of the object."""
     told = found.parameters
     if given is not None:
         row, column, degrees = given
-        return Axis((row, column), degrees, found.reach(degrees)), True
+        return AxisHandle((row, column), degrees, found.half_length_along(degrees)), True
     degrees = float(told["axis_degrees"])
     point = told.get("centre")
     if point is None:
         turn = math.radians(degrees)
-        away = _minus(found.middle, told["axis_point"])
+        away = _minus(found.box_center, told["axis_point"])
         along = away[0] * math.sin(turn) + away[1] * math.cos(turn)
         point = _plus(told["axis_point"], (along * math.sin(turn), along * math.cos(turn)))
-    return Axis((point[0], point[1]), degrees, found.reach(degrees)), False
+    return AxisHandle((point[0], point[1]), degrees, found.half_length_along(degrees)), False
 
 
-def _lattice(found: Found, given: tuple[float, ...] | None) -> tuple[Handle, bool]:
+def _lattice(found: HandleGeometry, given: tuple[float, ...] | None) -> tuple[Handle, bool]:
     told = found.parameters
     (a, b), (c, d) = (step[-2:] for step in told["lattice"])
     if given is not None:
         a, b, c, d = given
     plane = told.get("origin")
-    row, column = (plane or found.element or found.middle)[-2:]
-    return Lattice((row, column), (a, b), (c, d), movable=plane is None), given is not None
+    row, column = (plane or found.element or found.box_center)[-2:]
+    return LatticeHandle((row, column), (a, b), (c, d), movable=plane is None), given is not None
 
 
 def _numbers(text: str | None, count: int) -> tuple[float, ...] | None:

@@ -7,16 +7,16 @@ from typing import Any
 
 from psygnal import Signal
 
-from napari_isr.gui.fits.job import Done
+from napari_isr.gui.fits.job import FitFinished
 
-__all__ = ["FitHistory", "PastFit"]
+__all__ = ["FitHistory", "FitHistoryEntry"]
 
 MOST = 20  # fits
 BYTES = 256 * 2**20  # of all together; the last two are kept whatever they take
 
 
 @dataclass(frozen=True)
-class PastFit:
+class FitHistoryEntry:
     """One fit as it was shown.
 
     Parameters
@@ -27,7 +27,7 @@ class PastFit:
         By (kind, label), as :class:`napari_isr.gui.canvas.outlines.Outlines` takes them.
     """
 
-    done: Done
+    done: FitFinished
     outlines: dict[tuple[str, int], Any] = field(default_factory=dict)
 
     @property
@@ -51,7 +51,7 @@ class FitHistory:
 
     def __init__(self, most: int = MOST, nbytes: int = BYTES) -> None:
         self._most, self._nbytes = most, nbytes
-        self._fits: list[PastFit] = []
+        self._fits: list[FitHistoryEntry] = []
         self._at = -1  # the one that is shown, or was shown last
         self._shown = False
 
@@ -60,12 +60,12 @@ class FitHistory:
         return len(self._fits)
 
     @property
-    def current(self) -> PastFit | None:
+    def current(self) -> FitHistoryEntry | None:
         """The fit that is shown; None if there is none."""
         return self._fits[self._at] if self._shown else None
 
     @property
-    def place(self) -> str:
+    def position_text(self) -> str:
         """Which one is shown of how many, in words."""
         return f"fit {self._at + 1} of {len(self._fits)}"
 
@@ -79,7 +79,7 @@ class FitHistory:
         """Whether there is a later fit."""
         return self._shown and self._at + 1 < len(self._fits)
 
-    def push(self, fit: PastFit) -> None:
+    def push(self, fit: FitHistoryEntry) -> None:
         """Add a new fit after the one that is shown; those that were undone are gone."""
         self._fits = [*self._fits[: self._at + 1], fit][-self._most :]
         sizes = [kept.nbytes for kept in self._fits]
@@ -89,12 +89,12 @@ class FitHistory:
         self._at, self._shown = len(self._fits) - 1, True
         self.changed.emit()
 
-    def leave(self) -> None:
+    def deselect(self) -> None:
         """No fit is shown any more; to undo brings the last one back."""
         self._shown = False
         self.changed.emit()
 
-    def back(self) -> PastFit | None:
+    def undo(self) -> FitHistoryEntry | None:
         """Go to the fit before; None if there is none."""
         if not self.can_undo:
             return None
@@ -103,7 +103,7 @@ class FitHistory:
         self.changed.emit()
         return self._fits[self._at]
 
-    def forward(self) -> PastFit | None:
+    def redo(self) -> FitHistoryEntry | None:
         """Go to the fit after; None if there is none."""
         if not self.can_redo:
             return None

@@ -15,52 +15,59 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_isr.errors import InputError
-from napari_isr.gui.basics.measures import measure_of
-from napari_isr.gui.basics.memory import give_back
-from napari_isr.gui.basics.names import Names
-from napari_isr.gui.fits.composites import composites
-from napari_isr.gui.fits.finding import found_in
-from napari_isr.gui.fits.missing import next_stroke
-from napari_isr.gui.fits.news import Done, Failed, Hint, News, Outline, Stage
-from napari_isr.gui.fits.planes import Eye, Plane, watched
-from napari_isr.gui.model import Row
-from napari_isr.session import KeptShape
-from napari_isr.strokes import BACKGROUND, Strokes
+from napari_isr.gui.basics.measures import measure_size
+from napari_isr.gui.basics.memory import trim_heap
+from napari_isr.gui.basics.names import AvailableChoices
+from napari_isr.gui.fits.composites import compose_label_images
+from napari_isr.gui.fits.finding import extract_handle_geometry
+from napari_isr.gui.fits.missing import missing_scribble_hint
+from napari_isr.gui.fits.news import (
+    FitContour,
+    FitFailed,
+    FitFinished,
+    FitNeedsScribbles,
+    FitProgress,
+    News,
+)
+from napari_isr.gui.fits.planes import Plane, ViewedSlice, follow_viewed_slice
+from napari_isr.gui.model import ObjectRow
+from napari_isr.session import ShapeState
+from napari_isr.strokes import BACKGROUND, Scribbles
 
 if TYPE_CHECKING:
-    from napari_isr.gui.fits.lesson import Lesson
-    from napari_isr.gui.fits.segmenters import Segmenters
+    from napari_isr.gui.fits.lesson import DeferredTransfer
+    from napari_isr.gui.fits.segmenters import SegmenterCache
     from napari_isr.results.result import Result
     from napari_isr.segmenter import Update
     from napari_isr.shapes.registry import ShapeSpec
 
 __all__ = [
-    "Done",
-    "Failed",
-    "Hint",
-    "Job",
-    "Names",
+    "AvailableChoices",
+    "FitContour",
+    "FitFailed",
+    "FitFinished",
+    "FitJob",
+    "FitNeedsScribbles",
+    "FitProgress",
     "News",
-    "Outline",
-    "Stage",
-    "fit",
-    "rows_of",
+    "object_rows",
+    "run_job",
 ]
 
 log = logging.getLogger(__name__)
 
-STAGES = {
+STAGE_MESSAGES = {
     "features": "Looking at the image",
     "predictor": "Learning from the strokes",
     "projection": "Fitting the shape",
     "render": "Drawing the mask",
     "done": "Done",
 }
-REFINING = "Refining predictor and shape"
+REFINING_MESSAGE = "Refining predictor and shape"
 
 
 @dataclass(frozen=True)
-class Job:
+class FitJob:
     """What to fit.
 
     Parameters
@@ -121,16 +128,16 @@ class Job:
     start: Result | None = None
     device: str = "auto"
     memory: float | None = None
-    kept: Mapping[int, KeptShape] = field(default_factory=dict)
-    lesson: Lesson | None = None
+    kept: Mapping[int, ShapeState] = field(default_factory=dict)
+    lesson: DeferredTransfer | None = None
     axes: str = "yx"
     per_frame: bool = False
     coordinate: str = ""
     coordinates: Mapping[str, Any] = field(default_factory=dict)
-    eye: Eye | None = None
+    eye: ViewedSlice | None = None
 
 
-def fit(job: Job, segmenters: Segmenters) -> Generator[News, None, None]:
+def run_job(job: FitJob, segmenters: SegmenterCache) -> Generator[News, None, None]:
     """Run a job; never raises.
 
     Parameters
@@ -145,68 +152,68 @@ def fit(job: Job, segmenters: Segmenters) -> Generator[News, None, None]:
         The last one is Hint, Failed or Done. Close the generator to stop.
     """
     try:
-        with one_thread():
+        with single_threaded_torch():
             yield from _fit(job, segmenters)
         if segmenters.fresh:
             segmenters.fresh = False
-            give_back()
+            trim_heap()
     except InputError as error:
-        yield Failed(_sentence(str(error)))
+        yield FitFailed(_sentence(str(error)))
     except Exception as error:
         log.exception("The fit failed")
         segmenters.clear(job.image)
         name = type(error).__name__
-        yield Failed(f"The fit failed ({name}): run it again; the log of napari says more.")
+        yield FitFailed(f"The fit failed ({name}): run it again; the log of napari says more.")
 
 
-def _fit(job: Job, segmenters: Segmenters) -> Iterator[News]:
-    strokes = Strokes.read(job.scribbles)
-    trained = job.lesson.learn(segmenters) if job.lesson is not None else None
-    known = trained.objects if trained is not None else ()
+def _fit(job: FitJob, segmenters: SegmenterCache) -> Iterator[News]:
+    strokes = Scribbles.from_label_image(job.scribbles)
+    trained = job.lesson.resolve(segmenters) if job.lesson is not None else None
+    known = trained.object_labels if trained is not None else ()
     labels = sorted({*strokes.objects, *known, *job.given})
-    rows = {k: Row(k, int(np.count_nonzero(strokes.labels == k))) for k in labels}
-    hint = next_stroke(strokes, job.given) if job.live and trained is None else ""
+    rows = {k: ObjectRow(k, int(np.count_nonzero(strokes.labels == k))) for k in labels}
+    hint = missing_scribble_hint(strokes, job.given) if job.live and trained is None else ""
     if hint and not job.given:
-        yield Hint(hint, tuple(rows.values()))
+        yield FitNeedsScribbles(hint, tuple(rows.values()))
         return
     if hint:  # what is given can be fitted all the same
-        strokes = strokes.only((BACKGROUND, *job.given))
+        strokes = strokes.select((BACKGROUND, *job.given))
         labels = sorted(job.given)
-    yield Stage(rows=tuple(rows.values()))
+    yield FitProgress(rows=tuple(rows.values()))
     segmenter = segmenters.get(job, trained)
     if job.start is not None:
         segmenter.restore(job.start)
-    shapes = {label: spec_of(job, label) for label in labels}
+    shapes = {label: shape_spec_for(job, label) for label in labels}
     shaped = refining = False
     updates = segmenter.run(strokes, shapes or job.shape, job.given, sketch=True)
-    for update, plane in watched(updates, segmenter, job.eye):
+    for update, plane in follow_viewed_slice(updates, segmenter, job.eye):
         shaped |= update.stage == "projection"
         refining |= shaped and update.stage == "predictor"
         again = refining and update.stage in ("predictor", "projection")
-        yield from _news(update, REFINING if again else STAGES[update.stage], plane)
+        yield from _news(update, REFINING_MESSAGE if again else STAGE_MESSAGES[update.stage], plane)
         if update.stage == "done":  # what the run prepares for the next one comes afterwards
             yield _done(job, segmenter.result, rows, hint)
 
 
-def spec_of(job: Job, label: int) -> str | ShapeSpec:
+def shape_spec_for(job: FitJob, label: int) -> str | ShapeSpec:
     """The shape that an object is to have."""
     shape = job.own_shapes.get(label, job.shape)
     if not job.per_frame:
         return shape
-    from napari_isr.api import one_by_one
+    from napari_isr.api import with_per_frame_fit
 
-    return one_by_one(shape)
+    return with_per_frame_fit(shape)
 
 
-def _done(job: Job, result: Result, rows: dict[int, Row], hint: str) -> Done:
+def _done(job: FitJob, result: Result, rows: dict[int, ObjectRow], hint: str) -> FitFinished:
     """All that the dock will show, so that nothing is computed in the GUI thread."""
-    return Done(
-        *composites(result, job.hidden),
-        rows_of(result, rows, job.axes),
+    return FitFinished(
+        *compose_label_images(result, job.hidden),
+        object_rows(result, rows, job.axes),
         result,
         next_stroke=result.next_stroke,
         uncertainty=result.uncertainty if job.uncertainty else None,
-        found=found_in(result),
+        found=extract_handle_geometry(result),
         seconds=time.perf_counter() - job.started,
         hidden=job.hidden,
         hint=hint,
@@ -215,15 +222,15 @@ def _done(job: Job, result: Result, rows: dict[int, Row], hint: str) -> Done:
 
 
 def _news(update: Update, message: str, plane: Plane | None) -> Iterator[News]:
-    yield Stage(message, update.progress)
+    yield FitProgress(message, update.progress)
     if update.label is not None:
         if update.predictor_contours is not None:
-            yield Outline("predictor", update.label, update.predictor_contours, plane)
+            yield FitContour("predictor", update.label, update.predictor_contours, plane)
         if update.contours is not None:
-            yield Outline("shape", update.label, update.contours, plane)
+            yield FitContour("shape", update.label, update.contours, plane)
 
 
-def rows_of(result: Result, drawn: dict[int, Row], axes: str) -> tuple[Row, ...]:
+def object_rows(result: Result, drawn: dict[int, ObjectRow], axes: str) -> tuple[ObjectRow, ...]:
     """Rows of the table: what was drawn, and what was found of it."""
     rows = dict(drawn)  # with those that lack strokes so far
     for label, item in result.objects.items():
@@ -232,8 +239,10 @@ def rows_of(result: Result, drawn: dict[int, Row], axes: str) -> tuple[Row, ...]
         promised = proof.by_construction is not None
         strokes = drawn[label].strokes
         holds = proof.holds if promised else None
-        size, measure = measure_of(item, axes)
-        rows[label] = Row(label, strokes, item.shape_name, size, holds, proof.sentence, measure)
+        size, measure = measure_size(item, axes)
+        rows[label] = ObjectRow(
+            label, strokes, item.shape_name, size, holds, proof.message, measure
+        )
     return tuple(rows.values())
 
 
@@ -243,7 +252,7 @@ def _sentence(text: str) -> str:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
+def single_threaded_torch() -> Iterator[None]:
     """Let torch use one thread: on few cores, spinning threads slow the GUI and each other."""
     import torch
 

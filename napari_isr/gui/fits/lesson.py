@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_isr.gui.fits.missing import next_stroke
-from napari_isr.strokes import Strokes
+from napari_isr.gui.fits.missing import missing_scribble_hint
+from napari_isr.strokes import Scribbles
 
 if TYPE_CHECKING:
-    from napari_isr.gui.fits.job import Job
-    from napari_isr.gui.fits.segmenters import Segmenters
-    from napari_isr.unaries.trained import Trained
+    from napari_isr.gui.fits.job import FitJob
+    from napari_isr.gui.fits.segmenters import SegmenterCache
+    from napari_isr.unaries.trained import TrainedPredictor
 
-__all__ = ["Lesson"]
+__all__ = ["DeferredTransfer"]
 
 
-class Lesson:
+class DeferredTransfer:
     """What other images taught; learned in the worker thread, when it is first needed.
 
     Parameters
@@ -24,18 +24,18 @@ class Lesson:
         The last fit that was asked for on the last image that has strokes.
     """
 
-    def __init__(self, job: Job) -> None:
-        self._job: Job | None = job
-        self._trained: Trained | None = None
+    def __init__(self, job: FitJob) -> None:
+        self._job: FitJob | None = job
+        self._trained: TrainedPredictor | None = None
 
-    def learn(self, segmenters: Segmenters) -> Trained | None:
+    def resolve(self, segmenters: SegmenterCache) -> TrainedPredictor | None:
         """Learn it; None if the strokes do not teach anything yet."""
         job = self._job
         if job is not None:
-            before = job.lesson.learn(segmenters) if job.lesson is not None else None
-            strokes = Strokes.read(job.scribbles)
+            before = job.lesson.resolve(segmenters) if job.lesson is not None else None
+            strokes = Scribbles.from_label_image(job.scribbles)
             self._trained = before
-            if not next_stroke(strokes) or (before is not None and len(strokes.labels)):
-                self._trained = segmenters.get(job, before).trained(strokes)
+            if not missing_scribble_hint(strokes) or (before is not None and len(strokes.labels)):
+                self._trained = segmenters.get(job, before).export_predictor(strokes)
             self._job = None  # and with it the image
         return self._trained

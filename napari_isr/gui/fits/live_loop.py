@@ -7,17 +7,17 @@ from collections.abc import Callable
 
 from psygnal import Signal
 
-from napari_isr.gui.basics.soon import Soon
-from napari_isr.gui.basics.widgets import single_shot
-from napari_isr.gui.fits.job import Job
-from napari_isr.gui.fits.worker import Runner
+from napari_isr.gui.basics.soon import QueuedCallback
+from napari_isr.gui.basics.widgets import make_single_shot_timer
+from napari_isr.gui.fits.job import FitJob
+from napari_isr.gui.fits.worker import FitWorker
 
-__all__ = ["LiveLoop"]
+__all__ = ["FitScheduler"]
 
 PAUSE_MS = 30
 
 
-class LiveLoop:
+class FitScheduler:
     """Starts a fit when changes pause.
 
     Parameters
@@ -35,11 +35,11 @@ class LiveLoop:
 
     started = Signal(bool)  # a job was handed over; whether it waits for the library to load
 
-    def __init__(self, job: Callable[[bool, float], Job | None]) -> None:
-        self.runner, self.pause_ms = Runner(), PAUSE_MS
+    def __init__(self, job: Callable[[bool, float], FitJob | None]) -> None:
+        self.runner, self.pause_ms = FitWorker(), PAUSE_MS
         self._job = job
         self._asked, self._live, self._closed = 0.0, True, False
-        self._pause, self._soon = single_shot(self._start), Soon(self._start)
+        self._pause, self._soon = make_single_shot_timer(self._start), QueuedCallback(self._start)
 
     def request(self, *, live: bool, drawn: bool = False) -> None:
         """Fit soon: before the stroke is painted if all was quiet, else when changes pause.
@@ -64,9 +64,9 @@ class LiveLoop:
         self._hold()
         self.runner.cancel()
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Cancel, and let the next fit start from scratch."""
-        self.runner.forget()
+        self.runner.reset()
 
     def close(self) -> None:
         """Cancel for good."""
@@ -81,5 +81,5 @@ class LiveLoop:
     def _start(self) -> None:
         job = self._job(self._live, self._asked)
         if job is not None:
-            self.started.emit(self.runner.warming)
+            self.started.emit(self.runner.is_loading)
             self.runner.start(job)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from napari_isr.strokes import BACKGROUND, Strokes
+from napari_isr.strokes import BACKGROUND, Scribbles
 
-__all__ = ["next_stroke"]
+__all__ = ["missing_scribble_hint"]
 
 DRAW_BOTH = "Draw a stroke on the object, then press S and draw one on the background."
 DRAW_BACKGROUND = "Now draw a stroke on the background: press S, or click Background."
 DRAW_OBJECT = "Now draw a stroke on the object: press S, or click Object."
 
 
-def next_stroke(strokes: Strokes, given: Collection[int] = ()) -> str:
+def missing_scribble_hint(strokes: Scribbles, given: Collection[int] = ()) -> str:
     """Say what is still to be drawn.
 
     Parameters

@@ -8,28 +8,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.gui.fits.grips import Found
+from napari_isr.gui.fits.grips import HandleGeometry
 from napari_isr.gui.fits.planes import Plane
-from napari_isr.gui.model import Row
+from napari_isr.gui.model import ObjectRow
 
 if TYPE_CHECKING:
-    from napari_isr.guidance import NextStroke
+    from napari_isr.guidance import StrokeSuggestion
     from napari_isr.results.result import Result
 
-__all__ = ["Done", "Failed", "Hint", "News", "Outline", "Stage"]
+__all__ = ["FitContour", "FitFailed", "FitFinished", "FitNeedsScribbles", "FitProgress", "News"]
 
 
 @dataclass(frozen=True)
-class Stage:
+class FitProgress:
     """The fit got on; ``rows`` where the objects have become known."""
 
     message: str = ""
     progress: float = 0.0
-    rows: tuple[Row, ...] | None = None
+    rows: tuple[ObjectRow, ...] | None = None
 
 
 @dataclass(frozen=True)
-class Outline:
+class FitContour:
     """A new outline of kind ``"predictor"`` or ``"shape"``."""
 
     kind: str
@@ -39,22 +39,22 @@ class Outline:
 
 
 @dataclass(frozen=True)
-class Hint:
+class FitNeedsScribbles:
     """Strokes are missing: what to draw next."""
 
     message: str
-    rows: tuple[Row, ...]
+    rows: tuple[ObjectRow, ...]
 
 
 @dataclass(frozen=True)
-class Failed:
+class FitFailed:
     """The fit ended with one sentence for the user."""
 
     message: str
 
 
 @dataclass(frozen=True)
-class Done:
+class FitFinished:
     """The fit ended well.
 
     Parameters
@@ -82,15 +82,15 @@ class Done:
 
     raw: npt.NDArray[np.integer]
     isr: npt.NDArray[np.integer]
-    rows: tuple[Row, ...]
+    rows: tuple[ObjectRow, ...]
     result: Result
     seconds: float
-    next_stroke: NextStroke | None = None
+    next_stroke: StrokeSuggestion | None = None
     uncertainty: npt.NDArray[np.float32] | None = None
-    found: dict[int, Found] = field(default_factory=dict)
+    found: dict[int, HandleGeometry] = field(default_factory=dict)
     hidden: tuple[int, ...] = ()
     hint: str = ""
     shapes: dict[str, Any] = field(default_factory=dict)
 
 
-News = Stage | Outline | Hint | Failed | Done
+News = FitProgress | FitContour | FitNeedsScribbles | FitFailed | FitFinished

@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from napari_isr.segmenter import Segmenter
     from napari_isr.segmenting.updates import Update
 
-__all__ = ["Eye", "Plane", "watched"]
+__all__ = ["Plane", "ViewedSlice", "follow_viewed_slice"]
 
 Plane = tuple[float | None, ...]  # where it lies along each axis, None for the two that it extends
 
 
-class Eye:
+class ViewedSlice:
     """The plane that is shown, for a thread that wants to compute that first.
 
     Parameters
@@ -27,8 +27,8 @@ class Eye:
         self.plane = plane
 
 
-def watched(
-    updates: Iterator[Update], segmenter: Segmenter, eye: Eye | None
+def follow_viewed_slice(
+    updates: Iterator[Update], segmenter: Segmenter, eye: ViewedSlice | None
 ) -> Iterator[tuple[Update, Plane | None]]:
     """Updates of a run, with outlines in the plane that is looked at just then.
 
@@ -50,7 +50,7 @@ def watched(
     while True:
         if eye is not None and eye.plane is not None and eye.plane != plane:
             plane = eye.plane
-            segmenter.look_at(plane)
+            segmenter.set_view_plane(plane)
         update = next(updates, None)
         if update is None:
             return

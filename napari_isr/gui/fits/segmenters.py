@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_isr.session import hand_over
+from napari_isr.session import restore_shape_states
 
 if TYPE_CHECKING:
     from napari_isr.features import FeatureCache
-    from napari_isr.gui.fits.job import Job
+    from napari_isr.gui.fits.job import FitJob
     from napari_isr.segmenter import Segmenter
-    from napari_isr.unaries.trained import Trained
+    from napari_isr.unaries.trained import TrainedPredictor
 
-__all__ = ["Segmenters"]
+__all__ = ["SegmenterCache"]
 
 # Of a large image the outlines are exact, the masks that are shown are coarser; files are not.
-LARGE, MOST_PIXELS = 2048**2, 1024**2
+DOWNSAMPLE_ABOVE_PIXELS, MOST_PIXELS = 2048**2, 1024**2
 STACK = 2**24  # voxels: the same for stacks
 Maps = Mapping[str, Any]
 
 
-class Segmenters:
+class SegmenterCache:
     """One :class:`~napari_isr.Segmenter` for each image and settings, so that fits start warm.
 
     Parameters
@@ -45,7 +45,7 @@ class Segmenters:
         # Whether one was made whose first fit is still to come, or to be tidied up after.
         self.fresh = False
 
-    def get(self, job: Job, trained: Trained | None = None) -> Segmenter:
+    def get(self, job: FitJob, trained: TrainedPredictor | None = None) -> Segmenter:
         """Find the job's segmenter or make it; ``trained`` is what is carried to its image."""
         from napari_isr.features import FeatureCache, default_folder
         from napari_isr.segmenter import Segmenter
@@ -81,7 +81,7 @@ class Segmenters:
             trained=trained,
             coordinates={name: np.asarray(map_) for name, map_ in job.coordinates.items()},
         )
-        hand_over(job.kept, segmenter)
+        restore_shape_states(job.kept, segmenter)
         new = job.image, settings, job.coordinates, segmenter
         self._kept = [*self._kept, new][-self._keep :]
         self.fresh = True
@@ -99,5 +99,5 @@ def _same(first: Maps, second: Maps) -> bool:
 
 def _most(shape: tuple[int, ...]) -> int | None:
     """How many pixels the masks that are shown may have; None: all."""
-    large, most = (LARGE, MOST_PIXELS) if len(shape) == 2 else (STACK, STACK)
+    large, most = (DOWNSAMPLE_ABOVE_PIXELS, MOST_PIXELS) if len(shape) == 2 else (STACK, STACK)
     return most if np.prod(shape) > large else None

@@ -7,21 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from napari_isr.gui.model import Settings
+from napari_isr.gui.model import DockSettings
 
-__all__ = ["HELD", "held", "join", "release", "same_shape", "set_shape_of", "shape_of", "split"]
+__all__ = [
+    "FIXABLE_OPTIONS",
+    "clear_fixed_options",
+    "fixed_options",
+    "join_spec",
+    "same_shape",
+    "set_shape_of",
+    "shape_of",
+    "split_spec",
+]
 
-HELD = ("centre", "axis", "lattice")  # options that hold a place
+FIXABLE_OPTIONS = ("centre", "axis", "lattice")  # options that hold a place
 
 
-def split(text: str) -> tuple[str, dict[str, str]]:
+def split_spec(text: str) -> tuple[str, dict[str, str]]:
     """Name of a shape, and its options."""
     name, _, tail = text.partition(":")
     pairs = (item.partition("=") for item in tail.split(",") if item.strip())
     return name.strip(), {key.strip(): value.strip() for key, _, value in pairs}
 
 
-def join(name: str, options: Mapping[str, str]) -> str:
+def join_spec(name: str, options: Mapping[str, str]) -> str:
     """Write a shape; the inverse of :func:`split`."""
     tail = ",".join(f"{key}={value}" for key, value in options.items())
     return f"{name}:{tail}" if tail else name
@@ -32,17 +41,17 @@ def same_shape(one: str, other: str) -> bool:
     return {part.strip() for part in one.split("+")} == {part.strip() for part in other.split("+")}
 
 
-def held(text: str) -> list[str]:
+def fixed_options(text: str) -> list[str]:
     """Which places the user holds fixed."""
-    return [key for key in split(text)[1] if key in HELD]
+    return [key for key in split_spec(text)[1] if key in FIXABLE_OPTIONS]
 
 
-def shape_of(settings: Settings, label: int) -> str:
+def shape_of(settings: DockSettings, label: int) -> str:
     """An object's shape: its own, or that of all objects."""
     return settings.own_shapes.get(label, settings.shape)
 
 
-def set_shape_of(settings: Settings, label: int, text: str, *, alone: bool) -> None:
+def set_shape_of(settings: DockSettings, label: int, text: str, *, alone: bool) -> None:
     """Give an object a shape; one that is alone, and has none of its own, gives it to all.
 
     Where there are several, a place that is right for one is wrong for the others.
@@ -57,8 +66,8 @@ def set_shape_of(settings: Settings, label: int, text: str, *, alone: bool) -> N
         settings.own_shapes = own
 
 
-def release(settings: Settings, label: int, *, alone: bool) -> None:
+def clear_fixed_options(settings: DockSettings, label: int, *, alone: bool) -> None:
     """Let the fit find what was held fixed of an object."""
-    name, options = split(shape_of(settings, label))
-    free = {key: value for key, value in options.items() if key not in HELD}
-    set_shape_of(settings, label, join(name, free), alone=alone)
+    name, options = split_spec(shape_of(settings, label))
+    free = {key: value for key, value in options.items() if key not in FIXABLE_OPTIONS}
+    set_shape_of(settings, label, join_spec(name, free), alone=alone)

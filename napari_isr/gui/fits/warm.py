@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_isr.gui.fits.job import Job, fit
-from napari_isr.gui.fits.segmenters import Segmenters
+from napari_isr.gui.fits.job import FitJob, run_job
+from napari_isr.gui.fits.segmenters import SegmenterCache
 
-__all__ = ["rehearse"]
+__all__ = ["warm_up"]
 
 
-def rehearse() -> None:
+def warm_up() -> None:
     """Segment a small disc."""
     from napari_isr.features import FeatureCache
 
@@ -19,5 +19,7 @@ def rehearse() -> None:
     strokes = np.where(radius < 6, 2, 0) + np.where(radius > 21, 1, 0)
     image = np.where(radius < 14, 200, 40).astype(np.uint8)
     cache = FeatureCache()  # not the user's: nobody will ask for this picture again
-    for _ in fit(Job(image, (1.0, 1.0), strokes.astype(np.uint8)), Segmenters(cache=cache)):
+    for _ in run_job(
+        FitJob(image, (1.0, 1.0), strokes.astype(np.uint8)), SegmenterCache(cache=cache)
+    ):
         pass

@@ -17,21 +17,28 @@ from typing import Any
 from psygnal import Signal
 from superqt.utils import create_worker
 
-from napari_isr.gui.basics.steady import steadily, steady
-from napari_isr.gui.fits.courtesy import Courtesy
-from napari_isr.gui.fits.job import Done, Job, Names, News, Stage, fit
-from napari_isr.gui.fits.segmenters import Segmenters
-from napari_isr.gui.fits.warm import rehearse
-from napari_isr.stopping import Stopped, stoppable
+from napari_isr.gui.basics.steady import iterate_in_persistent_thread, run_in_persistent_thread
+from napari_isr.gui.fits.courtesy import RepaintGate
+from napari_isr.gui.fits.job import (
+    AvailableChoices,
+    FitFinished,
+    FitJob,
+    FitProgress,
+    News,
+    run_job,
+)
+from napari_isr.gui.fits.segmenters import SegmenterCache
+from napari_isr.gui.fits.warm import warm_up
+from napari_isr.stopping import Cancelled, cancellable
 
-__all__ = ["Runner", "answered_once", "in_thread"]
+__all__ = ["FitWorker", "connect_once", "run_in_thread"]
 
 log = logging.getLogger(__name__)
 
 STAGE_PAUSE = 0.15  # seconds between two reports of mere progress, and before the first
 
 
-class Runner:
+class FitWorker:
     """Runs jobs one after the other in a worker thread; signals come in the GUI thread."""
 
     news = Signal(object)  # of the running job
@@ -39,10 +46,10 @@ class Runner:
     loaded = Signal(object)  # Names, or a sentence that says what went wrong
 
     def __init__(self) -> None:
-        self.segmenters, self.courtesy = Segmenters(), Courtesy()
+        self.segmenters, self.courtesy = SegmenterCache(), RepaintGate()
         self._worker: Any = None
         self._stop = threading.Event()
-        self._next: Job | None = None
+        self._next: FitJob | None = None
         self._forget = False
         self._closed = self._warming = self._loading = False
 
@@ -52,13 +59,13 @@ class Runner:
         return self._worker is not None
 
     @property
-    def warming(self) -> bool:
+    def is_loading(self) -> bool:
         """Whether the library is still being loaded; jobs wait for it."""
         return self._warming
 
     def warm_up(self) -> None:
         """Get ready to load the library in the thread before any job; :meth:`load` begins."""
-        worker = create_worker(steady, _load)
+        worker = create_worker(run_in_persistent_thread, _load)
         worker.returned.connect(self._on_loaded)
         worker.finished.connect(self._on_finished)
         self._worker, self._warming = worker, True
@@ -72,7 +79,7 @@ class Runner:
             self._loading = True
             self._worker.start()
 
-    def start(self, job: Job) -> None:
+    def start(self, job: FitJob) -> None:
         """Run a job; one that runs is stopped first, one that waits is replaced."""
         if self._closed:
             return
@@ -92,7 +99,7 @@ class Runner:
         self._stop.set()
         self.courtesy.close()  # it is not to wait before it stops
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Cancel, and let the next fit start from scratch."""
         self.cancel()
         if self._worker is None:
@@ -105,7 +112,7 @@ class Runner:
         self._closed = True
         if self._warming and not self._loading:
             self._worker, self._warming = None, False
-        self.forget()
+        self.reset()
 
     def _launch(self) -> None:
         job, self._next = self._next, None
@@ -120,7 +127,7 @@ class Runner:
         if not self._closed and not self._stop.is_set():
             self.news.emit(news)
 
-    def _on_loaded(self, names: Names | str) -> None:
+    def _on_loaded(self, names: AvailableChoices | str) -> None:
         if not self._closed:
             self.loaded.emit(names)
 
@@ -137,15 +144,15 @@ class Runner:
             self.ended.emit()
 
 
-def in_thread(compute: Callable[[], Any], answer: Callable[[Any], None]) -> None:
+def run_in_thread(compute: Callable[[], Any], answer: Callable[[Any], None]) -> None:
     """Compute in another thread, then give what was found to ``answer`` in this one."""
     task = [compute]  # as with answers
     worker = create_worker(lambda: task.pop()())
-    answered_once(worker, answer)
+    connect_once(worker, answer)
     worker.start()
 
 
-def answered_once(
+def connect_once(
     worker: Any, answer: Callable[[Any], None], told: Callable[[Any], None] | None = None
 ) -> None:
     """Give what a worker yields to ``told`` and what it returns to ``answer``; then forget both.
@@ -165,25 +172,27 @@ def answered_once(
 
 
 def _work(
-    job: Job, segmenters: Segmenters, stop: threading.Event, courtesy: Courtesy
+    job: FitJob, segmenters: SegmenterCache, stop: threading.Event, courtesy: RepaintGate
 ) -> Generator[News, None, None]:
     """Pass on what happens, mere progress only now and then, until told to stop."""
     told = time.perf_counter()
-    with closing(steadily(_stoppable(job, segmenters, stop, courtesy.wait))) as steps:
+    with closing(
+        iterate_in_persistent_thread(_stoppable(job, segmenters, stop, courtesy.wait))
+    ) as steps:
         for news in steps:
             if stop.is_set():
                 continue  # to its end, which is near: the next fit begins after it
-            if isinstance(news, Stage) and news.rows is None:
+            if isinstance(news, FitProgress) and news.rows is None:
                 if time.perf_counter() - told < STAGE_PAUSE:
                     continue
                 told = time.perf_counter()
-            elif isinstance(news, Done):
-                courtesy.expect()  # the masks
+            elif isinstance(news, FitFinished):
+                courtesy.close_now()  # the masks
             yield news
 
 
 def _stoppable(
-    job: Job, segmenters: Segmenters, stop: threading.Event, wait: Callable[[], None]
+    job: FitJob, segmenters: SegmenterCache, stop: threading.Event, wait: Callable[[], None]
 ) -> Generator[News, None, None]:
     """Fit until it is told to stop: between two news, or in the middle of what takes long."""
 
@@ -192,23 +201,23 @@ def _stoppable(
             wait()
         return stop.is_set()
 
-    with closing(fit(job, segmenters)) as steps:
+    with closing(run_job(job, segmenters)) as steps:
         while not asked():
             try:
-                with stoppable(asked):
+                with cancellable(asked):
                     news = next(steps)
-            except (Stopped, StopIteration):
+            except (Cancelled, StopIteration):
                 return
             yield news
 
 
-def _load() -> Names | str:
+def _load() -> AvailableChoices | str:
     """Import torch and the library; the names that can be chosen, or what went wrong."""
     try:
         cold = "torch" not in sys.modules
-        names = Names.load()
+        names = AvailableChoices.load()
         if cold:
-            rehearse()
+            warm_up()
     except Exception as error:
         log.exception("The library could not be loaded")
         return f"The library could not be loaded ({type(error).__name__}: {error})."

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Labels
 
-from napari_isr.gui.canvas.layers import OF, image_shape, move
+from napari_isr.gui.canvas.layers import METADATA_IMAGE_ID, align_to_image, image_shape
 from napari_isr.gui.controller import Controller
 
-__all__ = ["Alongside"]
+__all__ = ["LayerAlignment"]
 
 EVENTS = ("scale", "translate", "rotate", "shear", "affine", "units")
 
 
-class Alongside:
+class LayerAlignment:
     """Moves the layers that belong to an image along with it.
 
     Strokes are moved only if they lay where the image did. Where the pixels' sides change in
@@ -70,8 +70,8 @@ class Alongside:
         assert image is not None
         of = str(image.unique_id)
         for layer in list(self._control.viewer.layers):
-            if layer is self._strokes or layer.metadata.get(OF) == of:
-                move(layer, image)
+            if layer is self._strokes or layer.metadata.get(METADATA_IMAGE_ID) == of:
+                align_to_image(layer, image)
         before, self._scale = self._scale, np.array(image.scale)
         if before.shape == self._scale.shape:
             ratio = self._scale / before

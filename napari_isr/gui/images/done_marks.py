@@ -12,12 +12,12 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from napari_isr.errors import InputError
-from napari_isr.files.atomic import written_beside
-from napari_isr.gui.basics.errands import Errands
-from napari_isr.gui.canvas.layers import PATH
-from napari_isr.gui.images.playlist import Entry, Playlist
+from napari_isr.files.atomic import atomic_write
+from napari_isr.gui.basics.errands import BackgroundTasks
+from napari_isr.gui.canvas.layers import METADATA_PATH
+from napari_isr.gui.images.playlist import ImageList, ImageListEntry
 
-__all__ = ["FILE", "DoneMarks", "Marks"]
+__all__ = ["FILE", "ImageStatusFile", "ImageStatusStore"]
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ DONE = "napari-isr-done"  # in the metadata of a layer
 MOST = 20_000  # paths; those that were marked first go first
 
 
-class Marks(BaseModel):
+class ImageStatusFile(BaseModel):
     """What the file holds.
 
     Parameters
@@ -41,7 +41,7 @@ class Marks(BaseModel):
     done: list[str] = []
 
 
-class DoneMarks:
+class ImageStatusStore:
     """Follows one list of images.
 
     An image is known again by the path of its file; one that comes from no file, by its layer, so
@@ -56,13 +56,13 @@ class DoneMarks:
         Whether anything may be written.
     """
 
-    def __init__(self, images: Playlist, folder: Path, wanted: Callable[[], bool]) -> None:
+    def __init__(self, images: ImageList, folder: Path, wanted: Callable[[], bool]) -> None:
         self._list, self._path, self._wanted = images, folder / FILE, wanted
-        self._errands = Errands()
-        self._marks: Marks | None = None  # not read yet
-        self._seen: weakref.WeakSet[Entry] = weakref.WeakSet()
+        self._errands = BackgroundTasks()
+        self._marks: ImageStatusFile | None = None  # not read yet
+        self._seen: weakref.WeakSet[ImageListEntry] = weakref.WeakSet()
         images.changed.connect(self._on_changed)
-        self._errands.send(lambda: _read(self._path), self._on_read)
+        self._errands.submit(lambda: _read(self._path), self._on_read)
 
     def close(self) -> None:
         """Follow the list no more; what is to be written is written."""
@@ -71,10 +71,10 @@ class DoneMarks:
 
     def _on_read(self, marks: Any) -> None:
         """Tell the list what was known; a tick that the user was quicker to set stays."""
-        if isinstance(marks, Marks):
+        if isinstance(marks, ImageStatusFile):
             self._seen.clear()
             self._marks = marks
-            self._list.carry = self._list.carry or marks.carry
+            self._list.transfer_enabled = self._list.transfer_enabled or marks.carry
             self._list.changed.emit()
 
     def _on_changed(self) -> None:
@@ -90,48 +90,50 @@ class DoneMarks:
                 _metadata(entry)[DONE] = entry.done
             if path and entry.done != (path in known):
                 marks[path] = entry.done
-        if self._marks is None or not (marks or self._list.carry != self._marks.carry):
+        if self._marks is None or not (marks or self._list.transfer_enabled != self._marks.carry):
             return
-        self._marks = _changed(self._marks, marks, self._list.carry)
+        self._marks = _changed(self._marks, marks, self._list.transfer_enabled)
         if self._wanted():
-            self._errands.send(partial(_write, self._path, marks, self._list.carry), _told)
+            self._errands.submit(
+                partial(_write, self._path, marks, self._list.transfer_enabled), _told
+            )
 
 
-def _metadata(entry: Entry) -> dict[str, Any]:
+def _metadata(entry: ImageListEntry) -> dict[str, Any]:
     found: dict[str, Any] = entry.layer.metadata if entry.layer is not None else {}
     return found
 
 
-def _path(entry: Entry) -> str:
+def _path(entry: ImageListEntry) -> str:
     """The file that an image comes from; empty if it comes from none."""
     path = entry.path
     if path is None and entry.layer is not None:
-        path = entry.layer.metadata.get(PATH) or entry.layer.source.path
+        path = entry.layer.metadata.get(METADATA_PATH) or entry.layer.source.path
     return str(Path(path).absolute()) if path and "://" not in str(path) else str(path or "")
 
 
-def _changed(marks: Marks, done: dict[str, bool], carry: bool) -> Marks:
+def _changed(marks: ImageStatusFile, done: dict[str, bool], carry: bool) -> ImageStatusFile:
     rest = [path for path in marks.done if path not in done]
     new = [path for path, on in done.items() if on]
-    return Marks(carry=carry, done=[*rest, *new][-MOST:])
+    return ImageStatusFile(carry=carry, done=[*rest, *new][-MOST:])
 
 
-def _read(path: Path) -> Marks:
+def _read(path: Path) -> ImageStatusFile:
     """What is kept; nothing if there is no such file, or it is broken."""
     try:
-        return Marks.model_validate_json(path.read_bytes())
+        return ImageStatusFile.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        return Marks()
+        return ImageStatusFile()
     except (OSError, ValidationError) as error:
         log.warning("'%s' cannot be read: %s", path, error)
-        return Marks()
+        return ImageStatusFile()
 
 
 def _write(path: Path, done: dict[str, bool], carry: bool) -> None:
     """Change what is kept now, which another window may have written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     marks = _changed(_read(path), done, carry)
-    with written_beside(path) as beside:
+    with atomic_write(path) as beside:
         beside.write_text(marks.model_dump_json(indent=1), encoding="utf-8")
 
 

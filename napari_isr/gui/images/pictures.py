@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.errors import InputError
-from napari_isr.files.reading import load_image
-from napari_isr.session import Snapshot, Store, image_key
+from napari_isr.files.reading import read_image_eager
+from napari_isr.session import Snapshot, SnapshotStore, image_key
 
-__all__ = ["Picture", "open_picture"]
+__all__ = ["LoadedImage", "load_image"]
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ COLOURS = (3, 4)  # channels of a picture that is shown in colour
 
 
 @dataclass(frozen=True)
-class Picture:
+class LoadedImage:
     """An image as a layer takes it.
 
     Parameters
@@ -44,7 +44,7 @@ class Picture:
         return self.data.ndim == 3
 
 
-def open_picture(path: Path, store: Store | None = None) -> Picture | str:
+def load_image(path: Path, store: SnapshotStore | None = None) -> LoadedImage | str:
     """Read a file; a sentence that says what is wrong if it is no image of two dimensions.
 
     Parameters
@@ -56,7 +56,7 @@ def open_picture(path: Path, store: Store | None = None) -> Picture | str:
     """
     try:
         data = _pixels(path)
-        return Picture(data, _limits(data), _kept(data, store))
+        return LoadedImage(data, _limits(data), _kept(data, store))
     except InputError as error:
         return f"{str(error)[:1].upper()}{str(error)[1:]}."
     except Exception as error:  # whatever a broken file makes a decoder raise
@@ -65,7 +65,7 @@ def open_picture(path: Path, store: Store | None = None) -> Picture | str:
 
 
 def _pixels(path: Path) -> npt.NDArray[Any]:
-    array = load_image(path)
+    array = read_image_eager(path)
     if array.ndim == 3 and array.shape[-1] not in COLOURS:
         array = array.squeeze()
     if array.ndim == 3 and array.shape[0] in COLOURS and array.shape[-1] not in COLOURS:
@@ -91,7 +91,7 @@ def _limits(data: npt.NDArray[Any]) -> tuple[float, float]:
     return low, high if high > low else low + 1
 
 
-def _kept(data: npt.NDArray[Any], store: Store | None) -> Snapshot | None:
+def _kept(data: npt.NDArray[Any], store: SnapshotStore | None) -> Snapshot | None:
     if store is None or not (store.folder / "images").is_dir():
         return None
     found = store.latest(image_key(data))

@@ -11,7 +11,7 @@ from typing import Any
 
 from psygnal import Signal
 
-__all__ = ["Entry", "Playlist", "Work", "images_in"]
+__all__ = ["ImageList", "ImageListEntry", "ImageState", "list_images"]
 
 ENDINGS = (
     ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".npy", ".ppm", ".pgm"
@@ -20,7 +20,7 @@ FITS = 512 * 2**20  # bytes
 
 
 @dataclass
-class Work:
+class ImageState:
     """What a user did on an image, and what came of it.
 
     Parameters
@@ -45,7 +45,7 @@ class Work:
 
 
 @dataclass(eq=False)
-class Entry:
+class ImageListEntry:
     """One image of the list.
 
     Parameters
@@ -72,51 +72,51 @@ class Entry:
     done: bool = False
     problem: str = ""
     lesson: Any = None
-    work: Work = field(default_factory=Work)
+    work: ImageState = field(default_factory=ImageState)
 
 
-class Playlist:
+class ImageList:
     """Images in their order, one of which is shown."""
 
     changed = Signal()  # the list, the place in it, or a mark
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
+        self.entries: list[ImageListEntry] = []
         self.place = -1
         self._carry = False
 
     @property
-    def current(self) -> Entry | None:
+    def current(self) -> ImageListEntry | None:
         """The image that is shown; None if there is none."""
         return self.entries[self.place] if 0 <= self.place < len(self.entries) else None
 
     @property
-    def of_files(self) -> bool:
+    def is_file_based(self) -> bool:
         """Whether the images come from files, not from layers that are open."""
         return any(entry.path is not None for entry in self.entries)
 
     @property
-    def carry(self) -> bool:
+    def transfer_enabled(self) -> bool:
         """Whether what was learned goes on to the next image."""
         return self._carry
 
-    @carry.setter
-    def carry(self, on: bool) -> None:
+    @transfer_enabled.setter
+    def transfer_enabled(self, on: bool) -> None:
         if on != self._carry:
             self._carry = on
             self.changed.emit()
 
-    def fill(self, entries: Sequence[Entry], place: int = -1) -> None:
+    def set_entries(self, entries: Sequence[ImageListEntry], place: int = -1) -> None:
         """Take other images."""
         self.entries, self.place = list(entries), place
         self.changed.emit()
 
-    def move_to(self, place: int) -> None:
+    def set_current_index(self, place: int) -> None:
         """Another image is shown."""
         self.place = place
         self.changed.emit()
 
-    def trim(self, nbytes: int = FITS) -> None:
+    def evict_fits(self, nbytes: int = FITS) -> None:
         """Forget the fits of images that were left longest ago; their strokes can be fitted again.
 
         Parameters
@@ -130,14 +130,14 @@ class Playlist:
             if nbytes < 0:
                 entry.work.fit = None
 
-    def mark(self, done: bool) -> None:
+    def set_done(self, done: bool) -> None:
         """Mark the image that is shown as done, or not."""
         if self.current is not None and self.current.done != done:
             self.current.done = done
             self.changed.emit()
 
 
-def images_in(paths: Iterable[Path]) -> list[Path]:
+def list_images(paths: Iterable[Path]) -> list[Path]:
     """Files of images: those that are named, and those in folders that are named, in their order.
 
     Numbers in names count as numbers: ``cell2`` comes before ``cell10``.

@@ -15,17 +15,17 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_isr.gui.basics.widgets import button, side_by_side, tick
-from napari_isr.gui.images.playlist import ENDINGS, Entry
-from napari_isr.gui.images.switching import Switching
+from napari_isr.gui.basics.widgets import make_button, make_checkbox, make_row
+from napari_isr.gui.images.playlist import ENDINGS, ImageListEntry
+from napari_isr.gui.images.switching import ImageNavigator
 from napari_isr.gui.strokes import keys
 
-__all__ = ["PlaylistBar"]
+__all__ = ["ImageListWidget"]
 
 DONE, WRONG = "✓", "✗"
 
 
-class PlaylistBar(QWidget):
+class ImageListWidget(QWidget):
     """One small button; with several images, what leads from one to the other.
 
     Parameters
@@ -35,15 +35,15 @@ class PlaylistBar(QWidget):
         Files that are dropped on it become the list.
     """
 
-    def __init__(self, switching: Switching, dock: QWidget) -> None:
+    def __init__(self, switching: ImageNavigator, dock: QWidget) -> None:
         super().__init__()
         self.switching = switching
         self._make()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        self.way = side_by_side(self.previous, self.names, self.next, stretch=(0, 1))
-        self.marks = side_by_side(self.carry, self.done, stretch=(1, 0))
+        self.way = make_row(self.previous, self.names, self.next, stretch=(0, 1))
+        self.marks = make_row(self.carry, self.done, stretch=(1, 0))
         for part in (self.way, self.marks):
             column.addWidget(part)
         self._drop = _Drop(dock, switching)
@@ -52,7 +52,7 @@ class PlaylistBar(QWidget):
 
     def _make(self) -> None:
         switching = self.switching
-        self.open = button(
+        self.open = make_button(
             "isr_open_folder",
             "Images…",
             "Go through many images: choose a folder or files, or drop them here",
@@ -62,13 +62,15 @@ class PlaylistBar(QWidget):
         menu.addAction("Folder…").triggered.connect(lambda: self._ask_folder())
         menu.addAction("Files…").triggered.connect(lambda: self._ask_files())
         self.open.setMenu(menu)
-        self.previous = button(
+        self.previous = make_button(
             "isr_previous",
             "◀",
-            f"The image before ({keys.shown(keys.PREVIOUS)}); nothing gets lost",
+            f"The image before ({keys.format_key(keys.PREVIOUS)}); nothing gets lost",
         )
-        self.next = button(
-            "isr_next_image", "▶", f"The next image ({keys.shown(keys.NEXT)}); nothing gets lost"
+        self.next = make_button(
+            "isr_next_image",
+            "▶",
+            f"The next image ({keys.format_key(keys.NEXT)}); nothing gets lost",
         )
         for small in (self.previous, self.next):
             small.setFixedWidth(30)
@@ -80,8 +82,8 @@ class PlaylistBar(QWidget):
         self.names.setMinimumContentsLength(6)
         self.names.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.names.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self.done = tick("isr_done", "Done", f"Mark this image as done ({keys.DONE})")
-        self.carry = tick(
+        self.done = make_checkbox("isr_done", "Done", f"Mark this image as done ({keys.DONE})")
+        self.carry = make_checkbox(
             "isr_carry",
             "Carry what was learned",
             "The next image is segmented by what the strokes on the images before taught, with no "
@@ -89,9 +91,9 @@ class PlaylistBar(QWidget):
         )
         self.previous.clicked.connect(switching.previous)
         self.next.clicked.connect(switching.next)
-        self.names.activated.connect(switching.go)
-        self.done.clicked.connect(switching.list.mark)
-        self.carry.clicked.connect(switching.carry)
+        self.names.activated.connect(switching.show_index)
+        self.done.clicked.connect(switching.list.set_done)
+        self.carry.clicked.connect(switching.set_transfer_enabled)
 
     # ------------------------------------------------------------------------------- shown
 
@@ -116,7 +118,7 @@ class PlaylistBar(QWidget):
         self.next.setEnabled(images.place + 1 < len(images.entries))
         self.done.setChecked(images.current is not None and images.current.done)
         self.done.setEnabled(images.current is not None)
-        self.carry.setChecked(images.carry)
+        self.carry.setChecked(images.transfer_enabled)
 
     # -------------------------------------------------------------------------------- asks
 
@@ -135,7 +137,7 @@ class PlaylistBar(QWidget):
 class _Drop(QObject):
     """Takes files that are dropped on a widget."""
 
-    def __init__(self, widget: QWidget, switching: Switching) -> None:
+    def __init__(self, widget: QWidget, switching: ImageNavigator) -> None:
         super().__init__(widget)
         self._switching = switching
         widget.setAcceptDrops(True)
@@ -159,6 +161,6 @@ def _paths(event: Any) -> list[Path]:
     return [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]
 
 
-def _line(place: int, count: int, entry: Entry) -> str:
+def _line(place: int, count: int, entry: ImageListEntry) -> str:
     mark = WRONG if entry.problem else DONE if entry.done else ""
     return f"{place + 1} of {count}  {mark + ' ' if mark else ''}{entry.name}"

@@ -8,27 +8,32 @@ from typing import Any
 
 from napari.layers import Image, Labels
 
-from napari_isr.gui.basics.widgets import single_shot
-from napari_isr.gui.canvas.layers import COORDINATE, PATH, is_ours, new_scribbles
+from napari_isr.gui.basics.widgets import make_single_shot_timer
+from napari_isr.gui.canvas.layers import (
+    COORDINATE,
+    METADATA_PATH,
+    add_scribbles_layer,
+    is_result_layer,
+)
 from napari_isr.gui.controller import Controller
-from napari_isr.gui.fits.lesson import Lesson
-from napari_isr.gui.fits.worker import in_thread
-from napari_isr.gui.images.done_marks import DoneMarks
-from napari_isr.gui.images.pictures import Picture, open_picture
-from napari_isr.gui.images.playlist import Entry, Playlist, Work, images_in
+from napari_isr.gui.fits.lesson import DeferredTransfer
+from napari_isr.gui.fits.worker import run_in_thread
+from napari_isr.gui.images.done_marks import ImageStatusStore
+from napari_isr.gui.images.pictures import LoadedImage, load_image
+from napari_isr.gui.images.playlist import ImageList, ImageListEntry, ImageState, list_images
 from napari_isr.gui.keeping.kept_settings import KeptSettings
 from napari_isr.gui.model import IMAGE_SETTINGS
 from napari_isr.gui.strokes import keys
-from napari_isr.gui.strokes.brush import arm
-from napari_isr.session import Store
+from napari_isr.gui.strokes.brush import activate_paint_mode
+from napari_isr.session import SnapshotStore
 
-__all__ = ["Switching"]
+__all__ = ["ImageNavigator"]
 
 NONE_FOUND = "There is no image in it."
 KEEP = 3  # pictures that are kept in memory
 
 
-class Switching:
+class ImageNavigator:
     """Shows the images of a list one after the other, each with its strokes and its result.
 
     Files are read in a thread, the next one ahead of time. Strokes are layers that are put away and
@@ -44,19 +49,19 @@ class Switching:
 
     def __init__(self, control: Controller, kept: Callable[[], bool] = lambda: True) -> None:
         self.control, self.viewer = control, control.viewer
-        self.list = Playlist()
-        self.opening: Entry | None = None
-        self._lesson: Lesson | None = None
-        self._pictures: list[tuple[Entry, Picture | str]] = []
-        self._reading: set[Entry] = set()
-        self._store, self._closed, self._busy = Store(), False, False
-        self._marks = DoneMarks(self.list, self._store.folder, kept)
+        self.list = ImageList()
+        self.opening: ImageListEntry | None = None
+        self._lesson: DeferredTransfer | None = None
+        self._pictures: list[tuple[ImageListEntry, LoadedImage | str]] = []
+        self._reading: set[ImageListEntry] = set()
+        self._store, self._closed, self._busy = SnapshotStore(), False, False
+        self._marks = ImageStatusStore(self.list, self._store.folder, kept)
         self._touched = True  # the strokes since the image was shown: there is more to be learned
-        self._follow = single_shot(self._follow_layers)
+        self._follow = make_single_shot_timer(self._follow_layers)
         self._keys: dict[str, Callable[[], Any]] = {
             keys.NEXT: self.next,
             keys.PREVIOUS: self.previous,
-            keys.DONE: lambda: self.list.mark(not self._is_done()),
+            keys.DONE: lambda: self.list.set_done(not self._is_done()),
         }
         for key, act in self._keys.items():
             self.viewer.bind_key(key, lambda _, act=act: act(), overwrite=True)
@@ -66,7 +71,7 @@ class Switching:
             event.connect(self._on_layers)
         control.image_changed.connect(self._on_image)
         control.strokes_changed.connect(self._on_strokes)
-        control.lesson = lambda: self.lesson
+        control.lesson = lambda: self.transfer
         control.closing.connect(self.close)
         self._follow.start()
 
@@ -89,28 +94,28 @@ class Switching:
     def open(self, paths: Iterable[Path | str]) -> None:
         """Take files, and the images in folders, for the list; the first one is shown."""
         named = [Path(path).expanduser() for path in paths]
-        in_thread(lambda: _listed(named), self._on_listed)
+        run_in_thread(lambda: _listed(named), self._on_listed)
 
     def next(self) -> None:
         """Show the next image."""
-        self.go(self._place + 1)
+        self.show_index(self._place + 1)
 
     def previous(self) -> None:
         """Show the image before."""
-        self.go(self._place - 1)
+        self.show_index(self._place - 1)
 
-    def go(self, place: int) -> None:
+    def show_index(self, place: int) -> None:
         """Show an image of the list; nothing if there is none in this place."""
         if self._closed or not 0 <= place < len(self.list.entries) or place == self._place:
             return
         entry = self.list.entries[place]
         self._put_away()
-        self.list.move_to(place)
+        self.list.set_current_index(place)
         self.opening = entry
         if entry.layer is not None or entry.path is None:
             self._show(entry, None)
         else:
-            self.control.state.say("busy", f"Opening {entry.name} …")
+            self.control.state.set_status("busy", f"Opening {entry.name} …")
             self._read(entry)
 
     @property
@@ -126,14 +131,14 @@ class Switching:
         if self._closed:
             return
         if isinstance(found, str) or not found:
-            self.control.state.say("error", found if isinstance(found, str) else NONE_FOUND)
+            self.control.state.set_status("error", found if isinstance(found, str) else NONE_FOUND)
             return
         self._put_away()
         self._pictures, self._lesson = [], None
-        self.list.fill([Entry(path.name, path) for path in found])
-        self.go(0)
+        self.list.set_entries([ImageListEntry(path.name, path) for path in found])
+        self.show_index(0)
 
-    def _read(self, entry: Entry) -> None:
+    def _read(self, entry: ImageListEntry) -> None:
         """Have an image ready, and show it if it is the one that is waited for."""
         known = next((picture for e, picture in self._pictures if e is entry), None)
         if known is not None:
@@ -141,9 +146,11 @@ class Switching:
         elif entry not in self._reading and entry.path is not None:
             self._reading.add(entry)
             path, store = entry.path, None if entry.work.strokes is not None else self._store
-            in_thread(lambda: open_picture(path, store), lambda found: self._on_read(entry, found))
+            run_in_thread(
+                lambda: load_image(path, store), lambda found: self._on_read(entry, found)
+            )
 
-    def _on_read(self, entry: Entry, found: Picture | str) -> None:
+    def _on_read(self, entry: ImageListEntry, found: LoadedImage | str) -> None:
         self._reading.discard(entry)
         if self._closed or entry not in self.list.entries:
             return
@@ -171,10 +178,10 @@ class Switching:
         if image is not None and image is entry.layer:
             strokes = strokes if strokes is not None else entry.work.strokes
             fit = control.desk.history.current
-            entry.work = Work(strokes, self._settings(), fit, dict(control.given))
-            self.list.trim()
-            job = control.job(live=True) if self._touched else None
-            self._lesson = Lesson(job) if job is not None else self._lesson
+            entry.work = ImageState(strokes, self._settings(), fit, dict(control.imported_objects))
+            self.list.evict_fits()
+            job = control.make_job(live=True) if self._touched else None
+            self._lesson = DeferredTransfer(job) if job is not None else self._lesson
             control.cancel()
             control.desk.drop_views(masks=True)
         else:  # the user went to another image by other means
@@ -193,13 +200,13 @@ class Switching:
         finally:
             self._busy = False
 
-    def _show(self, entry: Entry, found: Picture | str | None) -> None:
+    def _show(self, entry: ImageListEntry, found: LoadedImage | str | None) -> None:
         """Bring an image with all that was done on it."""
         self.opening = None
         control, work = self.control, entry.work
         if isinstance(found, str):
             control.image_layer = control.scribble_layer = None
-            control.state.say("error", found)
+            control.state.set_status("error", found)
             self.list.changed.emit()
             self._read_ahead()
             return
@@ -211,7 +218,7 @@ class Switching:
                     name=entry.name,
                     rgb=found.rgb,
                     contrast_limits=found.limits,
-                    metadata={PATH: str(entry.path)},
+                    metadata={METADATA_PATH: str(entry.path)},
                 )
                 self.viewer.layers.append(entry.layer)
                 self.viewer.reset_view()
@@ -223,8 +230,8 @@ class Switching:
             if kept is not None:
                 work.given = dict(kept.given)
                 control.kept_shapes = dict(kept.shapes)
-            if work.given and not control.given:
-                control.given = work.given
+            if work.given and not control.imported_objects:
+                control.imported_objects = work.given
             control.image_changed.emit(entry.layer)  # once more, now with its strokes
         finally:
             self._busy = False
@@ -235,14 +242,14 @@ class Switching:
         if work.fit is not None:
             control.desk.restore(work.fit)
         else:
-            control.begin()
+            control.fit_if_possible()
         self._read_ahead()
 
-    def _strokes(self, entry: Entry, kept: Any) -> Labels:
+    def _strokes(self, entry: ImageListEntry, kept: Any) -> Labels:
         """The stroke layer of an image: the one it had, or a new one."""
         layer = entry.work.strokes
         if layer is None:
-            layer = new_scribbles(self.viewer, entry.layer)
+            layer = add_scribbles_layer(self.viewer, entry.layer)
             if kept is not None:
                 layer.data = kept.strokes
         elif layer not in self.viewer.layers:
@@ -250,7 +257,7 @@ class Switching:
             self.viewer.layers.append(layer)
         layer.visible = True
         self.viewer.layers.selection.active = layer
-        arm(layer)
+        activate_paint_mode(layer)
         return layer
 
     def _settings(self) -> dict[str, Any]:
@@ -261,17 +268,17 @@ class Switching:
         KeptSettings(self.control.settings).set(fits)
 
     @property
-    def lesson(self) -> Lesson | None:
+    def transfer(self) -> DeferredTransfer | None:
         """What the images before the shown one taught, if that is to be carried on."""
         entry = self.list.current
-        return entry.lesson if self.list.carry and entry is not None else None
+        return entry.lesson if self.list.transfer_enabled and entry is not None else None
 
-    def carry(self, on: bool) -> None:
+    def set_transfer_enabled(self, on: bool) -> None:
         """Carry what was learned to the next image, or let each image begin anew."""
-        if on != self.list.carry:
-            self.list.carry = on
+        if on != self.list.transfer_enabled:
+            self.list.transfer_enabled = on
             if self.list.current is not None and self.list.current.lesson is not None:
-                self.control.begin()
+                self.control.fit_if_possible()
 
     # ------------------------------------------------------------------------ what happens
 
@@ -287,23 +294,23 @@ class Switching:
 
     def _follow_layers(self) -> None:
         """While there is no list of files, the images that are open are the list."""
-        if self._closed or self.list.of_files:
+        if self._closed or self.list.is_file_based:
             return
         known = {id(entry.layer): entry for entry in self.list.entries}
         images = [
             x
             for x in self.viewer.layers
-            if isinstance(x, Image) and not is_ours(x) and COORDINATE not in x.metadata
+            if isinstance(x, Image) and not is_result_layer(x) and COORDINATE not in x.metadata
         ]
-        entries = [known.get(id(x)) or Entry(x.name, layer=x) for x in images]
+        entries = [known.get(id(x)) or ImageListEntry(x.name, layer=x) for x in images]
         shown = self.control.image_layer
         place = images.index(shown) if shown in images else -1
         if entries != self.list.entries or place != self.list.place:
-            self.list.fill(entries, place)
+            self.list.set_entries(entries, place)
 
 
 def _listed(paths: list[Path]) -> list[Path] | str:
     try:
-        return images_in(paths)
+        return list_images(paths)
     except OSError as error:
         return f"The folder cannot be read: {error.strerror or error}."

@@ -21,34 +21,40 @@ from napari.layers import Image, Labels
 from psygnal import Signal
 
 from napari_isr.errors import InputError
-from napari_isr.gui.basics.errands import Errands
-from napari_isr.gui.basics.widgets import single_shot
-from napari_isr.gui.canvas.layers import PATH, image_shape
-from napari_isr.gui.canvas.stack_axes import TIME, axes_of
+from napari_isr.gui.basics.errands import BackgroundTasks
+from napari_isr.gui.basics.widgets import make_single_shot_timer
+from napari_isr.gui.canvas.layers import METADATA_PATH, image_shape
+from napari_isr.gui.canvas.stack_axes import TIME, resolve_axes
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.keeping.kept_settings import KeptSettings
-from napari_isr.session import ImageReference, Snapshot, Store, image_key, keep_shapes
+from napari_isr.session import (
+    ImageReference,
+    Snapshot,
+    SnapshotStore,
+    export_shape_states,
+    image_key,
+)
 
-__all__ = ["Autosave", "Draft", "Keys", "pixels"]
+__all__ = ["Autosave", "ImageKeyCache", "PendingSnapshot", "full_resolution_data"]
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 0.2  # seconds that closing waits for the last save, which is done in any case
+CLOSE_TIMEOUT_S = 0.2  # seconds that closing waits for the last save, which is done in any case
 EVENTS = ("paint", "data", "set_data", "labels_update", "name")
 
 
-def pixels(image: Image) -> Any:
+def full_resolution_data(image: Image) -> Any:
     """The array of an image, of a pyramid the finest."""
     return image.data[0] if image.multiscale else image.data
 
 
-class Keys:
+class ImageKeyCache:
     """Keys of images, computed once for each array; for one thread."""
 
     def __init__(self) -> None:
         self._known: list[tuple[Any, str]] = []
 
-    def of(self, array: Any) -> str:
+    def key_for(self, array: Any) -> str:
         """See :func:`napari_isr.session.image_key`."""
         for there, key in self._known:
             if there() is array:
@@ -71,7 +77,7 @@ def _ref(array: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Draft:
+class PendingSnapshot:
     """What to save, as the GUI thread noted it."""
 
     image: Any
@@ -91,7 +97,7 @@ class Draft:
             self.strokes_name,
             self.settings,
             {label: np.asarray(mask) for label, mask in self.given.items()},
-            keep_shapes(self.result),
+            export_shape_states(self.result),
         )
 
 
@@ -117,7 +123,13 @@ class Autosave:
     saved = Signal()
     failed = Signal(str)
 
-    def __init__(self, control: Controller, store: Store, errands: Errands, keys: Keys) -> None:
+    def __init__(
+        self,
+        control: Controller,
+        store: SnapshotStore,
+        errands: BackgroundTasks,
+        keys: ImageKeyCache,
+    ) -> None:
         self.seconds = 1.0
         self._control, self._store, self._errands, self._keys = control, store, errands, keys
         self._settings = KeptSettings(control.settings)
@@ -128,28 +140,28 @@ class Autosave:
         self._numbers: weakref.WeakKeyDictionary[Labels, int] = weakref.WeakKeyDictionary()
         self._on, self._dirty, self._saving, self._began = True, False, False, threading.Event()
         self._told = ""
-        self._timer = single_shot(self.save)
+        self._timer = make_single_shot_timer(self.save)
         control.image_changed.connect(self._rebind)
         control.scribbles_changed.connect(self._rebind)
-        control.settled.connect(self.touch)
+        control.settled.connect(self.schedule)
         control.given_changed.connect(self._on_choice)
         control.settings.events.connect(self._on_choice)
         self._rebind()
 
     @property
-    def on(self) -> bool:
+    def enabled(self) -> bool:
         """Whether changes are saved."""
         return self._on
 
-    @on.setter
-    def on(self, on: bool) -> None:
+    @enabled.setter
+    def enabled(self, on: bool) -> None:
         self._on = on
         if on and self._dirty:
             self._schedule()
         elif not on:
             self._timer.stop()
 
-    def touch(self, *_: Any) -> None:
+    def schedule(self, *_: Any) -> None:
         """Something changed: save soon."""
         self._dirty = True
         self._schedule()
@@ -159,31 +171,31 @@ class Autosave:
         self._timer.stop()
         if not self._on or not self._dirty or self._saving:
             return  # what comes back from the thread asks again
-        draft = self.draft()
+        draft = self.capture()
         self._dirty = False
         if draft is not None:
             self._saving = True
-            self._errands.send(partial(self._keep, draft), self._on_saved)
+            self._errands.submit(partial(self._keep, draft), self._on_saved)
 
     def close(self) -> None:
         """Save the rest, and tell other processes that this one ended in good order."""
-        draft = self.draft() if self._on and self._dirty else None
+        draft = self.capture() if self._on and self._dirty else None
         self._bind(None)
         self._dirty = False
         # First of all, for nothing of Qt may be left where Python ends.
-        self._errands.close(partial(self._finish, draft), PATIENCE)
+        self._errands.close(partial(self._finish, draft), CLOSE_TIMEOUT_S)
         self._timer.stop()
 
     # ----------------------------------------------------------------------- in the thread
 
-    def _keep(self, draft: Draft) -> None:
-        key = self._keys.of(draft.image)
+    def _keep(self, draft: PendingSnapshot) -> None:
+        key = self._keys.key_for(draft.image)
         # An image on which nothing was drawn yet needs no place.
         if self._began.is_set() or draft.given or np.any(draft.strokes):
             self._began.set()
             self._store.save(draft.snapshot(key), draft.layer)
 
-    def _finish(self, draft: Draft | None) -> None:
+    def _finish(self, draft: PendingSnapshot | None) -> None:
         try:
             if draft is not None:
                 self._keep(draft)
@@ -226,38 +238,38 @@ class Autosave:
     def _on_choice(self, *_: Any) -> None:
         """Note what is chosen, unless it is of layers that the dock goes to just now."""
         if self._current:
-            self._chosen, self._given = self._settings.read(), dict(self._control.given)
-            self.touch()
+            self._chosen, self._given = self._settings.read(), dict(self._control.imported_objects)
+            self.schedule()
 
     def _rebind(self, *_: Any) -> None:
         """Follow the dock to other layers; what was drawn on the last ones is saved first."""
         control = self._control
         if self._current:
             return
-        if self._dirty and self._on and (draft := self.draft()) is not None:
-            self._errands.send(partial(self._keep, draft), self._on_saved)
+        if self._dirty and self._on and (draft := self.capture()) is not None:
+            self._errands.submit(partial(self._keep, draft), self._on_saved)
         self._dirty = False
         self._timer.stop()
         self._image = control.image_layer
         self._began = threading.Event()
         self._bind(control.scribble_layer)
-        self._chosen, self._given = self._settings.read(), dict(control.given)
+        self._chosen, self._given = self._settings.read(), dict(control.imported_objects)
 
     def _bind(self, layer: Labels | None) -> None:
         if self._layer is not None:
             for name in EVENTS:
-                self._layer.events[name].disconnect(self.touch)
+                self._layer.events[name].disconnect(self.schedule)
         self._layer = layer
         if layer is not None:
             for name in EVENTS:
-                layer.events[name].connect(self.touch)
+                layer.events[name].connect(self.schedule)
 
-    def draft(self) -> Draft | None:
+    def capture(self) -> PendingSnapshot | None:
         """Note what is there now; None if nothing belongs together."""
         image, layer = self._image, self._layer
         if image is None or layer is None or tuple(layer.data.shape) != image_shape(image):
             return None
-        path = image.source.path or image.metadata.get(PATH)
+        path = image.source.path or image.metadata.get(METADATA_PATH)
         about = {
             "name": image.name,
             "path": str(Path(path).absolute()) if path and "://" not in path else path,
@@ -269,12 +281,12 @@ class Autosave:
             "units": tuple(str(unit) for unit in image.units),
         }
         # That the first axis is time, the layer may say, but hardly its file.
-        axes = axes_of(image, self._chosen.get("axes", ""))
+        axes = resolve_axes(image, self._chosen.get("axes", ""))
         settings = {**self._chosen, "axes": TIME} if axes == TIME + "yx" else self._chosen
         # The shapes of another image's fit are not shapes of this one.
         result = self._control.result if image == self._control.image_layer else None
-        return Draft(
-            pixels(image),
+        return PendingSnapshot(
+            full_resolution_data(image),
             about,
             layer.data,
             layer.name,

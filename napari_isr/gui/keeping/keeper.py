@@ -8,20 +8,20 @@ from typing import Any
 
 from qtpy.QtWidgets import QFrame, QVBoxLayout
 
-from napari_isr.gui.basics.errands import Errands
-from napari_isr.gui.basics.widgets import Sentence, button, side_by_side
+from napari_isr.gui.basics.errands import BackgroundTasks
+from napari_isr.gui.basics.widgets import WrappingLabel, make_button, make_row
 from napari_isr.gui.controller import Controller
-from napari_isr.gui.keeping.autosave import Autosave, Keys
+from napari_isr.gui.keeping.autosave import Autosave, ImageKeyCache
 from napari_isr.gui.keeping.preferences import Preferences
-from napari_isr.gui.keeping.rescue import Offer, Rescue
-from napari_isr.session import Kept, Store
+from napari_isr.gui.keeping.rescue import RecoveryManager, RecoveryOffer
+from napari_isr.session import SnapshotStore, StoredSnapshots
 
-__all__ = ["Keeper", "RestoreBar"]
+__all__ = ["PersistenceManager", "RestoreBar"]
 
 FRAME = "#isr_restore_bar { border: 1px solid #448aff; border-radius: 3px; }"  # the bar's blue
 
 
-class Keeper:
+class PersistenceManager:
     """Autosave, restore and preferences of one dock; to be closed before its controller.
 
     Parameters
@@ -36,10 +36,10 @@ class Keeper:
         self, control: Controller, preferences: Preferences, folder: Path | str | None = None
     ) -> None:
         self._control, self.preferences = control, preferences
-        self.store, self.errands, keys = Store(folder), Errands(), Keys()
-        self.rescue = Rescue(control, self.store, self.errands, keys)
+        self.store, self.errands, keys = SnapshotStore(folder), BackgroundTasks(), ImageKeyCache()
+        self.rescue = RecoveryManager(control, self.store, self.errands, keys)
         self.autosave = Autosave(control, self.store, self.errands, keys)
-        self._to_settle: list[Kept] = []
+        self._to_settle: list[StoredSnapshots] = []
         self.autosave.failed.connect(self._on_failed)
         self.autosave.saved.connect(self._on_saved)
         self.rescue.restored.connect(self._on_restored)
@@ -64,21 +64,21 @@ class Keeper:
         self._control.device = wanted.device
         self._control.memory = wanted.memory
         self.autosave.seconds = wanted.autosave_seconds
-        self.autosave.on = wanted.autosave
+        self.autosave.enabled = wanted.autosave
 
     def _on_failed(self, sentence: str) -> None:
-        self._control.state.say("error", sentence)
+        self._control.state.set_status("error", sentence)
 
-    def _on_restored(self, kept: Kept) -> None:
+    def _on_restored(self, kept: StoredSnapshots) -> None:
         """What was restored is this process's to keep; only then is the old one settled."""
         self._to_settle.append(kept)
-        self.autosave.touch()
+        self.autosave.schedule()
         self.autosave.save()
 
     def _on_saved(self) -> None:
         settled, self._to_settle = self._to_settle, []
         for kept in settled:
-            self.errands.send(kept.settle, lambda _: self.rescue.look())
+            self.errands.submit(kept.dismiss, lambda _: self.rescue.find_offer())
 
 
 class RestoreBar(QFrame):
@@ -89,26 +89,28 @@ class RestoreBar(QFrame):
     rescue : Rescue
     """
 
-    def __init__(self, rescue: Rescue) -> None:
+    def __init__(self, rescue: RecoveryManager) -> None:
         super().__init__()
         self.setObjectName("isr_restore_bar")
         self.setStyleSheet(FRAME)
-        self.sentence = Sentence("isr_restore_sentence")
-        self.restore = button("isr_restore", "Restore", "Bring strokes, settings and shapes back")
-        self.discard = button("isr_discard", "Discard", "Do not offer them again")
+        self.sentence = WrappingLabel("isr_restore_sentence")
+        self.restore = make_button(
+            "isr_restore", "Restore", "Bring strokes, settings and shapes back"
+        )
+        self.discard = make_button("isr_discard", "Discard", "Do not offer them again")
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 6, 8, 6)
         column.setSpacing(4)
         column.addWidget(self.sentence)
-        column.addWidget(side_by_side(self.restore, self.discard, stretch=(1, 1)))
+        column.addWidget(make_row(self.restore, self.discard, stretch=(1, 1)))
         self.restore.clicked.connect(rescue.restore)
         self.discard.clicked.connect(rescue.discard)
         rescue.offered.connect(self.show_offer)
         self.show_offer(rescue.offer)
 
-    def show_offer(self, offer: Offer | None) -> None:
+    def show_offer(self, offer: RecoveryOffer | None) -> None:
         """Show what is offered, or nothing."""
         if offer is not None:
-            self.sentence.tell(offer.sentence(datetime.now().astimezone()))
+            self.sentence.set_message(offer.message(datetime.now().astimezone()))
             self.restore.setVisible(offer.openable)
         self.setVisible(offer is not None)

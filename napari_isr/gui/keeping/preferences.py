@@ -59,7 +59,7 @@ class Preferences:
         self._followed: list[tuple[Any, Any]] = []
 
     @classmethod
-    def of_napari(cls) -> Preferences:
+    def from_napari(cls) -> Preferences:
         """Read and follow the settings of napari; the defaults where it knows none.
 
         That is so where the plugin is switched off, or was put on Python's path by hand.

@@ -15,15 +15,15 @@ from napari.layers import Image
 from psygnal import Signal
 
 from napari_isr.errors import InputError
-from napari_isr.gui.basics.errands import Errands
-from napari_isr.gui.canvas.layers import image_shape, new_scribbles
+from napari_isr.gui.basics.errands import BackgroundTasks
+from napari_isr.gui.canvas.layers import add_scribbles_layer, image_shape
 from napari_isr.gui.controller import Controller
-from napari_isr.gui.keeping.autosave import Keys, pixels
+from napari_isr.gui.keeping.autosave import ImageKeyCache, full_resolution_data
 from napari_isr.gui.keeping.kept_settings import KeptSettings
-from napari_isr.gui.keeping.room import Room
-from napari_isr.session import ImageReference, Kept, Snapshot, Store
+from napari_isr.gui.keeping.room import OverwriteCheck
+from napari_isr.session import ImageReference, Snapshot, SnapshotStore, StoredSnapshots
 
-__all__ = ["Offer", "Rescue"]
+__all__ = ["RecoveryManager", "RecoveryOffer"]
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ GONE = "What was kept cannot be read any more; napari's log says why."
 
 
 @dataclass(frozen=True)
-class Offer:
+class RecoveryOffer:
     """What the user is asked about.
 
     Parameters
@@ -44,22 +44,22 @@ class Offer:
         Whether its image is open, or in a file that is there. Otherwise the user has to open it.
     """
 
-    kept: Kept
+    kept: StoredSnapshots
     crashed: bool
     openable: bool = True
 
-    def sentence(self, now: datetime) -> str:
+    def message(self, now: datetime) -> str:
         """Say in one sentence what is offered."""
         record = self.kept.record
         assert record is not None  # nothing else is offered
-        when = _when(record.when, now)
+        when = _when(record.saved_at, now)
         if self.crashed:
             lost = f"Strokes of “{record.image.name}” from {when} were not saved."
             return lost if self.openable else f"{lost} Open the image again to restore them."
         return f"Strokes of this image from {when}."
 
 
-class Rescue:
+class RecoveryManager:
     """Looks for what was kept, and brings it back when the user says so.
 
     Parameters
@@ -75,37 +75,45 @@ class Rescue:
     offered = Signal(object)  # Offer, or None if there is none any more
     restored = Signal(object)  # Kept
 
-    def __init__(self, control: Controller, store: Store, errands: Errands, keys: Keys) -> None:
+    def __init__(
+        self,
+        control: Controller,
+        store: SnapshotStore,
+        errands: BackgroundTasks,
+        keys: ImageKeyCache,
+    ) -> None:
         self._control, self._store, self._errands, self._keys = control, store, errands, keys
-        self.offer: Offer | None = None
+        self.offer: RecoveryOffer | None = None
         self._asked = 0
-        errands.send(store.clean, lambda _: None)
-        control.image_changed.connect(self.look)
-        self.look()
+        errands.submit(store.prune, lambda _: None)
+        control.image_changed.connect(self.find_offer)
+        self.find_offer()
 
-    def look(self, *_: Any) -> None:
+    def find_offer(self, *_: Any) -> None:
         """Look for something to offer, for the image that is open now."""
         self._asked += 1
         image, layer = self._control.image_layer, self._control.scribble_layer
-        about = None if image is None else (pixels(image), image.name, image_shape(image))
+        about = (
+            None if image is None else (full_resolution_data(image), image.name, image_shape(image))
+        )
         strokes = None if layer is None else layer.data
         find = partial(_find, self._store, self._keys, about, strokes)
-        self._errands.send(find, partial(self._on_found, self._asked))
+        self._errands.submit(find, partial(self._on_found, self._asked))
 
     def discard(self) -> None:
         """The user does not want it."""
         if self.offer is not None:
-            self._errands.send(self.offer.kept.settle, lambda _: self.look())
+            self._errands.submit(self.offer.kept.dismiss, lambda _: self.find_offer())
             self._show(None)
 
     def restore(self) -> None:
         """The user wants it back."""
         if self.offer is not None:
-            kept, room = self.offer.kept, Room(self._control.scribble_layer)
-            self._errands.send(partial(_read, kept, room), partial(self._on_loaded, kept, room))
+            kept, room = self.offer.kept, OverwriteCheck(self._control.scribble_layer)
+            self._errands.submit(partial(_read, kept, room), partial(self._on_loaded, kept, room))
             self._show(None)
 
-    def _show(self, offer: Offer | None) -> None:
+    def _show(self, offer: RecoveryOffer | None) -> None:
         self.offer = offer
         self.offered.emit(offer)
 
@@ -115,10 +123,10 @@ class Rescue:
         elif asked == self._asked:
             self._show(offer)
 
-    def _on_loaded(self, kept: Kept, room: Room, snapshot: Any) -> None:
+    def _on_loaded(self, kept: StoredSnapshots, room: OverwriteCheck, snapshot: Any) -> None:
         control = self._control
         if not isinstance(snapshot, Snapshot):
-            control.state.say("error", GONE)
+            control.state.set_status("error", GONE)
             return
         try:
             image = control.image_layer or self.open_image(snapshot.image)
@@ -128,9 +136,11 @@ class Rescue:
             log.exception("The image of kept strokes could not be opened")
             name = snapshot.image.path or snapshot.image.name
             why = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
-            control.state.say("error", f"“{name}” cannot be opened: {why}. Its strokes are kept.")
+            control.state.set_status(
+                "error", f"“{name}” cannot be opened: {why}. Its strokes are kept."
+            )
             return
-        self.bring(snapshot, image, room)
+        self.restore_snapshot(snapshot, image, room)
         self.restored.emit(kept)
 
     def open_image(self, about: ImageReference, near: Path | None = None) -> Image:
@@ -152,7 +162,7 @@ class Rescue:
         self._control.image_layer = image
         return image
 
-    def bring(self, snapshot: Snapshot, image: Image, room: Room) -> None:
+    def restore_snapshot(self, snapshot: Snapshot, image: Image, room: OverwriteCheck) -> None:
         """Settings first, strokes last: they start the fit, which finds the rest in place.
 
         Parameters
@@ -168,56 +178,61 @@ class Rescue:
         if snapshot.strokes is None:
             return
         layer = control.scribble_layer
-        if not room.takes(layer, snapshot.strokes):
-            layer = new_scribbles(control.viewer, image)
+        if not room.is_safe(layer, snapshot.strokes):
+            layer = add_scribbles_layer(control.viewer, image)
             layer.name = snapshot.strokes_name or layer.name
             control.scribble_layer = layer
         if snapshot.given:
-            control.given = {**control.given, **snapshot.given}
+            control.imported_objects = {**control.imported_objects, **snapshot.given}
         layer.data = snapshot.strokes  # type: ignore[union-attr]
 
 
-def _read(kept: Kept, room: Room) -> Snapshot | None:
+def _read(kept: StoredSnapshots, room: OverwriteCheck) -> Snapshot | None:
     """Read what was kept, and look whether the open layer can take its strokes; in the thread."""
     snapshot = kept.snapshot()
-    room.look(None if snapshot is None else snapshot.strokes)
+    room.compute(None if snapshot is None else snapshot.strokes)
     return snapshot
 
 
 def _find(
-    store: Store, keys: Keys, about: tuple[Any, str, tuple[int, ...]] | None, strokes: Any
-) -> Offer | None:
+    store: SnapshotStore,
+    keys: ImageKeyCache,
+    about: tuple[Any, str, tuple[int, ...]] | None,
+    strokes: Any,
+) -> RecoveryOffer | None:
     """What to offer for an image, or if there is none, an image to open again."""
     if about is None:
         offers = sorted(_crashed(store, lambda _: True), key=lambda offer: not offer.openable)
-        return next((offer for offer in offers if _worth(offer, strokes)), None)
+        return next((offer for offer in offers if _is_worth_offering(offer, strokes)), None)
     array, name, shape = about
-    key = keys.of(array)
+    key = keys.key_for(array)
 
     def same(image: ImageReference) -> bool:
         return image.key == key or (image.name, image.shape) == (name, shape)
 
     offers = [replace(offer, openable=True) for offer in _crashed(store, same)]
-    last = next((kept for kept in store.kept(key) if not store.lives(kept)), None)
-    if last is not None and not last.settled:
-        offers.append(Offer(last, crashed=False))
-    return next((offer for offer in offers if _worth(offer, strokes)), None)
+    last = next((kept for kept in store.find(key) if not store.is_process_alive(kept)), None)
+    if last is not None and not last.is_dismissed:
+        offers.append(RecoveryOffer(last, crashed=False))
+    return next((offer for offer in offers if _is_worth_offering(offer, strokes)), None)
 
 
-def _crashed(store: Store, wanted: Callable[[ImageReference], bool]) -> list[Offer]:
-    kept = [one for one in store.crashed() if one.record is not None and wanted(one.record.image)]
-    return [Offer(one, crashed=True, openable=_file_is_there(one)) for one in kept]
+def _crashed(store: SnapshotStore, wanted: Callable[[ImageReference], bool]) -> list[RecoveryOffer]:
+    kept = [
+        one for one in store.find_orphaned() if one.record is not None and wanted(one.record.image)
+    ]
+    return [RecoveryOffer(one, crashed=True, openable=_file_is_there(one)) for one in kept]
 
 
-def _file_is_there(kept: Kept) -> bool:
+def _file_is_there(kept: StoredSnapshots) -> bool:
     path = kept.record.image.path if kept.record is not None else None
     return path is not None and Path(path).exists()
 
 
-def _worth(offer: Offer, strokes: Any) -> bool:
+def _is_worth_offering(offer: RecoveryOffer, strokes: Any) -> bool:
     """Whether there is something in it that is not on the canvas already."""
     record = offer.kept.record
-    if record is None or record.empty:
+    if record is None or record.is_empty:
         return False
     if strokes is None or tuple(strokes.shape) != record.image.shape:
         return True

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from napari.layers import Labels
 
-__all__ = ["Room"]
+__all__ = ["OverwriteCheck"]
 
 
-class Room:
+class OverwriteCheck:
     """Looks in a thread whether a layer can take strokes without losing others.
 
     Made and asked in the GUI thread; :meth:`look` is for the thread that reads the strokes, since
@@ -28,11 +28,11 @@ class Room:
         self._fits = self._changed = False
         self._follow(True)
 
-    def look(self, strokes: Any) -> None:
+    def compute(self, strokes: Any) -> None:
         """Look at the pixels."""
         self._fits = _takes(self._data, strokes)
 
-    def takes(self, layer: Labels | None, strokes: Any) -> bool:
+    def is_safe(self, layer: Labels | None, strokes: Any) -> bool:
         """Whether the strokes may be put on the layer that is open now; to be asked once."""
         self._follow(False)
         if layer is not self._layer:  # of another image, usually just made

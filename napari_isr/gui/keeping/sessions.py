@@ -13,35 +13,35 @@ from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QWidget
 
 from napari_isr.errors import InputError
-from napari_isr.gui.basics.errands import Errands
-from napari_isr.gui.basics.widgets import button
+from napari_isr.gui.basics.errands import BackgroundTasks
+from napari_isr.gui.basics.widgets import make_button
 from napari_isr.gui.canvas.layers import image_shape
-from napari_isr.gui.canvas.plane_outlines import outlines_in
-from napari_isr.gui.canvas.stack_axes import axes_of
-from napari_isr.gui.fits.composites import composites
-from napari_isr.gui.fits.finding import found_in
-from napari_isr.gui.fits.history import PastFit
-from napari_isr.gui.fits.job import Done, rows_of
-from napari_isr.gui.keeping.autosave import Draft, pixels
-from napari_isr.gui.keeping.keeper import Keeper
-from napari_isr.gui.keeping.room import Room
-from napari_isr.gui.model import Row
+from napari_isr.gui.canvas.plane_outlines import contours_in_slice
+from napari_isr.gui.canvas.stack_axes import resolve_axes
+from napari_isr.gui.fits.composites import compose_label_images
+from napari_isr.gui.fits.finding import extract_handle_geometry
+from napari_isr.gui.fits.history import FitHistoryEntry
+from napari_isr.gui.fits.job import FitFinished, object_rows
+from napari_isr.gui.keeping.autosave import PendingSnapshot, full_resolution_data
+from napari_isr.gui.keeping.keeper import PersistenceManager
+from napari_isr.gui.keeping.room import OverwriteCheck
+from napari_isr.gui.model import ObjectRow
 from napari_isr.session import ENDING, Session, image_key, load_session
-from napari_isr.strokes import Strokes
+from napari_isr.strokes import Scribbles
 
 if TYPE_CHECKING:
     from napari_isr.gui.controller import Controller
 
-__all__ = ["SessionButtons", "Sessions"]
+__all__ = ["SessionActions", "SessionButtons"]
 
 log = logging.getLogger(__name__)
 
 FLAT = (None, None)
-AXES = {2: "yx", 3: "zyx", 4: "tzyx"}
+DEFAULT_AXES_BY_NDIM = {2: "yx", 3: "zyx", 4: "tzyx"}
 LINKED, WHOLE = f"Session (*{ENDING})", f"Session with the image in it (*{ENDING})"
 
 
-class Sessions:
+class SessionActions:
     """Saves and opens sessions of one dock.
 
     Parameters
@@ -53,7 +53,9 @@ class Sessions:
         The thread that reads and writes.
     """
 
-    def __init__(self, control: Controller, keeper: Keeper, errands: Errands) -> None:
+    def __init__(
+        self, control: Controller, keeper: PersistenceManager, errands: BackgroundTasks
+    ) -> None:
         self._control, self._keeper, self._errands = control, keeper, errands
 
     def save(self, path: str | Path, *, embed: bool = False) -> None:
@@ -66,27 +68,27 @@ class Sessions:
         embed : bool, optional
             Put the image into the file; done in any case if it comes from no file.
         """
-        draft = self._keeper.autosave.draft()
+        draft = self._keeper.autosave.capture()
         if draft is None:
             self._say("error", "There is nothing to save yet: open an image and draw strokes.")
             return
         embed = embed or not draft.about["path"]
         image = self._control.image_layer
-        axes = None if image is None else axes_of(image, self._control.settings.axes)
+        axes = None if image is None else resolve_axes(image, self._control.settings.axes)
         self._say("busy", f"Saving {Path(path).name} …")
-        self._errands.send(partial(_save, draft, Path(path), embed, axes), self._on_saved)
+        self._errands.submit(partial(_save, draft, Path(path), embed, axes), self._on_saved)
 
     def open(self, path: str | Path) -> None:
         """Open a session: its image, if it is not the one that is open, strokes and result."""
         self._say("busy", f"Opening {Path(path).name} …")
         image = self._control.image_layer
-        there = None if image is None else (pixels(image), image_shape(image))
-        room = Room(self._control.scribble_layer)
+        there = None if image is None else (full_resolution_data(image), image_shape(image))
+        room = OverwriteCheck(self._control.scribble_layer)
         load = partial(_load, Path(path), there, room)
-        self._errands.send(load, partial(self._on_loaded, Path(path), room))
+        self._errands.submit(load, partial(self._on_loaded, Path(path), room))
 
     def _say(self, kind: Any, sentence: str) -> None:
-        self._control.state.say(kind, sentence)
+        self._control.state.set_status(kind, sentence)
 
     def _on_saved(self, found: Any) -> None:
         if isinstance(found, Exception):
@@ -94,7 +96,7 @@ class Sessions:
         else:
             self._say("done", f"Saved {found.name}.")
 
-    def _on_loaded(self, path: Path, room: Room, found: Any) -> None:
+    def _on_loaded(self, path: Path, room: OverwriteCheck, found: Any) -> None:
         if isinstance(found, Exception):
             self._say("error", _told(found, "The session could not be opened"))
             return
@@ -112,9 +114,9 @@ class Sessions:
         except Exception as error:  # readers of other plugins may raise anything
             self._say("error", _told(error, "The image of the session cannot be opened"))
             return
-        rescue.bring(session.snapshot, image, room)
+        rescue.restore_snapshot(session.snapshot, image, room)
         axes = session.axes or ""
-        if len(axes) == 3 and axes_of(image, control.settings.axes) != axes:
+        if len(axes) == 3 and resolve_axes(image, control.settings.axes) != axes:
             control.settings.axes = axes[0]  # what the layer said is not in the image's file
         if control.scribble_layer is None:
             control.new_scribbles()
@@ -135,16 +137,16 @@ class SessionButtons(QWidget):
     dock : QWidget
     """
 
-    def __init__(self, sessions: Sessions, dock: QWidget) -> None:
+    def __init__(self, sessions: SessionActions, dock: QWidget) -> None:
         super().__init__()
         self._sessions = sessions
         dock.installEventFilter(self)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        self.opening = button(
+        self.opening = make_button(
             "isr_open_session", "Open session…", "Strokes, settings and masks as they were saved"
         )
-        self.saving = button(
+        self.saving = make_button(
             "isr_save_session", "Save session…", "Strokes, settings, shapes and masks in one file"
         )
         for one in (self.opening, self.saving):
@@ -176,7 +178,7 @@ class SessionButtons(QWidget):
             self._sessions.save(path, embed=kind == WHOLE)
 
 
-def _save(draft: Draft, path: Path, embed: bool, axes: str | None) -> Path:
+def _save(draft: PendingSnapshot, path: Path, embed: bool, axes: str | None) -> Path:
     """Write; in the thread."""
     import numpy as np
 
@@ -191,10 +193,12 @@ def _save(draft: Draft, path: Path, embed: bool, axes: str | None) -> Path:
     ).save(path)
 
 
-def _load(path: Path, there: Any, room: Room) -> tuple[Session, bool, PastFit | None]:
+def _load(
+    path: Path, there: Any, room: OverwriteCheck
+) -> tuple[Session, bool, FitHistoryEntry | None]:
     """Read; in the thread. Whether it is of the image that is open, and the fit to be shown."""
     session = load_session(path)
-    room.look(session.strokes)
+    room.compute(session.strokes)
     about, same = session.snapshot.image, False
     if there is not None and there[1] == about.shape:
         same = image_key(there[0]) == about.key
@@ -204,19 +208,19 @@ def _load(path: Path, there: Any, room: Room) -> tuple[Session, bool, PastFit | 
     kept = session.snapshot.settings.get("hidden") or ()
     hidden = tuple(label for label in result.objects if label in kept)
     strokes = session.strokes
-    counts = Counter([] if strokes is None else Strokes.read(strokes).labels.tolist())
-    rows = {label: Row(label, counts[label]) for label in result.objects}
-    done = Done(
-        *composites(result, hidden),
-        rows_of(result, rows, session.axes or AXES[len(about.shape)]),
+    counts = Counter([] if strokes is None else Scribbles.from_label_image(strokes).labels.tolist())
+    rows = {label: ObjectRow(label, counts[label]) for label in result.objects}
+    done = FitFinished(
+        *compose_label_images(result, hidden),
+        object_rows(result, rows, session.axes or DEFAULT_AXES_BY_NDIM[len(about.shape)]),
         result,
         0.0,
         next_stroke=result.next_stroke,
-        found=found_in(result),
+        found=extract_handle_geometry(result),
         hidden=hidden,
     )
     flat = len(about.shape) == 2  # those of a stack are traced plane by plane as they are seen
-    return session, same, PastFit(done, outlines_in(result, FLAT) if flat else {})
+    return session, same, FitHistoryEntry(done, contours_in_slice(result, FLAT) if flat else {})
 
 
 def _embedded(viewer: Any, session: Session) -> Image:

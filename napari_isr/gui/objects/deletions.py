@@ -12,9 +12,9 @@ from app_model.types import KeyCode, KeyMod
 if TYPE_CHECKING:
     from napari_isr.gui.controller import Controller
 
-__all__ = ["BY_LABEL", "Deleted", "Deletions", "Places", "places"]
+__all__ = ["PER_OBJECT_SETTINGS", "DeletedObject", "DeletedObjects", "Places", "label_indices"]
 
-BY_LABEL = ("names", "own_shapes")  # settings of single objects
+PER_OBJECT_SETTINGS = ("names", "own_shapes")  # settings of single objects
 UNDO = KeyMod.CtrlCmd | KeyCode.KeyZ
 BLOCK = 2**21  # pixels; between two of them other threads get on
 
@@ -22,7 +22,7 @@ Places = tuple[npt.NDArray[np.intp], ...]
 
 
 @dataclass(frozen=True)
-class Deleted:
+class DeletedObject:
     """What was an object's own.
 
     Parameters
@@ -46,7 +46,7 @@ class Deleted:
     value: int
 
 
-class Deletions:
+class DeletedObjects:
     """Remembers what was deleted.
 
     napari's undo knows strokes only. While the last thing that happened on the stroke layer is that
@@ -59,24 +59,28 @@ class Deletions:
 
     def __init__(self, control: Controller) -> None:
         self._control = control
-        self._drawn: dict[int, Deleted] = {}
-        self._others: list[tuple[int, Deleted]] = []  # without strokes, the last one at the end
+        self._drawn: dict[int, DeletedObject] = {}
+        self._others: list[
+            tuple[int, DeletedObject]
+        ] = []  # without strokes, the last one at the end
         self._layer: Any = None  # that has the key
 
     def close(self) -> None:
         """Leave the key to napari."""
         self._forget_others()
 
-    def about(self, label: int) -> Deleted:
+    def capture(self, label: int) -> DeletedObject:
         """What is an object's own, except for its strokes."""
         chosen, given = self._control.settings, self._control.objects.given
-        settings: dict[str, Any] = {s: getattr(chosen, s).get(label, "") for s in BY_LABEL}
+        settings: dict[str, Any] = {
+            s: getattr(chosen, s).get(label, "") for s in PER_OBJECT_SETTINGS
+        }
         settings["hidden"] = label in chosen.hidden
         source = given.sources.get(label)
         layer, value = (None, 0) if source is None else (source.watch.layer, source.value)
-        return Deleted((), settings, given.masks.get(label), layer, value)
+        return DeletedObject((), settings, given.masks.get(label), layer, value)
 
-    def keep(self, label: int, what: Deleted) -> None:
+    def push(self, label: int, what: DeletedObject) -> None:
         """An object was deleted."""
         strokes = self._control.scribble_layer
         if what.pixels and what.pixels[0].size:
@@ -87,7 +91,7 @@ class Deletions:
                 self._layer = strokes
                 strokes.bind_key(UNDO, lambda _: self._undo_last(), overwrite=True)
 
-    def look(self) -> None:
+    def restore_if_undone(self) -> None:
         """The strokes changed: bring objects back whose strokes are back."""
         self._forget_others()
         strokes = self._control.scribble_layer
@@ -105,10 +109,14 @@ class Deletions:
         label, what = self._others.pop()
         if not self._others:
             self._forget_others()
-        if label in {row.label for row in self._control.state.rows} | set(self._control.given):
+        if label in {row.label for row in self._control.state.rows} | set(
+            self._control.imported_objects
+        ):
             return  # there is another one with this label
         self._bring_back(label, what)
-        self._control.state.say("hint", f"{self._control.settings.name(label)} is back.")
+        self._control.state.set_status(
+            "hint", f"{self._control.settings.object_name(label)} is back."
+        )
 
     def _forget_others(self) -> None:
         self._others = []
@@ -116,16 +124,16 @@ class Deletions:
             self._layer.bind_key(UNDO, None, overwrite=True)
             self._layer = None
 
-    def _bring_back(self, label: int, what: Deleted) -> None:
+    def _bring_back(self, label: int, what: DeletedObject) -> None:
         objects = self._control.objects
         objects.rename(label, what.settings["names"])
-        objects.reshape(label, what.settings["own_shapes"])
+        objects.set_shape(label, what.settings["own_shapes"])
         objects.hide(label, what.settings["hidden"])
         if what.mask is not None:
-            objects.give_again(label, what.mask, what.layer, what.value)
+            objects.restore_import(label, what.mask, what.layer, what.value)
 
 
-def places(data: Any, label: int) -> Places:
+def label_indices(data: Any, label: int) -> Places:
     """Where an array has a label: an array of indices for each axis."""
     array = np.asarray(data)
     flat = array.reshape(-1)

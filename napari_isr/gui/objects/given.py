@@ -10,15 +10,15 @@ import numpy as np
 import numpy.typing as npt
 from psygnal import Signal
 
-from napari_isr.gui.objects.import_watch import SourceWatch
+from napari_isr.gui.objects.import_watch import SourceLayerWatcher
 
-__all__ = ["GivenObjects", "Source"]
+__all__ = ["ImportSource", "ImportedObjects"]
 
 MOST_SHELVES = 32  # stroke layers, also those that were taken out: they may come back
 
 
 @dataclass(frozen=True)
-class Source:
+class ImportSource:
     """Where an object is from.
 
     Parameters
@@ -29,27 +29,27 @@ class Source:
         Its label in that layer; 0: the layer holds probabilities.
     """
 
-    watch: SourceWatch
+    watch: SourceLayerWatcher
     value: int
 
 
 @dataclass
-class Shelf:
+class LayerImports:
     """What is given beside one stroke layer."""
 
     layer: Any
     masks: dict[int, npt.NDArray[Any]] = field(default_factory=dict)
-    sources: dict[int, Source] = field(default_factory=dict)
+    sources: dict[int, ImportSource] = field(default_factory=dict)
 
 
-class GivenObjects:
+class ImportedObjects:
     """Unaries by label, of the stroke layer in use."""
 
     changed = Signal()
 
     def __init__(self) -> None:
-        self._shelf = Shelf(None)
-        self._others: list[Shelf] = []
+        self._shelf = LayerImports(None)
+        self._others: list[LayerImports] = []
 
     @property
     def masks(self) -> dict[int, npt.NDArray[Any]]:
@@ -58,14 +58,14 @@ class GivenObjects:
 
     @masks.setter
     def masks(self, masks: Mapping[int, Any]) -> None:
-        self.put(masks, {k: v for k, v in self._shelf.sources.items() if k in masks})
+        self.replace(masks, {k: v for k, v in self._shelf.sources.items() if k in masks})
 
     @property
-    def sources(self) -> dict[int, Source]:
+    def sources(self) -> dict[int, ImportSource]:
         """Where the objects are from, as far as that is known."""
         return dict(self._shelf.sources)
 
-    def put(self, masks: Mapping[int, Any], sources: Mapping[int, Source]) -> None:
+    def replace(self, masks: Mapping[int, Any], sources: Mapping[int, ImportSource]) -> None:
         """Replace everything."""
         fixed = {int(label): _fixed(masks[label]) for label in sorted(masks)}
         gone = [s.watch for s in self._shelf.sources.values()]
@@ -76,7 +76,7 @@ class GivenObjects:
                 watch.close()
         self.changed.emit()
 
-    def move_to(self, layer: Any) -> None:
+    def set_layer(self, layer: Any) -> None:
         """Go on with what is given beside another stroke layer; what there is, is kept for later.
 
         What was given before there was a stroke layer goes along with the first one.
@@ -94,7 +94,7 @@ class GivenObjects:
             for shelf in self._others[:-MOST_SHELVES]:
                 _close(shelf)
             self._others = self._others[-MOST_SHELVES:]
-        self._shelf = found or Shelf(layer)
+        self._shelf = found or LayerImports(layer)
         self.changed.emit()
 
     def close(self) -> None:
@@ -103,7 +103,7 @@ class GivenObjects:
             _close(shelf)
 
 
-def _close(shelf: Shelf) -> None:
+def _close(shelf: LayerImports) -> None:
     for source in shelf.sources.values():
         source.watch.close()
 

@@ -7,15 +7,15 @@ from typing import Any
 from napari.layers import Labels
 from psygnal import Signal
 
-from napari_isr.gui.basics.widgets import single_shot
-from napari_isr.gui.strokes.watch import StrokeWatch
+from napari_isr.gui.basics.widgets import make_single_shot_timer
+from napari_isr.gui.strokes.watch import ScribbleChangeDetector
 
-__all__ = ["SourceWatch"]
+__all__ = ["SourceLayerWatcher"]
 
 PAUSE_MS = 100
 
 
-class SourceWatch:
+class SourceLayerWatcher:
     """Follows one layer.
 
     Parameters
@@ -32,8 +32,8 @@ class SourceWatch:
         self._viewer = viewer
         self.layer: Any = layer
         self.name = str(layer.name)
-        self._pause = single_shot(lambda: self.changed.emit(self), PAUSE_MS)
-        self._strokes = StrokeWatch() if isinstance(layer, Labels) else None
+        self._pause = make_single_shot_timer(lambda: self.changed.emit(self), PAUSE_MS)
+        self._strokes = ScribbleChangeDetector() if isinstance(layer, Labels) else None
         if self._strokes is not None:
             self._strokes.layer = layer
             self._strokes.changed.connect(self._on_data)

@@ -10,16 +10,16 @@ import numpy.typing as npt
 from napari.layers import Image, Labels, Layer
 
 from napari_isr.errors import InputError
-from napari_isr.gui.canvas.layers import KEY, image_shape
+from napari_isr.gui.canvas.layers import METADATA_KIND, image_shape
 
-__all__ = ["Piece", "importable", "read_pieces", "refusal"]
+__all__ = ["ImportedObject", "can_import", "import_error", "read_objects"]
 
 MOST_OBJECTS = 64
 MOST_BYTES = 2**29  # of all masks together
 
 
 @dataclass(frozen=True)
-class Piece:
+class ImportedObject:
     """One object of a layer.
 
     Parameters
@@ -34,7 +34,7 @@ class Piece:
     values: npt.NDArray[Any]
 
 
-def importable(layer: Layer, image: Image | None) -> bool:
+def can_import(layer: Layer, image: Image | None) -> bool:
     """Whether a layer is offered: masks or grey values of the image's size.
 
     None of those that we made, the strokes among them. But a mask that the dock took for strokes,
@@ -44,12 +44,12 @@ def importable(layer: Layer, image: Image | None) -> bool:
         image is not None
         and layer != image
         and isinstance(layer, Image | Labels)
-        and KEY not in layer.metadata
-        and not refusal(layer, image)
+        and METADATA_KIND not in layer.metadata
+        and not import_error(layer, image)
     )
 
 
-def refusal(layer: Layer, image: Image) -> str:
+def import_error(layer: Layer, image: Image) -> str:
     """Why a layer cannot be imported, as far as is seen at once; empty if it can."""
     if not isinstance(layer, Image | Labels):
         return f"'{layer.name}' is no Labels or Image layer: convert it to Labels first."
@@ -62,7 +62,7 @@ def refusal(layer: Layer, image: Image) -> str:
     return ""
 
 
-def read_pieces(layer: Layer) -> list[Piece]:
+def read_objects(layer: Layer) -> list[ImportedObject]:
     """Take a layer apart into objects; may be called in any thread.
 
     Returns
@@ -78,10 +78,10 @@ def read_pieces(layer: Layer) -> list[Piece]:
     data, name = np.asarray(_data(layer)), layer.name
     if isinstance(layer, Labels) or data.dtype.kind == "b":
         return _masks(data, name)
-    return [Piece(0, _probability(data, name))]
+    return [ImportedObject(0, _probability(data, name))]
 
 
-def _masks(data: npt.NDArray[Any], name: str) -> list[Piece]:
+def _masks(data: npt.NDArray[Any], name: str) -> list[ImportedObject]:
     values = [int(v) for v in np.unique(data) if v]
     if not values:
         raise InputError(f"'{name}' is empty: there is no labelled pixel to import.")
@@ -91,7 +91,7 @@ def _masks(data: npt.NDArray[Any], name: str) -> list[Piece]:
             f"'{name}' has {len(values)} labels, and at most {most} can be imported at once: "
             "remove some first."
         )
-    return [Piece(value, data == value) for value in values]
+    return [ImportedObject(value, data == value) for value in values]
 
 
 def _probability(data: npt.NDArray[Any], name: str) -> npt.NDArray[np.float32]:

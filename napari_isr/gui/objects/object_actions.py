@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_isr.errors import InputError
-from napari_isr.gui.fits.worker import in_thread
-from napari_isr.gui.objects.deletions import BY_LABEL, Deletions, Places, places
-from napari_isr.gui.objects.given import GivenObjects, Source
-from napari_isr.gui.objects.import_watch import SourceWatch
-from napari_isr.gui.objects.importing import Piece, read_pieces, refusal
-from napari_isr.gui.strokes.scans import ask
+from napari_isr.gui.fits.worker import run_in_thread
+from napari_isr.gui.objects.deletions import (
+    PER_OBJECT_SETTINGS,
+    DeletedObjects,
+    Places,
+    label_indices,
+)
+from napari_isr.gui.objects.given import ImportedObjects, ImportSource
+from napari_isr.gui.objects.import_watch import SourceLayerWatcher
+from napari_isr.gui.objects.importing import ImportedObject, import_error, read_objects
+from napari_isr.gui.strokes.scans import compute_async_if_large
 from napari_isr.strokes import FIRST_OBJECT
 
 if TYPE_CHECKING:
@@ -37,8 +42,8 @@ class ObjectActions:
     def __init__(self, control: Controller) -> None:
         self._control = control
         self._closed = False
-        self._deletions = Deletions(control)
-        self.given = GivenObjects()
+        self._deletions = DeletedObjects(control)
+        self.given = ImportedObjects()
         self.given.changed.connect(self._on_given)
 
     def close(self) -> None:
@@ -53,7 +58,7 @@ class ObjectActions:
         """Call an object by a name; an empty one takes the name away."""
         self._set("names", label, name.strip())
 
-    def reshape(self, label: int, shape: str) -> None:
+    def set_shape(self, label: int, shape: str) -> None:
         """Give an object a shape of its own; an empty one: that of all objects."""
         self._set("own_shapes", label, shape)
 
@@ -81,21 +86,21 @@ class ObjectActions:
         if strokes is None:
             self._delete(label, None, ())
         else:
-            found = partial(places, label=label)
-            ask(strokes.data, found, partial(self._delete, label, strokes))
+            found = partial(label_indices, label=label)
+            compute_async_if_large(strokes.data, found, partial(self._delete, label, strokes))
 
     def _delete(self, label: int, strokes: Any, pixels: Places) -> None:
         control = self._control
         if self._closed or strokes is not control.scribble_layer:
             return
         control.loop.cancel()
-        name = control.settings.name(label)
+        name = control.settings.object_name(label)
         if strokes is not None:
             still = strokes.data[pixels] == label  # it may have been drawn on meanwhile
             pixels = tuple(axis[still] for axis in pixels)
-        before = replace(self._deletions.about(label), pixels=pixels)
-        control.desk.visibility.drop(label)
-        for setting in BY_LABEL:
+        before = replace(self._deletions.capture(label), pixels=pixels)
+        control.desk.visibility.remove_object(label)
+        for setting in PER_OBJECT_SETTINGS:
             self._set(setting, label, "")
         self.hide(label, False)
         given = self.given.masks
@@ -103,25 +108,25 @@ class ObjectActions:
             self.given.masks = given
         if strokes is not None:
             strokes.data_setitem(pixels, 0)
-            control.note_strokes()  # the event comes before the change
-            self._deletions.keep(label, before)
+            control.mark_scribbles_seen()  # the event comes before the change
+            self._deletions.push(label, before)
             if strokes.selected_label == label:
                 strokes.selected_label = self._neighbour(label)
         control.state.busy = False
         back = "; Ctrl+Z on the stroke layer brings it back" if strokes is not None else ""
-        control.state.say("hint", f"Deleted {name}{back}.")
+        control.state.set_status("hint", f"Deleted {name}{back}.")
 
-    def look_for_undo(self) -> None:
+    def restore_undone(self) -> None:
         """Bring back a deleted object, with all that was its own, if its strokes are back."""
-        self._deletions.look()
+        self._deletions.restore_if_undone()
 
-    def give_again(self, label: int, mask: Any, layer: Any, value: int) -> None:
+    def restore_import(self, label: int, mask: Any, layer: Any, value: int) -> None:
         """Give what was imported once more, and follow the layer that it is from again."""
         sources = self.given.sources
         if layer is not None and layer in self._control.viewer.layers:
             known = (s.watch for s in sources.values() if s.watch.layer is layer)
-            sources[label] = Source(next(known, None) or self._follow(layer), value)
-        self.given.put({**self.given.masks, label: mask}, sources)
+            sources[label] = ImportSource(next(known, None) or self._follow(layer), value)
+        self.given.replace({**self.given.masks, label: mask}, sources)
 
     def _neighbour(self, label: int) -> int:
         """The object that the brush goes on with."""
@@ -140,17 +145,17 @@ class ObjectActions:
         image = control.image_layer
         if image is None:
             control.new_scribbles()  # which says what is missing
-        elif problem := refusal(layer, image):
-            control.state.say("error", problem)
+        elif problem := import_error(layer, image):
+            control.state.set_status("error", problem)
         else:
             strokes = control.scribble_layer
             drawn = strokes.data if strokes is not None and strokes != layer else np.zeros(1)
-            in_thread(lambda: _read(layer, drawn), lambda found: self._take(layer, found))
+            run_in_thread(lambda: _read(layer, drawn), lambda found: self._take(layer, found))
 
-    def _take(self, layer: Layer, found: tuple[list[Piece], int] | str) -> None:
+    def _take(self, layer: Layer, found: tuple[list[ImportedObject], int] | str) -> None:
         control = self._control
         if isinstance(found, str):
-            control.state.say("error", found)
+            control.state.set_status("error", found)
             return
         if control.image_layer is None or layer not in control.viewer.layers:
             return
@@ -169,16 +174,19 @@ class ObjectActions:
         chosen = control.settings
         chosen.names = {**chosen.names, **names}
         chosen.own_shapes = {k: v for k, v in chosen.own_shapes.items() if k not in new}
-        self.given.put(
+        self.given.replace(
             {**self.given.masks, **{label: piece.values for label, piece in new.items()}},
-            {**self.given.sources, **{k: Source(watch, piece.value) for k, piece in new.items()}},
+            {
+                **self.given.sources,
+                **{k: ImportSource(watch, piece.value) for k, piece in new.items()},
+            },
         )
         control.scribble_layer.selected_label = next(iter(new))
         control.viewer.layers.selection.active = control.scribble_layer
         control.loop.request(live=True)
 
-    def _follow(self, layer: Layer) -> SourceWatch:
-        watch = SourceWatch(self._control.viewer, layer)
+    def _follow(self, layer: Layer) -> SourceLayerWatcher:
+        watch = SourceLayerWatcher(self._control.viewer, layer)
         watch.changed.connect(self._on_source)
         watch.renamed.connect(self._on_renamed)
         watch.removed.connect(self._on_removed)
@@ -190,32 +198,32 @@ class ObjectActions:
         if control.settings.live and control.scribble_layer is not None and control.image_layer:
             control.loop.request(live=True)
 
-    def _from(self, watch: SourceWatch) -> dict[int, int]:
+    def _from(self, watch: SourceLayerWatcher) -> dict[int, int]:
         """Labels of the objects that come from a layer, and their values there."""
         return {k: s.value for k, s in self.given.sources.items() if s.watch is watch}
 
-    def _on_source(self, watch: SourceWatch) -> None:
+    def _on_source(self, watch: SourceLayerWatcher) -> None:
         layer, image = watch.layer, self._control.image_layer
         if layer is None or image is None or not self._from(watch):
             return
-        if problem := refusal(layer, image):
-            self._control.state.say("error", f"{problem} Its objects stay as they were.")
+        if problem := import_error(layer, image):
+            self._control.state.set_status("error", f"{problem} Its objects stay as they were.")
             return
         masks = self.given.masks
         before = {value: masks[label] for label, value in self._from(watch).items()}
-        in_thread(lambda: _read_new(layer, before), lambda found: self._renew(watch, found))
+        run_in_thread(lambda: _read_new(layer, before), lambda found: self._renew(watch, found))
 
-    def _renew(self, watch: SourceWatch, found: dict[int, Any] | str) -> None:
+    def _renew(self, watch: SourceLayerWatcher, found: dict[int, Any] | str) -> None:
         state = self._control.state
         if isinstance(found, str):
-            state.say("error", f"{found} Its objects stay as they were.")
+            state.set_status("error", f"{found} Its objects stay as they were.")
             return
         new = {label: found[value] for label, value in self._from(watch).items() if value in found}
         if new:
             self.given.masks = {**self.given.masks, **new}
-            state.say("hint", f"'{watch.name}' changed, and {self._named(new)} with it.")
+            state.set_status("hint", f"'{watch.name}' changed, and {self._named(new)} with it.")
 
-    def _on_renamed(self, watch: SourceWatch, before: str) -> None:
+    def _on_renamed(self, watch: SourceLayerWatcher, before: str) -> None:
         chosen, names = self._control.settings, dict(self._control.settings.names)
         for label in self._from(watch):
             name = names.get(label, "")
@@ -223,25 +231,25 @@ class ObjectActions:
                 names[label] = f"{watch.name}{name[len(before) :]}"
         if names != chosen.names:
             chosen.names = names
-            self._control.state.say("hint", f"'{before}' is now '{watch.name}'.")
+            self._control.state.set_status("hint", f"'{before}' is now '{watch.name}'.")
 
-    def _on_removed(self, watch: SourceWatch) -> None:
+    def _on_removed(self, watch: SourceLayerWatcher) -> None:
         if labels := self._from(watch):
             last = "its last mask" if len(labels) == 1 else "their last masks"
             keeps = "keeps" if len(labels) == 1 else "keep"
-            self._control.state.say(
+            self._control.state.set_status(
                 "hint", f"'{watch.name}' was removed; {self._named(labels)} {keeps} {last}."
             )
 
     def _named(self, labels: Any) -> str:
-        names: Sequence[str] = [self._control.settings.name(label) for label in labels]
+        names: Sequence[str] = [self._control.settings.object_name(label) for label in labels]
         return ", ".join(names) if len(names) < 4 else f"{len(names)} objects"
 
 
-def _read(layer: Any, drawn: Any) -> tuple[list[Piece], int] | str:
+def _read(layer: Any, drawn: Any) -> tuple[list[ImportedObject], int] | str:
     """The layer's objects and the highest label that is drawn, or what is wrong."""
     try:
-        return read_pieces(layer), int(np.max(drawn))
+        return read_objects(layer), int(np.max(drawn))
     except InputError as error:
         return str(error)
 

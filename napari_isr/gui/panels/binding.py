@@ -7,10 +7,10 @@ from typing import Any
 
 from qtpy.QtWidgets import QCheckBox
 
-from napari_isr.gui.basics.widgets import Choice
-from napari_isr.gui.model import Settings
+from napari_isr.gui.basics.widgets import StringComboBox
+from napari_isr.gui.model import DockSettings
 
-__all__ = ["bind_tick", "bind_word", "setter"]
+__all__ = ["bind_checkbox", "bind_combo_box", "setter"]
 
 
 def setter(target: Any, name: str) -> Callable[[Any], None]:
@@ -18,13 +18,13 @@ def setter(target: Any, name: str) -> Callable[[Any], None]:
     return lambda value: setattr(target, name, value)
 
 
-def bind_word(box: Choice, chosen: Settings, name: str) -> None:
+def bind_combo_box(box: StringComboBox, chosen: DockSettings, name: str) -> None:
     """Let a drop-down list and the setting ``name``, a word, follow each other."""
     box.chosen.connect(setter(chosen, name))
     chosen.events[name].connect(setter(box, "word"))
 
 
-def bind_tick(box: QCheckBox, chosen: Settings, name: str) -> None:
+def bind_checkbox(box: QCheckBox, chosen: DockSettings, name: str) -> None:
     """Let a tick box and the setting ``name``, which is on or off, follow each other."""
     box.setChecked(getattr(chosen, name))
     box.toggled.connect(setter(chosen, name))

@@ -7,18 +7,18 @@ from typing import Any
 from napari.layers import Layer
 from qtpy.QtWidgets import QApplication, QHBoxLayout, QWidget
 
-from napari_isr.gui.basics.widgets import button
+from napari_isr.gui.basics.widgets import make_button
 from napari_isr.gui.canvas.first_words import NO_IMAGE, NO_STROKES
-from napari_isr.gui.canvas.stack_job import coordinate_layer, stack_fields
+from napari_isr.gui.canvas.stack_job import coordinate_layer, nd_job_fields
 from napari_isr.gui.controller import Controller
-from napari_isr.recipe import Recipe
+from napari_isr.recipe import ScriptTemplate
 
-__all__ = ["CopyButtons", "recipe_of"]
+__all__ = ["CopyAsCodeButtons", "script_from_controller"]
 
 CARRIED = "What other images taught is not in this: save it with Trained.save, and give trained=."
 
 
-def recipe_of(control: Controller) -> tuple[Recipe, list[str]]:
+def script_from_controller(control: Controller) -> tuple[ScriptTemplate, list[str]]:
     """Write down what the dock would fit.
 
     Parameters
@@ -39,7 +39,7 @@ def recipe_of(control: Controller) -> tuple[Recipe, list[str]]:
     files: list[str] = []
     missing: list[str] = []
     notes: list[str] = []
-    facts = stack_fields(control)
+    facts = nd_job_fields(control)
     flat = facts["axes"] == "yx"  # a PNG holds no stack
     for layer, ending in ((image, ".tif"), (strokes, ".png" if flat else ".tif")):
         path = _path(layer)
@@ -51,10 +51,10 @@ def recipe_of(control: Controller) -> tuple[Recipe, list[str]]:
     if control.lesson() is not None:
         notes.append(CARRIED)
     given: dict[int, str] = {}
-    for label in control.given:
+    for label in control.imported_objects:
         given[label] = f"object-{label}.tif"
         missing.append(given[label])
-        name = chosen.name(label)
+        name = chosen.object_name(label)
         notes.append(f"First save the mask of the imported '{name}' as '{given[label]}'.")
     maps: dict[str, str] = {}
     if (map_ := coordinate_layer(control)) is not None:
@@ -64,7 +64,7 @@ def recipe_of(control: Controller) -> tuple[Recipe, list[str]]:
             missing.append(maps[name])
             notes.append(f"First save the layer '{map_.name}' as '{maps[name]}' (File > Save).")
     drawn = {row.label for row in control.state.rows}
-    recipe = Recipe(
+    recipe = ScriptTemplate(
         image=files[0],
         strokes=files[1],
         shape=chosen.shape,
@@ -84,7 +84,7 @@ def recipe_of(control: Controller) -> tuple[Recipe, list[str]]:
     return recipe, missing
 
 
-class CopyButtons(QWidget):
+class CopyAsCodeButtons(QWidget):
     """Copy the settings as Python, and as a line for the command line.
 
     Parameters
@@ -96,10 +96,14 @@ class CopyButtons(QWidget):
     def __init__(self, control: Controller) -> None:
         super().__init__()
         self._control = control
-        self.code = button("isr_copy_code", "Python", "Copy a Python program that fits the same")
-        self.line = button("isr_copy_cli", "Command line", "Copy a line for the shell")
-        self.code.clicked.connect(lambda: self._copy("program", Recipe.python))
-        self.line.clicked.connect(lambda: self._copy("command line", Recipe.command))
+        self.code = make_button(
+            "isr_copy_code", "Python", "Copy a Python program that fits the same"
+        )
+        self.line = make_button("isr_copy_cli", "Command line", "Copy a line for the shell")
+        self.code.clicked.connect(lambda: self._copy("program", ScriptTemplate.to_python))
+        self.line.clicked.connect(
+            lambda: self._copy("command line", ScriptTemplate.to_command_line)
+        )
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
@@ -110,14 +114,14 @@ class CopyButtons(QWidget):
         control = self._control
         if control.image_layer is None or control.scribble_layer is None:
             problem = NO_IMAGE if control.image_layer is None else NO_STROKES
-            control.state.say("error", problem)
+            control.state.set_status("error", problem)
             return
-        recipe, missing = recipe_of(control)
+        recipe, missing = script_from_controller(control)
         QApplication.clipboard().setText(write(recipe))
         names = " and ".join(f"'{name}'" for name in missing)
         rest = f"; save the layers as {names} to run it" if missing else ""
         taught = "; what other images taught is not in it" if CARRIED in recipe.notes else ""
-        control.state.say("done", f"Copied the {what}{rest}{taught}.")
+        control.state.set_status("done", f"Copied the {what}{rest}{taught}.")
 
 
 def _path(layer: Layer) -> str:

@@ -9,10 +9,10 @@ from typing import Any
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QSpinBox, QWidget
 
 from napari_isr.errors import InputError
-from napari_isr.gui.basics.errands import Errands
-from napari_isr.gui.basics.widgets import tick
+from napari_isr.gui.basics.errands import BackgroundTasks
+from napari_isr.gui.basics.widgets import make_checkbox
 from napari_isr.gui.canvas.shown_plane import is_stack
-from napari_isr.gui.canvas.stack_axes import axes_of
+from napari_isr.gui.canvas.stack_axes import resolve_axes
 from napari_isr.gui.controller import Controller
 
 __all__ = ["ExportOptions", "Exporter", "with_ending"]
@@ -30,7 +30,7 @@ class ExportOptions(QWidget):
         self.scale.setRange(1, LARGEST)
         self.scale.setPrefix("× ")
         self.scale.setToolTip("Pixels written for each pixel of the image: finer, not enlarged")
-        self.each: QCheckBox = tick(
+        self.each: QCheckBox = make_checkbox(
             "isr_export_each", "A file each", "Write one file for each object: mask-2, mask-3, …"
         )
         row = QHBoxLayout(self)
@@ -50,7 +50,9 @@ class Exporter:
     options : ExportOptions
     """
 
-    def __init__(self, control: Controller, errands: Errands, options: ExportOptions) -> None:
+    def __init__(
+        self, control: Controller, errands: BackgroundTasks, options: ExportOptions
+    ) -> None:
         self._control, self._errands, self.options = control, errands, options
 
     def ask(self, parent: QWidget) -> str:
@@ -60,9 +62,9 @@ class Exporter:
         image = self._control.image_layer
         ending = ".tif" if is_stack(image) else ".png"  # which has two axes
         name = f"{image.name if image is not None else 'image'}-mask{ending}"
-        kinds = {f"{f.title} ({' '.join('*' + e for e in f.endings)})": f for f in FORMATS}
+        kinds = {f"{f.title} ({' '.join('*' + e for e in f.extensions)})": f for f in FORMATS}
         path, kind = QFileDialog.getSaveFileName(parent, "Export", name, ";;".join(kinds))
-        return with_ending(str(path), kinds[kind].endings if kind in kinds else (ending,))
+        return with_ending(str(path), kinds[kind].extensions if kind in kinds else (ending,))
 
     def export(
         self, path: str | Path, *, scale: int | None = None, each: bool | None = None
@@ -78,16 +80,16 @@ class Exporter:
         each : bool, optional
             Default: what is chosen in the dock.
         """
-        from napari_isr.export import check_write_target
+        from napari_isr.export import check_writable
 
         control, state = self._control, self._control.state
         image, strokes = control.image_layer, control.scribble_layer
         try:
             if control.result is None or image is None:
                 raise InputError("There is no mask to export yet: draw strokes first.")
-            target = check_write_target(path)
+            target = check_writable(path)
         except InputError as error:
-            state.say("error", str(error))
+            state.set_status("error", str(error))
             return
         write = partial(
             _write,
@@ -97,23 +99,25 @@ class Exporter:
             each=self.options.each.isChecked() if each is None else each,
             names=dict(control.settings.names),
             unit=str(image.units[-1]),
-            axes=axes_of(image, control.settings.axes),
+            axes=resolve_axes(image, control.settings.axes),
             image=Path(image.source.path or image.name).name,
             strokes=strokes.data if strokes is not None else None,
         )
-        state.say("busy", f"Writing {target.name} …")
-        self._errands.send(write, self._on_written)
+        state.set_status("busy", f"Writing {target.name} …")
+        self._errands.submit(write, self._on_written)
 
     def _on_written(self, found: Any) -> None:
         state = self._control.state
         if isinstance(found, InputError | OSError):
-            state.say("error", f"{str(found)[:1].upper()}{str(found)[1:]}.")
+            state.set_status("error", f"{str(found)[:1].upper()}{str(found)[1:]}.")
         elif isinstance(found, Exception):
-            state.say("error", f"It could not be written ({type(found).__name__}: {found}).")
+            state.set_status("error", f"It could not be written ({type(found).__name__}: {found}).")
         elif len(found) == 1:
-            state.say("done", f"Saved {found[0].name}.")
+            state.set_status("done", f"Saved {found[0].name}.")
         else:
-            state.say("done", f"Saved {len(found)} files: {', '.join(p.name for p in found)}.")
+            state.set_status(
+                "done", f"Saved {len(found)} files: {', '.join(p.name for p in found)}."
+            )
 
 
 def _write(result: Any, target: Path, *, strokes: Any, **options: Any) -> Any:

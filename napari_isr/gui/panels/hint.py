@@ -7,12 +7,12 @@ from typing import Any
 
 from qtpy.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 
-from napari_isr.gui.basics.widgets import button
+from napari_isr.gui.basics.widgets import make_button
 from napari_isr.gui.controller import Controller
-from napari_isr.gui.fits.worker import in_thread
+from napari_isr.gui.fits.worker import run_in_thread
 from napari_isr.gui.samples import add_sample, sample_layers
 
-__all__ = ["FirstHint"]
+__all__ = ["WelcomePanel"]
 
 SAMPLE = "fruit"
 STEPS = (
@@ -23,7 +23,7 @@ STEPS = (
 )
 
 
-class FirstHint(QFrame):
+class WelcomePanel(QFrame):
     """Three steps and a sample to try them on; gone as soon as there is an image.
 
     Parameters
@@ -46,7 +46,7 @@ class FirstHint(QFrame):
             line = QLabel(step)
             line.setWordWrap(True)
             column.addWidget(line)
-        self.sample = button(
+        self.sample = make_button(
             "isr_try_sample", "Try the sample", "Open a fruit behind leaves, with a few strokes"
         )
         self.sample.clicked.connect(self._try)
@@ -63,7 +63,7 @@ class FirstHint(QFrame):
     def _try(self) -> None:
         # It is painted leaf by leaf, which takes longer than a frame.
         self.sample.setEnabled(False)
-        in_thread(lambda: sample_layers(SAMPLE), self._show)
+        run_in_thread(lambda: sample_layers(SAMPLE), self._show)
 
     def _show(self, layers: Any) -> None:
         self.sample.setEnabled(True)

@@ -8,19 +8,27 @@ from qtpy.QtCore import QModelIndex, QPointF, QRect, QRectF, Qt, Signal
 from qtpy.QtGui import QColor, QFont, QPainter, QPainterPath, QPalette, QPen
 from qtpy.QtWidgets import QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from napari_isr.gui.basics.tones import tone
+from napari_isr.gui.basics.tones import status_color
 
-__all__ = ["COLOUR", "DETAILS", "HIDDEN", "TONE", "EyeCell", "MarkCell", "NameCell"]
+__all__ = [
+    "COLOUR",
+    "DETAILS",
+    "HIDDEN",
+    "TONE",
+    "NameDelegate",
+    "StatusDelegate",
+    "VisibilityDelegate",
+]
 
 COLOUR = Qt.ItemDataRole.UserRole  # (red, green, blue)
 DETAILS = Qt.ItemDataRole.UserRole + 1  # the second line
 HIDDEN = Qt.ItemDataRole.UserRole + 2  # whether the object is hidden
 TONE = Qt.ItemDataRole.UserRole + 3  # what a mark means, see gui/basics/tones.py
 SQUARE, GAP = 12, 6
-FAINT = 150  # alpha of the second line
+DIMMED_ALPHA = 150  # alpha of the second line
 
 
-class NameCell(QStyledItemDelegate):
+class NameDelegate(QStyledItemDelegate):
     """A colour, the name, and below it strokes and area."""
 
     renamed = Signal(int, str)  # row, new name
@@ -33,13 +41,13 @@ class NameCell(QStyledItemDelegate):
         swatch = QColor(*(index.data(COLOUR) or (128, 128, 128)))
         if index.data(HIDDEN):
             swatch.setAlpha(70)
-            colour.setAlpha(FAINT)
+            colour.setAlpha(DIMMED_ALPHA)
         painter.fillRect(square, swatch)
         right = name.adjusted(SQUARE + GAP, 0, 0, 0)
         _write(painter, right, option.font, colour, str(index.data() or ""))
         small = QFont(option.font)
         small.setPointSizeF(max(6.0, option.font.pointSizeF() * 0.8))
-        colour.setAlpha(FAINT)
+        colour.setAlpha(DIMMED_ALPHA)
         below = name.translated(0, name.height() - 1)
         _write(painter, below, small, colour, str(index.data(DETAILS) or ""))
         painter.restore()
@@ -56,7 +64,7 @@ class NameCell(QStyledItemDelegate):
             self.renamed.emit(index.row(), editor.text())
 
 
-class EyeCell(QStyledItemDelegate):
+class VisibilityDelegate(QStyledItemDelegate):
     """An eye, struck out where the object is hidden."""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
@@ -79,7 +87,7 @@ class EyeCell(QStyledItemDelegate):
         painter.restore()
 
 
-class MarkCell(QStyledItemDelegate):
+class StatusDelegate(QStyledItemDelegate):
     """A sign that keeps its own colour in the selected row, too."""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
@@ -90,7 +98,7 @@ class MarkCell(QStyledItemDelegate):
             bold = QFont(option.font)
             bold.setBold(True)
             painter.setFont(bold)
-            painter.setPen(QColor(tone(meaning, option.widget)))
+            painter.setPen(QColor(status_color(meaning, option.widget)))
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, str(index.data() or ""))
         painter.restore()
 

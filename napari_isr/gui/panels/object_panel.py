@@ -8,10 +8,10 @@ from napari.layers import Layer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QMenu, QVBoxLayout, QWidget
 
-from napari_isr.gui.basics.widgets import button, side_by_side
+from napari_isr.gui.basics.widgets import make_button, make_row
 from napari_isr.gui.controller import Controller
-from napari_isr.gui.objects.importing import importable
-from napari_isr.gui.panels.object_rows import lines_of
+from napari_isr.gui.objects.importing import can_import
+from napari_isr.gui.panels.object_rows import build_rows
 from napari_isr.gui.panels.object_table import ObjectTable
 
 __all__ = ["ObjectPanel"]
@@ -36,14 +36,14 @@ class ObjectPanel(QWidget):
         self._control, self._strokes = control, None
         self._image: Any = None
         self.table = ObjectTable()
-        self.add = button("isr_import", "Import…", IMPORT_TIP)
+        self.add = make_button("isr_import", "Import…", IMPORT_TIP)
         self.menu = QMenu(self.add)
         self.add.setMenu(self.menu)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addWidget(self.table)
-        column.addWidget(side_by_side(self.add, QWidget(), stretch=(0, 1)))
+        column.addWidget(make_row(self.add, QWidget(), stretch=(0, 1)))
         self._connect()
 
     def _connect(self) -> None:
@@ -51,7 +51,7 @@ class ObjectPanel(QWidget):
         self.menu.aboutToShow.connect(self._offer_layers)
         self.table.picked.connect(self.picked.emit)
         self.table.renamed.connect(act.rename)
-        self.table.reshaped.connect(act.reshape)
+        self.table.reshaped.connect(act.set_shape)
         self.table.hidden.connect(act.hide)
         self.table.only.connect(self._show_only)
         self.table.deleted.connect(act.delete)
@@ -92,26 +92,27 @@ class ObjectPanel(QWidget):
     def _show(self, _: Any = None) -> None:
         strokes, image, control = self._strokes, self._image, self._control
         if strokes is None:
-            self.table.show_lines([], None)
+            self.table.set_rows([], None)
             return
         place = {"scale": image.scale, "units": image.units} if image is not None else {}
         armed = int(strokes.selected_label)
         rows = control.state.rows
-        self.table.show_lines(
-            lines_of(rows, control.settings, armed, control.given, **place), strokes.colormap
+        self.table.set_rows(
+            build_rows(rows, control.settings, armed, control.imported_objects, **place),
+            strokes.colormap,
         )
         self.table.select(armed)
 
     def _show_only(self, label: int) -> None:
         control = self._control
-        labels = {row.label for row in control.state.rows} | set(control.given)
+        labels = {row.label for row in control.state.rows} | set(control.imported_objects)
         control.settings.hidden = tuple(sorted(labels - {label}))
 
     def _offer_layers(self) -> None:
         control = self._control
         self.menu.clear()
         for layer in reversed(control.viewer.layers):
-            if importable(layer, control.image_layer):
+            if can_import(layer, control.image_layer):
                 self._offer_layer(layer)
         if not self.menu.actions():
             self.menu.addAction(NOTHING).setEnabled(False)

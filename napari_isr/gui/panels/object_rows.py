@@ -6,16 +6,16 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from napari_isr.gui.basics.areas import area_text, short_number
-from napari_isr.gui.fits.shape_text import same_shape, shape_of, split
-from napari_isr.gui.model import Row, Settings
+from napari_isr.gui.basics.areas import format_area, format_number
+from napari_isr.gui.fits.shape_text import same_shape, shape_of, split_spec
+from napari_isr.gui.model import DockSettings, ObjectRow
 from napari_isr.strokes import FIRST_OBJECT
 
-__all__ = ["Line", "lines_of"]
+__all__ = ["ObjectTableRow", "build_rows"]
 
 
 @dataclass(frozen=True)
-class Line:
+class ObjectTableRow:
     """One object as the table shows it.
 
     Parameters
@@ -52,14 +52,14 @@ class Line:
     hidden: bool
 
 
-def lines_of(
-    rows: Iterable[Row],
-    settings: Settings,
+def build_rows(
+    rows: Iterable[ObjectRow],
+    settings: DockSettings,
     armed: int | None = None,
     given: Collection[int] = (),
     scale: Sequence[float] = (1.0, 1.0),
     units: Sequence[Any] = (),
-) -> list[Line]:
+) -> list[ObjectTableRow]:
     """Make the lines, by label.
 
     Parameters
@@ -84,29 +84,34 @@ def lines_of(
     if armed is not None and armed >= FIRST_OBJECT:
         labels.add(armed)
     return [
-        _line(known.get(k) or Row(k, 0), settings, k in given, scale, units) for k in sorted(labels)
+        _line(known.get(k) or ObjectRow(k, 0), settings, k in given, scale, units)
+        for k in sorted(labels)
     ]
 
 
 def _line(
-    row: Row, settings: Settings, given: bool, scale: Sequence[float], units: Sequence[Any]
-) -> Line:
+    row: ObjectRow,
+    settings: DockSettings,
+    given: bool,
+    scale: Sequence[float],
+    units: Sequence[Any],
+) -> ObjectTableRow:
     scale, units = scale[-row.measure.axes :], units[-row.measure.axes :]
-    area = "" if row.area is None else area_text(row.area, scale, units)
+    area = "" if row.area is None else format_area(row.area, scale, units)
     nothing = "imported" if given else "not fitted yet" if row.area is None else "no strokes"
     drawn = f"{_brief(row.strokes)} drawn" if row.strokes else nothing
-    tip = [f"{settings.name(row.label)} (label {row.label})"]
+    tip = [f"{settings.object_name(row.label)} (label {row.label})"]
     tip += [f"Strokes: {row.strokes:,} pixels"] if row.strokes or not given else []
     tip += ["Imported from another layer"] if given else []
     tip += [f"{row.measure.name}: {area}" + _pixels(row, area, scale)] if area else []
     tip += [f"{row.measure.note.capitalize()}"] if row.measure.note else []
     tip += ["Click to draw strokes of it, double-click to rename it"]
-    asked, fitted = (split(text)[0] for text in (shape_of(settings, row.label), row.shape))
+    asked, fitted = (split_spec(text)[0] for text in (shape_of(settings, row.label), row.shape))
     stale = bool(fitted) and not same_shape(asked, fitted)
     waits = f"Not fitted as {asked} so far: outline and mask are those of the shape {fitted}"
-    return Line(
+    return ObjectTableRow(
         row.label,
-        settings.name(row.label),
+        settings.object_name(row.label),
         f"{area} · {drawn}" if area else drawn,
         "\n".join(tip),
         settings.own_shapes.get(row.label, ""),
@@ -120,11 +125,11 @@ def _line(
 
 def _brief(count: int) -> str:
     """A number of pixels for the second line; the tooltip has all of it."""
-    return f"{count:,}" if count < 100_000 else short_number(count)
+    return f"{count:,}" if count < 100_000 else format_number(count)
 
 
-def _pixels(row: Row, area: str, scale: Sequence[float]) -> str:
+def _pixels(row: ObjectRow, area: str, scale: Sequence[float]) -> str:
     """How many pixels a physical area has."""
     if row.area is None or area.endswith(" px"):
         return ""
-    return f" ({area_text(row.area, scale)})"
+    return f" ({format_area(row.area, scale)})"

@@ -15,19 +15,19 @@ from qtpy.QtWidgets import (
     QTableWidgetItem,
 )
 
-from napari_isr.gui.basics.colours import swatch
+from napari_isr.gui.basics.colours import label_rgb
 from napari_isr.gui.basics.tones import BAD, DOUBT, GOOD
 from napari_isr.gui.panels.object_cells import (
     COLOUR,
     DETAILS,
     HIDDEN,
     TONE,
-    EyeCell,
-    MarkCell,
-    NameCell,
+    NameDelegate,
+    StatusDelegate,
+    VisibilityDelegate,
 )
-from napari_isr.gui.panels.object_rows import Line
-from napari_isr.gui.panels.own_shape import OwnShape
+from napari_isr.gui.panels.object_rows import ObjectTableRow
+from napari_isr.gui.panels.own_shape import ObjectShapeComboBox
 
 __all__ = ["ObjectTable"]
 
@@ -67,8 +67,8 @@ class ObjectTable(QTableWidget):
         self._labels: list[int] = []
         self._shapes: tuple[str, ...] = ("convex",)
         self._set_up()
-        self._name_cell, self._eye_cell = NameCell(self), EyeCell(self)
-        self._mark_cell = MarkCell(self)
+        self._name_cell, self._eye_cell = NameDelegate(self), VisibilityDelegate(self)
+        self._mark_cell = StatusDelegate(self)
         self.setItemDelegateForColumn(NAME, self._name_cell)
         self.setItemDelegateForColumn(EYE, self._eye_cell)
         self.setItemDelegateForColumn(PROOF, self._mark_cell)
@@ -102,13 +102,13 @@ class ObjectTable(QTableWidget):
             header.setSectionResizeMode(column, mode.Stretch if column == NAME else mode.Fixed)
             self.setColumnWidth(column, SHAPE_WIDTH if column == SHAPE else NARROW)
 
-    def offer(self, shapes: tuple[str, ...]) -> None:
+    def set_shape_choices(self, shapes: tuple[str, ...]) -> None:
         """Set the shapes to choose from."""
         self._shapes = shapes
         for row in range(self.rowCount()):
-            self.cellWidget(row, SHAPE).offer(shapes)
+            self.cellWidget(row, SHAPE).set_choices(shapes)
 
-    def show_lines(self, lines: Sequence[Line], colormap: Any) -> None:
+    def set_rows(self, lines: Sequence[ObjectTableRow], colormap: Any) -> None:
         """Bring the table up to date, changing only what changed."""
         labels = [line.label for line in lines]
         if labels != self._labels:
@@ -121,7 +121,7 @@ class ObjectTable(QTableWidget):
         for row, line in enumerate(lines):
             name = self.item(row, NAME)
             _put(name, Qt.ItemDataRole.EditRole, line.name)
-            _put(name, COLOUR, swatch(colormap, line.label))
+            _put(name, COLOUR, label_rgb(colormap, line.label))
             _put(name, DETAILS, line.details)
             _put(name, HIDDEN, line.hidden)
             _put(name, Qt.ItemDataRole.ToolTipRole, line.tip)
@@ -157,10 +157,10 @@ class ObjectTable(QTableWidget):
     def _on_menu(self, place: QPoint) -> None:
         row = self.rowAt(place.y())
         if row >= 0:
-            menu = self.menu_of(row)
+            menu = self.build_context_menu(row)
             menu.popup(self.viewport().mapToGlobal(place))
 
-    def menu_of(self, row: int) -> QMenu:
+    def build_context_menu(self, row: int) -> QMenu:
         """What can be done with a row's object."""
         label, hidden = self._at(row), bool(self.item(row, EYE).data(HIDDEN))
         menu = QMenu(self)
@@ -201,8 +201,8 @@ class ObjectTable(QTableWidget):
                 item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
             item.setToolTip(TIPS[column])
             self.setItem(row, column, item)
-        choice = OwnShape(label, self._shapes)
-        choice.chosen.connect(lambda _: self.reshaped.emit(label, choice.own))
+        choice = ObjectShapeComboBox(label, self._shapes)
+        choice.chosen.connect(lambda _: self.reshaped.emit(label, choice.object_shape))
         self.setCellWidget(row, SHAPE, choice)
 
 

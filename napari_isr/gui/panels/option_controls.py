@@ -17,11 +17,11 @@ from qtpy.QtWidgets import (
 )
 
 if TYPE_CHECKING:
-    from napari_isr.shapes.option_info import OptionInfo
+    from napari_isr.shapes.option_info import OptionSchema
 
-__all__ = ["OptionControl", "option_control"]
+__all__ = ["OptionEditor", "make_option_editor"]
 
-LARGE = 10**6
+UNBOUNDED_OPTION = 10**6
 # Two stand side by side in a narrow dock; napari's own are twice as wide.
 NARROW = """
 QAbstractSpinBox { min-width: 30px; padding: 1px 0px; }
@@ -31,15 +31,15 @@ AUTO = "auto"
 FOUND = "found by the fit"
 
 
-class OptionControl:
+class OptionEditor:
     """A control with its option; a mixin for widgets that have ``edited``.
 
     The value is the text after the ``=``, empty for the default.
     """
 
-    info: OptionInfo
+    info: OptionSchema
 
-    def name_it(self, info: OptionInfo) -> None:
+    def apply_schema(self, info: OptionSchema) -> None:
         """Take name and tooltip from the option."""
         self.info = info
         widget: Any = self
@@ -55,18 +55,18 @@ class OptionControl:
         return AUTO if value is None and self.info.auto else str(value)
 
 
-class NumberBox(OptionControl):
+class NumberBox(OptionEditor):
     """What whole and other numbers have in common; the lowest step is ``auto`` where it may be."""
 
     edited = Signal()
 
-    def set_up(self, info: OptionInfo, step: float) -> None:
+    def set_up(self, info: OptionSchema, step: float) -> None:
         """Set limits, and the default."""
         box: Any = self
-        self.name_it(info)
+        self.apply_schema(info)
         kind = int if info.kind == "int" else float
-        low = kind(-LARGE if info.minimum is None else info.minimum)
-        box.setRange(low - step if info.auto else low, kind(info.maximum or LARGE))
+        low = kind(-UNBOUNDED_OPTION if info.minimum is None else info.minimum)
+        box.setRange(low - step if info.auto else low, kind(info.maximum or UNBOUNDED_OPTION))
         box.setSingleStep(step)
         if info.auto:
             box.setSpecialValueText(AUTO)
@@ -106,7 +106,7 @@ class IntBox(NumberBox, QSpinBox):
 
     edited = Signal()
 
-    def __init__(self, info: OptionInfo) -> None:
+    def __init__(self, info: OptionSchema) -> None:
         QSpinBox.__init__(self)
         self.set_up(info, 1)
 
@@ -116,20 +116,20 @@ class FloatBox(NumberBox, QDoubleSpinBox):
 
     edited = Signal()
 
-    def __init__(self, info: OptionInfo) -> None:
+    def __init__(self, info: OptionSchema) -> None:
         QDoubleSpinBox.__init__(self)
         self.setDecimals(3)
         self.set_up(info, 0.1)
 
 
-class BoolBox(OptionControl, QCheckBox):
+class BoolBox(OptionEditor, QCheckBox):
     """Yes or no."""
 
     edited = Signal()
 
-    def __init__(self, info: OptionInfo) -> None:
+    def __init__(self, info: OptionSchema) -> None:
         QCheckBox.__init__(self, info.name)
-        self.name_it(info)
+        self.apply_schema(info)
         self.setChecked(bool(info.default))
         self.toggled.connect(lambda _: self.edited.emit())
 
@@ -145,14 +145,14 @@ class BoolBox(OptionControl, QCheckBox):
         self.blockSignals(False)
 
 
-class ChoiceBox(OptionControl, QComboBox):
+class ChoiceBox(OptionEditor, QComboBox):
     """One of several words."""
 
     edited = Signal()
 
-    def __init__(self, info: OptionInfo) -> None:
+    def __init__(self, info: OptionSchema) -> None:
         QComboBox.__init__(self)
-        self.name_it(info)
+        self.apply_schema(info)
         self.addItems([*([AUTO] if info.auto else []), *info.choices])
         self.value_text = ""
         self.currentTextChanged.connect(lambda _: self.edited.emit())
@@ -169,15 +169,15 @@ class ChoiceBox(OptionControl, QComboBox):
         self.blockSignals(False)
 
 
-class TextBox(OptionControl, QLineEdit):
+class TextBox(OptionEditor, QLineEdit):
     """A place as numbers with slashes, or any text."""
 
     edited = Signal()
     problem = Signal(str)
 
-    def __init__(self, info: OptionInfo) -> None:
+    def __init__(self, info: OptionSchema) -> None:
         QLineEdit.__init__(self)
-        self.name_it(info)
+        self.apply_schema(info)
         self._told = ""
         self.setPlaceholderText(FOUND if info.auto else str(info.default))
         self.editingFinished.connect(self._finish)
@@ -207,7 +207,7 @@ class TextBox(OptionControl, QLineEdit):
             self.edited.emit()
 
 
-def option_control(info: OptionInfo) -> QWidget:
+def make_option_editor(info: OptionSchema) -> QWidget:
     """Make the control that fits an option."""
     made = {"int": IntBox, "float": FloatBox, "bool": BoolBox, "choice": ChoiceBox}
     kind: Any = made.get(info.kind, TextBox)

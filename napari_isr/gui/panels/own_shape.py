@@ -8,20 +8,20 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QPainter, QPaintEvent, QPalette
 from qtpy.QtWidgets import QStyle, QStyleOptionComboBox
 
-from napari_isr.gui.basics.widgets import Choice
-from napari_isr.gui.fits.shape_text import split
+from napari_isr.gui.basics.widgets import StringComboBox
+from napari_isr.gui.fits.shape_text import split_spec
 
-__all__ = ["FOLLOW", "OwnShape"]
+__all__ = ["FOLLOW", "ObjectShapeComboBox"]
 
 FOLLOW = "as chosen above"  # the first entry of the list
-FAINT = 150  # alpha of a shape that is not the object's own
+DIMMED_ALPHA = 150  # alpha of a shape that is not the object's own
 MARGIN, ARROW = 4, 16  # pixels left of the text, and for the arrow
 SMALLER = 0.85  # font of a long name, and of a sum, which takes two lines
 LIST_WIDTH = 150
 STYLE = "QComboBox { background: transparent; padding: 0px 2px; }"  # beside names, not above them
 
 
-class OwnShape(Choice):
+class ObjectShapeComboBox(StringComboBox):
     """Offers the shapes for one object.
 
     While it follows the shape of all objects, that shape's name is written faintly and in italics,
@@ -44,26 +44,26 @@ class OwnShape(Choice):
         self.currentTextChanged.connect(self._explain)
 
     @property
-    def own(self) -> str:
+    def object_shape(self) -> str:
         """The object's own shape; empty if it follows that of all."""
-        return "" if self.word == FOLLOW else self.word
+        return "" if self.current_text == FOLLOW else self.current_text
 
     @property
     def shown(self) -> str:
         """The name that is written."""
-        return split(self.own or self._general)[0]
+        return split_spec(self.object_shape or self._general)[0]
 
     def show_shape(self, own: str, general: str) -> None:
         """Show what is chosen for the object, and for all."""
-        self.word = own or FOLLOW
+        self.current_text = own or FOLLOW
         if general != self._general:
             self._general = general
             self.update()
         self._explain()
 
-    def offer(self, shapes: Iterable[str]) -> None:
+    def set_choices(self, shapes: Iterable[str]) -> None:
         """Replace the shapes to choose from."""
-        super().offer((FOLLOW, *shapes))
+        super().set_choices((FOLLOW, *shapes))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Write the name; the list's first entry is too long for a narrow column."""
@@ -73,8 +73,8 @@ class OwnShape(Choice):
         self.style().drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option, painter, self)
         colour = self.palette().color(QPalette.ColorRole.Text)
         font = self.font()
-        if not self.own:
-            colour.setAlpha(FAINT)
+        if not self.object_shape:
+            colour.setAlpha(DIMMED_ALPHA)
             font.setItalic(True)
         painter.setPen(colour)
         box = self.rect().adjusted(MARGIN, 0, -ARROW, 0)
@@ -94,8 +94,8 @@ class OwnShape(Choice):
 
     def _explain(self) -> None:
         what = (
-            f"The object's own shape: {self.own}"
-            if self.own
+            f"The object's own shape: {self.object_shape}"
+            if self.object_shape
             else (f"Follows the shape chosen above for all objects: {self._general}")
         )
         self.setToolTip(f"{what}\nChoose another one here for this object alone")

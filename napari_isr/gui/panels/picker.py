@@ -9,8 +9,8 @@ from qtpy.QtCore import QEvent, QSize, Qt, Signal
 from qtpy.QtGui import QFocusEvent, QKeyEvent
 from qtpy.QtWidgets import QButtonGroup, QGridLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from napari_isr.gui.basics.theme import ICONS, drawn_icon, theme_colour
-from napari_isr.gui.basics.widgets import Sentence
+from napari_isr.gui.basics.theme import ICONS, theme_color, themed_icon
+from napari_isr.gui.basics.widgets import WrappingLabel
 from napari_isr.gui.fits.shape_text import same_shape
 
 __all__ = ["TILES", "ShapePicker", "Tile"]
@@ -19,7 +19,7 @@ ICON_SIZE = 24
 LINES = 2  # of text under the tiles, kept free so that nothing jumps
 
 
-class Card(NamedTuple):
+class TileText(NamedTuple):
     """What a tile says: a short name, and when to choose the shape."""
 
     text: str
@@ -28,23 +28,29 @@ class Card(NamedTuple):
 
 # Four to a row: below a shape are its mirror-symmetric and its rotationally symmetric kind.
 TILES = {
-    "none": Card("none", "None: the predictor's mask as it is, nothing is promised."),
-    "convex": Card("convex", "Convex: no dents. Cells, fruit, stones, balls."),
-    "star": Card("star", "Star: seen whole from one point inside. Starfish, leaves, hands."),
-    "connected": Card("connected", "Connected: one piece without holes. Animals, roads, vessels."),
-    "mirror": Card("mirror", "Mirror: two equal halves. Butterflies, faces, vases."),
-    "convex+mirror": Card(
+    "none": TileText("none", "None: the predictor's mask as it is, nothing is promised."),
+    "convex": TileText("convex", "Convex: no dents. Cells, fruit, stones, balls."),
+    "star": TileText("star", "Star: seen whole from one point inside. Starfish, leaves, hands."),
+    "connected": TileText(
+        "connected", "Connected: one piece without holes. Animals, roads, vessels."
+    ),
+    "mirror": TileText("mirror", "Mirror: two equal halves. Butterflies, faces, vases."),
+    "convex+mirror": TileText(
         "convex\n+ mirror", "Convex + mirror: no dents, two equal halves. Eggs, nuts."
     ),
-    "star+mirror": Card(
+    "star+mirror": TileText(
         "star\n+ mirror", "Star + mirror: a star of two equal halves. Leaves, beetles."
     ),
-    "periodic": Card("periodic", "Periodic: it repeats on a lattice. Windows, tiles, crystals."),
-    "rotational": Card("rotational", "Rotational: repeats in a turn. Flowers, wheels, propellers."),
-    "convex+rotational": Card(
+    "periodic": TileText(
+        "periodic", "Periodic: it repeats on a lattice. Windows, tiles, crystals."
+    ),
+    "rotational": TileText(
+        "rotational", "Rotational: repeats in a turn. Flowers, wheels, propellers."
+    ),
+    "convex+rotational": TileText(
         "convex\n+ rotation", "Convex + rotational: no dents, repeats in a turn. Coins, signs."
     ),
-    "star+rotational": Card(
+    "star+rotational": TileText(
         "star\n+ rotation", "Star + rotational: a star that repeats in a turn. Starfish, gears."
     ),
 }
@@ -74,7 +80,7 @@ class Tile(QToolButton):
     def __init__(self, name: str) -> None:
         super().__init__()
         self.name = name
-        card = TILES.get(name, Card(name, f"{name.capitalize()}."))
+        card = TILES.get(name, TileText(name, f"{name.capitalize()}."))
         self.when = card.when
         self.setObjectName(f"isr_tile_{name}")
         self.setText(card.text)
@@ -87,10 +93,10 @@ class Tile(QToolButton):
         # A click must not take the keyboard from the canvas.
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
-    def dress(self, colour: str, colour_on: str) -> None:
+    def update_icon(self, colour: str, colour_on: str) -> None:
         """Draw the icon in the theme's colours."""
         name = self.name if (ICONS / f"{self.name}.svg").is_file() else "none"
-        self.setIcon(drawn_icon(name, colour_on if self.isChecked() else colour, ICON_SIZE))
+        self.setIcon(themed_icon(name, colour_on if self.isChecked() else colour, ICON_SIZE))
 
     def enterEvent(self, event: QEvent) -> None:
         """The mouse is on the tile."""
@@ -145,7 +151,7 @@ class ShapePicker(QWidget):
         self._grid = QGridLayout()
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(2)
-        self.line = Sentence("isr_shape_when")
+        self.line = WrappingLabel("isr_shape_when")
         self.line.setMinimumHeight(LINES * self.line.fontMetrics().lineSpacing())
         self.line.setAlignment(Qt.AlignmentFlag.AlignTop)
         column = QVBoxLayout(self)
@@ -157,12 +163,12 @@ class ShapePicker(QWidget):
         viewer.events.theme.connect(self._dress)
 
     @property
-    def word(self) -> str:
+    def current_shape(self) -> str:
         """The name of the chosen shape."""
         return self._word
 
-    @word.setter
-    def word(self, word: str) -> None:
+    @current_shape.setter
+    def current_shape(self, word: str) -> None:
         if word != self._word:
             self._word = word
             self._mark()
@@ -172,7 +178,7 @@ class ShapePicker(QWidget):
         """How many shapes the library offered; 0 before it is loaded."""
         return self._offered
 
-    def offer(self, names: Iterable[str]) -> None:
+    def set_choices(self, names: Iterable[str]) -> None:
         """Show the shapes that there are."""
         names = tuple(names)
         self._offered = len(names)
@@ -205,7 +211,7 @@ class ShapePicker(QWidget):
     def _make(self, name: str) -> Tile:
         tile = Tile(name)
         tile.clicked.connect(lambda: self._choose(name))
-        tile.pointed.connect(self.line.tell)
+        tile.pointed.connect(self.line.set_message)
         tile.left.connect(self._tell)
         tile.stepped.connect(lambda step: self._go(name, step))
         self._group.addButton(tile)
@@ -213,7 +219,7 @@ class ShapePicker(QWidget):
 
     def _choose(self, name: str) -> None:
         if not same_shape(name, self._word):
-            self.word = name
+            self.current_shape = name
 
     def _go(self, name: str, step: int) -> None:
         """Choose the tile so many tiles on, if there is one."""
@@ -235,15 +241,15 @@ class ShapePicker(QWidget):
     def _tell(self) -> None:
         """Say when to choose the chosen shape."""
         on = [tile.when for tile in self._tiles.values() if tile.isChecked()]
-        self.line.tell(on[0] if on else "")
+        self.line.set_message(on[0] if on else "")
 
     def _dress(self) -> None:
         theme = str(self._viewer.theme)
         roles = {"tile": "foreground", "hover": "highlight", "focus": "icon", "chosen": "current"}
-        colours = {name: theme_colour(theme, role) for name, role in roles.items()}
-        text, on = theme_colour(theme, "icon"), theme_colour(theme, "text")
+        colours = {name: theme_color(theme, role) for name, role in roles.items()}
+        text, on = theme_color(theme, "icon"), theme_color(theme, "text")
         style = STYLE.format(**colours, on=on)
         if style != self.styleSheet():
             self.setStyleSheet(style)
         for tile in self._tiles.values():
-            tile.dress(text, on)
+            tile.update_icon(text, on)

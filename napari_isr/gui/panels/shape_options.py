@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_isr.gui.basics.widgets import Sentence, button, side_by_side
-from napari_isr.gui.fits.shape_text import join, same_shape, split
-from napari_isr.gui.panels.option_controls import option_control
+from napari_isr.gui.basics.widgets import WrappingLabel, make_button, make_row
+from napari_isr.gui.fits.shape_text import join_spec, same_shape, split_spec
+from napari_isr.gui.panels.option_controls import make_option_editor
 
 if TYPE_CHECKING:
-    from napari_isr.shapes.option_info import OptionInfo
+    from napari_isr.shapes.option_info import OptionSchema
 
-__all__ = ["ShapeOptions"]
+__all__ = ["ShapeOptionsWidget"]
 
 NUMBERS = ("int", "float")  # kinds of options
 SHORT = 7  # letters
 
 
-class ShapeOptions(QWidget):
+class ShapeOptionsWidget(QWidget):
     """Controls made from what the library tells of the shape's options."""
 
     chosen = Signal(str)  # the shape with its options
@@ -31,33 +31,33 @@ class ShapeOptions(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("isr_shape_options")
-        self._known: Mapping[str, tuple[OptionInfo, ...]] = {}
+        self._known: Mapping[str, tuple[OptionSchema, ...]] = {}
         self._name = ""
         self._rest: dict[str, str] = {}  # options without a control
         self._controls: dict[str, Any] = {}
         self._grid_of = QWidget()
-        self._held = Sentence("isr_held")
-        self.release_button = button(
+        self._held = WrappingLabel("isr_held")
+        self.release_button = make_button(
             "isr_release", "Release", "Let the fit find it again (or double-click the handle)"
         )
         self.release_button.clicked.connect(self.released)
-        self._held_row = side_by_side(self._held, self.release_button)
+        self._held_row = make_row(self._held, self.release_button)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(4)
         self._column.addWidget(self._grid_of)
         self._column.addWidget(self._held_row)
-        self.show_held(0, [])
+        self.show_fixed_options(0, [])
 
     @property
     def shape(self) -> str:
         """The shape with its options."""
         own = {name: control.value_text for name, control in self._controls.items()}
-        return join(self._name, {k: v for k, v in {**self._rest, **own}.items() if v})
+        return join_spec(self._name, {k: v for k, v in {**self._rest, **own}.items() if v})
 
     @shape.setter
     def shape(self, text: str) -> None:
-        name, options = split(text)
+        name, options = split_spec(text)
         if not same_shape(name, self._name):
             self._name = name
             self._build()
@@ -66,16 +66,16 @@ class ShapeOptions(QWidget):
         for key, control in self._controls.items():
             control.value_text = options.get(key, "")
 
-    def offer(self, options: Mapping[str, tuple[OptionInfo, ...]]) -> None:
+    def set_schemas(self, options: Mapping[str, tuple[OptionSchema, ...]]) -> None:
         """Tell which options each shape has."""
         text = self.shape
         self._known = options
         self._build()
         self.shape = text
 
-    def show_held(self, label: int, names: list[str]) -> None:
+    def show_fixed_options(self, label: int, names: list[str]) -> None:
         """Say what of an object is held fixed, if anything."""
-        self._held.tell(f"Object {label}: {' and '.join(names)} held" if names else "")
+        self._held.set_message(f"Object {label}: {' and '.join(names)} held" if names else "")
         self._held_row.setVisible(bool(names))
         self._show()
 
@@ -88,8 +88,8 @@ class ShapeOptions(QWidget):
         self._grid_of.setParent(None)
         self._grid_of.deleteLater()
         known = (opts for name, opts in self._known.items() if same_shape(name, self._name))
-        infos: tuple[OptionInfo, ...] = next(known, ())
-        self._controls = {info.name: option_control(info) for info in infos}
+        infos: tuple[OptionSchema, ...] = next(known, ())
+        self._controls = {info.name: make_option_editor(info) for info in infos}
         self._grid_of = QWidget()
         grid = QGridLayout(self._grid_of)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -122,7 +122,7 @@ class ShapeOptions(QWidget):
         self.chosen.emit(self.shape)
 
 
-def _rows(infos: Iterable[OptionInfo]) -> list[list[str]]:
+def _rows(infos: Iterable[OptionSchema]) -> list[list[str]]:
     """Which options stand in one row: two numbers with short names, anything else by itself."""
     rows: list[list[str]] = []
     short: list[str] = []

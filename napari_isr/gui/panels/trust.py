@@ -19,22 +19,22 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_isr.gui.basics.tones import ALARM, BAD, DOUBT, GOOD, ON_DARK, tones
-from napari_isr.gui.basics.widgets import Sentence
-from napari_isr.gui.canvas.guides import look_at
-from napari_isr.gui.canvas.stack_axes import axes_of
+from napari_isr.gui.basics.tones import ALARM, BAD, DOUBT, GOOD, ON_DARK, status_colors
+from napari_isr.gui.basics.widgets import WrappingLabel
+from napari_isr.gui.canvas.guides import center_view_on
+from napari_isr.gui.canvas.stack_axes import resolve_axes
 
 if TYPE_CHECKING:
     from napari_isr.gui.controller import Controller
 
-__all__ = ["TrustPanel", "account"]
+__all__ = ["CertificatePanel", "certificate_html"]
 
 TICK, CROSS = "✓", "✗"
 HEIGHT = 150  # of the account, in pixels
 CONFLICT = "conflict"  # begins the links to strokes in conflict
 
 
-class TrustPanel(QWidget):
+class CertificatePanel(QWidget):
     """The certificates of all objects: one line, red where one fails; the rest on a click.
 
     Parameters
@@ -45,7 +45,7 @@ class TrustPanel(QWidget):
     def __init__(self, controller: Controller) -> None:
         super().__init__()
         self._controller = controller
-        self.line = Sentence("isr_certificate")
+        self.line = WrappingLabel("isr_certificate")
         self.more = QToolButton()
         self.more.setObjectName("isr_trust")
         self.more.setToolTip("What was proved and what was checked, object by object")
@@ -104,23 +104,25 @@ class TrustPanel(QWidget):
         """Bring line and account up to date."""
         state, result = self._controller.state, self._controller.result
         holds, sentence = state.certificate
-        named = self._controller.settings.named
+        named = self._controller.settings.insert_object_names
         mark, meaning = {True: (f"{TICK} ", GOOD), False: (f"{CROSS} ", ALARM), None: ("", "")}[
             holds
         ]
-        self.line.tell(f"{mark}{_capital(named(sentence))}", meaning)
-        self.line.setToolTip(named(state.proofs))
+        self.line.set_message(f"{mark}{_capital(named(sentence))}", meaning)
+        self.line.setToolTip(named(state.certificate_text))
         self.more.setVisible(bool(sentence))
         if self.scroll.isHidden():
             return
         known = sentence and result is not None
         notes = {row.label: row.measure.note for row in state.rows}
         image = self._controller.image_layer
-        axes = axes_of(image, self._controller.settings.axes) if image is not None else "yx"
+        axes = resolve_axes(image, self._controller.settings.axes) if image is not None else "yx"
         told = []
         for label, item in result.objects.items() if known else ():
-            whole = extent(item.frame.shape, axes)
-            told.append(account(item, whole, notes.get(label, ""), named, tones(self)))
+            whole = describe_extent(item.frame.shape, axes)
+            told.append(
+                certificate_html(item, whole, notes.get(label, ""), named, status_colors(self))
+            )
         if told and result is not None:
             told.append(f'<p style="margin: 4px 0 0 0;">fitted on: {escape(result.device)}</p>')
         self.account.setText("".join(told))
@@ -133,10 +135,10 @@ class TrustPanel(QWidget):
             return
         conflict = result.objects[int(label)].conflict
         if conflict is not None:
-            look_at(self._controller.viewer, image, nearest_to_middle(conflict.pixels))
+            center_view_on(self._controller.viewer, image, medoid_pixel(conflict.pixels))
 
 
-def nearest_to_middle(pixels: Any) -> tuple[float, ...]:
+def medoid_pixel(pixels: Any) -> tuple[float, ...]:
     """Of pixels (n, d), the one that lies most in the middle of them."""
     points = np.asarray(pixels, np.float64)
     middle = points.mean(0)
@@ -144,7 +146,7 @@ def nearest_to_middle(pixels: Any) -> tuple[float, ...]:
     return tuple(float(x) for x in best)
 
 
-def extent(shape: Sequence[int], axes: str) -> str:
+def describe_extent(shape: Sequence[int], axes: str) -> str:
     """What of a stack a certificate is about, in words; empty for a plain image."""
     frames = f"all {shape[0]} frames as one"
     return {"zyx": f"the whole volume of {shape[0]} slices", "tyx": frames, "tzyx": frames}.get(
@@ -152,7 +154,7 @@ def extent(shape: Sequence[int], axes: str) -> str:
     )
 
 
-def account(
+def certificate_html(
     item: Any,
     whole: str = "",
     note: str = "",

@@ -8,12 +8,12 @@ from typing import Any
 from napari.layers import Image
 from qtpy.QtWidgets import QLabel
 
-from napari_isr.gui.basics.widgets import Choice
+from napari_isr.gui.basics.widgets import StringComboBox
 from napari_isr.gui.canvas.layers import COORDINATE
-from napari_isr.gui.canvas.stack_job import coordinate_layer, usable
+from napari_isr.gui.canvas.stack_job import can_be_coordinate, coordinate_layer
 from napari_isr.gui.controller import Controller
 
-__all__ = ["CoordinateRow"]
+__all__ = ["CoordinateLayerComboBox"]
 
 NONE = "none"
 TIP = (
@@ -22,7 +22,7 @@ TIP = (
 )
 
 
-class CoordinateRow(Choice):
+class CoordinateLayerComboBox(StringComboBox):
     """A list of the layers that can be a coordinate; hidden while there is none.
 
     Parameters
@@ -61,7 +61,7 @@ class CoordinateRow(Choice):
     def _offer(self, _: Any = None) -> None:
         """Bring the list up to date; a layer that is gone is no coordinate any more."""
         control = self._control
-        maps = [x for x in control.viewer.layers if usable(x, control.image_layer)]
+        maps = [x for x in control.viewer.layers if can_be_coordinate(x, control.image_layer)]
         names = [x.name for x in maps]
         if new := [x for x in maps if COORDINATE in x.metadata and x not in self._known]:
             self._known.update(new)  # the user may choose another one, and that stays

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ColouredMesh", "mesh_of"]
+__all__ = ["ColouredMesh", "colored_surface_mesh"]
 
 ColouredMesh = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.float32]]
 LIGHT = np.array([0.5, -0.7, -0.5])  # from the viewer's upper left, as napari first shows a volume
 DARKEST = 0.35  # of the colour, on the side that is turned away
 
 
-def mesh_of(
+def colored_surface_mesh(
     result: Any, colours: Mapping[int, tuple[int, int, int]], hidden: Collection[int] = ()
 ) -> ColouredMesh | None:
     """Join the surfaces of all objects with three axes.

@@ -7,20 +7,20 @@ from typing import Any
 from napari.layers import Image
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QWidget
 
-from napari_isr.gui.basics.widgets import tick
+from napari_isr.gui.basics.widgets import make_checkbox
 from napari_isr.gui.canvas.layers import image_shape
-from napari_isr.gui.canvas.stack_axes import DEPTH, TIME, axes_of
+from napari_isr.gui.canvas.stack_axes import DEPTH, TIME, resolve_axes
 from napari_isr.gui.controller import Controller
-from napari_isr.gui.panels.binding import bind_tick
+from napari_isr.gui.panels.binding import bind_checkbox
 
-__all__ = ["StackBar"]
+__all__ = ["AxisRoleWidget"]
 
 WORDS = {DEPTH: "z (depth of a volume)", TIME: "t (time)"}
 AXES_TIP = "What the slider of the image goes through: slices of a volume, or frames over time"
 FRAME_TIP = "Fit each frame by itself, beginning with its neighbour's shape; else all frames as one"
 
 
-class StackBar(QWidget):
+class AxisRoleWidget(QWidget):
     """The role of a stack's first axis, and whether frames are fitted one by one.
 
     Parameters
@@ -45,14 +45,14 @@ class StackBar(QWidget):
         self.axes.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
-        self.per_frame = tick("isr_per_frame", "By frame", FRAME_TIP)
+        self.per_frame = make_checkbox("isr_per_frame", "By frame", FRAME_TIP)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
         row.addWidget(self.axes, 1)
         row.addWidget(self.per_frame)
         self.axes.activated.connect(self._choose)
-        bind_tick(self.per_frame, control.settings, "per_frame")
+        bind_checkbox(self.per_frame, control.settings, "per_frame")
         control.image_changed.connect(self._follow)
         control.settings.events.axes.connect(self._show)
         self._follow(control.image_layer)
@@ -80,7 +80,7 @@ class StackBar(QWidget):
     def _show(self, _: Any = None) -> None:
         image = self._image
         ndim = len(image_shape(image)) if image is not None else 2
-        axes = axes_of(image, self._control.settings.axes) if image is not None else "yx"
+        axes = resolve_axes(image, self._control.settings.axes) if image is not None else "yx"
         if ndim == 3:
             self.axes.setCurrentIndex(list(WORDS).index(axes[0]))
         self.axes.setEnabled(ndim == 3)

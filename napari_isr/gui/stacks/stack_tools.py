@@ -6,14 +6,14 @@ from typing import Any
 
 from qtpy.QtWidgets import QSpinBox, QVBoxLayout, QWidget
 
-from napari_isr.gui.basics.widgets import button, side_by_side, tick
+from napari_isr.gui.basics.widgets import make_button, make_checkbox, make_row
 from napari_isr.gui.canvas.layers import image_shape
-from napari_isr.gui.canvas.stack_axes import TIME, axes_of
+from napari_isr.gui.canvas.stack_axes import TIME, resolve_axes
 from napari_isr.gui.controller import Controller
-from napari_isr.gui.stacks.super_resolve import SuperResolver
-from napari_isr.gui.stacks.surface import SurfaceView
+from napari_isr.gui.stacks.super_resolve import TemporalUpsampler
+from napari_isr.gui.stacks.surface import SurfaceLayer
 
-__all__ = ["StackTools"]
+__all__ = ["StackToolsWidget"]
 
 SURFACE_TIP = "Show the surface of the objects in three dimensions; off: back to the slices"
 FACTOR_TIP = "How many times the frames"
@@ -24,7 +24,7 @@ LEAST_WIDTH = 80
 FINER, STOP = "Super-resolve in time", "Stop"
 
 
-class StackTools(QWidget):
+class StackToolsWidget(QWidget):
     """Buttons for a stack that is fitted; hidden for plain images.
 
     Parameters
@@ -35,23 +35,23 @@ class StackTools(QWidget):
     def __init__(self, control: Controller) -> None:
         super().__init__()
         self._control = control
-        self.surface_view = SurfaceView(control)
-        self.resolver = SuperResolver(control)
-        self.surface = tick("isr_surface", "3-D surface", SURFACE_TIP)
+        self.surface_view = SurfaceLayer(control)
+        self.resolver = TemporalUpsampler(control)
+        self.surface = make_checkbox("isr_surface", "3-D surface", SURFACE_TIP)
         self.factor = QSpinBox()
         self.factor.setObjectName("isr_super_resolve_factor")
         self.factor.setToolTip(FACTOR_TIP)
         self.factor.setRange(LEAST, MOST)
         self.factor.setPrefix("× ")
         self.factor.setValue(USUAL)
-        self.finer = button("isr_super_resolve", FINER, FINER_TIP)
+        self.finer = make_button("isr_super_resolve", FINER, FINER_TIP)
         self.finer.setMinimumWidth(LEAST_WIDTH)  # a narrow dock stays narrow
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addWidget(self.surface)
-        column.addWidget(side_by_side(self.finer, self.factor))
-        self.surface.toggled.connect(lambda on: setattr(self.surface_view, "on", on))
+        column.addWidget(make_row(self.finer, self.factor))
+        self.surface.toggled.connect(lambda on: setattr(self.surface_view, "enabled", on))
         self.finer.clicked.connect(self._on_finer)
         self.resolver.busy.connect(self._show_busy)
         control.image_changed.connect(self._follow)
@@ -73,7 +73,7 @@ class StackTools(QWidget):
         """Show what there is for the axes of the image; it needs a result."""
         image, can = self._control.image_layer, self._control.state.can_export
         ndim = len(image_shape(image)) if image is not None else 2
-        axes = axes_of(image, self._control.settings.axes) if image is not None else "yx"
+        axes = resolve_axes(image, self._control.settings.axes) if image is not None else "yx"
         self.surface.setVisible(ndim == 3)
         self.surface.setEnabled(can or self.surface.isChecked())
         for widget in (self.finer, self.factor):

@@ -14,14 +14,14 @@ from napari.qt.threading import create_worker
 from psygnal import Signal
 
 from napari_isr.gui.basics.colours import copy_colormap
-from napari_isr.gui.canvas.layers import KEY, insert_above, place
-from napari_isr.gui.fits.worker import answered_once
-from napari_isr.stopping import Stopped, stoppable
+from napari_isr.gui.canvas.layers import METADATA_KIND, insert_layer_above, layer_transform_kwargs
+from napari_isr.gui.fits.worker import connect_once
+from napari_isr.stopping import Cancelled, cancellable
 
 if TYPE_CHECKING:
     from napari_isr.gui.controller import Controller
 
-__all__ = ["SuperResolver", "finer"]
+__all__ = ["TemporalUpsampler", "upsample_masks"]
 
 log = logging.getLogger(__name__)
 NONE_YET = "There is no mask to super-resolve yet: draw strokes first."
@@ -31,7 +31,7 @@ STEPS = 12  # after which an object is half done, as far as the bar knows
 Masks = npt.NDArray[np.integer[Any]]
 
 
-class SuperResolver:
+class TemporalUpsampler:
     """Makes the layer ``<image> [isr] x4``: the shapes evaluated between the frames.
 
     Parameters
@@ -54,7 +54,7 @@ class SuperResolver:
         if self._stop is not None:
             return
         if result is None or strokes is None or image is None:
-            control.state.say("error", NONE_YET)
+            control.state.set_status("error", NONE_YET)
             return
         stop = self._stop = threading.Event()
         about = {
@@ -62,7 +62,7 @@ class SuperResolver:
             "colormap": copy_colormap(strokes.colormap),
         }
         worker = create_worker(_work, result, factor, control.settings.hidden, stop)
-        answered_once(
+        connect_once(
             worker,
             lambda found: self._on_done(stop, image, about, found),
             lambda share: self._on_share(stop, factor, share),
@@ -83,7 +83,7 @@ class SuperResolver:
     def _on_share(self, stop: threading.Event, factor: int, share: float) -> None:
         if stop is self._stop and not stop.is_set():
             self._control.state.progress = share
-            self._control.state.say("busy", f"{factor} times the frames …")
+            self._control.state.set_status("busy", f"{factor} times the frames …")
 
     def _on_done(self, stop: threading.Event, image: Any, about: Any, found: Any) -> None:
         if stop is not self._stop:
@@ -92,20 +92,24 @@ class SuperResolver:
         state = self._control.state
         state.progress = 0.0
         if found is None or isinstance(found, str):
-            state.say("error" if found else "hint", found or CANCELLED)
+            state.set_status("error" if found else "hint", found or CANCELLED)
         elif image in self._control.viewer.layers:
             masks, empty = found
             layer = Labels(
-                masks, metadata={KEY: "finer"}, opacity=0.4, **about, **place(image, masks.shape)
+                masks,
+                metadata={METADATA_KIND: "finer"},
+                opacity=0.4,
+                **about,
+                **layer_transform_kwargs(image, masks.shape),
             )
-            insert_above(self._control.viewer, layer, image)
+            insert_layer_above(self._control.viewer, layer, image)
             gone = f"; the object is not in {empty} of them" if empty else ""
-            state.say("done", f"'{layer.name}' has {len(masks)} frames{gone}.")
+            state.set_status("done", f"'{layer.name}' has {len(masks)} frames{gone}.")
             self.made.emit(layer)
         self.busy.emit(False)
 
 
-def finer(
+def upsample_masks(
     result: Any, factor: int, hidden: Collection[int] = ()
 ) -> Iterator[tuple[float, Masks | None]]:
     """Masks of all objects at ``factor`` times the frames, in steps.
@@ -146,16 +150,16 @@ def _work(
     result: Any, factor: int, hidden: Collection[int], stop: threading.Event
 ) -> Generator[float, None, tuple[Masks, int] | str | None]:
     """Do it in the thread; returns masks and how many frames are empty, a sentence, or None."""
-    from napari_isr.gui.fits.job import one_thread
+    from napari_isr.gui.fits.job import single_threaded_torch
 
     masks = None
     try:
-        with one_thread(), stoppable(stop.is_set):
-            for share, masks in finer(result, factor, hidden):  # noqa: B007
+        with single_threaded_torch(), cancellable(stop.is_set):
+            for share, masks in upsample_masks(result, factor, hidden):  # noqa: B007
                 if stop.is_set():
                     return None
                 yield share
-    except Stopped:
+    except Cancelled:
         return None
     except Exception as error:
         log.exception("The sequence could not be super-resolved")

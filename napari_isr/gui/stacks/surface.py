@@ -7,23 +7,28 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Surface
 
-from napari_isr.gui.basics.colours import swatch
-from napari_isr.gui.basics.steady import steady
-from napari_isr.gui.canvas.layers import KEY, PassingLayer, insert_above, place
-from napari_isr.gui.fits.worker import in_thread
-from napari_isr.gui.stacks.meshes import ColouredMesh, mesh_of
+from napari_isr.gui.basics.colours import label_rgb
+from napari_isr.gui.basics.steady import run_in_persistent_thread
+from napari_isr.gui.canvas.layers import (
+    METADATA_KIND,
+    TransientLayer,
+    insert_layer_above,
+    layer_transform_kwargs,
+)
+from napari_isr.gui.fits.worker import run_in_thread
+from napari_isr.gui.stacks.meshes import ColouredMesh, colored_surface_mesh
 
 if TYPE_CHECKING:
     from napari_isr.gui.controller import Controller
 
-__all__ = ["SurfaceView"]
+__all__ = ["SurfaceLayer"]
 
 log = logging.getLogger(__name__)
 NONE_YET = "There is no surface yet: draw strokes first."
 EMPTY = "There is no surface: the objects are empty."
 
 
-class SurfaceView:
+class SurfaceLayer:
     """The layer ``<image> [isr] surface``, there while it is asked for and kept up to date.
 
     It is seen in three dimensions only: of a surface, a slice shows loose triangles.
@@ -43,12 +48,12 @@ class SurfaceView:
         control.viewer.dims.events.ndisplay.connect(self._on_display)
 
     @property
-    def on(self) -> bool:
+    def enabled(self) -> bool:
         """Whether it is asked for; to ask turns napari's view, and back."""
         return self._on
 
-    @on.setter
-    def on(self, on: bool) -> None:
+    @enabled.setter
+    def enabled(self, on: bool) -> None:
         if on == self._on:
             return
         self._on = on
@@ -74,12 +79,12 @@ class SurfaceView:
         if not self._on:
             return
         if result is None or strokes is None:
-            control.state.say("hint", NONE_YET)
+            control.state.set_status("hint", NONE_YET)
             return
-        colours = {k: swatch(strokes.colormap, k) for k in result.objects}
+        colours = {k: label_rgb(strokes.colormap, k) for k in result.objects}
         hidden = control.settings.hidden
-        in_thread(
-            lambda: steady(lambda: _mesh(result, colours, hidden)),
+        run_in_thread(
+            lambda: run_in_persistent_thread(lambda: _mesh(result, colours, hidden)),
             lambda mesh: self._show(result, mesh),
         )
 
@@ -89,7 +94,7 @@ class SurfaceView:
             return
         if mesh is None or isinstance(mesh, str):
             self._drop()
-            control.state.say("error", mesh or EMPTY)
+            control.state.set_status("error", mesh or EMPTY)
             return
         if self._layer is None:
             self._layer = _MeshLayer(control.viewer, image)
@@ -105,7 +110,7 @@ class SurfaceView:
             self._layer.see(self._control.viewer.dims.ndisplay == 3)
 
 
-class _MeshLayer(PassingLayer):
+class _MeshLayer(TransientLayer):
     """The layer itself."""
 
     kind = "surface"
@@ -118,27 +123,27 @@ class _MeshLayer(PassingLayer):
             (vertices, faces),
             vertex_colors=colours,
             name=f"{self._image.name} [isr] surface",
-            metadata={KEY: self.kind},
+            metadata={METADATA_KIND: self.kind},
             shading="none",  # the colours are shaded
             visible=visible,
-            **place(self._image),
+            **layer_transform_kwargs(self._image),
         )
-        insert_above(self._viewer, self._layer, None)
+        insert_layer_above(self._viewer, self._layer, None)
 
     def see(self, visible: bool) -> None:
         """Show or hide it."""
-        self.look()
+        self.forget_if_removed()
         if self._layer is not None:
             self._layer.visible = visible
 
 
 def _mesh(result: Any, colours: Any, hidden: Any) -> ColouredMesh | str | None:
     """The mesh, or what went wrong in one sentence."""
-    from napari_isr.gui.fits.job import one_thread
+    from napari_isr.gui.fits.job import single_threaded_torch
 
     try:
-        with one_thread():
-            return mesh_of(result, colours, hidden)
+        with single_threaded_torch():
+            return colored_surface_mesh(result, colours, hidden)
     except Exception as error:
         log.exception("The surface could not be made")
         return f"The surface could not be made ({type(error).__name__}): napari's log says more."

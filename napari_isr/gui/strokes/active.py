@@ -24,7 +24,7 @@ class ActiveObject:
         """The object's label."""
         return self._label
 
-    def watch(self, layer: Labels | None) -> None:
+    def set_layer(self, layer: Labels | None) -> None:
         """Follow another layer, or none."""
         if layer is self._layer:
             return

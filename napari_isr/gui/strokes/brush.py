@@ -11,17 +11,17 @@ from napari.layers import Labels
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
-from napari_isr.gui.basics.colours import swatch
-from napari_isr.gui.basics.widgets import colour_icon
+from napari_isr.gui.basics.colours import label_rgb
+from napari_isr.gui.basics.widgets import color_swatch_icon
 from napari_isr.gui.strokes import keys
-from napari_isr.gui.strokes.scans import ask
+from napari_isr.gui.strokes.scans import compute_async_if_large
 
-__all__ = ["BrushSwitch", "arm"]
+__all__ = ["LabelSelector", "activate_paint_mode"]
 
 BACKGROUND, FIRST_OBJECT = 1, 2
 
 
-class BrushSwitch(QWidget):
+class LabelSelector(QWidget):
     """Which label the brush draws: an object, the background, or a new object."""
 
     def __init__(self) -> None:
@@ -43,12 +43,12 @@ class BrushSwitch(QWidget):
             group.addButton(button)
             row.addWidget(button)
         row.addWidget(self.more)
-        self.object.clicked.connect(lambda: self.pick(self._object))
-        self.background.clicked.connect(lambda: self.pick(BACKGROUND))
-        self.more.clicked.connect(self.add)
-        self.watch(None)
+        self.object.clicked.connect(lambda: self.select_label(self._object))
+        self.background.clicked.connect(lambda: self.select_label(BACKGROUND))
+        self.more.clicked.connect(self.select_new_label)
+        self.set_layer(None)
 
-    def watch(self, layer: Labels | None) -> None:
+    def set_layer(self, layer: Labels | None) -> None:
         """Follow a stroke layer and its keys."""
         if self._layer is not None:
             self._layer.events.selected_label.disconnect(self._show)
@@ -60,29 +60,33 @@ class BrushSwitch(QWidget):
         if layer is not None:
             layer.events.selected_label.connect(self._show)
             layer.events.colormap.connect(self._show)
-            layer.bind_key(keys.SWITCH, lambda _: self.switch(), overwrite=True)
-            layer.bind_key(keys.NEW, lambda _: self.add(), overwrite=True)
+            layer.bind_key(keys.SWITCH, lambda _: self.toggle_background(), overwrite=True)
+            layer.bind_key(keys.NEW, lambda _: self.select_new_label(), overwrite=True)
         self._show()
 
-    def pick(self, label: int) -> None:
+    def select_label(self, label: int) -> None:
         """Arm the brush with a label."""
         if self._layer is not None:
             self._layer.selected_label = label
-            arm(self._layer)
+            activate_paint_mode(self._layer)
 
-    def switch(self) -> None:
+    def toggle_background(self) -> None:
         """Change between object and background."""
         if self._layer is not None:
-            self.pick(self._object if self._layer.selected_label == BACKGROUND else BACKGROUND)
+            self.select_label(
+                self._object if self._layer.selected_label == BACKGROUND else BACKGROUND
+            )
 
-    def add(self) -> None:
+    def select_new_label(self) -> None:
         """Arm the brush with the first label that has no strokes."""
         if self._layer is not None:
-            ask(self._layer.data, highest, partial(self._pick_after, self._layer))
+            compute_async_if_large(
+                self._layer.data, max_label, partial(self._pick_after, self._layer)
+            )
 
     def _pick_after(self, layer: Labels, drawn: int) -> None:
         if layer is self._layer:
-            self.pick(max([drawn, *self.taken()]) + 1)
+            self.select_label(max([drawn, *self.taken()]) + 1)
 
     def _show(self, event: Any = None) -> None:
         layer = self._layer
@@ -92,19 +96,19 @@ class BrushSwitch(QWidget):
         if label >= FIRST_OBJECT:
             self._object = label
         self.object.setText(f" Object {self._object}")
-        self.object.setIcon(colour_icon(swatch(layer.colormap, self._object)))
-        self.background.setIcon(colour_icon(swatch(layer.colormap, BACKGROUND)))
+        self.object.setIcon(color_swatch_icon(label_rgb(layer.colormap, self._object)))
+        self.background.setIcon(color_swatch_icon(label_rgb(layer.colormap, BACKGROUND)))
         self.object.setChecked(label >= FIRST_OBJECT)
         self.background.setChecked(label == BACKGROUND)
 
 
-def arm(layer: Labels) -> None:
+def activate_paint_mode(layer: Labels) -> None:
     """Let the mouse draw strokes; a tool of napari that draws too stays."""
     if layer.mode in ("pan_zoom", "pick", "erase", "transform"):
         layer.mode = "paint"
 
 
-def highest(data: Any) -> int:
+def max_label(data: Any) -> int:
     """The highest label that is drawn; 1, the background, if no object is."""
     return max(int(np.asarray(data).max(initial=BACKGROUND)), BACKGROUND)
 

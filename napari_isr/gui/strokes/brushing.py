@@ -7,14 +7,14 @@ from typing import Any
 
 from napari.layers import Labels
 
-from napari_isr.gui.basics.soon import Soon
+from napari_isr.gui.basics.soon import QueuedCallback
 
-__all__ = ["Brushing"]
+__all__ = ["BrushActivity"]
 
 BRUSHES = "paint", "erase"
 
 
-class Brushing:
+class BrushActivity:
     """Follows the mouse on one layer.
 
     Of fills, polygons and calls of ``layer.paint`` napari tells just before it draws them, of a
@@ -24,14 +24,14 @@ class Brushing:
     def __init__(self) -> None:
         self._layer: Labels | None = None
         self._on = False
-        self._over = Soon(self._rest)
+        self._over = QueuedCallback(self._rest)
 
     @property
-    def at_work(self) -> bool:
+    def is_painting(self) -> bool:
         """Whether the mouse draws with the brush, its release included."""
         return self._on
 
-    def move_to(self, layer: Labels | None) -> None:
+    def set_layer(self, layer: Labels | None) -> None:
         """Follow another layer; None: no layer."""
         if self._layer is not None and self._drag in self._layer.mouse_drag_callbacks:
             self._layer.mouse_drag_callbacks.remove(self._drag)

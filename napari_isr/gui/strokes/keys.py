@@ -19,8 +19,8 @@ __all__ = [
     "SWITCH",
     "TAKEN",
     "UNDO",
-    "LayerKeys",
-    "shown",
+    "LayerKeybindings",
+    "format_key",
 ]
 
 SWITCH, NEW = "S", "N"  # object or background, one more object: gui/strokes/brush.py
@@ -31,12 +31,12 @@ NEXT, PREVIOUS, DONE = "PageDown", "PageUp", "D"  # of the list of images, on th
 TAKEN = (SWITCH, NEW, JUMP, RUN, CANCEL, UNDO, REDO, NEXT, PREVIOUS, DONE)
 
 
-def shown(key: str) -> str:
+def format_key(key: str) -> str:
     """Write a key as menus and tooltips do: ``Shift+U``, ``Page up``."""
     return key.replace("-", "+").replace("PageUp", "Page up").replace("PageDown", "Page down")
 
 
-class LayerKeys:
+class LayerKeybindings:
     """Keys that act while one layer is the active one.
 
     Parameters
@@ -49,7 +49,7 @@ class LayerKeys:
         self._actions = actions
         self._layer: Labels | None = None
 
-    def move_to(self, layer: Labels | None) -> None:
+    def set_layer(self, layer: Labels | None) -> None:
         """Take the keys from the layer that had them and give them to another."""
         if self._layer is not None:
             for key in self._actions:

@@ -7,16 +7,18 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from napari_isr.gui.fits.worker import in_thread
+from napari_isr.gui.fits.worker import run_in_thread
 
-__all__ = ["LARGE", "anything", "ask"]
+__all__ = ["ASYNC_QUERY_BYTES", "any_nonzero", "compute_async_if_large"]
 
-LARGE = 2**22  # bytes
+ASYNC_QUERY_BYTES = 2**22  # bytes
 
 Found = TypeVar("Found")
 
 
-def ask(data: Any, question: Callable[[Any], Found], answer: Callable[[Found], None]) -> None:
+def compute_async_if_large(
+    data: Any, question: Callable[[Any], Found], answer: Callable[[Found], None]
+) -> None:
     """Compute something of an array, and give it to ``answer`` in this thread.
 
     Parameters
@@ -29,12 +31,12 @@ def ask(data: Any, question: Callable[[Any], Found], answer: Callable[[Found], N
     answer : callable
         Is given what was found; it has to look whether that is still asked for.
     """
-    if getattr(data, "nbytes", LARGE) < LARGE:
+    if getattr(data, "nbytes", ASYNC_QUERY_BYTES) < ASYNC_QUERY_BYTES:
         answer(question(data))
     else:
-        in_thread(lambda: question(data), answer)
+        run_in_thread(lambda: question(data), answer)
 
 
-def anything(data: Any) -> bool:
+def any_nonzero(data: Any) -> bool:
     """Whether any pixel is not 0."""
     return bool(np.any(data))

@@ -11,21 +11,21 @@ import numpy as np
 from napari.layers import Labels
 from psygnal import Signal
 
-from napari_isr.gui.strokes.scans import ask
+from napari_isr.gui.strokes.scans import compute_async_if_large
 
-__all__ = ["StrokeWatch", "digest"]
+__all__ = ["ScribbleChangeDetector", "array_checksum"]
 
 Digest = tuple[tuple[int, ...], int]
 
 
-def digest(data: Any) -> Digest:
+def array_checksum(data: Any) -> Digest:
     """Size and checksum of an array: a millisecond for a megapixel."""
     array = np.ascontiguousarray(data)
     flat: Any = array.reshape(-1).view(np.uint8)
     return array.shape, zlib.crc32(flat)
 
 
-class StrokeWatch:
+class ScribbleChangeDetector:
     """Tells when the strokes of a Labels layer changed.
 
     A stroke, a fill and a polygon emit ``paint``, new data emit ``data``. Undo and redo emit only
@@ -61,24 +61,24 @@ class StrokeWatch:
             events.data.disconnect(self._on_data)
             events.set_data.disconnect(self._on_shown)
         self._layer = layer
-        self.note()
+        self.mark_seen()
         if layer is not None:
             layer.events.paint.connect(self._on_painted)
             layer.events.data.connect(self._on_data)
             layer.events.set_data.connect(self._on_shown)
 
     def _on_data(self) -> None:
-        self.note()
+        self.mark_seen()
         if self._layer is not None:
             self.changed.emit()
 
     def _on_painted(self) -> None:
-        self.note()
+        self.mark_seen()
         self._painting = self._seen is None
         if self._layer is not None:
             self.changed.emit()
 
-    def note(self) -> None:
+    def mark_seen(self) -> None:
         """Remember what is drawn now; to be called, too, after a change that was told before."""
         self._changes += 1
         self._seen, self._painting = None, False
@@ -106,4 +106,4 @@ class StrokeWatch:
 
     def _with_digest(self, use: Callable[[Digest], None]) -> None:
         if self._layer is not None:
-            ask(self._layer.data, digest, use)
+            compute_async_if_large(self._layer.data, array_checksum, use)
