@@ -55,7 +55,7 @@ test-slow: system-deps $(VENV)/.stamp ## The tests marked slow; properties with 
 	ISR_EXAMPLES=many $(XVFB) $(BIN)/python -m pytest -m "slow or examples" $(PYTEST_ARGS)
 
 soak: system-deps $(VENV)/.stamp ## A random user of the dock, 2,000 actions; ISR_SOAK_SEED=1 is another one
-	$(subst xvfb-run -a,xvfb-run -a -s "-screen 0 1600x1000x24",$(XVFB)) $(BIN)/python -m pytest tests/soak -m slow -s $(PYTEST_ARGS)
+	$(subst xvfb-run -a,xvfb-run -a -s "-screen 0 1600x1000x24",$(XVFB)) $(BIN)/python -m pytest tests/stress -m slow -s $(PYTEST_ARGS)
 
 test-qt6: system-deps $(VENV_QT6)/.stamp ## The tests marked gui, on PyQt6 in an environment of its own
 	QT_API=pyqt6 PYTEST_QT_API=pyqt6 $(XVFB) $(VENV_QT6)/bin/python -m pytest -m "gui and not slow" $(PYTEST_ARGS)

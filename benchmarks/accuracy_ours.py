@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_isr.features import feature_names
 from napari_isr.predictors import predictor_names
-from napari_isr.segmenter import MODES, Segmenter
+from napari_isr.segmentation.segmenter import MODES, Segmenter
 
 __all__ = ["CONFIGURATIONS", "Configuration", "Ours"]
 

@@ -19,7 +19,7 @@ import numpy as np
 from qtpy.QtCore import QElapsedTimer, Qt, QTimer
 from qtpy.QtTest import QTest
 
-from napari_isr.gui.dock import ScribbleWidget
+from napari_isr.gui.dock_widget import ScribbleWidget
 
 
 class Heart:

@@ -36,7 +36,7 @@ from napari_isr.results.result import iou
 
 SIZE = (64, 80)
 PORT = 18786
-COMMAND = "from napari_isr.cli import main; main()"
+COMMAND = "from napari_isr.cli.app import main; main()"
 
 
 def disc(index: int) -> np.ndarray:

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from napari_isr.segmenter import Segmenter
-from napari_isr.stopping import Cancelled, cancellable
+from napari_isr.cancellation import Cancelled, cancellable
+from napari_isr.segmentation.segmenter import Segmenter
 
 GOAL_MS = 100
 SHAPES = "convex,star,mirror,rotational,periodic,connected,convex+mirror,none"

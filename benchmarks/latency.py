@@ -20,10 +20,10 @@ from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
 
-from napari_isr.gui.dock import ScribbleWidget
+from napari_isr.gui._testing import CanvasMouse
+from napari_isr.gui.dock_widget import ScribbleWidget
 from napari_isr.gui.launch import open_sample
-from napari_isr.gui.robot import CanvasMouse
-from napari_isr.gui.samples import add_sample, sample_layers
+from napari_isr.gui.sample_data import add_sample, sample_layers
 
 GOAL_MS = {"connected": 250}  # of the median, painted, on 2 cores; 100 for the others
 GOAL_GAP_MS = 50

@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 
 from napari_isr.evidence import coarse_axes
 from napari_isr.features import ImageFeatures, SourceImage
-from napari_isr.frame import ImageGeometry, meshgrid_points
+from napari_isr.geometry.image import ImageGeometry, meshgrid_points
 from napari_isr.predictors import FeatureView, Predictor, make_predictor, predictor_names
-from napari_isr.strokes import Scribbles
+from napari_isr.scribbles import Scribbles
 
 SETS = ("grabcut50", "medscribble56")
 BINS = 10

@@ -25,12 +25,12 @@ import published
 import torch
 
 from napari_isr.certificates import convexity_defects
+from napari_isr.data import load_sample
 from napari_isr.evidence import DenseEvidence, signed_evidence
 from napari_isr.fitting import iter_project_shape
-from napari_isr.frame import ImageGeometry
-from napari_isr.rendering.grid import ShapeLogit
-from napari_isr.samples import load_sample
-from napari_isr.segmenter import Segmenter
+from napari_isr.geometry.image import ImageGeometry
+from napari_isr.rendering.rasterize import ShapeLogit
+from napari_isr.segmentation.segmenter import Segmenter
 from napari_isr.shapes import Convex
 
 FOREGROUND = 0.4

@@ -22,11 +22,11 @@ from pathlib import Path
 import numpy as np
 from skimage.io import imsave
 
-from napari_isr.cli import limit_torch_threads
-from napari_isr.samples import fruit_behind_leaves
-from napari_isr.segmenter import Segmenter
+from napari_isr.cli.app import limit_torch_threads
+from napari_isr.data import fruit_behind_leaves
+from napari_isr.segmentation.segmenter import Segmenter
 
-CALL = "from napari_isr.cli import main; main()"  # as the installed command does
+CALL = "from napari_isr.cli.app import main; main()"  # as the installed command does
 
 
 def wall(arguments: list[str]) -> float:

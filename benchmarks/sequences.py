@@ -20,7 +20,7 @@ from napari_isr import project
 from napari_isr.api import with_per_frame_fit
 from napari_isr.features import FeatureCache
 from napari_isr.results.result import ObjectResult
-from napari_isr.segmenter import Segmenter
+from napari_isr.segmentation.segmenter import Segmenter
 
 DATA = Path(os.environ.get("ISR_DATA", "../shared/data"))
 NAMES = ("blackswan", "car-shadow", "cars9")

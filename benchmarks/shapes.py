@@ -30,8 +30,8 @@ from shape_truths import SHAPES, scenes
 
 from napari_isr.evidence import DenseEvidence, signed_evidence
 from napari_isr.fitting import iter_project_shape
-from napari_isr.frame import ImageGeometry
-from napari_isr.rendering.grid import ShapeLogit, trace_contours
+from napari_isr.geometry.image import ImageGeometry
+from napari_isr.rendering.rasterize import ShapeLogit, trace_contours
 from napari_isr.results.result import ObjectResult
 from napari_isr.shapes.base import Shape
 from napari_isr.shapes.registry import ShapeSpec

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from skimage.draw import polygon
 
-from napari_isr.samples.fruit import fruit_behind_leaves
-from napari_isr.segmenter import Segmenter
+from napari_isr.data.fruit import fruit_behind_leaves
+from napari_isr.segmentation.segmenter import Segmenter
 
 OBJECTS = {2, 3}
 

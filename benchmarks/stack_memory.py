@@ -78,7 +78,7 @@ def one(path: Path, axes: str) -> dict[str, Any]:
 
     import napari_isr as isr
     from napari_isr.results.result import iou
-    from napari_isr.segmenter import Segmenter
+    from napari_isr.segmentation.segmenter import Segmenter
 
     torch.set_num_threads(1)
     image = zarr.open(str(path), mode="r")

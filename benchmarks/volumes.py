@@ -1,6 +1,6 @@
 """How good and how fast shapes in volumes are, on a generated one with known truth.
 
-Segments :func:`napari_isr.samples.phantom.phantom` from strokes on three slices, prints IoU and
+Segments :func:`napari_isr.data.phantom.phantom` from strokes on three slices, prints IoU and
 certificate of each object, and the time of a convex refit after the first fit: the median of
 several, on one core. Prints Markdown. `python benchmarks/volumes.py --side 256`.
 """
@@ -13,10 +13,10 @@ import time
 
 import torch
 
+from napari_isr.data.phantom import phantom
 from napari_isr.results.result import iou
-from napari_isr.samples.phantom import phantom
-from napari_isr.segmenter import Segmenter
-from napari_isr.strokes import Scribbles
+from napari_isr.scribbles import Scribbles
+from napari_isr.segmentation.segmenter import Segmenter
 
 GOAL_MS, GOAL_IOU = 300, 0.9
 

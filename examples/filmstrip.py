@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import napari_isr as isr
-from napari_isr.files.frames import read_sequence
-from napari_isr.files.reading import read_array, read_probability
+from napari_isr.io.readers import read_array, read_probability
+from napari_isr.io.sequences import read_sequence
 
 BLUE, ORANGE = (70, 150, 255), (255, 145, 0)
 ZOOM = 2

@@ -25,7 +25,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 import napari_isr as isr
-from napari_isr.samples import fruit_behind_leaves
+from napari_isr.data import fruit_behind_leaves
 
 SCENE, SIDE = 160, 64  # pixels of a generated scene, and of what the network sees of it
 FRUIT = 2  # label of the red one

@@ -13,57 +13,57 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_isr.api import project as project
     from napari_isr.api import segment as segment
-    from napari_isr.batch.run import run_batch as run_batch
+    from napari_isr.batch.scheduler import run_batch as run_batch
     from napari_isr.certificates import Certificate as Certificate
+    from napari_isr.data import load_sample as load_sample
     from napari_isr.errors import InputError as InputError
-    from napari_isr.export import write as write
-    from napari_isr.files.reading import read_array as read_array
-    from napari_isr.files.reading import read_image as read_image
-    from napari_isr.files.reading import read_probability as read_probability
-    from napari_isr.files.reading import read_scribbles as read_scribbles
-    from napari_isr.frame import ImageGeometry as ImageGeometry
-    from napari_isr.lifting import CoordinateMap as CoordinateMap
+    from napari_isr.geometry.coordinates import CoordinateMap as CoordinateMap
+    from napari_isr.geometry.image import ImageGeometry as ImageGeometry
+    from napari_isr.io.export import write as write
+    from napari_isr.io.readers import read_array as read_array
+    from napari_isr.io.readers import read_image as read_image
+    from napari_isr.io.readers import read_probability as read_probability
+    from napari_isr.io.readers import read_scribbles as read_scribbles
+    from napari_isr.io.session import Session as Session
+    from napari_isr.io.session import load_session as load_session
+    from napari_isr.io.session import save_session as save_session
     from napari_isr.regularizer import ShapeRegularizer as ShapeRegularizer
     from napari_isr.results.object_result import ObjectResult as ObjectResult
     from napari_isr.results.result import Result as Result
-    from napari_isr.samples import load_sample as load_sample
-    from napari_isr.segmenter import Segmenter as Segmenter
-    from napari_isr.segmenter import Update as Update
-    from napari_isr.session import Session as Session
-    from napari_isr.session import load_session as load_session
-    from napari_isr.session import save_session as save_session
+    from napari_isr.scribbles import Scribbles as Scribbles
+    from napari_isr.segmentation.segmenter import Segmenter as Segmenter
+    from napari_isr.segmentation.segmenter import Update as Update
+    from napari_isr.segmentation.trained_predictor import TrainedPredictor as TrainedPredictor
     from napari_isr.shapes.registry import ShapeSpec as ShapeSpec
     from napari_isr.shapes.registry import shape_names as shape_names
-    from napari_isr.strokes import Scribbles as Scribbles
-    from napari_isr.unaries.trained import TrainedPredictor as TrainedPredictor
 
 # Torch takes a second to load, and napari imports every plugin's package: load on first use.
 _HOMES = {
     "Certificate": "certificates",
-    "Coordinate": "lifting",
-    "Frame": "frame",
+    "Coordinate": "geometry.coordinates",
+    "Frame": "geometry.image",
     "InputError": "errors",
     "ObjectResult": "results.object_result",
     "Result": "results.result",
-    "Segmenter": "segmenter",
-    "Session": "session",
+    "Segmenter": "segmentation.segmenter",
+    "Session": "io.session",
     "ShapeRegularizer": "regularizer",
     "ShapeSpec": "shapes.registry",
-    "Strokes": "strokes",
-    "Trained": "unaries.trained",
-    "Update": "segmenter",
-    "load_sample": "samples",
-    "load_session": "session",
+    "Strokes": "scribbles",
+    "Trained": "segmentation.trained_predictor",
+    "Update": "segmentation.segmenter",
+    "load_sample": "data",
+    "load_session": "io.session",
     "project": "api",
-    "read_array": "files.reading",
-    "read_image": "files.reading",
-    "read_probability": "files.reading",
-    "read_strokes": "files.reading",
-    "run_batch": "batch.run",
-    "save_session": "session",
+    "read_array": "io.readers",
+    "read_image": "io.readers",
+    "read_probability": "io.readers",
+    "read_strokes": "io.readers",
+    "run_batch": "batch.scheduler",
+    "save_session": "io.session",
     "segment": "api",
     "shape_names": "shapes.registry",
-    "write": "export",
+    "write": "io.export",
 }
 
 __all__ = [

@@ -19,16 +19,16 @@ from napari_isr.evidence import (
     axis_anisotropy,
     signed_evidence,
 )
-from napari_isr.fitting.sequences import SequenceEvidence, iter_fit, sequence_evidence_from_array
-from napari_isr.frame import ImageGeometry
-from napari_isr.lifting import Coordinates, check_supported_shapes, with_coordinates
+from napari_isr.fitting.sequence import SequenceEvidence, iter_fit, sequence_evidence_from_array
+from napari_isr.geometry.coordinates import Coordinates, check_supported_shapes, with_coordinates
+from napari_isr.geometry.image import ImageGeometry
+from napari_isr.geometry.time_series import TimeSeriesGeometry, make_geometry
 from napari_isr.results.result import ObjectResult, Result
-from napari_isr.segmenter import Segmenter
+from napari_isr.scribbles import FIRST_OBJECT, Scribbles
+from napari_isr.segmentation.segmenter import Segmenter
+from napari_isr.segmentation.trained_predictor import TrainedPredictor
 from napari_isr.shapes.base import Shape
 from napari_isr.shapes.registry import ShapeSpec
-from napari_isr.strokes import FIRST_OBJECT, Scribbles
-from napari_isr.timeline import TimeSeriesGeometry, make_geometry
-from napari_isr.unaries.trained import TrainedPredictor
 
 __all__ = ["iter_project", "project", "segment"]
 
@@ -58,9 +58,10 @@ def project(
     spacing : sequence of float, optional
         Distance of pixel centres along each axis. Default: 1 each. Of time, how long a frame
         counts; None: so that the sequence counts as long as a frame's longest side.
-    coordinates : mapping of str to array or Coordinate, optional
+    coordinates : mapping of str to array or CoordinateMap, optional
         Further coordinates of every pixel by name, ``{"depth": map}``: the shape, convex or star,
-        then holds in (row, column, depth). See :class:`napari_isr.lifting.Coordinate`.
+        then holds in (row, column, depth). See
+        :class:`napari_isr.geometry.coordinates.CoordinateMap`.
     per_frame : bool, optional
         Fit each frame of a sequence by itself, from its neighbour's shape; default: all together,
         so that the shape moves smoothly.
@@ -184,9 +185,9 @@ def segment(
     image : (n1, ..., nd) or (n1, ..., nd, c) array, or sequence of such
         Grey, or with channels last. A dask or zarr array, a memory map or a pyramid (its levels,
         the finest first) is never loaded whole; see ``memory``.
-    scribbles : (n1, ..., nd) integer array or Strokes, optional
+    scribbles : (n1, ..., nd) integer array or Scribbles, optional
         0 unlabelled, 1 background, 2, 3, ... objects. May be left out if all objects are given, or
-        with ``trained``. Of a very large image :meth:`Strokes.from_lines` is quicker.
+        with ``trained``. Of a very large image :meth:`Scribbles.from_lines` is quicker.
     shape : str, ShapeSpec or mapping, optional
         One shape for all objects, or by label, ``{2: "convex", 3: "none"}``.
     given : mapping of int to array, optional
@@ -199,15 +200,15 @@ def segment(
         What the axes are: ``"yx"``, ``"zyx"``, ``"tyx"`` or ``"tzyx"``.
     spacing : sequence of float, optional
         As for :func:`project`.
-    coordinates : mapping of str to array or Coordinate, optional
+    coordinates : mapping of str to array or CoordinateMap, optional
         Further coordinates of every pixel by name, as for :func:`project`; the predictor sees
         them, too.
     per_frame : bool, optional
         As for :func:`project`.
     seed : int, optional
         Two calls with one seed on one machine give the same result.
-    trained : Trained, optional
-        What :meth:`Segmenter.trained` learned from other images.
+    trained : TrainedPredictor, optional
+        What :meth:`Segmenter.export_predictor` learned from other images.
     **options
         ``unaries``, ``weights``, ``dino``, ``download``, ``cache``, ``memory`` and
         ``most_pixels`` of :class:`Segmenter`.

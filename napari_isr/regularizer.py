@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from napari_isr.errors import InputError, suggest_name
-from napari_isr.frame import ImageGeometry
-from napari_isr.segmenting.nearest_shape import ShapeProjector, foreground_weights
+from napari_isr.geometry.image import ImageGeometry
+from napari_isr.segmentation.nearest_shape import ShapeProjector, foreground_weights
 from napari_isr.shapes.registry import NONE, ShapeSpec
 
 __all__ = ["ShapeRegularizer"]
@@ -160,7 +160,7 @@ class ShapeRegularizer(nn.Module):
         Parameters
         ----------
         logits, index
-            As for :meth:`forward`.
+            As for :meth:`redo`.
         """
         images, frame = self._images(logits)
         shapes = self._shapes(images.detach(), frame, index, torch.ones_like(images[:, 0]))

@@ -20,7 +20,7 @@ from napari_isr.device import (
 )
 from napari_isr.errors import InputError
 from napari_isr.fitting.sampling import Samples
-from napari_isr.fitting.solver import gauss_newton, weighted_squared_error
+from napari_isr.fitting.solvers import gauss_newton, weighted_squared_error
 from napari_isr.predictors import LogisticRegression
 from napari_isr.results.result import iou
 from napari_isr.shapes.registry import NONE, ShapeSpec, shape_names
@@ -140,7 +140,7 @@ def test_running_out_of_memory_changes_no_result(call, scene, monkeypatch):
     arguments = (image, scribbles) if call == "segment" else (truth[2],)
     options = {"features": "rgb"} if call == "segment" else {}
     wanted = getattr(isr, call)(*arguments, **options)
-    module = "napari_isr.segmenter" if call == "segment" else "napari_isr.api"
+    module = "napari_isr.segmentation.segmenter" if call == "segment" else "napari_isr.api"
     told = []
 
     def failing(device, run):

@@ -120,7 +120,7 @@ def test_the_python_of_the_pages_runs(page, scene, tmp_path, monkeypatch):
 
 def test_the_keys_of_the_page_are_those_of_the_code():
     pytest.importorskip("napari", reason="the keys are the dock's")
-    from napari_isr.gui.strokes import keys
+    from napari_isr.gui import keybindings as keys
 
     page = (DOCS / "keys.md").read_text(encoding="utf-8")
     for key in keys.TAKEN:

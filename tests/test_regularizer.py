@@ -15,7 +15,7 @@ import napari_isr as isr
 from napari_isr import ShapeRegularizer
 from napari_isr.certificates import convexity_defects
 from napari_isr.errors import InputError
-from napari_isr.segmenting import nearest_shape
+from napari_isr.segmentation import nearest_shape
 
 SIZE = (40, 48)
 

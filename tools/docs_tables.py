@@ -15,7 +15,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from napari_isr.cli import app
+from napari_isr.cli.app import app
 from napari_isr.shapes.registry import NONE, ShapeSpec, shape_names
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"

@@ -18,8 +18,8 @@ from qtpy.QtCore import QPointF, QTimer
 from qtpy.QtTest import QTest
 from stage import IMAGES, Stage, on_stage, wait_until
 
-from napari_isr.gui.robot import CanvasMouse
-from napari_isr.samples import load_sample
+from napari_isr.data import load_sample
+from napari_isr.gui._testing import CanvasMouse
 
 SIZE = 1240, 820
 WIDTH = 860  # of the picture

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 import napari_isr as isr
-from napari_isr.session.schema import SessionRecord
+from napari_isr.io.session.schema import SessionRecord
 
-KEPT = Path(__file__).resolve().parents[1] / "tests" / "data"
+KEPT = Path(__file__).resolve().parents[1] / "tests" / "fixtures"
 
 
 def main() -> None:

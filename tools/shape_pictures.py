@@ -17,7 +17,7 @@ from PIL import Image
 from shape_scenes import SCENES, Scene
 
 import napari_isr as isr
-from napari_isr.export.overlay import overlay_image
+from napari_isr.io.export.overlay import overlay_image
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "images" / "shapes"
 COLOURS = {1: (232, 236, 242), 2: (255, 225, 77)}

@@ -18,10 +18,10 @@ from qtpy.QtGui import QCursor
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMainWindow
 
-from napari_isr.gui.dock import ScribbleWidget
+from napari_isr.gui._testing import CanvasMouse
+from napari_isr.gui.dock_widget import ScribbleWidget
 from napari_isr.gui.launch import TITLE, open_sample
-from napari_isr.gui.robot import CanvasMouse
-from napari_isr.session.store import FOLDER_VARIABLE
+from napari_isr.io.session.snapshot_store import FOLDER_VARIABLE
 
 __all__ = ["IMAGES", "Stage", "on_stage", "wait_until"]
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from napari_isr.batch.jobs import BatchItem, BatchSettings
-from napari_isr.files.atomic import atomic_write
+from napari_isr.atomic_files import atomic_write
+from napari_isr.batch.config import BatchItem, BatchSettings
 
 __all__ = [
     "RECORDS",

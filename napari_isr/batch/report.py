@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from napari_isr.atomic_files import atomic_write
 from napari_isr.batch.records import RECORDS, THUMBNAILS
 from napari_isr.batch.summary import summary_rows
-from napari_isr.export.palette import label_hex
-from napari_isr.files.atomic import atomic_write
+from napari_isr.io.export.label_colors import label_hex
 
 __all__ = ["report_page", "write_report"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_isr.files.atomic import atomic_write
+from napari_isr.atomic_files import atomic_write
 
 __all__ = ["COLUMNS", "summary_rows", "write_summary"]
 

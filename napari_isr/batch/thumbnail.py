@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from napari_isr.export.palette import label_color
-from napari_isr.features.image import SourceImage
+from napari_isr.features.source_image import SourceImage
+from napari_isr.io.export.label_colors import label_color
 from napari_isr.results.result import ObjectResult, Result
 
 __all__ = ["write_thumbnail"]
@@ -26,7 +26,7 @@ def write_thumbnail(path: Path, image: Any, result: Result) -> None:
 
     Parameters
     ----------
-    path : Path
+    path : BoxTrack
         A ``.webp`` file.
     image : array
         What was segmented; of a stack the plane with most of the objects is drawn.

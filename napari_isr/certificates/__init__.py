@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from napari_isr.certificates.certificate import TOLERANCE, Certificate, Check, Logit, Mask
 from napari_isr.certificates.connected import check_connected
 from napari_isr.certificates.convex import check_convex, convexity_defects, quasiconcavity_gap
-from napari_isr.certificates.lifted import certify_coordinates
-from napari_isr.certificates.over_time import check_each_frame, check_tube_connected
-from napari_isr.certificates.record import TOLERANCE, Certificate, Check, Logit, Mask
+from napari_isr.certificates.coordinates import certify_coordinates
 from napari_isr.certificates.symmetry import (
     check_mirror,
     check_periodic,
     check_rotational,
     check_star,
 )
+from napari_isr.certificates.time_series import check_each_frame, check_tube_connected
 
 __all__ = [
     "TOLERANCE",

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from napari_isr.certificates.record import Check, Logit, Mask
-from napari_isr.stopping import check_cancelled, run_cancellable
+from napari_isr.cancellation import check_cancelled, run_cancellable
+from napari_isr.certificates.certificate import Check, Logit, Mask
 
 __all__ = ["check_connected", "count_components", "count_holes", "euler_number"]
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import ConvexHull, QhullError
 
-from napari_isr.certificates.record import TOLERANCE, Check, Logit, Mask
-from napari_isr.stopping import check_cancelled
+from napari_isr.cancellation import check_cancelled
+from napari_isr.certificates.certificate import TOLERANCE, Check, Logit, Mask
 
 __all__ = ["check_convex", "convexity_defects", "points_in_convex_hull_nd", "quasiconcavity_gap"]
 

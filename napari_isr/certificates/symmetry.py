@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import binary_dilation, binary_erosion
 
-from napari_isr.certificates.record import TOLERANCE, Check, Logit, Mask
-from napari_isr.stopping import check_cancelled, run_cancellable
+from napari_isr.cancellation import check_cancelled, run_cancellable
+from napari_isr.certificates.certificate import TOLERANCE, Check, Logit, Mask
 
 __all__ = [
     "check_mirror",

@@ -6,14 +6,14 @@ from typing import Protocol
 
 from torch import Tensor
 
-from napari_isr.evidence.blocks import axis_anisotropy, remaining_anisotropy
-from napari_isr.evidence.grid import DenseEvidence
-from napari_isr.evidence.sampled import LazyEvidence, coarse_axes
-from napari_isr.evidence.weights import (
+from napari_isr.evidence.block_layout import axis_anisotropy, remaining_anisotropy
+from napari_isr.evidence.foreground_weight import (
     FILLING_WEIGHT,
     FOREGROUND_WEIGHT,
     signed_evidence,
 )
+from napari_isr.evidence.grid import DenseEvidence
+from napari_isr.evidence.lazy import LazyEvidence, coarse_axes
 
 __all__ = [
     "FILLING_WEIGHT",
@@ -50,7 +50,7 @@ class Evidence(Protocol):
         """Pixels of such a block along each axis: fewer where they are long, so that it is not."""
 
     def coarsen(self, block: int) -> DenseEvidence:
-        """Evidence of all blocks; see :meth:`sides`."""
+        """Evidence of all blocks; see :meth:`block_shape`."""
 
     def cell_evidence(self, block: int, index: Tensor) -> tuple[Tensor, Tensor]:
         """Centres (n, d) and evidence (n,) of the blocks with the given indices (n, d)."""

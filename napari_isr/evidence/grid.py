@@ -9,7 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from napari_isr.evidence.blocks import (
+from napari_isr.evidence.block_layout import (
     block_sides,
     block_size_for,
     remaining_anisotropy,
@@ -34,10 +34,11 @@ class DenseEvidence:
     axes : tuple of (ni,) tensors
         Shape coordinates of the cells' centres along each axis.
     lift : callable, optional
-        Joins further coordinates to those of the axes; see :meth:`napari_isr.frame.Frame.lift`.
+        Joins further coordinates to those of the axes; see
+        :meth:`napari_isr.geometry.image.ImageGeometry.append_coordinates`.
     stretch : tuple of int, optional
         How many times as long as the shortest side of a cell each side is, see
-        :func:`stretch_of`; default: all are equal.
+        :func:`axis_anisotropy`; default: all are equal.
     """
 
     values: Tensor
@@ -90,7 +91,7 @@ class DenseEvidence:
         return max(steps, default=1.0)
 
     def coarsen(self, block: int) -> DenseEvidence:
-        """Sum over blocks of cells, see :meth:`sides`; the last block may be smaller."""
+        """Sum over blocks of cells, see :meth:`block_shape`; the last block may be smaller."""
         if block == 1:
             return self
         if block not in self._levels:

@@ -11,23 +11,23 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from napari_isr.cancellation import check_cancelled
 from napari_isr.errors import InputError, suggest_name
 from napari_isr.features.cache import FeatureCache, default_folder
+from napari_isr.features.color_features import ColorFeatures
+from napari_isr.features.coordinate_features import CoordinateFeatures
 from napari_isr.features.dino import Dino, find_dino_weights
-from napari_isr.features.edges import EDGES
-from napari_isr.features.further import CoordinateFeatures
-from napari_isr.features.image import SourceImage
-from napari_isr.features.maps import PlaneFeatureBlock
-from napari_isr.features.nearness import NEARNESS
-from napari_isr.features.rgb import ColorFeatures
+from napari_isr.features.edge_refinement import EDGES
+from napari_isr.features.normalized_cuts import NormalizedCutFeatures
+from napari_isr.features.plane_features import PlaneFeatureBlock
+from napari_isr.features.position import PositionFeatures
+from napari_isr.features.scribble_proximity import NEARNESS
 from napari_isr.features.semantic import Semantic
-from napari_isr.features.spatial import PositionFeatures
-from napari_isr.features.spectral import NormalizedCutFeatures
+from napari_isr.features.source_image import SourceImage
 from napari_isr.features.texture import Texture
-from napari_isr.features.weights import find_weights
-from napari_isr.frame import ImageGeometry
-from napari_isr.stopping import check_cancelled
-from napari_isr.timeline import TimeSeriesGeometry
+from napari_isr.features.weight_files import find_weights
+from napari_isr.geometry.image import ImageGeometry
+from napari_isr.geometry.time_series import TimeSeriesGeometry
 
 __all__ = [
     "AUTO",
@@ -85,7 +85,7 @@ def describe_semantic_source(weights: str | os.PathLike[str] | None = None) -> s
     Parameters
     ----------
     weights : path, optional
-        As for :class:`Features`.
+        As for :class:`ImageFeatures`.
     """
     return NormalizedCutFeatures.source if find_weights(weights) is None else Semantic.source
 
@@ -196,14 +196,15 @@ class ImageFeatures(FeatureStack):
     """All chosen blocks side by side.
 
     Nearness and edges are no blocks, for they depend on the strokes:
-    :class:`napari_isr.unaries.predicted.Unaries` joins them with what is predicted from the
+    :class:`napari_isr.segmentation.predicted_unaries.PredictedUnaries` joins them with what is
+    predicted from the
     blocks. Without any block there is one feature, 0.
 
     Parameters
     ----------
     image : SourceImage
         The image.
-    frame : Frame
+    frame : ImageGeometry
         The image's frame.
     names : str or sequence of str, optional
         As :func:`parse_features` reads them.
@@ -212,17 +213,19 @@ class ImageFeatures(FeatureStack):
         disk between runs, pass ``FeatureCache(default_folder())``.
     weights : path, optional
         Weights file of the semantic features; see
-        :func:`napari_isr.features.weights.find_weights`. Without any, superpixels take the
+        :func:`napari_isr.features.weight_files.find_weights`. Without any, superpixels take the
         network's place.
     device : torch.device or str, optional
         Where networks compute.
     dino : path, optional
-        Weights file of the features ``dino``; see :func:`napari_isr.features.dino.dino_weights`.
+        Weights file of the features ``dino``; see
+        :func:`napari_isr.features.dino.find_dino_weights`.
     download : bool, optional
         Let the weights of ``dino`` be downloaded (licence Apache-2.0) if no file is named. Nothing
         else is ever downloaded.
     bases : mapping, optional
-        Those of another image, so that its features and these mean the same; see :attr:`bases`.
+        Those of another image, so that its features and these mean the same; see
+        :attr:`normalizations`.
 
     Raises
     ------

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from napari_isr.atomic_files import atomic_write
 from napari_isr.errors import InputError
-from napari_isr.files.atomic import atomic_write
 
 __all__ = ["Arrays", "FeatureCache", "content_hash_key", "default_folder"]
 
@@ -55,7 +55,7 @@ class FeatureCache:
         Parameters
         ----------
         key : str
-            As :func:`content_key` makes it.
+            As :func:`content_hash_key` makes it.
         compute : callable
             Makes the arrays, by their names.
         fits : callable, optional

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from napari_isr.device import iterate_with_cpu_fallback
 from napari_isr.errors import InputError
 from napari_isr.features.cache import FeatureCache
-from napari_isr.features.image import SourceImage
-from napari_isr.features.maps import PlaneFeatureBlock
-from napari_isr.features.planes import PlaneReader
-from napari_isr.features.weights import WeightFile, weights_from_argument_or_env
-from napari_isr.frame import ImageGeometry
+from napari_isr.features.plane_features import PlaneFeatureBlock
+from napari_isr.features.plane_reader import PlaneReader
+from napari_isr.features.source_image import SourceImage
+from napari_isr.features.weight_files import WeightFile, weights_from_argument_or_env
+from napari_isr.geometry.image import ImageGeometry
 
 __all__ = ["LICENCE", "VARIABLE", "Dino", "find_dino_weights"]
 
@@ -44,11 +44,11 @@ class Dino(PlaneFeatureBlock):
     ----------
     image : SourceImage
         The image.
-    frame : Frame
+    frame : ImageGeometry
         Its frame.
     cache : FeatureCache
         Keeps the maps.
-    weights : Weights, optional
+    weights : WeightFile, optional
         Of the network. Default: downloaded weights (``download``).
     device : torch.device or str, optional
         Where the network computes; the maps are kept by the CPU.
@@ -56,7 +56,7 @@ class Dino(PlaneFeatureBlock):
         Without a file, let timm fetch the published weights (88 MB, licence Apache-2.0), or take
         them from its folder if it did so before.
     basis : mapping, optional
-        See :class:`MapBlock`.
+        See :class:`PlaneFeatureBlock`.
 
     Raises
     ------
@@ -95,7 +95,7 @@ class Dino(PlaneFeatureBlock):
 
     @property
     def version(self) -> tuple[object, ...]:
-        """See :attr:`MapBlock.version`."""
+        """See :attr:`PlaneFeatureBlock.version`."""
         return VERSION, self.weights.digest if self.weights else "published"
 
     @cached_property
@@ -106,7 +106,7 @@ class Dino(PlaneFeatureBlock):
         return network.eval().requires_grad_(False)
 
     def compute_scales(self, pixels: Array) -> list[Array]:
-        """Patches of the last layer; see :meth:`MapBlock.stages`."""
+        """Patches of the last layer; see :meth:`PlaneFeatureBlock.compute_scales`."""
         rgb = (pixels - np.array(MEAN, np.float32)) / np.array(DEVIATION, np.float32)
         image = torch.from_numpy(rgb).permute(2, 0, 1)[None]
 

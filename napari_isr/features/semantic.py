@@ -12,12 +12,12 @@ import torch
 from napari_isr.device import iterate_with_cpu_fallback
 from napari_isr.errors import InputError
 from napari_isr.features.cache import FeatureCache
-from napari_isr.features.image import SourceImage
-from napari_isr.features.lite0 import STRIDES, EfficientNetLite0
-from napari_isr.features.maps import PlaneFeatureBlock
-from napari_isr.features.planes import PlaneReader
-from napari_isr.features.weights import WeightFile
-from napari_isr.frame import ImageGeometry
+from napari_isr.features.efficientnet_lite0 import STRIDES, EfficientNetLite0
+from napari_isr.features.plane_features import PlaneFeatureBlock
+from napari_isr.features.plane_reader import PlaneReader
+from napari_isr.features.source_image import SourceImage
+from napari_isr.features.weight_files import WeightFile
+from napari_isr.geometry.image import ImageGeometry
 
 __all__ = ["Semantic"]
 
@@ -38,9 +38,9 @@ class Semantic(PlaneFeatureBlock):
     ----------
     image : SourceImage
         The image.
-    frame : Frame
+    frame : ImageGeometry
         Its frame.
-    weights : Weights
+    weights : WeightFile
         Of the network.
     cache : FeatureCache
         Keeps the maps.
@@ -50,7 +50,7 @@ class Semantic(PlaneFeatureBlock):
         Side of the square that has as many pixels as the network sees; its time grows with the
         square.
     basis : mapping, optional
-        See :class:`MapBlock`.
+        See :class:`PlaneFeatureBlock`.
 
     Raises
     ------
@@ -80,11 +80,11 @@ class Semantic(PlaneFeatureBlock):
 
     @property
     def version(self) -> tuple[object, ...]:
-        """See :attr:`MapBlock.version`."""
+        """See :attr:`PlaneFeatureBlock.version`."""
         return VERSION, self.weights.digest
 
     def compute_scales(self, pixels: Array) -> list[Array]:
-        """Maps at the three strides; see :meth:`MapBlock.stages`."""
+        """Maps at the three strides; see :meth:`PlaneFeatureBlock.compute_scales`."""
         image = torch.from_numpy(pixels).permute(2, 0, 1)[None]
 
         def look(device: torch.device) -> Iterator[list[torch.Tensor]]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.spatial import cKDTree
 
-from napari_isr.stopping import check_cancelled, run_cancellable
+from napari_isr.cancellation import check_cancelled, run_cancellable
 
 __all__ = ["Superpixels", "affinities", "slic_planes"]
 

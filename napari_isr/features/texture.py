@@ -7,14 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from napari_isr.cancellation import check_cancelled
 from napari_isr.features.cache import FeatureCache
-from napari_isr.features.colour import to_lab_or_scaled
-from napari_isr.features.image import SourceImage
-from napari_isr.features.maps import PlaneFeatureBlock
-from napari_isr.features.planes import PlaneReader
-from napari_isr.features.reduction import PcaReduction
-from napari_isr.frame import ImageGeometry
-from napari_isr.stopping import check_cancelled
+from napari_isr.features.color import to_lab_or_scaled
+from napari_isr.features.pca import PcaReduction
+from napari_isr.features.plane_features import PlaneFeatureBlock
+from napari_isr.features.plane_reader import PlaneReader
+from napari_isr.features.source_image import SourceImage
+from napari_isr.geometry.image import ImageGeometry
 
 __all__ = ["Texture"]
 
@@ -39,12 +39,12 @@ class Texture(PlaneFeatureBlock):
     ----------
     image : SourceImage
         The image.
-    frame : Frame
+    frame : ImageGeometry
         Its frame.
     cache : FeatureCache
         Keeps the maps.
     basis : mapping, optional
-        See :class:`MapBlock`.
+        See :class:`PlaneFeatureBlock`.
     """
 
     name = "texture"
@@ -80,11 +80,11 @@ class Texture(PlaneFeatureBlock):
         return arrays
 
     def pixels(self, plane: tuple[int, ...]) -> Array:
-        """All channels; see :meth:`MapBlock.pixels`."""
+        """All channels; see :meth:`PlaneFeatureBlock.pixels`."""
         return self.planes.pixels(plane)
 
     def compute_scales(self, pixels: Array) -> list[Array]:
-        """Filtered levels of a pyramid; see :meth:`MapBlock.stages`."""
+        """Filtered levels of a pyramid; see :meth:`PlaneFeatureBlock.compute_scales`."""
         colours = self._colours(pixels)
         found = []
         for _ in self.strides:

@@ -2,7 +2,7 @@
 
 from napari_isr.fitting.projection import FitState, iter_project_shape
 from napari_isr.fitting.sampling import Samples, boundary_samples
-from napari_isr.fitting.solver import Step, adam, levenberg_marquardt, minimize
+from napari_isr.fitting.solvers import Step, adam, levenberg_marquardt, minimize
 
 __all__ = [
     "FitState",

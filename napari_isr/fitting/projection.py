@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from napari_isr.cancellation import check_cancelled
 from napari_isr.errors import InputError
 from napari_isr.evidence import Evidence
+from napari_isr.fitting.front_propagation import fit_along_front
 from napari_isr.fitting.sampling import Samples, add_scribble_evidence, boundary_samples
-from napari_isr.fitting.solver import minimize
-from napari_isr.fitting.unfolding import fit_along_front
+from napari_isr.fitting.solvers import minimize
 from napari_isr.shapes.base import FitStage, Shape
-from napari_isr.shapes.sparse import SparseJacobianShape
-from napari_isr.stopping import check_cancelled
+from napari_isr.shapes.sparse_jacobian import SparseJacobianShape
 
 __all__ = ["FitState", "iter_project_shape"]
 

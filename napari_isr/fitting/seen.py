@@ -9,7 +9,7 @@ import torch
 
 from napari_isr.evidence import DenseEvidence, Evidence
 from napari_isr.fitting.sampling import Samples, add_scribble_evidence
-from napari_isr.shapes.moving import TimeVaryingShape
+from napari_isr.shapes.time_varying import TimeVaryingShape
 
 __all__ = ["START_CELLS", "FrameSet", "concatenate_samples", "to_sequence_samples"]
 
@@ -21,7 +21,7 @@ class FrameSet:
 
     Parameters
     ----------
-    shape : Moving
+    shape : TimeVaryingShape
         The shape.
     frames : sequence of (float, Evidence)
         Time (shape coordinate) and evidence of each frame, rising.

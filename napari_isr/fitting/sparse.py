@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from napari_isr.cancellation import check_cancelled
 from napari_isr.fitting.sampling import Samples
 from napari_isr.fitting.step import Step
-from napari_isr.shapes.sparse import RowSparseMatrix, SparseJacobianShape
-from napari_isr.stopping import check_cancelled
+from napari_isr.shapes.sparse_jacobian import RowSparseMatrix, SparseJacobianShape
 
 __all__ = ["sparse_gauss_newton"]
 
@@ -36,7 +36,7 @@ def sparse_gauss_newton(
 
     Parameters
     ----------
-    shape : SparseShape
+    shape : SparseJacobianShape
         Improved in place.
     samples : Samples
         What to fit.

@@ -10,24 +10,24 @@ from typing import Any
 from napari.layers import Image, Labels, Layer
 from psygnal import Signal
 
-from napari_isr.files.lazy import is_lazy
-from napari_isr.gui.basics.frost import gc_guard
-from napari_isr.gui.canvas.first_words import NO_IMAGE, NO_STROKES, no_image_hint, no_scribbles_hint
-from napari_isr.gui.canvas.guides import center_view_on
-from napari_isr.gui.canvas.layers import add_scribbles_layer, image_shape
-from napari_isr.gui.canvas.news_desk import ResultPresenter
-from napari_isr.gui.canvas.stack_axes import MOST
-from napari_isr.gui.canvas.stack_job import nd_job_fields
-from napari_isr.gui.fits.job import AvailableChoices, FitJob
-from napari_isr.gui.fits.lesson import DeferredTransfer
-from napari_isr.gui.fits.live_loop import FitScheduler
-from napari_isr.gui.model import FIT_SETTINGS, DockSettings, DockState
-from napari_isr.gui.objects.object_actions import ObjectActions
-from napari_isr.gui.strokes import keys
-from napari_isr.gui.strokes.brushing import BrushActivity
-from napari_isr.gui.strokes.scans import any_nonzero, compute_async_if_large
-from napari_isr.gui.strokes.watch import ScribbleChangeDetector
-from napari_isr.session import ShapeState
+from napari_isr.gui import keybindings as keys
+from napari_isr.gui._gc_control import gc_guard
+from napari_isr.gui.fitting.job import AvailableChoices, FitJob
+from napari_isr.gui.fitting.scheduler import FitScheduler
+from napari_isr.gui.fitting.transfer import DeferredTransfer
+from napari_isr.gui.hints import NO_IMAGE, NO_STROKES, no_image_hint, no_scribbles_hint
+from napari_isr.gui.layers.uncertainty_layer import center_view_on
+from napari_isr.gui.layers.utils import add_scribbles_layer, image_shape
+from napari_isr.gui.models import FIT_SETTINGS, DockSettings, DockState
+from napari_isr.gui.nd.axis_roles import MOST
+from napari_isr.gui.nd.job_inputs import nd_job_fields
+from napari_isr.gui.objects.actions import ObjectActions
+from napari_isr.gui.result_presenter import ResultPresenter
+from napari_isr.gui.scans import any_nonzero, compute_async_if_large
+from napari_isr.gui.scribbles.brush_activity import BrushActivity
+from napari_isr.gui.scribbles.change_detector import ScribbleChangeDetector
+from napari_isr.io.session import ShapeState
+from napari_isr.lazy_arrays import is_lazy
 
 __all__ = ["Controller"]
 

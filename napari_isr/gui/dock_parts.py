@@ -11,10 +11,20 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_isr.gui.basics.errands import BackgroundTasks
-from napari_isr.gui.basics.layer_choice import LayerComboBox
-from napari_isr.gui.basics.scrolling import VerticalScrollArea
-from napari_isr.gui.basics.widgets import (
+from napari_isr.gui import keybindings as keys
+from napari_isr.gui._concurrency import BackgroundTasks
+from napari_isr.gui.controller import Controller
+from napari_isr.gui.image_list.navigator import ImageNavigator
+from napari_isr.gui.image_list.widget import ImageListWidget
+from napari_isr.gui.layers.alignment import LayerAlignment
+from napari_isr.gui.layers.utils import is_result_layer
+from napari_isr.gui.nd.axis_role_widget import AxisRoleWidget
+from napari_isr.gui.nd.coordinate_layer_combo_box import CoordinateLayerComboBox
+from napari_isr.gui.nd.tools_widget import StackToolsWidget
+from napari_isr.gui.persistence.manager import PersistenceManager, RestoreBar
+from napari_isr.gui.persistence.session_actions import SessionActions, SessionButtons
+from napari_isr.gui.scribbles.label_selector import LabelSelector
+from napari_isr.gui.widgets._common import (
     CollapsibleSection,
     StringComboBox,
     ThinProgressBar,
@@ -24,35 +34,25 @@ from napari_isr.gui.basics.widgets import (
     make_form_layout,
     make_row,
 )
-from napari_isr.gui.canvas.layers import is_result_layer
-from napari_isr.gui.controller import Controller
-from napari_isr.gui.images.alongside import LayerAlignment
-from napari_isr.gui.images.playlist_bar import ImageListWidget
-from napari_isr.gui.images.switching import ImageNavigator
-from napari_isr.gui.keeping.keeper import PersistenceManager, RestoreBar
-from napari_isr.gui.keeping.sessions import SessionActions, SessionButtons
-from napari_isr.gui.panels.copies import CopyAsCodeButtons
-from napari_isr.gui.panels.exporting import Exporter, ExportOptions
-from napari_isr.gui.panels.hint import WelcomePanel
-from napari_isr.gui.panels.object_panel import ObjectPanel
-from napari_isr.gui.panels.picker import ShapePicker
-from napari_isr.gui.panels.shape_options import ShapeOptionsWidget
-from napari_isr.gui.panels.trust import CertificatePanel
-from napari_isr.gui.stacks.coordinates import CoordinateLayerComboBox
-from napari_isr.gui.stacks.stack_bar import AxisRoleWidget
-from napari_isr.gui.stacks.stack_tools import StackToolsWidget
-from napari_isr.gui.strokes import keys
-from napari_isr.gui.strokes.brush import LabelSelector
+from napari_isr.gui.widgets.certificate_panel import CertificatePanel
+from napari_isr.gui.widgets.copy_as_code import CopyAsCodeButtons
+from napari_isr.gui.widgets.export import Exporter, ExportOptions
+from napari_isr.gui.widgets.layer_combo_box import LayerComboBox
+from napari_isr.gui.widgets.object_panel import ObjectPanel
+from napari_isr.gui.widgets.shape_options import ShapeOptionsWidget
+from napari_isr.gui.widgets.shape_picker import ShapePicker
+from napari_isr.gui.widgets.vertical_scroll_area import VerticalScrollArea
+from napari_isr.gui.widgets.welcome import WelcomePanel
 
 if TYPE_CHECKING:
     from napari_isr.gui.controller import Controller
-    from napari_isr.gui.keeping.keeper import PersistenceManager
+    from napari_isr.gui.persistence.manager import PersistenceManager
 
 __all__ = ["DockParts"]
 
 
 class DockParts:
-    """Part of :class:`napari_isr.gui.dock.ScribbleAndRefine`: what it is made of."""
+    """Part of :class:`napari_isr.gui.dock_widget.ScribbleWidget`: what it is made of."""
 
     controller: Controller
     keeper: PersistenceManager

@@ -6,8 +6,8 @@ from typing import Any
 
 import napari
 
-from napari_isr.gui.dock import ScribbleWidget
-from napari_isr.gui.samples import add_sample, sample_layers
+from napari_isr.gui.dock_widget import ScribbleWidget
+from napari_isr.gui.sample_data import add_sample, sample_layers
 
 __all__ = ["get_or_create_dock", "launch_demo", "open_sample"]
 
@@ -21,7 +21,7 @@ def open_sample(viewer: Any, name: str = "fruit") -> ScribbleWidget:
     ----------
     viewer : napari.Viewer
     name : str, optional
-        Key of :data:`napari_isr.samples.SAMPLES`.
+        Key of :data:`napari_isr.data.SAMPLES`.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def launch_demo(sample: str = "fruit", run: bool = True) -> ScribbleWidget:
     Parameters
     ----------
     sample : str, optional
-        Key of :data:`napari_isr.samples.SAMPLES`.
+        Key of :data:`napari_isr.data.SAMPLES`.
     run : bool, optional
         Start napari's event loop. Without it, the window opens when the caller starts it.
 

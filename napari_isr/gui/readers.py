@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from napari_isr.gui.basics.colours import scribble_colormap
-from napari_isr.gui.canvas.layers import METADATA_KIND
-from napari_isr.session import ENDING, Session, load_session
+from napari_isr.gui.colors import scribble_colormap
+from napari_isr.gui.layers.utils import METADATA_KIND
+from napari_isr.io.session import ENDING, Session, load_session
 
 __all__ = ["get_reader", "session_layers"]
 

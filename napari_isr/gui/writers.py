@@ -8,7 +8,7 @@ import numpy as np
 from napari.utils.notifications import show_error
 
 from napari_isr.errors import InputError
-from napari_isr.export import write_labels
+from napari_isr.io.export import write_labels
 
 __all__ = ["write_layer"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from napari_isr.errors import InputError, suggest_name
 from napari_isr.predictors.base import PixelClassifier, Predictor
 from napari_isr.predictors.cnn import Cnn
-from napari_isr.predictors.fcn import MlpEnsemble
-from napari_isr.predictors.given import PrecomputedPredictor
-from napari_isr.predictors.linear import LogisticRegression
-from napari_isr.predictors.scene import FeatureView
+from napari_isr.predictors.feature_view import FeatureView
+from napari_isr.predictors.logistic_regression import LogisticRegression
+from napari_isr.predictors.mlp import MlpEnsemble
+from napari_isr.predictors.precomputed import PrecomputedPredictor
 from napari_isr.predictors.unet import UNet
 
 __all__ = [
@@ -52,5 +52,5 @@ def resolve_predictor_name(name: str) -> str:
 
 
 def make_predictor(name: str, inputs: int, classes: int, seed: int = 0) -> Predictor:
-    """Make a predictor by name, as :func:`parse_predictor` reads it."""
+    """Make a predictor by name, as :func:`resolve_predictor_name` reads it."""
     return _PREDICTORS[resolve_predictor_name(name)](inputs, classes, seed)

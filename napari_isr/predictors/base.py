@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_isr.device import map_with_oom_split
-from napari_isr.predictors.scene import FeatureView
+from napari_isr.predictors.feature_view import FeatureView
 
 __all__ = ["PixelClassifier", "Predictor", "feature_noise_std", "log_mean_probability"]
 
@@ -54,7 +54,7 @@ class Predictor(nn.Module, ABC):
 
         Parameters
         ----------
-        scene : Scene
+        scene : PaintedScene
             Features of the image.
         points : (n, d) array
             Pixel coordinates.

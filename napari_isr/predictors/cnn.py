@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from napari_isr.predictors.maps import ConvPredictor, GroupedConvStack
+from napari_isr.predictors.conv_base import ConvPredictor, GroupedConvStack
 
 __all__ = ["Cnn"]
 
@@ -51,7 +51,7 @@ class Cnn(ConvPredictor):
         self.layers = GroupedConvStack(sizes, self.members, torch.Generator().manual_seed(seed))
 
     def forward(self, planes: Tensor) -> Tensor:
-        """Logits; see :meth:`MapPredictor.forward`."""
+        """Logits; see :meth:`ConvPredictor.forward`."""
         for layer in range(LAYERS):
             planes = torch.relu(self.layers(layer, planes))
         logits: Tensor = self.layers(LAYERS, planes)

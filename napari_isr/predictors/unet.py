@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_isr.predictors.maps import ConvPredictor, GroupedConvStack
+from napari_isr.predictors.conv_base import ConvPredictor, GroupedConvStack
 
 __all__ = ["UNet"]
 
@@ -53,7 +53,7 @@ class UNet(ConvPredictor):
             self.linear.kernels[0].zero_()
 
     def forward(self, planes: Tensor) -> Tensor:
-        """Logits; see :meth:`MapPredictor.forward`."""
+        """Logits; see :meth:`ConvPredictor.forward`."""
         high, wide = planes.shape[-2:]
         planes = functional.pad(planes, (0, -wide % STEP, 0, -high % STEP), mode="replicate")
         fine = self._rectified(1, self._rectified(0, planes))

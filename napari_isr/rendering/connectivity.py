@@ -16,8 +16,8 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from napari_isr.frame import ImageGeometry
-from napari_isr.stopping import check_cancelled, run_cancellable
+from napari_isr.cancellation import check_cancelled, run_cancellable
+from napari_isr.geometry.image import ImageGeometry
 
 __all__ = ["PathBetween", "PathConnected", "path_query_for", "repair_mask"]
 
@@ -91,9 +91,9 @@ def path_query_for(shape: PathConnected, frame: ImageGeometry) -> tuple[PathBetw
 
     Parameters
     ----------
-    shape : Connections
+    shape : PathConnected
         In double precision, on the CPU.
-    frame : Frame
+    frame : ImageGeometry
         The image.
 
     Returns

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.rendering.grid import POINTS_PER_YIELD, Logit, grid_coordinates
-from napari_isr.stopping import check_cancelled
+from napari_isr.cancellation import check_cancelled
+from napari_isr.rendering.rasterize import POINTS_PER_YIELD, Logit, grid_coordinates
 
 __all__ = ["rasterize_connected"]
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from napari_isr.certificates import Certificate, Mask, certify_coordinates
-from napari_isr.frame import meshgrid_points
-from napari_isr.lifting import CoordinateGeometry
-from napari_isr.rendering.grid import ShapeLogit
+from napari_isr.geometry.coordinates import CoordinateGeometry
+from napari_isr.geometry.image import meshgrid_points
+from napari_isr.rendering.rasterize import ShapeLogit
 
 __all__ = ["certify_in_coordinates"]
 
@@ -24,7 +24,7 @@ def certify_in_coordinates(
     ----------
     logit : ShapeLogit
         Of the shape that the mask was made from.
-    frame : LiftedFrame
+    frame : CoordinateGeometry
         Of the mask.
     mask : (n1, ..., nd) bool array
         The exported pixels.

@@ -11,17 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.certificates import Certificate, certify
-from napari_isr.conflicts import ScribbleConflict
 from napari_isr.errors import InputError
-from napari_isr.frame import ImageGeometry
-from napari_isr.guidance import StrokeSuggestion, binary_entropy, suggest_stroke
-from napari_isr.lifting import CoordinateGeometry
-from napari_isr.rendering.grid import ShapeLogit
+from napari_isr.geometry.coordinates import CoordinateGeometry
+from napari_isr.geometry.image import ImageGeometry
+from napari_isr.geometry.time_series import TimeSeriesGeometry
+from napari_isr.rendering.rasterize import ShapeLogit
 from napari_isr.results.lifted import certify_in_coordinates
 from napari_isr.results.rendered_shape import Mask, RenderedShape
+from napari_isr.scribble_conflicts import ScribbleConflict
 from napari_isr.shapes.base import Shape
-from napari_isr.shapes.moving import TimeVaryingShape
-from napari_isr.timeline import TimeSeriesGeometry
+from napari_isr.shapes.time_varying import TimeVaryingShape
+from napari_isr.stroke_suggestion import StrokeSuggestion, binary_entropy, suggest_stroke
 
 __all__ = ["ObjectResult", "iou"]
 
@@ -44,7 +44,7 @@ class ObjectResult(RenderedShape):
         The shape as the user would write it, for example ``"convex:pieces=24"``.
     shape : Shape or None
         The fitted module; None if no shape was asked for. It is a copy, later fits leave it.
-    frame : Frame
+    frame : ImageGeometry
         The image's frame.
     probability : (n1, ..., nd) float32 array
         Foreground probability of the predictor, or the unaries that were given.
@@ -52,11 +52,11 @@ class ObjectResult(RenderedShape):
         Weighted squared error of the sigmoid (eq. 1), 0 to 1; None without a shape.
     seconds : dict
         Wall time of each stage: ``features, predictor, projection, render``.
-    conflict : Conflict or None
+    conflict : ScribbleConflict or None
         Strokes that no object of this shape can honour.
     drawn : (m, d) array of int or None
         Pixels with strokes.
-    image_frame : Frame or None
+    image_frame : ImageGeometry or None
         The image's frame, where ``frame`` is that of a coarser raster.
     """
 

@@ -13,21 +13,21 @@ import numpy.typing as npt
 from scipy.ndimage import map_coordinates
 
 from napari_isr.errors import InputError
-from napari_isr.frame import ImageGeometry
+from napari_isr.geometry.image import ImageGeometry
+from napari_isr.geometry.time_series import TimeSeriesGeometry
 from napari_isr.rendering.connectivity import (
     PathBetween,
     PathConnected,
     path_query_for,
     repair_mask,
 )
-from napari_isr.rendering.grid import ShapeLogit, rasterize_blocks
-from napari_isr.rendering.moving import rasterize_sequence
-from napari_isr.rendering.planes import slice_contours, slice_grid_contours, validate_slice
+from napari_isr.rendering.rasterize import ShapeLogit, rasterize_blocks
+from napari_isr.rendering.rasterize_sequence import rasterize_sequence
 from napari_isr.rendering.refining import WORTH_IT, rasterize_refined
-from napari_isr.rendering.surfaces import Surface, surface_mesh
+from napari_isr.rendering.slice_contours import slice_contours, slice_grid_contours, validate_slice
+from napari_isr.rendering.surface_mesh import Surface, surface_mesh
 from napari_isr.shapes.base import Shape
-from napari_isr.shapes.moving import TimeVaryingShape
-from napari_isr.timeline import TimeSeriesGeometry
+from napari_isr.shapes.time_varying import TimeVaryingShape
 
 __all__ = ["RenderedShape"]
 
@@ -47,7 +47,7 @@ class RenderedShape:
         The shape as the user would write it, for example ``"convex:pieces=24"``.
     shape : Shape or None
         The fitted module; None if no shape was asked for. It is a copy, later fits leave it.
-    frame : Frame
+    frame : ImageGeometry
         The image's frame.
     probability : (n1, ..., nd) float32 array
         Foreground probability of the predictor, or the unaries that were given.

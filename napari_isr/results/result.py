@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.guidance import StrokeSuggestion, elementwise_max
 from napari_isr.results.object_result import ObjectResult, iou
 from napari_isr.results.rendered_shape import Mask
+from napari_isr.stroke_suggestion import StrokeSuggestion, elementwise_max
 
 __all__ = ["ObjectResult", "Result", "iou", "package_versions"]
 

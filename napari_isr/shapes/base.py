@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
 from napari_isr.evidence import DenseEvidence, Evidence
-from napari_isr.frame import ImageGeometry
+from napari_isr.geometry.image import ImageGeometry
 
 __all__ = ["FitStage", "Shape", "ShapeOptions"]
 
@@ -35,13 +35,13 @@ class FitStage:
     iterations : int
         Steps of the second-order solver at most.
     simple : bool
-        Fit the family's simple parameters only (:meth:`Shape.simple_parameters`).
+        Fit the family's simple parameters only (:meth:`Shape.coarse_parameters`).
     detail : int
         Times as many sample points as the shape's budget says.
     fine : bool
         Nearly all of the points lie at the boundary, which is found to parts of a pixel.
     reseat : bool
-        Begin by putting idle parts of the shape to use (:meth:`Shape.reseat`).
+        Begin by putting idle parts of the shape to use (:meth:`Shape.reassign_idle_parts`).
     """
 
     sharpness: float
@@ -64,7 +64,7 @@ class Shape(nn.Module, ABC):
     ----------
     ndim : int
         Number of coordinates.
-    options : ShapeOptions, optional
+    options : ShapeOptionsWidget, optional
         Options of the family; default: the family's defaults.
     """
 
@@ -82,9 +82,9 @@ class Shape(nn.Module, ABC):
     sample_budget: ClassVar[int] = 2048
     """About how many sample points a stage of a fit looks at."""
     start_cells: ClassVar[int] = 4096
-    """At most how many cells of the image :meth:`starts` is given."""
+    """At most how many cells of the image :meth:`initial_states` is given."""
     warm_stages: ClassVar[tuple[FitStage, ...] | None] = None
-    """The stages of a warm fit; None: the last two of :attr:`stages`."""
+    """The stages of a warm fit; None: the last two of :attr:`compute_scales`."""
     n_candidates: ClassVar[int] = 1
     """How many of the starts are fitted for one stage before the best is chosen."""
     damping: ClassVar[float] = 1e-2
@@ -111,7 +111,7 @@ class Shape(nn.Module, ABC):
         Parameters
         ----------
         points : (n, d) tensor
-            Shape coordinates (see :class:`napari_isr.frame.Frame`).
+            Shape coordinates (see :class:`napari_isr.geometry.image.ImageGeometry`).
 
         Returns
         -------
@@ -124,7 +124,7 @@ class Shape(nn.Module, ABC):
 
         Parameters
         ----------
-        grid : EvidenceGrid
+        grid : DenseEvidence
             A few thousand cells at most.
 
         Returns
@@ -176,7 +176,10 @@ class Shape(nn.Module, ABC):
         return None
 
     def coarse_parameters(self) -> Tensor | None:
-        """Which entries of :meth:`vector` a simple stage fits (an index tensor); None: all."""
+        """Which entries of :meth:`parameter_vector` a simple stage fits (an index tensor).
+
+        None: all.
+        """
         return None
 
     def reassign_idle_parts(self, points: Tensor) -> None:
@@ -187,9 +190,10 @@ class Shape(nn.Module, ABC):
         return (points - self.anchor) / self.scale
 
     def logit_and_jacobian(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Logit (n,) and its derivatives (n, p) by the parameters, in the order of :meth:`vector`.
+        """Logit (n,) and its derivatives (n, p) by the parameters, in the order of
+        :meth:`parameter_vector`.
 
-        The default differentiates :meth:`forward`; families with a closed form override it.
+        The default differentiates :meth:`redo`; families with a closed form override it.
         """
         parameters = {name: value.detach() for name, value in self.named_parameters()}
 
@@ -207,7 +211,7 @@ class Shape(nn.Module, ABC):
 
     @torch.no_grad()
     def load_vector(self, vector: Tensor) -> None:
-        """Set all parameters from one vector (p,), as :meth:`vector` gives it."""
+        """Set all parameters from one vector (p,), as :meth:`parameter_vector` gives it."""
         start = 0
         for value in self.parameters():
             value.copy_(vector[start : start + value.numel()].view_as(value))

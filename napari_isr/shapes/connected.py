@@ -11,11 +11,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from napari_isr.evidence import DenseEvidence
-from napari_isr.frame import ImageGeometry
+from napari_isr.geometry.image import ImageGeometry
 from napari_isr.shapes.base import FitStage, ShapeOptions
-from napari_isr.shapes.deformation import Deformation, FfdLevel
 from napari_isr.shapes.ellipsoid import Ellipsoid, fit_ellipsoid, unit_directions
-from napari_isr.shapes.sparse import RowSparseMatrix, SparseJacobianShape
+from napari_isr.shapes.ffd import Deformation, FfdLevel
+from napari_isr.shapes.sparse_jacobian import RowSparseMatrix, SparseJacobianShape
 
 __all__ = ["Connected", "ConnectedOptions"]
 
@@ -44,7 +44,7 @@ class Connected(SparseJacobianShape):
     The warp ``w`` takes the image to the cube :math:`[-1, 1]^d`, axis by axis by an asinh, so
     that the object fills a good part of it, however small it is. Each level :math:`\phi_l` is a
     bounded B-spline deformation of the cube onto itself
-    (:class:`napari_isr.shapes.deformation.Level`). So the set is the image, under
+    (:class:`napari_isr.shapes.ffd.FfdLevel`). So the set is the image, under
     :math:`\phi^{-1}`, of the convex set :math:`\{f \le 0\} \cap [-1, 1]^d`: one piece, without
     holes, and all of it within the image, for every value of the parameters. Beyond the image
     the logit is negative.
@@ -179,14 +179,14 @@ class Connected(SparseJacobianShape):
         return offsets, torch.ones_like(offsets)
 
     def prior_mean(self) -> Tensor:
-        """Not deformed, and the pieces as they are; see :class:`SparseShape`."""
+        """Not deformed, and the pieces as they are; see :class:`SparseJacobianShape`."""
         rest = torch.zeros_like(self.parameter_vector())
         rest[: self.pieces.numel()] = self.pieces.detach().flatten()
         return rest
 
     @torch.no_grad()
     def sparse_jacobian(self, points: Tensor) -> tuple[Tensor, RowSparseMatrix]:
-        """Closed form, for points in the image; see :class:`SparseShape`."""
+        """Closed form, for points in the image; see :class:`SparseJacobianShape`."""
         tangents = self.deformation.tangents(self.warp(points).T)
         image = tangents[-1].image
         exponents = self._exponents(image)

@@ -10,10 +10,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from napari_isr.evidence import DenseEvidence
-from napari_isr.frame import ImageGeometry
+from napari_isr.geometry.image import ImageGeometry
+from napari_isr.shapes._numerics import LOG2E, stable_exp2_sum
 from napari_isr.shapes.base import FitStage, Shape, ShapeOptions
 from napari_isr.shapes.ellipsoid import Ellipsoid, fit_ellipsoid, unit_directions
-from napari_isr.shapes.exponentials import LOG2E, stable_exp2_sum
 
 __all__ = ["Convex", "ConvexOptions"]
 

@@ -51,7 +51,7 @@ def fit_ellipsoid(grid: DenseEvidence, rounds: int = 4) -> Ellipsoid:
 
     Parameters
     ----------
-    grid : EvidenceGrid
+    grid : DenseEvidence
         The evidence.
     rounds : int, optional
         How often.

@@ -10,18 +10,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from napari_isr.evidence import DenseEvidence
-from napari_isr.frame import ImageGeometry
+from napari_isr.geometry.image import ImageGeometry
 from napari_isr.shapes.base import ShapeOptions
 from napari_isr.shapes.ellipsoid import fit_ellipsoid
-from napari_isr.shapes.folded import (
-    bilinear_form,
-    boxed_bump_values,
-    boxed_extent,
-    boxed_gaussian_bumps,
-    khatri_rao,
-)
-from napari_isr.shapes.levelset import SymmetricLevelSet
-from napari_isr.shapes.places import (
+from napari_isr.shapes.initialization import best_bin_sum, search_mirror_axes, search_mirror_planes
+from napari_isr.shapes.pose_options import (
     AxisOptions,
     axis_from_pixels,
     describe_axis,
@@ -30,7 +23,14 @@ from napari_isr.shapes.places import (
     describe_spacing,
     double_copy,
 )
-from napari_isr.shapes.search import best_bin_sum, search_mirror_axes, search_mirror_planes
+from napari_isr.shapes.symmetric_bases import (
+    bilinear_form,
+    boxed_bump_values,
+    boxed_extent,
+    boxed_gaussian_bumps,
+    khatri_rao,
+)
+from napari_isr.shapes.symmetric_level_set import SymmetricLevelSet
 
 __all__ = ["Mirror", "MirrorOptions"]
 
@@ -81,7 +81,7 @@ class Mirror(SymmetricLevelSet):
         self.register_buffer("base", torch.eye(self.ndim))
 
     def apply_fixed_pose(self, frame: ImageGeometry) -> None:
-        """Put the anchor on the axis that the user gave; see :meth:`Shape.place`."""
+        """Put the anchor on the axis that the user gave; see :meth:`Shape.apply_fixed_pose`."""
         if self.options.axis is not None:
             point, angle = axis_from_pixels(self.options.axis, frame)
             self.anchor.copy_(point)
@@ -105,12 +105,12 @@ class Mirror(SymmetricLevelSet):
         return self.knot_spacing, self.knots, math.ceil((self.knots + 1) / 2)
 
     def basis_functions(self, local: Tensor) -> tuple[Tensor, Tensor]:
-        """Tensor bumps (n, m) and excess (n,); see :meth:`LevelSet.features`."""
+        """Tensor bumps (n, m) and excess (n,); see :meth:`SymmetricLevelSet.basis_functions`."""
         axes, excess = self._values(local)
         return khatri_rao(axes), excess
 
     def box_distance(self, local: Tensor) -> Tensor:
-        """City-block distance from the box; see :meth:`LevelSet.excess`."""
+        """City-block distance from the box; see :meth:`SymmetricLevelSet.box_distance`."""
         total = torch.zeros_like(local[:, 0])
         for place, count, even in self._places(local):
             total = total + (place.abs() - boxed_extent(count, even)).clamp_min(0)
@@ -134,14 +134,14 @@ class Mirror(SymmetricLevelSet):
         return [(values, slopes) for values, slopes, _ in found], self.knot_spacing * excess
 
     def value(self, local: Tensor) -> tuple[Tensor, Tensor]:
-        """In two dimensions the products need not be made; see :meth:`LevelSet.level`."""
+        """In two dimensions the products need not be made; see :meth:`SymmetricLevelSet.value`."""
         if self.ndim != 2:
             return super().value(local)
         (left, right), excess = self._values(local)
         return bilinear_form(left, self.weights.view(left.shape[1], -1), right), excess
 
     def pose_derivatives(self, local: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Closed form; see :meth:`LevelSet.slopes`."""
+        """Closed form; see :meth:`SymmetricLevelSet.pose_derivatives`."""
         axes, excess = self._bumps(local)
         basis = khatri_rao([values for values, _ in axes])
         if self.options.axis is not None:

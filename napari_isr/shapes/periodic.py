@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from napari_isr.errors import InputError
 from napari_isr.evidence import DenseEvidence, Evidence
-from napari_isr.frame import ImageGeometry
+from napari_isr.geometry.image import ImageGeometry
 from napari_isr.shapes.base import FitStage, Shape, ShapeOptions
-from napari_isr.shapes.folded import ridge_fit
+from napari_isr.shapes.initialization import sum_over_leading_axes
 from napari_isr.shapes.lattice import find_lattice, rectify, spectral_contrast
-from napari_isr.shapes.places import Place, describe_spacing, double_copy, lattice_from_pixels
-from napari_isr.shapes.search import sum_over_leading_axes
+from napari_isr.shapes.pose_options import Place, describe_spacing, double_copy, lattice_from_pixels
+from napari_isr.shapes.symmetric_bases import ridge_fit
 
 __all__ = ["Periodic", "PeriodicOptions"]
 
@@ -92,7 +92,7 @@ class Periodic(Shape):
         self.weights = nn.Parameter(torch.zeros(1 + 2 * int(half.sum())))
 
     def apply_fixed_pose(self, frame: ImageGeometry) -> None:
-        """Take the lattice that the user gave; see :meth:`Shape.place`."""
+        """Take the lattice that the user gave; see :meth:`Shape.apply_fixed_pose`."""
         if self.options.lattice is not None:
             vectors = lattice_from_pixels(self.options.lattice, frame)
             scale = torch.linalg.det(vectors).abs().sqrt()

@@ -8,20 +8,20 @@ from typing import Any
 from pydantic import ValidationError
 
 from napari_isr.errors import InputError, suggest_name
-from napari_isr.frame import ImageGeometry
+from napari_isr.geometry.image import ImageGeometry
+from napari_isr.geometry.time_series import TimeSeriesGeometry
 from napari_isr.shapes.base import Shape, ShapeOptions
 from napari_isr.shapes.connected import Connected, ConnectedOptions
 from napari_isr.shapes.convex import Convex
 from napari_isr.shapes.mirror import Mirror
-from napari_isr.shapes.moving import OverTime, TimeVaryingShape
-from napari_isr.shapes.option_info import OptionSchema, describe_options
+from napari_isr.shapes.option_schema import OptionSchema, describe_options
 from napari_isr.shapes.periodic import Periodic
 from napari_isr.shapes.rotational import Rotational
 from napari_isr.shapes.star import Star
 from napari_isr.shapes.symmetric_convex import ConvexMirror, ConvexRotational
 from napari_isr.shapes.symmetric_star import StarMirror, StarRotational
+from napari_isr.shapes.time_varying import OverTime, TimeVaryingShape
 from napari_isr.shapes.tube import Tube, TubeCrossSection
-from napari_isr.timeline import TimeSeriesGeometry
 
 __all__ = ["NONE", "ShapeSpec", "shape_names", "shape_options"]
 
@@ -61,7 +61,7 @@ class ShapeSpec:
     ----------
     name : str
         A family's name, or ``"none"`` for the predictor's mask as it is.
-    options : ShapeOptions
+    options : ShapeOptionsWidget
         Checked options of the family.
     over_time : {"smooth", "frames"}, optional
         Of sequences: whether the shape follows the time smoothly, or each frame has one of its

@@ -10,10 +10,23 @@ from torch import Tensor, nn
 
 from napari_isr.errors import InputError
 from napari_isr.evidence import DenseEvidence
-from napari_isr.frame import ImageGeometry
+from napari_isr.geometry.image import ImageGeometry
 from napari_isr.shapes.base import ShapeOptions
 from napari_isr.shapes.ellipsoid import fit_ellipsoid
-from napari_isr.shapes.folded import (
+from napari_isr.shapes.initialization import (
+    best_bin_sum,
+    candidate_orders,
+    search_rotation_order,
+    sum_over_leading_axes,
+)
+from napari_isr.shapes.pose_options import (
+    OrderOptions,
+    describe_point,
+    describe_spacing,
+    double_copy,
+    point_from_pixels,
+)
+from napari_isr.shapes.symmetric_bases import (
     bilinear_form,
     boxed_bump_values,
     boxed_extent,
@@ -23,20 +36,7 @@ from napari_isr.shapes.folded import (
     khatri_rao,
     to_polar,
 )
-from napari_isr.shapes.levelset import SymmetricLevelSet
-from napari_isr.shapes.places import (
-    OrderOptions,
-    describe_point,
-    describe_spacing,
-    double_copy,
-    point_from_pixels,
-)
-from napari_isr.shapes.search import (
-    best_bin_sum,
-    candidate_orders,
-    search_rotation_order,
-    sum_over_leading_axes,
-)
+from napari_isr.shapes.symmetric_level_set import SymmetricLevelSet
 
 __all__ = ["Rotational", "RotationalOptions"]
 
@@ -91,7 +91,7 @@ class Rotational(SymmetricLevelSet):
         self.register_buffer("orders", order * torch.arange(1.0, count + 1))
 
     def apply_fixed_pose(self, frame: ImageGeometry) -> None:
-        """Put the anchor at the centre that the user gave; see :meth:`Shape.place`."""
+        """Put the anchor at the centre that the user gave; see :meth:`Shape.apply_fixed_pose`."""
         if self.options.centre is not None:
             self.anchor.copy_(point_from_pixels(self.options.centre, frame, "centre"))
 
@@ -101,11 +101,11 @@ class Rotational(SymmetricLevelSet):
         return REACH / (self.rings - 2)
 
     def basis_functions(self, local: Tensor) -> tuple[Tensor, Tensor]:
-        """Products (n, m) and excess (n,); see :meth:`LevelSet.features`."""
+        """Products (n, m) and excess (n,); see :meth:`SymmetricLevelSet.basis_functions`."""
         return self._polar(local - self.centre)[:2]
 
     def value(self, local: Tensor) -> tuple[Tensor, Tensor]:
-        """In two dimensions the products need not be made; see :meth:`LevelSet.level`."""
+        """In two dimensions the products need not be made; see :meth:`SymmetricLevelSet.value`."""
         if self.ndim != 2:
             return super().value(local)
         distance, angle = to_polar(local - self.centre)
@@ -116,7 +116,7 @@ class Rotational(SymmetricLevelSet):
         return rings @ alone + swing, self.knot_spacing * excess
 
     def box_distance(self, local: Tensor) -> Tensor:
-        """Distance from the box; see :meth:`LevelSet.excess`."""
+        """Distance from the box; see :meth:`SymmetricLevelSet.box_distance`."""
         offset = local - self.centre
         distance = offset[:, -2:].norm(dim=1)
         excess: Tensor = (
@@ -148,7 +148,7 @@ class Rotational(SymmetricLevelSet):
         return hstack([rings, khatri_rao([rings[:, 2:], around[:, 1:]])])
 
     def pose_derivatives(self, local: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Closed form; see :meth:`LevelSet.slopes`."""
+        """Closed form; see :meth:`SymmetricLevelSet.pose_derivatives`."""
         offset = local - self.centre
         basis, excess, (distance, rings, slopes, around) = self._polar(offset)
         if "centre" not in self._parameters:

@@ -9,11 +9,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from napari_isr.evidence import DenseEvidence
-from napari_isr.frame import ImageGeometry
+from napari_isr.geometry.image import ImageGeometry
 from napari_isr.shapes.base import FitStage, Shape, ShapeOptions
 from napari_isr.shapes.ellipsoid import unit_directions
-from napari_isr.shapes.folded import fourier_basis, fourier_derivative, hstack, ridge_fit, to_polar
-from napari_isr.shapes.places import (
+from napari_isr.shapes.initialization import polar_histogram, search_centers
+from napari_isr.shapes.pose_options import (
     CenterOptions,
     describe_extra_coordinates,
     describe_point,
@@ -21,7 +21,13 @@ from napari_isr.shapes.places import (
     double_copy,
     point_from_pixels,
 )
-from napari_isr.shapes.search import polar_histogram, search_centers
+from napari_isr.shapes.symmetric_bases import (
+    fourier_basis,
+    fourier_derivative,
+    hstack,
+    ridge_fit,
+    to_polar,
+)
 
 __all__ = ["REACH", "RINGS", "Star", "StarOptions", "best_radii", "to_spherical"]
 
@@ -93,7 +99,7 @@ class Star(Shape):
         return self.options.centre
 
     def apply_fixed_pose(self, frame: ImageGeometry) -> None:
-        """Put the anchor at the centre that the user gave; see :meth:`Shape.place`."""
+        """Put the anchor at the centre that the user gave; see :meth:`Shape.apply_fixed_pose`."""
         centre = self._given_centre()
         if centre is not None:
             self.anchor.copy_(point_from_pixels(centre, frame, "centre"))

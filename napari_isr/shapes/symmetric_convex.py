@@ -12,13 +12,19 @@ from torch import Tensor, nn
 
 from napari_isr.errors import InputError
 from napari_isr.evidence import DenseEvidence
-from napari_isr.frame import ImageGeometry
+from napari_isr.geometry.image import ImageGeometry
+from napari_isr.shapes._numerics import LOG2E, stable_exp2_sum
 from napari_isr.shapes.base import FitStage, Shape, ShapeOptions
 from napari_isr.shapes.ellipsoid import fit_ellipsoid, unit_directions
-from napari_isr.shapes.exponentials import LOG2E, stable_exp2_sum
-from napari_isr.shapes.folded import hstack
+from napari_isr.shapes.initialization import (
+    candidate_orders,
+    search_mirror_axes,
+    search_mirror_planes,
+    search_rotation_order,
+    sum_over_leading_axes,
+)
 from napari_isr.shapes.mirror import axis_basis
-from napari_isr.shapes.places import (
+from napari_isr.shapes.pose_options import (
     AxisOptions,
     OrderOptions,
     axis_from_pixels,
@@ -29,14 +35,8 @@ from napari_isr.shapes.places import (
     double_copy,
     point_from_pixels,
 )
-from napari_isr.shapes.search import (
-    candidate_orders,
-    search_mirror_axes,
-    search_mirror_planes,
-    search_rotation_order,
-    sum_over_leading_axes,
-)
 from napari_isr.shapes.star import REACH, RINGS
+from napari_isr.shapes.symmetric_bases import hstack
 from napari_isr.shapes.symmetric_star import best_star_evidence
 
 __all__ = ["ConvexMirror", "ConvexMirrorOptions", "ConvexRotational", "ConvexRotationalOptions"]
@@ -181,7 +181,7 @@ class ConvexMirror(GroupConvex):
         self._make_pieces(self.options.pieces)
 
     def apply_fixed_pose(self, frame: ImageGeometry) -> None:
-        """Put the anchor on the axis that the user gave; see :meth:`Shape.place`."""
+        """Put the anchor on the axis that the user gave; see :meth:`Shape.apply_fixed_pose`."""
         if self.options.axis is not None:
             point, angle = axis_from_pixels(self.options.axis, frame)
             self.anchor.copy_(point)
@@ -277,7 +277,7 @@ class ConvexRotational(GroupConvex):
         self._make_pieces(-(-self.options.pieces * (ndim - 1) // min(orders[0], 3)))
 
     def apply_fixed_pose(self, frame: ImageGeometry) -> None:
-        """Put the anchor at the centre that the user gave; see :meth:`Shape.place`."""
+        """Put the anchor at the centre that the user gave; see :meth:`Shape.apply_fixed_pose`."""
         if self.options.centre is not None:
             self.anchor.copy_(point_from_pixels(self.options.centre, frame, "centre"))
 

@@ -11,19 +11,10 @@ from torch import Tensor, nn
 
 from napari_isr.errors import InputError
 from napari_isr.evidence import DenseEvidence
-from napari_isr.frame import ImageGeometry
+from napari_isr.geometry.image import ImageGeometry
 from napari_isr.shapes.base import ShapeOptions
 from napari_isr.shapes.ellipsoid import fit_ellipsoid, unit_directions
-from napari_isr.shapes.folded import fourier_basis, fourier_derivative, to_polar
-from napari_isr.shapes.places import (
-    AxisOptions,
-    OrderOptions,
-    axis_from_pixels,
-    describe_axis,
-    describe_normal,
-    double_copy,
-)
-from napari_isr.shapes.search import (
+from napari_isr.shapes.initialization import (
     average_over_reflections,
     average_over_rotations,
     candidate_orders,
@@ -33,7 +24,16 @@ from napari_isr.shapes.search import (
     search_rotation_order,
     sum_over_leading_axes,
 )
+from napari_isr.shapes.pose_options import (
+    AxisOptions,
+    OrderOptions,
+    axis_from_pixels,
+    describe_axis,
+    describe_normal,
+    double_copy,
+)
 from napari_isr.shapes.star import REACH, RINGS, Star, StarOptions, best_radii
+from napari_isr.shapes.symmetric_bases import fourier_basis, fourier_derivative, to_polar
 
 __all__ = ["StarMirror", "StarMirrorOptions", "StarRotational", "StarRotationalOptions"]
 
@@ -69,7 +69,7 @@ class StarMirror(Star):
             self.radius = nn.Parameter(torch.zeros(1 + self.options.harmonics))
 
     def apply_fixed_pose(self, frame: ImageGeometry) -> None:
-        """Put the anchor on the axis that the user gave; see :meth:`Shape.place`."""
+        """Put the anchor on the axis that the user gave; see :meth:`Shape.apply_fixed_pose`."""
         super().apply_fixed_pose(frame)
         if self.options.axis is not None:
             point, angle = axis_from_pixels(self.options.axis, frame)

@@ -8,11 +8,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from napari_isr.frame import ImageGeometry
+from napari_isr.geometry.image import ImageGeometry
+from napari_isr.geometry.time_series import TimeSeriesGeometry
 from napari_isr.shapes.base import FitStage
 from napari_isr.shapes.connected import Connected, ConnectedOptions
-from napari_isr.shapes.moving import OverTime, TimeVaryingShape
-from napari_isr.timeline import TimeSeriesGeometry
+from napari_isr.shapes.time_varying import OverTime, TimeVaryingShape
 
 __all__ = ["Tube", "TubeCrossSection"]
 

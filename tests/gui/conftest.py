@@ -14,8 +14,8 @@ pytest.importorskip("qtpy", reason="the dock's tests need Qt")
 from npe2 import PluginManifest
 from qtpy.QtCore import QCoreApplication, QEvent
 
-from napari_isr.gui.dock import ScribbleWidget
-from napari_isr.gui.robot import CanvasMouse
+from napari_isr.gui._testing import CanvasMouse
+from napari_isr.gui.dock_widget import ScribbleWidget
 
 SIZE = 96
 PATIENCE = 30_000  # ms; the first fit imports torch, on a machine that may be busy
@@ -85,7 +85,7 @@ def _whose_dock(request, _docks):
 @pytest.fixture(autouse=True, scope="module")
 def _swept(_docks):
     """What the tests of a file leave is collected before those of the next."""
-    for name in ("napari._qt.qt_viewer", "napari_isr.api", "napari_isr.gui.fits.job"):
+    for name in ("napari._qt.qt_viewer", "napari_isr.api", "napari_isr.gui.fitting.job"):
         importlib.import_module(name)
     _docks.look()
 
@@ -112,7 +112,7 @@ def _little_garbage():
 def _preferences_as_delivered(request, monkeypatch):
     """Whoever runs the tests may have set others in napari."""
     if "plugin_settings" not in request.fixturenames:
-        monkeypatch.setattr("napari_isr.gui.keeping.preferences._pages", lambda: iter(()))
+        monkeypatch.setattr("napari_isr.gui.persistence.preferences._pages", lambda: iter(()))
 
 
 @pytest.fixture

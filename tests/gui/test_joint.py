@@ -10,9 +10,9 @@ from qtpy.QtCore import QThreadPool
 from napari_isr.features import default_folder, parse_features
 from napari_isr.features.cache import FeatureCache
 from napari_isr.features.semantic import Semantic
-from napari_isr.fitting.joint import TURNS
-from napari_isr.gui.fits import worker
-from napari_isr.gui.fits.job import (
+from napari_isr.fitting.joint_coupling import TURNS
+from napari_isr.gui.fitting import worker
+from napari_isr.gui.fitting.job import (
     AvailableChoices,
     FitContour,
     FitFailed,
@@ -21,10 +21,10 @@ from napari_isr.gui.fits.job import (
     FitProgress,
     run_job,
 )
-from napari_isr.gui.fits.segmenters import SegmenterCache
-from napari_isr.gui.fits.warm import warm_up
+from napari_isr.gui.fitting.segmenter_cache import SegmenterCache
+from napari_isr.gui.fitting.warmup import warm_up
 from napari_isr.predictors import resolve_predictor_name
-from napari_isr.segmenter import MODES, Segmenter
+from napari_isr.segmentation.segmenter import MODES, Segmenter
 
 WAIT = 30_000
 

@@ -27,7 +27,7 @@ class Parts:
 def test_a_lazy_image_is_never_loaded_whole(
     make_napari_viewer_proxy, open_dock, qtbot, monkeypatch, pyramid
 ):
-    monkeypatch.setattr("napari_isr.features.image.read_chunk_bytes", lambda memory: 2**14)
+    monkeypatch.setattr("napari_isr.features.source_image.read_chunk_bytes", lambda memory: 2**14)
     rows, columns = np.ogrid[:SIDE, :SIDE]
     truth = np.hypot(rows - 250, columns - 260) < 140
     values = np.where(truth, 180, 60).astype(np.uint8)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from npe2 import PluginManager, PluginManifest
 
-from napari_isr.export import FORMATS
-from napari_isr.gui.canvas.stack_job import nd_job_fields
+from napari_isr.data import SAMPLES
 from napari_isr.gui.launch import open_sample
-from napari_isr.samples import SAMPLES
+from napari_isr.gui.nd.job_inputs import nd_job_fields
+from napari_isr.io.export import FORMATS
 from napari_isr.shapes import shape_names
 
 WAIT = 30_000

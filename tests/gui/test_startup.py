@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from qtpy.QtWidgets import QWidget
 
-from napari_isr.gui.basics.first_paint import FirstPaintFilter
-from napari_isr.gui.fits.worker import FitWorker
+from napari_isr.gui._qt_utils import FirstPaintFilter
+from napari_isr.gui.fitting.worker import FitWorker
 
 pytestmark = pytest.mark.gui
 WAIT = 20_000

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from napari_isr.certificates.connected import check_connected
 from napari_isr.evidence import DenseEvidence, signed_evidence
 from napari_isr.fitting import iter_project_shape
+from napari_isr.fitting.front_propagation import target_mask
 from napari_isr.fitting.sampling import Samples
-from napari_isr.fitting.unfolding import target_mask
-from napari_isr.frame import ImageGeometry
+from napari_isr.geometry.image import ImageGeometry
 from napari_isr.rendering.connectivity import path_query_for, repair_mask
-from napari_isr.rendering.grid import ShapeLogit, rasterize_blocks
+from napari_isr.rendering.rasterize import ShapeLogit, rasterize_blocks
 from napari_isr.shapes.connected import Connected, ConnectedOptions
-from napari_isr.shapes.deformation import Deformation, FfdLevel, spline_derivatives, spline_weights
-from tests.examples import examples
+from napari_isr.shapes.ffd import Deformation, FfdLevel, spline_derivatives, spline_weights
+from tests._hypothesis_profiles import examples
 
 SCALES = (1.0, 2.0, 3.5, 0.5)
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from napari_isr.errors import InputError
 from napari_isr.evidence import DenseEvidence, signed_evidence
 from napari_isr.fitting import iter_project_shape
-from napari_isr.frame import ImageGeometry
+from napari_isr.geometry.image import ImageGeometry
 from napari_isr.shapes import Shape, ShapeSpec
-from napari_isr.shapes.folded import fourier_basis, fourier_derivative, gaussian_bumps
 from napari_isr.shapes.lattice import find_lattice
-from tests.examples import examples
+from napari_isr.shapes.symmetric_bases import fourier_basis, fourier_derivative, gaussian_bumps
+from tests._hypothesis_profiles import examples
 
 PLANE = {
     "star": "star",

@@ -1,0 +1,98 @@
+"""What a batch is made of: images by their places, and settings that are the same for all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+
+__all__ = ["BatchItem", "BatchSettings"]
+
+
+@dataclass(frozen=True)
+class BatchItem:
+    """One image to be segmented.
+
+    Parameters
+    ----------
+    name : str
+        Of its results, told apart from those of all other images of the batch.
+    path : str
+        Its file or zarr store.
+    inner : str, optional
+        Place of the image in a zarr store that holds several.
+    strokes : str, optional
+        The file of its strokes.
+    """
+
+    name: str
+    path: str
+    inner: str = ""
+    strokes: str | None = None
+
+    @property
+    def uri(self) -> str:
+        """Where it is, for people."""
+        return f"{self.path}/{self.inner}" if self.inner else self.path
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """How every image of a batch is segmented, and what is written.
+
+    Parameters
+    ----------
+    formats : tuple of str
+        Endings of the files that are written for each image.
+    shape : str, optional
+        Of all objects that have none of their own.
+    own_shapes : dict of int to str, optional
+        Shapes of single objects, by label.
+    mode, predictor, features, device : str, optional
+        As :func:`napari_isr.slic_planes` takes them.
+    axes : str, optional
+        What the axes are.
+    spacing : tuple of float, optional
+        Distance of pixel centres. Default: what an image says of itself, or 1 each.
+    per_frame : bool, optional
+        Fit each frame of a sequence by itself.
+    seed : int, optional
+    scale : tuple of float, optional
+        Output pixels per pixel of the image.
+    each : bool, optional
+        One file for each object.
+    names : dict of int to str, optional
+        Of the objects, by label.
+    unit : str, optional
+        Of the spacing.
+    weights, dino : str, optional
+        Weights files of the semantic and the dino features.
+    trained : str, optional
+        Hash of what the predictor learned elsewhere; empty if nothing.
+    """
+
+    formats: tuple[str, ...]
+    shape: str = "convex"
+    own_shapes: dict[int, str] = field(default_factory=dict)
+    mode: str = "auto"
+    predictor: str = "auto"
+    features: str = "auto"
+    device: str = "auto"
+    axes: str | None = None
+    spacing: tuple[float | None, ...] = ()
+    per_frame: bool = False
+    seed: int = 0
+    scale: tuple[float, ...] = (1.0,)
+    each: bool = False
+    names: dict[int, str] = field(default_factory=dict)
+    unit: str = ""
+    weights: str | None = None
+    dino: str | None = None
+    trained: str = ""
+
+    @property
+    def content_hash(self) -> str:
+        """Hash of all settings: results of other settings are made anew."""
+        told = asdict(self) | {"scale": [float(factor) for factor in self.scale]}
+        text = json.dumps(told, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,174 @@
+"""Cells that cover an image: their sizes, colours, and the strokes in them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import map_coordinates
+
+from napari_isr.cancellation import check_cancelled
+from napari_isr.features.color_features import ColorFeatures
+from napari_isr.features.source_image import SourceImage
+from napari_isr.geometry.image import ImageGeometry, meshgrid_points
+from napari_isr.geometry.time_series import PICKED, TimeSeriesGeometry
+
+__all__ = ["CellGrid", "GridField", "grid_shape", "mean_cell_colors"]
+
+MORE_IN_TIME = 2  # times as many cells, so that a frame is not too coarse
+PROBES = 3  # pixels read along each axis of a cell
+AT_ONCE = 2**16  # pixels between two breaths
+
+Field = npt.NDArray[np.floating]
+
+
+class GridField:
+    """Values of the classes on a grid of cells, read between them.
+
+    Parameters
+    ----------
+    values : (n1, ..., nd, classes) array
+        Of the cells.
+    frame : ImageGeometry
+        The image that the cells cover.
+    """
+
+    def __init__(self, values: Field, frame: ImageGeometry) -> None:
+        self.values, self.frame = values, frame
+
+    def at(self, points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+        """Values (n, classes) at pixel coordinates (n, d); linear between cells."""
+        sizes = self.values.shape[:-1]
+        scale = np.array(sizes) / np.array(self.frame.shape)
+        where = ((np.asarray(points, np.float64) + 0.5) * scale - 0.5).T
+        columns = []
+        for k in range(self.values.shape[-1]):
+            check_cancelled()
+            columns.append(map_coordinates(self.values[..., k], where, order=1, mode="nearest"))
+        return np.stack(columns, axis=1).astype(np.float32)
+
+
+class CellGrid:
+    """Cells of about the same length along every axis, and not smaller than a pixel.
+
+    Over time each frame has cells of its own, or each of a dozen spans of frames.
+
+    Parameters
+    ----------
+    image : SourceImage
+        The image.
+    frame : ImageGeometry
+        Its frame.
+    count : int
+        Of cells at most, about.
+    """
+
+    def __init__(self, image: SourceImage, frame: ImageGeometry, count: int) -> None:
+        self.image, self.frame = image, frame
+        if isinstance(frame, TimeSeriesGeometry):
+            frames = min(frame.shape[0], PICKED)
+            self.sizes = (frames, *grid_shape(frame.frame_geometry, count * MORE_IN_TIME // frames))
+        else:
+            self.sizes = grid_shape(frame, count)
+
+    @cached_property
+    def points(self) -> npt.NDArray[np.float64]:
+        """Centres (cells, d), in pixel coordinates."""
+        axes = [
+            (np.arange(cells) + 0.5) * size / cells - 0.5
+            for cells, size in zip(self.sizes, self.frame.shape, strict=True)
+        ]
+        return meshgrid_points(axes)
+
+    @cached_property
+    def colours(self) -> npt.NDArray[np.float32]:
+        """Mean colours (n1, ..., nd, c), of about unit variance; made once."""
+        return mean_cell_colors(ColorFeatures(self.image, self.frame), self.frame, self.sizes)
+
+    def label_cells(
+        self, points: npt.NDArray[np.integer], classes: npt.NDArray[np.integer], count: int
+    ) -> npt.NDArray[np.int64]:
+        """Class (cells,) of each cell: that of most stroke pixels in it, -1 where there are none.
+
+        Parameters
+        ----------
+        points : (n, d) array of int
+            Pixel coordinates of the strokes.
+        classes : (n,) array of int
+            Class of each, from 0; every class occurs.
+        count : int
+            Number of classes.
+        """
+        cells = zip(points.T, self.sizes, self.frame.shape, strict=True)
+        flat = np.ravel_multi_index(tuple((x * n) // size for x, n, size in cells), self.sizes)
+        total = int(np.prod(self.sizes))
+        votes = np.bincount(flat * count + classes, minlength=total * count).reshape(total, count)
+        seeds = np.where(votes.any(1), votes.argmax(1), -1)
+        for k in np.flatnonzero(~np.isin(np.arange(count), seeds)):
+            # A class that is outvoted everywhere keeps the cell where it is strongest; if that is
+            # all another class has, the nearest cell that has no stroke.
+            cell = (votes[:, k] / np.maximum(votes.sum(1), 1)).argmax()
+            if np.count_nonzero(seeds == seeds[cell]) == 1 and (seeds < 0).any():
+                free = np.flatnonzero(seeds < 0)
+                places = np.stack(np.unravel_index(free, self.sizes), axis=1)
+                here = np.array(np.unravel_index(cell, self.sizes))
+                cell = free[((places - here) ** 2).sum(1).argmin()]
+            seeds[cell] = k
+        return seeds
+
+
+def mean_cell_colors(
+    rgb: ColorFeatures,
+    frame: ImageGeometry,
+    sizes: tuple[int, ...],
+    first: npt.NDArray[np.float64] | None = None,
+) -> npt.NDArray[np.float32]:
+    """Mean colours (n1, ..., nd, c) of cells that cover an image, or some planes of it.
+
+    Parameters
+    ----------
+    rgb : ColorFeatures
+        Colours of the image.
+    frame : ImageGeometry
+        The image.
+    sizes : tuple of int
+        Number of cells along each axis.
+    first : (n1,) array, optional
+        Pixel coordinates along the first axis of the planes. Default: cells cover that, too.
+    """
+    axes = []
+    for size, cells in zip(frame.shape, sizes, strict=True):
+        probes = min(PROBES, -(-size // cells))
+        step = size / (cells * probes)
+        axes.append((np.arange(cells * probes) + 0.5) * step - 0.5)
+    if first is not None:
+        axes[0] = first
+    colours = _read(rgb, meshgrid_points(axes)).reshape(*(len(axis) for axis in axes), -1)
+    for dim, cells in enumerate(sizes):
+        shape = colours.shape
+        colours = colours.reshape(*shape[:dim], cells, -1, *shape[dim + 1 :]).mean(dim + 1)
+        check_cancelled()
+    return colours
+
+
+def _read(rgb: ColorFeatures, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """Colours (n, c) at points, in parts."""
+    found = np.empty((len(points), rgb.width), np.float32)
+    for start in range(0, len(points), AT_ONCE):
+        found[start : start + AT_ONCE] = rgb.at(points[start : start + AT_ONCE])
+        check_cancelled()
+    return found
+
+
+def grid_shape(frame: ImageGeometry, count: int) -> tuple[int, ...]:
+    """Number of cells along each axis."""
+    sides = np.array(frame.shape) * np.array(frame.spacing)
+    cell = (np.prod(sides) / count) ** (1 / frame.ndim)
+    sizes = np.array(frame.shape)
+    for _ in frame.shape:  # an axis of few pixels leaves more cells for the others
+        sizes = np.minimum(np.maximum(np.rint(sides / cell), 1), frame.shape)
+        cell *= (np.prod(sizes) / count) ** (1 / frame.ndim)
+        if np.prod(sizes) >= count or (sizes == frame.shape).all():
+            break
+    return tuple(int(n) for n in sizes)

@@ -1,0 +1,1 @@
+"""Coordinate systems of images, sequences and volumes."""

@@ -1,0 +1,73 @@
+"""Shapes as they are written, ``star:centre=120/88``: read and changed without the library.
+
+What is written is not checked here: the library does that, in its thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from napari_isr.gui.models import DockSettings
+
+__all__ = [
+    "FIXABLE_OPTIONS",
+    "clear_fixed_options",
+    "fixed_options",
+    "join_spec",
+    "same_shape",
+    "set_shape_of",
+    "shape_of",
+    "split_spec",
+]
+
+FIXABLE_OPTIONS = ("centre", "axis", "lattice")  # options that hold a place
+
+
+def split_spec(text: str) -> tuple[str, dict[str, str]]:
+    """Name of a shape, and its options."""
+    name, _, tail = text.partition(":")
+    pairs = (item.partition("=") for item in tail.split(",") if item.strip())
+    return name.strip(), {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def join_spec(name: str, options: Mapping[str, str]) -> str:
+    """Write a shape; the inverse of :func:`split_spec`."""
+    tail = ",".join(f"{key}={value}" for key, value in options.items())
+    return f"{name}:{tail}" if tail else name
+
+
+def same_shape(one: str, other: str) -> bool:
+    """Whether two names are those of one shape; the parts of a sum come in any order."""
+    return {part.strip() for part in one.split("+")} == {part.strip() for part in other.split("+")}
+
+
+def fixed_options(text: str) -> list[str]:
+    """Which places the user holds fixed."""
+    return [key for key in split_spec(text)[1] if key in FIXABLE_OPTIONS]
+
+
+def shape_of(settings: DockSettings, label: int) -> str:
+    """An object's shape: its own, or that of all objects."""
+    return settings.own_shapes.get(label, settings.shape)
+
+
+def set_shape_of(settings: DockSettings, label: int, text: str, *, alone: bool) -> None:
+    """Give an object a shape; one that is alone, and has none of its own, gives it to all.
+
+    Where there are several, a place that is right for one is wrong for the others.
+    """
+    if alone and label not in settings.own_shapes:
+        settings.shape = text
+        return
+    own = {k: v for k, v in settings.own_shapes.items() if k != label}
+    if text != settings.shape:
+        own[label] = text
+    if own != settings.own_shapes:
+        settings.own_shapes = own
+
+
+def clear_fixed_options(settings: DockSettings, label: int, *, alone: bool) -> None:
+    """Let the fit find what was held fixed of an object."""
+    name, options = split_spec(shape_of(settings, label))
+    free = {key: value for key, value in options.items() if key not in FIXABLE_OPTIONS}
+    set_shape_of(settings, label, join_spec(name, free), alone=alone)

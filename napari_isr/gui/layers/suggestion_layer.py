@@ -1,0 +1,130 @@
+"""A ring on the image where another stroke helps most.
+
+A mesh, as outlines and handles are: a Points layer brings its text along, and with it the fonts and
+three more drawings of each frame: 100 ms when it is first shown, and 2 ms of every frame after.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from napari.layers import Image, Labels, Surface
+from napari.utils import Colormap
+
+from napari_isr.gui.colors import CASING, label_rgb
+from napari_isr.gui.layers.polyline_mesh import Mesh, polyline_mesh
+from napari_isr.gui.layers.utils import (
+    TransientLayer,
+    align_to_image,
+    insert_layer_above,
+    layer_metadata,
+    layer_transform_kwargs,
+    set_data_quietly,
+)
+from napari_isr.gui.layers.zooming import DebouncedZoomListener
+
+__all__ = ["SuggestionLayer"]
+
+RADIUS, HALF, MARGIN, SOFT = 10.0, 2.4, 0.9, 0.8  # pixels on the screen
+CORNERS = 40
+DARK, BRIGHT = 1.0, 3.0  # values of the mesh where it is opaque; one less: transparent
+ZOOM_STEP = 1.04
+
+
+class SuggestionLayer(TransientLayer):
+    """The layer ``<image> [next stroke]``: a ring, as large at every zoom.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    image : Image
+    """
+
+    kind = "next"
+
+    def __init__(self, viewer: Any, image: Image) -> None:
+        super().__init__(viewer, image)
+        self._point: tuple[float, ...] | None = None
+        self._colour: tuple[float, ...] = ()
+        self._drawn_at = 0.0
+        self._zoom = DebouncedZoomListener(viewer, self._resize)
+        viewer.dims.events.order.connect(self._turn)
+
+    def show(self, stroke: Any, scribbles: Labels) -> None:
+        """Mark a suggested stroke in the color of its object."""
+        self.forget_if_removed()
+        colour = tuple(np.array([*label_rgb(scribbles.colormap, stroke.label)]) / 255)
+        if self._layer is None:
+            self._point, self._colour = stroke.point, colour
+            self._add()
+            return
+        align_to_image(self._layer, self._image)
+        if colour != self._colour:
+            self._colour = colour
+            self._layer.colormap = _colormap(colour)
+        if stroke.point != self._point:
+            self._point = stroke.point
+            self._draw()
+
+    def close(self) -> None:
+        """Stop following zoom and axes."""
+        self._zoom.close()
+        self._viewer.dims.events.order.disconnect(self._turn)
+
+    def _add(self) -> None:
+        self._layer = Surface(
+            self._mesh(),
+            name=f"{self._image.name} [next stroke]",
+            metadata={**layer_metadata(self.kind, self._image), "point": self._point},
+            colormap=_colormap(self._colour),
+            contrast_limits=(0, BRIGHT),
+            shading="none",
+            blending="translucent_no_depth",
+            **layer_transform_kwargs(self._image),
+        )
+        insert_layer_above(self._viewer, self._layer, None)
+
+    def _draw(self) -> None:
+        self._layer.metadata["point"] = self._point
+        set_data_quietly(self._layer, self._mesh())
+
+    def _mesh(self) -> Mesh:
+        """The ring in the plane of the image that is shown."""
+        assert self._point is not None
+        self._drawn_at = float(self._viewer.scene.camera.zoom)
+        turns = np.linspace(0, 2 * math.pi, CORNERS + 1)
+        circle = RADIUS * np.stack([np.sin(turns), np.cos(turns)], axis=1)
+        bands = [(HALF + MARGIN, [DARK]), (HALF, [BRIGHT])]
+        flat, faces, values = polyline_mesh([circle], bands, SOFT)
+        vertices = np.tile(np.array(self._point, np.float64), (len(flat), 1))
+        axes, linear = self._plane()
+        vertices[:, axes] += flat / self._drawn_at @ np.linalg.inv(linear).T
+        return vertices.astype(np.float32), faces, values
+
+    def _plane(self) -> tuple[list[int], npt.NDArray[np.float64]]:
+        """The image's two axes that are shown, and the matrix (2, 2) from there to the world."""
+        image, dims = self._image, self._viewer.dims
+        missing = max(dims.ndim - image.ndim, 0)
+        shown = [axis - missing for axis in dims.order[-2:]]
+        axes = shown if min(shown) >= 0 else [image.ndim - 2, image.ndim - 1]
+        start = np.asarray(image.data_to_world(np.zeros(image.ndim)))
+        ways = [np.asarray(image.data_to_world(np.eye(image.ndim)[axis])) - start for axis in axes]
+        return axes, np.stack(ways, axis=1)[axes]
+
+    def _turn(self) -> None:
+        self.forget_if_removed()
+        if self._layer is not None and self._point is not None:
+            self._draw()
+
+    def _resize(self) -> None:
+        ratio = float(self._viewer.scene.camera.zoom) / (self._drawn_at or 1)
+        if not 1 / ZOOM_STEP < ratio < ZOOM_STEP:
+            self._turn()
+
+
+def _colormap(colour: tuple[float, ...]) -> Colormap:
+    colours = [(*rgb, alpha) for rgb in (CASING, colour) for alpha in (0.0, 1.0)]
+    return Colormap(colours, name="next stroke")

@@ -1,0 +1,68 @@
+"""What a fit has to know of a stack and of further coordinates, from the layers; no Qt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Layer
+
+from napari_isr.gui.layers.utils import COORDINATE, image_shape, is_result_layer
+from napari_isr.gui.nd.axis_roles import TIME, resolve_axes
+from napari_isr.gui.nd.current_slice import is_stack
+
+if TYPE_CHECKING:
+    from napari_isr.gui.controller import Controller
+
+__all__ = ["can_be_coordinate", "coordinate_layer", "nd_job_fields"]
+
+RESERVED_COORDINATE_NAMES = (
+    "time",
+    "plane",
+    "row",
+    "column",
+)  # names that a coordinate cannot have
+
+
+def can_be_coordinate(layer: Layer, image: Image | None) -> bool:
+    """Whether a layer's values can be a coordinate of an image: grey, and of its size."""
+    return (
+        image is not None
+        and layer is not image
+        and isinstance(layer, Image)
+        and not layer.rgb
+        and not is_result_layer(layer)
+        and image_shape(layer) == image_shape(image)
+    )
+
+
+def coordinate_layer(control: Controller) -> Image | None:
+    """The layer that is chosen as a coordinate; None if there is none, or it is not usable."""
+    name, image = control.settings.coordinate, control.image_layer
+    layers = [x for x in control.viewer.layers if x.name == name and can_be_coordinate(x, image)]
+    return layers[0] if name and layers else None
+
+
+def nd_job_fields(control: Controller) -> dict[str, Any]:
+    """Fields of a :class:`napari_isr.gui.fitting.job.FitJob` that go with the axes of the image."""
+    image, chosen = control.image_layer, control.settings
+    assert image is not None
+    axes = resolve_axes(image, chosen.axes)
+    shown = control.desk.ensure_view().shown if is_stack(image) else None
+    map_ = coordinate_layer(control)
+    spacing: list[float | None] = [abs(float(s)) or 1.0 for s in image.scale]
+    if axes.startswith(TIME):
+        spacing[0] = None  # seconds are no length: the library says how much a frame counts
+    return {
+        "axes": axes,
+        "spacing": tuple(spacing),
+        "coordinates": {} if map_ is None else _values(map_),
+        "per_frame": chosen.per_frame and axes.startswith(TIME),
+        "eye": shown.eye if shown is not None else None,
+    }
+
+
+def _values(layer: Image) -> dict[str, Any]:
+    """The values of a layer by the name of the coordinate that they are, or else its own."""
+    name = str(layer.metadata.get(COORDINATE) or layer.name)
+    name = f"{name} value" if name in RESERVED_COORDINATE_NAMES else name
+    return {name: layer.data[0] if layer.multiscale else layer.data}

@@ -1,0 +1,149 @@
+"""The surface of the objects of a volume, for napari's view in three dimensions."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Surface
+
+from napari_isr.gui.colors import label_rgb
+from napari_isr.gui.fitting.worker import run_in_thread
+from napari_isr.gui.layers.utils import (
+    METADATA_KIND,
+    TransientLayer,
+    insert_layer_above,
+    layer_transform_kwargs,
+)
+from napari_isr.gui.nd.surface_mesh import ColouredMesh, colored_surface_mesh
+from napari_isr.gui.steady import run_in_persistent_thread
+
+if TYPE_CHECKING:
+    from napari_isr.gui.controller import Controller
+
+__all__ = ["SurfaceLayer"]
+
+log = logging.getLogger(__name__)
+NONE_YET = "There is no surface yet: draw strokes first."
+EMPTY = "There is no surface: the objects are empty."
+
+
+class SurfaceLayer:
+    """The layer ``<image> [isr] surface``, there while it is asked for and kept up to date.
+
+    It is seen in three dimensions only: of a surface, a slice shows loose triangles.
+
+    Parameters
+    ----------
+    control : Controller
+        Whose result is shown.
+    """
+
+    def __init__(self, control: Controller) -> None:
+        self._control, self._on = control, False
+        self._layer: _MeshLayer | None = None
+        control.settled.connect(self._renew)
+        control.settings.events.hidden.connect(self._renew)
+        control.image_changed.connect(self._drop)
+        control.viewer.dims.events.ndisplay.connect(self._on_display)
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it is asked for; to ask turns napari's view, and back."""
+        return self._on
+
+    @enabled.setter
+    def enabled(self, on: bool) -> None:
+        if on == self._on:
+            return
+        self._on = on
+        self._control.viewer.dims.ndisplay = 3 if on else 2
+        if on:
+            self._renew()
+        else:
+            self._drop()
+
+    def close(self) -> None:
+        """Let go of the viewer; the layer stays."""
+        control = self._control
+        control.settled.disconnect(self._renew)
+        control.settings.events.hidden.disconnect(self._renew)
+        control.image_changed.disconnect(self._drop)
+        control.viewer.dims.events.ndisplay.disconnect(self._on_display)
+        self._on = False
+
+    def _renew(self, _: Any = None) -> None:
+        """Make the mesh of the result that is shown now, in a thread."""
+        control = self._control
+        result, strokes = control.result, control.scribble_layer
+        if not self._on:
+            return
+        if result is None or strokes is None:
+            control.state.set_status("hint", NONE_YET)
+            return
+        colours = {k: label_rgb(strokes.colormap, k) for k in result.objects}
+        hidden = control.settings.hidden
+        run_in_thread(
+            lambda: run_in_persistent_thread(lambda: _mesh(result, colours, hidden)),
+            lambda mesh: self._show(result, mesh),
+        )
+
+    def _show(self, result: Any, mesh: ColouredMesh | str | None) -> None:
+        control, image = self._control, self._control.image_layer
+        if not self._on or result is not control.result or image is None:
+            return
+        if mesh is None or isinstance(mesh, str):
+            self._drop()
+            control.state.set_status("error", mesh or EMPTY)
+            return
+        if self._layer is None:
+            self._layer = _MeshLayer(control.viewer, image)
+        self._layer.show(mesh, control.viewer.dims.ndisplay == 3)
+
+    def _drop(self, _: Any = None) -> None:
+        if self._layer is not None:
+            self._layer.remove()
+            self._layer = None
+
+    def _on_display(self) -> None:
+        if self._layer is not None:
+            self._layer.see(self._control.viewer.dims.ndisplay == 3)
+
+
+class _MeshLayer(TransientLayer):
+    """The layer itself."""
+
+    kind = "surface"
+
+    def show(self, mesh: ColouredMesh, visible: bool) -> None:
+        """Show a mesh; napari keeps colours of vertices only with their number, so anew."""
+        vertices, faces, colours = mesh
+        self.remove()
+        self._layer = Surface(
+            (vertices, faces),
+            vertex_colors=colours,
+            name=f"{self._image.name} [isr] surface",
+            metadata={METADATA_KIND: self.kind},
+            shading="none",  # the colours are shaded
+            visible=visible,
+            **layer_transform_kwargs(self._image),
+        )
+        insert_layer_above(self._viewer, self._layer, None)
+
+    def see(self, visible: bool) -> None:
+        """Show or hide it."""
+        self.forget_if_removed()
+        if self._layer is not None:
+            self._layer.visible = visible
+
+
+def _mesh(result: Any, colours: Any, hidden: Any) -> ColouredMesh | str | None:
+    """The mesh, or what went wrong in one sentence."""
+    from napari_isr.gui.fitting.job import single_threaded_torch
+
+    try:
+        with single_threaded_torch():
+            return colored_surface_mesh(result, colours, hidden)
+    except Exception as error:
+        log.exception("The surface could not be made")
+        return f"The surface could not be made ({type(error).__name__}): napari's log says more."

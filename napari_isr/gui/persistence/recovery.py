@@ -1,0 +1,250 @@
+"""What was kept of the work on an image, offered to the user, and brought back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from napari.layers import Image
+from psygnal import Signal
+
+from napari_isr.errors import InputError
+from napari_isr.gui._concurrency import BackgroundTasks
+from napari_isr.gui.controller import Controller
+from napari_isr.gui.layers.utils import add_scribbles_layer, image_shape
+from napari_isr.gui.persistence.autosave import ImageKeyCache, full_resolution_data
+from napari_isr.gui.persistence.kept_settings import KeptSettings
+from napari_isr.gui.persistence.room import OverwriteCheck
+from napari_isr.io.session import ImageReference, Snapshot, SnapshotStore, StoredSnapshots
+
+__all__ = ["RecoveryManager", "RecoveryOffer"]
+
+log = logging.getLogger(__name__)
+
+BUILTIN = "napari"  # the reader that is always there
+GONE = "What was kept cannot be read any more; napari's log says why."
+
+
+@dataclass(frozen=True)
+class RecoveryOffer:
+    """What the user is asked about.
+
+    Parameters
+    ----------
+    kept : StoredSnapshots
+    crashed : bool
+        Whether the process that kept it was killed.
+    openable : bool, optional
+        Whether its image is open, or in a file that is there. Otherwise the user has to open it.
+    """
+
+    kept: StoredSnapshots
+    crashed: bool
+    openable: bool = True
+
+    def message(self, now: datetime) -> str:
+        """Say in one sentence what is offered."""
+        record = self.kept.record
+        assert record is not None  # nothing else is offered
+        when = _when(record.saved_at, now)
+        if self.crashed:
+            lost = f"Strokes of “{record.image.name}” from {when} were not saved."
+            return lost if self.openable else f"{lost} Open the image again to restore them."
+        return f"Strokes of this image from {when}."
+
+
+class RecoveryManager:
+    """Looks for what was kept, and brings it back when the user says so.
+
+    Parameters
+    ----------
+    control : Controller
+    store : SnapshotStore
+    errands : BackgroundTasks
+        Where it is looked for.
+    keys : ImageKeyCache
+        Used in that thread only.
+    """
+
+    offered = Signal(object)  # Offer, or None if there is none any more
+    restored = Signal(object)  # Kept
+
+    def __init__(
+        self,
+        control: Controller,
+        store: SnapshotStore,
+        errands: BackgroundTasks,
+        keys: ImageKeyCache,
+    ) -> None:
+        self._control, self._store, self._errands, self._keys = control, store, errands, keys
+        self.offer: RecoveryOffer | None = None
+        self._asked = 0
+        errands.submit(store.prune, lambda _: None)
+        control.image_changed.connect(self.find_offer)
+        self.find_offer()
+
+    def find_offer(self, *_: Any) -> None:
+        """Look for something to offer, for the image that is open now."""
+        self._asked += 1
+        image, layer = self._control.image_layer, self._control.scribble_layer
+        about = (
+            None if image is None else (full_resolution_data(image), image.name, image_shape(image))
+        )
+        strokes = None if layer is None else layer.data
+        find = partial(_find, self._store, self._keys, about, strokes)
+        self._errands.submit(find, partial(self._on_found, self._asked))
+
+    def discard(self) -> None:
+        """The user does not want it."""
+        if self.offer is not None:
+            self._errands.submit(self.offer.kept.dismiss, lambda _: self.find_offer())
+            self._show(None)
+
+    def restore(self) -> None:
+        """The user wants it back."""
+        if self.offer is not None:
+            kept, room = self.offer.kept, OverwriteCheck(self._control.scribble_layer)
+            self._errands.submit(partial(_read, kept, room), partial(self._on_loaded, kept, room))
+            self._show(None)
+
+    def _show(self, offer: RecoveryOffer | None) -> None:
+        self.offer = offer
+        self.offered.emit(offer)
+
+    def _on_found(self, asked: int, offer: Any) -> None:
+        if isinstance(offer, Exception):
+            log.error("What was kept could not be looked through", exc_info=offer)
+        elif asked == self._asked:
+            self._show(offer)
+
+    def _on_loaded(self, kept: StoredSnapshots, room: OverwriteCheck, snapshot: Any) -> None:
+        control = self._control
+        if not isinstance(snapshot, Snapshot):
+            control.state.set_status("error", GONE)
+            return
+        try:
+            image = control.image_layer or self.open_image(snapshot.image)
+            if image_shape(image) != snapshot.image.shape:
+                raise ValueError("the image has another size now")
+        except Exception as error:  # readers of other plugins may raise anything
+            log.exception("The image of kept strokes could not be opened")
+            name = snapshot.image.path or snapshot.image.name
+            why = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+            control.state.set_status(
+                "error", f"“{name}” cannot be opened: {why}. Its strokes are kept."
+            )
+            return
+        self.restore_snapshot(snapshot, image, room)
+        self.restored.emit(kept)
+
+    def open_image(self, about: ImageReference, near: Path | None = None) -> Image:
+        """Open the file of an image, placed as it was; it may lie in the folder ``near`` now."""
+        viewer, path = self._control.viewer, about.path
+        if near is not None and path is not None and not Path(path).exists():
+            path = str(near / Path(path).name)
+        if path is None or (near is not None and not Path(path).is_file()):
+            raise InputError(f"the file '{about.path or about.name}' is not there: open the image")
+        try:
+            layers = viewer.open(path, plugin=about.reader or BUILTIN)
+        except Exception:
+            if about.reader in (None, BUILTIN):
+                raise
+            layers = viewer.open(path, plugin=BUILTIN)  # the other one may be gone
+        image = next(layer for layer in layers if isinstance(layer, Image))
+        if len(about.scale) == image.ndim and len(about.translate) == image.ndim:
+            image.scale, image.translate = about.scale, about.translate
+        self._control.image_layer = image
+        return image
+
+    def restore_snapshot(self, snapshot: Snapshot, image: Image, room: OverwriteCheck) -> None:
+        """Settings first, strokes last: they start the fit, which finds the rest in place.
+
+        Parameters
+        ----------
+        snapshot : Snapshot
+        image : Image
+        room : OverwriteCheck
+            That has looked at the snapshot's strokes.
+        """
+        control = self._control
+        KeptSettings(control.settings).set(snapshot.settings)
+        control.kept_shapes = dict(snapshot.shapes)
+        if snapshot.strokes is None:
+            return
+        layer = control.scribble_layer
+        if not room.is_safe(layer, snapshot.strokes):
+            layer = add_scribbles_layer(control.viewer, image)
+            layer.name = snapshot.strokes_name or layer.name
+            control.scribble_layer = layer
+        if snapshot.given:
+            control.imported_objects = {**control.imported_objects, **snapshot.given}
+        layer.data = snapshot.strokes  # type: ignore[union-attr]
+
+
+def _read(kept: StoredSnapshots, room: OverwriteCheck) -> Snapshot | None:
+    """Read what was kept, and look whether the open layer can take its strokes; in the thread."""
+    snapshot = kept.snapshot()
+    room.compute(None if snapshot is None else snapshot.strokes)
+    return snapshot
+
+
+def _find(
+    store: SnapshotStore,
+    keys: ImageKeyCache,
+    about: tuple[Any, str, tuple[int, ...]] | None,
+    strokes: Any,
+) -> RecoveryOffer | None:
+    """What to offer for an image, or if there is none, an image to open again."""
+    if about is None:
+        offers = sorted(_crashed(store, lambda _: True), key=lambda offer: not offer.openable)
+        return next((offer for offer in offers if _is_worth_offering(offer, strokes)), None)
+    array, name, shape = about
+    key = keys.key_for(array)
+
+    def same(image: ImageReference) -> bool:
+        return image.key == key or (image.name, image.shape) == (name, shape)
+
+    offers = [replace(offer, openable=True) for offer in _crashed(store, same)]
+    last = next((kept for kept in store.find(key) if not store.is_process_alive(kept)), None)
+    if last is not None and not last.is_dismissed:
+        offers.append(RecoveryOffer(last, crashed=False))
+    return next((offer for offer in offers if _is_worth_offering(offer, strokes)), None)
+
+
+def _crashed(store: SnapshotStore, wanted: Callable[[ImageReference], bool]) -> list[RecoveryOffer]:
+    kept = [
+        one for one in store.find_orphaned() if one.record is not None and wanted(one.record.image)
+    ]
+    return [RecoveryOffer(one, crashed=True, openable=_file_is_there(one)) for one in kept]
+
+
+def _file_is_there(kept: StoredSnapshots) -> bool:
+    path = kept.record.image.path if kept.record is not None else None
+    return path is not None and Path(path).exists()
+
+
+def _is_worth_offering(offer: RecoveryOffer, strokes: Any) -> bool:
+    """Whether there is something in it that is not on the canvas already."""
+    record = offer.kept.record
+    if record is None or record.is_empty:
+        return False
+    if strokes is None or tuple(strokes.shape) != record.image.shape:
+        return True
+    snapshot = offer.kept.snapshot()
+    if snapshot is None or snapshot.strokes is None:
+        return False
+    return bool(record.given) or not np.array_equal(snapshot.strokes, strokes)
+
+
+def _when(time: datetime, now: datetime) -> str:
+    days = (now.date() - time.date()).days
+    clock = f"{time:%H:%M}"
+    if days == 0:
+        return clock
+    return f"yesterday, {clock}" if days == 1 else f"{time.day} {time:%B}, {clock}"

@@ -1,0 +1,300 @@
+"""What comes of a fit: its news to the state and to the viewer."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+from napari.layers import Image, Labels
+from psygnal import Signal
+
+from napari_isr.gui.fitting.fit_history import FitHistory, FitHistoryEntry
+from napari_isr.gui.fitting.job import (
+    FitContour,
+    FitFailed,
+    FitFinished,
+    FitNeedsScribbles,
+    FitProgress,
+    News,
+)
+from napari_isr.gui.fitting.worker import run_in_thread
+from napari_isr.gui.models import DockSettings, DockState, ObjectRow
+from napari_isr.gui.result_view import ResultView
+from napari_isr.gui.steady import run_in_persistent_thread
+from napari_isr.gui.visibility import ObjectVisibility
+from napari_isr.gui.widgets._common import make_single_shot_timer
+
+__all__ = ["ResultPresenter"]
+
+log = logging.getLogger(__name__)
+
+COUNTS_MS = 150  # the table waits so long with new counts: drawing it holds the outlines up
+
+
+class ResultPresenter:
+    """Keeps the result of one viewer, and shows it.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    settings : DockSettings
+    state : DockState
+        Is told what is going on.
+    """
+
+    updated = Signal(object)  # outlines were drawn: a set of (kind, label)
+    settled = Signal()  # the fit is finished and its layers are written
+    drawing = Signal(bool)  # layers change now, before the canvas is painted; whether that is all
+
+    def __init__(self, viewer: Any, settings: DockSettings, state: DockState) -> None:
+        self.viewer, self.settings, self.state = viewer, settings, state
+        self.image: Image | None = None
+        self.scribbles: Labels | None = None
+        self.result: Any = None
+        self.history = FitHistory()
+        self._settling: FitHistoryEntry | None = None
+        self.choosing = False  # settings change to those of an earlier fit: no reason to refit
+        self._restored = False  # an earlier fit is shown: the next one starts from there
+        self.views: ResultView | None = None
+        self._closed = False
+        self._counts: dict[int, int] = {}  # stroke pixels by label, not shown yet
+        self._count = make_single_shot_timer(self._show_counts, COUNTS_MS)
+        self.visibility = ObjectVisibility(self)
+        settings.events.uncertainty.connect(self.show_uncertainty)
+        settings.events.next_stroke.connect(self.update_suggestion_marker)
+        settings.events.names.connect(self.update_suggestion)
+
+    # -------------------------------------------------------------------------------- news
+
+    def handle_event(self, news: News) -> None:
+        """Show news of the running fit."""
+        try:
+            self._take(news)
+        except Exception as error:
+            self._on_failed(error)
+
+    def _take(self, news: News) -> None:
+        match news:
+            case FitProgress():
+                if news.rows is None:
+                    self.state.progress = news.progress
+                    self.state.set_status("busy", f"{news.message} …")
+                else:
+                    self._show_drawn(news.rows)
+                    self.ensure_view().begin_fit(
+                        r.label for r in news.rows if self._shaped(r.label)
+                    )
+            case FitContour():
+                self.ensure_view().show_contour(news)
+            case FitNeedsScribbles():
+                if self.views is not None:
+                    self.views.clear()
+                self.clear_result(news.rows)
+                self.set_final_status("hint", news.message)
+            case FitFailed():
+                self.set_final_status(
+                    "error", _capital(self.settings.insert_object_names(news.message))
+                )
+            case FitFinished():
+                if self.scribbles is not None:
+                    view = self.ensure_view()
+                    view.show_result(news, self.scribbles)
+                    self._settling = FitHistoryEntry(news, view.contours)
+
+    def _shaped(self, label: int) -> bool:
+        """Whether an object has a shape, and so an orange outline."""
+        return self.settings.own_shapes.get(label, self.settings.shape) != "none"
+
+    def _show_drawn(self, rows: tuple[ObjectRow, ...]) -> None:
+        """Tell the objects at once, and a little later how many strokes known ones have now."""
+        self._counts = {row.label: row.strokes for row in rows}
+        if list(self._counts) == [row.label for row in self.state.rows]:
+            self._count.start()
+        else:
+            self._count.stop()
+            self.state.rows = _merged(rows, self.state.rows)
+
+    def _show_counts(self) -> None:
+        self.state.rows = tuple(
+            replace(row, strokes=self._counts.get(row.label, row.strokes))
+            for row in self.state.rows
+        )
+
+    def _on_drawn(self, kinds: set[tuple[str, int]]) -> None:
+        self.updated.emit(kinds)
+
+    def _on_written(self, done: FitFinished) -> None:
+        self._count.stop()
+        self.result = done.result
+        if self._settling is not None and self._settling.done is done:
+            self.history.push(self._settling)
+            self._restored = False
+        self.state.rows, self.state.can_export = done.rows, True
+        self.update_suggestion()
+        if done.uncertainty is None:
+            self.show_uncertainty()  # it was asked for while the fit ran
+        self.visibility.sync_masks(done)
+        conflicts = [o.conflict for o in done.result.objects.values() if o.conflict is not None]
+        if conflicts:
+            sentence = self.settings.insert_object_names(conflicts[0].sentence)
+            self.set_final_status("error", f"{_capital(sentence)}.")
+        elif done.hint:
+            self.set_final_status("hint", done.hint)
+        elif self._restored:
+            what = (
+                f"This is {self.history.position_text}"
+                if len(self.history) > 1
+                else "The fit is back"
+            )
+            self.set_final_status("done", f"{what}; the next one starts from it.")
+        else:
+            self.set_final_status("done", f"Fitted in {_time(done.seconds)}.")
+        self.settled.emit()
+
+    def _on_failed(self, error: Exception) -> None:
+        """Turn what should not happen into one sentence and a note in the log."""
+        log.error("The fit could not be shown", exc_info=error)
+        self.set_final_status("error", f"The fit could not be shown ({type(error).__name__}).")
+
+    def on_ended(self) -> None:
+        """No fit runs or waits; masks may still be being written."""
+        if self.views is not None:
+            self.views.end_fit()
+        self.state.busy = self.views is not None and self.views.busy
+
+    def set_final_status(self, kind: Any, message: str) -> None:
+        """Say how it ended."""
+        self.state.busy, self.state.progress = False, 0.0
+        self.state.set_status(kind, message)
+
+    def clear_result(self, rows: tuple[ObjectRow, ...] = ()) -> None:
+        """There is no result any more."""
+        self._count.stop()
+        self.state.rows, self.state.can_export, self.result = rows, False, None
+        self.history.deselect()
+        self.update_suggestion()
+
+    # ----------------------------------------------------------------------------- history
+
+    @property
+    def warm_start_result(self) -> Any:
+        """The result that the next fit starts from; None: from where the last one ended."""
+        return self.result if self._restored else None
+
+    def restore(self, fit: FitHistoryEntry | None) -> None:
+        """Show an earlier fit, or a later one again."""
+        if fit is None or self.scribbles is None:
+            return
+        self._restored, self._settling = True, None
+        try:
+            self._choose(fit.done.shapes)
+            self.ensure_view().restore(fit, self.scribbles)
+        except Exception as error:
+            self._on_failed(error)
+        else:
+            self.updated.emit(set(fit.outlines))
+
+    def _choose(self, shapes: dict[str, Any]) -> None:
+        """Bring back the shapes of an earlier fit, with what is held fixed; nothing is refitted."""
+        self.choosing = True
+        try:
+            for name, value in shapes.items():
+                setattr(self.settings, name, value)
+        finally:
+            self.choosing = False
+
+    def clear_history(self) -> None:
+        """There is no result any more, and none to go back to; strokes and imports stay."""
+        self._restored, self._settling = False, None
+        self.clear_result(tuple(ObjectRow(row.label, row.strokes) for row in self.state.rows))
+        self.history.clear()
+
+    # ------------------------------------------------------------------------------ guides
+
+    @property
+    def next_stroke(self) -> Any:
+        """Where another stroke helps most, if that is known; the worker has computed it."""
+        return self.result.next_stroke if self.result is not None else None
+
+    def update_suggestion(self) -> None:
+        """Tell where another stroke helps most."""
+        stroke = self.next_stroke if self.settings.next_stroke else None
+        text = self.settings.insert_object_names(stroke.sentence) if stroke is not None else ""
+        self.state.advice = f"{_capital(text)}." if text else ""
+
+    def update_suggestion_marker(self) -> None:
+        """Show or hide the mark."""
+        self.update_suggestion()
+        if self.views is not None:
+            self.views.show_next(self.next_stroke, self.scribbles)
+
+    def show_uncertainty(self) -> None:
+        """Show the map, which takes a moment to compute, or hide it."""
+        result = self.result
+        if not self.settings.uncertainty:
+            if self.views is not None:
+                self.views.show_uncertainty(None)
+        elif result is not None:
+            run_in_thread(
+                lambda: run_in_persistent_thread(lambda: result.uncertainty),
+                lambda found: self._on_map(result, found),
+            )
+
+    def _on_map(self, result: Any, values: Any) -> None:
+        if result is self.result and self.views is not None and not self._closed:
+            self.views.show_uncertainty(values)
+
+    # ------------------------------------------------------------------------------- views
+
+    def ensure_view(self) -> ResultView:
+        """What is shown of the image; made when it is first needed."""
+        if self.views is None:
+            self.views = ResultView(self.viewer, self.image, self.settings)
+            self.views.drawn.connect(self._on_drawn)
+            self.views.written.connect(self._on_written)
+            self.views.failed.connect(self._on_failed)
+            self.views.drawing.connect(self.drawing.emit)
+        return self.views
+
+    def update_colors(self) -> None:
+        """Follow the colours of the strokes, which the user chose anew."""
+        if self.scribbles is None or self._closed:
+            return
+        if self.views is not None:
+            self.views.set_colormap(self.scribbles)
+            self.update_suggestion_marker()
+        self.state.events.rows.emit(self.state.rows)  # the table has colours, too
+
+    def drop_views(self, *, outlines: bool = True, masks: bool = False) -> None:
+        """Take what is shown out of the viewer, as far as it is said."""
+        if self.views is not None:
+            self.views.close(outlines=outlines, masks=masks)
+            self.views = None
+
+    def close(self) -> None:
+        """Let go of the viewer; masks and outlines stay."""
+        self._closed = True
+        self._count.stop()
+        self.drop_views(outlines=False)
+        self.history = FitHistory()  # it may hold hundreds of megabytes
+
+
+def _merged(rows: tuple[ObjectRow, ...], before: tuple[ObjectRow, ...]) -> tuple[ObjectRow, ...]:
+    """New stroke counts with what is known of the same objects from the fit before."""
+    known = {row.label: row for row in before}
+    return tuple(
+        replace(old, strokes=r.strokes) if (old := known.get(r.label)) is not None else r
+        for r in rows
+    )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _time(seconds: float) -> str:
+    """A time in words: ``85 ms``, ``1.2 s``, ``34 s``."""
+    if seconds < 0.995:
+        return f"{1000 * seconds:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"

@@ -1,0 +1,157 @@
+"""Outlines of a stack that follow the slider: traced in a thread, the shown plane first."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any
+
+from psygnal import Signal
+from superqt.utils import create_worker
+
+from napari_isr.gui.nd.current_slice import CurrentSlice
+from napari_isr.gui.nd.planes import Plane, ViewedSlice
+from napari_isr.gui.steady import iterate_in_persistent_thread
+
+__all__ = ["SliceContourTracer", "neighbouring_slices"]
+
+CELLS = 72  # of the grid that finds an outline, as in a live fit
+AHEAD = 256  # planes that are traced before anybody asks for them, on either side
+
+Outlines = dict[tuple[str, int], Any]
+
+
+class SliceContourTracer:
+    """Outlines of a result in the plane that is shown, and ahead of time in those around it.
+
+    Parameters
+    ----------
+    shown : CurrentSlice
+        Which plane that is.
+    """
+
+    ready = Signal(object)  # the outlines in the plane that is shown, by (kind, label)
+
+    def __init__(self, shown: CurrentSlice) -> None:
+        self._shown = shown
+        self._result: Any = None
+        self._known: dict[Plane, Outlines] = {}
+        self._worker: Any = None
+        self._stop = threading.Event()
+        self._idle, self._closed = True, False
+        shown.changed.connect(self._on_plane)
+
+    def trace(self, result: Any) -> None:
+        """Show the outlines of another result from now on; None: of none."""
+        self._stop.set()
+        self._result, self._known, self._worker = result, {}, None
+        self._start()
+
+    def set_idle(self, idle: bool) -> None:
+        """While a fit runs (not ``idle``), only what is shown is traced: the fit goes first."""
+        if idle != self._idle:
+            self._idle = idle
+            self._stop.set()
+            self._worker = None
+            self._start()
+
+    def close(self) -> None:
+        """Let go of viewer and result."""
+        self._closed = True
+        self.trace(None)
+        self._shown.changed.disconnect(self._on_plane)
+
+    def _on_plane(self, plane: Plane) -> None:
+        found = self._known.get(plane)
+        self.ready.emit(found if found is not None else {})
+        if found is None:
+            self._start()
+
+    def _start(self) -> None:
+        """Trace in a thread what is wanted, unless one is at it already."""
+        if self._closed or self._result is None or self._worker is not None:
+            return
+        if not self._idle and self._shown.plane in self._known:
+            return
+        self._stop = threading.Event()
+        steps = _trace(
+            self._result,
+            self._shown.eye,
+            self._shown.step if self._idle else (),
+            set(self._known),
+            self._stop,
+        )
+        worker = create_worker(iterate_in_persistent_thread, steps)
+        worker.yielded.connect(lambda news: self._on_traced(worker, news))
+        worker.finished.connect(lambda: self._on_finished(worker))
+        self._worker = worker
+        worker.start()
+
+    def _on_traced(self, worker: Any, news: tuple[Plane, Outlines]) -> None:
+        if worker is not self._worker or self._closed:
+            return
+        plane, outlines = news
+        self._known[plane] = outlines
+        if plane == self._shown.plane:
+            self.ready.emit(outlines)
+
+    def _on_finished(self, worker: Any) -> None:
+        if worker is self._worker:
+            self._worker = None
+            if self._shown.plane not in self._known:  # the slider was moved at the last moment
+                self._start()
+
+
+def neighbouring_slices(
+    plane: Plane, shape: Sequence[int], step: Sequence[float] = (), reach: int = AHEAD
+) -> Iterator[Plane]:
+    """A plane of a stack, then those beside it along each slider, the nearest first.
+
+    Parameters
+    ----------
+    plane : tuple
+        Where it lies along each axis, None for the two that it extends along.
+    shape : tuple of int
+        Of the stack.
+    step : sequence of float, optional
+        How far a step of each slider goes. Default: none goes anywhere.
+    reach : int, optional
+        How far.
+    """
+    yield plane
+    sliders = [axis for axis, place in enumerate(plane) if place is not None and step]
+    for away in range(1, reach + 1):
+        for axis in sliders:
+            place = plane[axis] or 0.0
+            for other in (place + away * step[axis], place - away * step[axis]):
+                if -0.5 <= other <= shape[axis] - 0.5:
+                    yield (*plane[:axis], round(other, 3), *plane[axis + 1 :])
+
+
+def _trace(
+    result: Any, eye: ViewedSlice, step: tuple[float, ...], known: set[Plane], stop: threading.Event
+) -> Generator[tuple[Plane, Outlines], None, None]:
+    """Outlines of the plane that is looked at, wherever the eye goes, and of those around it."""
+    from napari_isr.gui.fitting.job import single_threaded_torch
+
+    shape = result.image_shape or next(iter(result.objects.values())).frame.shape
+    with single_threaded_torch():
+        while not stop.is_set():
+            wanted = neighbouring_slices(eye.plane or (), shape, step)
+            plane = next((one for one in wanted if one not in known), None)
+            if plane is None:
+                return
+            known.add(plane)
+            outlines = contours_in_slice(result, plane)
+            if not stop.is_set():
+                yield plane, outlines
+
+
+def contours_in_slice(result: Any, plane: Plane) -> Outlines:
+    """Outlines of all objects in one plane of the image, by kind and label."""
+    found: Outlines = {}
+    for label, item in result.objects.items():
+        found["predictor", label] = item.predictor_contours(plane)
+        if item.shape is not None:
+            found["shape", label] = item.contours(CELLS, plane)
+    return found

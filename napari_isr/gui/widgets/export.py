@@ -1,0 +1,148 @@
+"""The dock's export: which format, at which size, written in a thread."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QSpinBox, QWidget
+
+from napari_isr.errors import InputError
+from napari_isr.gui._concurrency import BackgroundTasks
+from napari_isr.gui.controller import Controller
+from napari_isr.gui.nd.axis_roles import resolve_axes
+from napari_isr.gui.nd.current_slice import is_stack
+from napari_isr.gui.widgets._common import make_checkbox
+
+__all__ = ["ExportOptions", "Exporter", "with_ending"]
+
+LARGEST = 16  # times
+
+
+class ExportOptions(QWidget):
+    """At which size is written, and whether to one file or to several."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = QSpinBox()
+        self.scale.setObjectName("isr_export_scale")
+        self.scale.setRange(1, LARGEST)
+        self.scale.setPrefix("× ")
+        self.scale.setToolTip("Pixels written for each pixel of the image: finer, not enlarged")
+        self.each: QCheckBox = make_checkbox(
+            "isr_export_each", "A file each", "Write one file for each object: mask-2, mask-3, …"
+        )
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.scale)
+        row.addWidget(self.each, 1)
+
+
+class Exporter:
+    """Writes what was fitted.
+
+    Parameters
+    ----------
+    control : Controller
+    errands : BackgroundTasks
+        The thread that writes.
+    options : ExportOptions
+    """
+
+    def __init__(
+        self, control: Controller, errands: BackgroundTasks, options: ExportOptions
+    ) -> None:
+        self._control, self._errands, self.options = control, errands, options
+
+    def ask(self, parent: QWidget) -> str:
+        """Let the user choose a file; empty if they do not."""
+        from napari_isr.io.export import FORMATS
+
+        image = self._control.image_layer
+        ending = ".tif" if is_stack(image) else ".png"  # which has two axes
+        name = f"{image.name if image is not None else 'image'}-mask{ending}"
+        kinds = {f"{f.title} ({' '.join('*' + e for e in f.extensions)})": f for f in FORMATS}
+        path, kind = QFileDialog.getSaveFileName(parent, "Export", name, ";;".join(kinds))
+        return with_ending(str(path), kinds[kind].extensions if kind in kinds else (ending,))
+
+    def export(
+        self, path: str | Path, *, scale: int | None = None, each: bool | None = None
+    ) -> None:
+        """Write to a file, or one for each object; the status line says when it is there.
+
+        Parameters
+        ----------
+        path : str or BoxTrack
+            Its ending picks the format, see :func:`napari_isr.write`.
+        scale : int, optional
+            Default: what is chosen in the dock.
+        each : bool, optional
+            Default: what is chosen in the dock.
+        """
+        from napari_isr.io.export import check_writable
+
+        control, state = self._control, self._control.state
+        image, strokes = control.image_layer, control.scribble_layer
+        try:
+            if control.result is None or image is None:
+                raise InputError("There is no mask to export yet: draw strokes first.")
+            target = check_writable(path)
+        except InputError as error:
+            state.set_status("error", str(error))
+            return
+        write = partial(
+            _write,
+            control.result,
+            target,
+            scale=self.options.scale.value() if scale is None else scale,
+            each=self.options.each.isChecked() if each is None else each,
+            names=dict(control.settings.names),
+            unit=str(image.units[-1]),
+            axes=resolve_axes(image, control.settings.axes),
+            image=Path(image.source.path or image.name).name,
+            strokes=strokes.data if strokes is not None else None,
+        )
+        state.set_status("busy", f"Writing {target.name} …")
+        self._errands.submit(write, self._on_written)
+
+    def _on_written(self, found: Any) -> None:
+        state = self._control.state
+        if isinstance(found, InputError | OSError):
+            state.set_status("error", f"{str(found)[:1].upper()}{str(found)[1:]}.")
+        elif isinstance(found, Exception):
+            state.set_status("error", f"It could not be written ({type(found).__name__}: {found}).")
+        elif len(found) == 1:
+            state.set_status("done", f"Saved {found[0].name}.")
+        else:
+            state.set_status(
+                "done", f"Saved {len(found)} files: {', '.join(p.name for p in found)}."
+            )
+
+
+def _write(result: Any, target: Path, *, strokes: Any, **options: Any) -> Any:
+    """Write; in the thread."""
+    import numpy as np
+
+    from napari_isr.io.export import write
+
+    drawn = None if strokes is None else np.asarray(strokes)
+    return write(result, target, strokes=drawn, **options)
+
+
+def with_ending(path: str, endings: tuple[str, ...]) -> str:
+    """A name with the chosen ending where it has none, or only the last part of it.
+
+    Examples
+    --------
+    >>> with_ending("mask", (".tif", ".tiff")), with_ending("m.json", (".polygons.json",))
+    ('mask.tif', 'm.polygons.json')
+    """
+    suffix = Path(path).suffix
+    if not path or path.lower().endswith(endings):
+        return path
+    if not suffix:
+        return path + endings[0]
+    if endings[0].endswith(suffix.lower()):
+        return path[: -len(suffix)] + endings[0]
+    return path

@@ -1,0 +1,1 @@
+"""Files: readers, exports and sessions."""

@@ -1,0 +1,286 @@
+"""Sessions: the work on one image as one file, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_isr.errors import IncompatibleShapeError, InputError
+from napari_isr.io.chunked import is_zarr
+from napari_isr.io.session._zip import MAIN, open_reader, open_writer
+from napari_isr.io.session.content_hash import image_key
+from napari_isr.io.session.result_io import decode_result, encode_result
+from napari_isr.io.session.schema import GeometryRecord, SessionRecord
+from napari_isr.io.session.shape_io import restore_shape_states
+from napari_isr.io.session.snapshot import Snapshot
+from napari_isr.io.session.snapshot_io import (
+    MOST_JSON,
+    decode_snapshot,
+    encode_snapshot,
+    encode_tensors,
+    from_json,
+    to_json,
+)
+from napari_isr.io.session.tensor_codec import content_filename, from_bytes
+
+if TYPE_CHECKING:
+    from napari_isr.results.result import Result
+    from napari_isr.segmentation.segmenter import Segmenter
+    from napari_isr.segmentation.trained_predictor import TrainedPredictor
+
+__all__ = ["CHOICES", "ENDING", "Session", "load_session"]
+
+ENDING = ".isr"
+FORMAT = "napari-isr session"
+MOST_BYTES = 2**32
+CHOICES = ("predictor", "features", "mode")
+
+
+@dataclass(frozen=True)
+class Session:
+    """The work on one image: strokes, settings, fitted shapes, result.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+        Image by reference, strokes, settings, given masks and shapes.
+    result : Result, optional
+        What was found.
+    spacing : tuple of float, optional
+        Distance of the centres of the image's pixels.
+    unit : str, optional
+        Of the spacing.
+    axes : str, optional
+        What the axes are.
+    pixels : array, optional
+        The image itself, if it is embedded.
+    trained : TrainedPredictor, optional
+        What was learned, for other images.
+    versions : mapping of str to str, optional
+        Of what it was saved with.
+    lost : str, optional
+        One sentence, where the file holds a result that is not read any more.
+    """
+
+    snapshot: Snapshot
+    result: Result | None = None
+    spacing: tuple[float, ...] = ()
+    unit: str = ""
+    axes: str | None = None
+    pixels: npt.NDArray[Any] | None = field(default=None, repr=False)
+    trained: TrainedPredictor | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    lost: str = ""
+
+    @property
+    def strokes(self) -> npt.NDArray[np.integer[Any]] | None:
+        """0 unlabelled, 1 background, 2, 3, ... objects."""
+        return self.snapshot.strokes
+
+    @property
+    def object_names(self) -> dict[int, str]:
+        """Names of objects, by label."""
+        names = self.snapshot.settings.get("names")
+        if not isinstance(names, dict):
+            return {}
+        return {int(k): str(v) for k, v in names.items() if str(k).isdecimal()}
+
+    def image(self, near: Path | str | None = None) -> Any:
+        """Pixels of the image: embedded ones, or those of its file; a large one is not loaded.
+
+        Parameters
+        ----------
+        near : path, optional
+            A folder in which the file is looked for, too.
+
+        Raises
+        ------
+        InputError
+            If the file is not there any more, or holds another image.
+        """
+        if self.pixels is not None:
+            return self.pixels
+        about = self.snapshot.image
+        places = [Path(about.path)] if about.path else []
+        places += [Path(near) / place.name for place in places if near is not None]
+        # No devices, and nothing that the network would have to be asked for.
+        there = [
+            p
+            for p in places
+            if not str(p).startswith(("\\\\", "//")) and (p.is_file() or is_zarr(p))
+        ]
+        if not there:
+            what = f"'{about.path}'" if about.path else "its file is not known"
+            raise InputError(
+                f"the image of the session is not there ({what}): give it, or save the session "
+                "with the image embedded"
+            )
+        from napari_isr.io.readers import read_image
+        from napari_isr.lazy_arrays import pyramid_levels
+
+        array: Any = pyramid_levels(read_image(there[0]))[0]
+        self.check_image(array)
+        return array
+
+    def check_image(self, image: Any) -> None:
+        """Raise an InputError unless an image is the one that was worked on."""
+        if image_key(image) != self.snapshot.image.key:
+            raise InputError(
+                f"this is not the image of the session ('{self.snapshot.image.name}'): its pixels "
+                "are others"
+            )
+
+    def segmenter(self, image: Any = None, **options: Any) -> Segmenter:
+        """Make a segmenter that goes on from here: its next run starts from the saved shapes.
+
+        Parameters
+        ----------
+        image : array, optional
+            Default: :meth:`image`.
+        **options
+            Of :class:`napari_isr.Segmenter`, instead of those that were saved.
+
+        Raises
+        ------
+        InputError
+            If the image is another one, or a saved choice is known no more.
+        """
+        from napari_isr.segmentation.segmenter import Segmenter
+
+        array = self.image() if image is None else image
+        self.check_image(array)
+        asked = self.snapshot.settings
+        chosen: dict[str, Any] = {k: asked[k] for k in CHOICES if isinstance(asked.get(k), str)}
+        chosen["seed"] = self.result.seed if self.result is not None else 0
+        chosen |= {"ndim": len(self.snapshot.image.shape), "spacing": self.spacing}
+        chosen |= {"axes": self.axes, "coordinates": self._coordinates() or None}
+        segmenter = Segmenter(array, **{**chosen, **options})
+        restore_shape_states(self.snapshot.shapes, segmenter)
+        if self.result is not None:
+            segmenter.result = self.result
+        return segmenter
+
+    def _coordinates(self) -> dict[str, Any]:
+        """Maps of further coordinates, by name."""
+        from napari_isr.geometry.coordinates import CoordinateGeometry
+
+        items = list(self.result.objects.values()) if self.result is not None else []
+        frame = (items[0].image_frame or items[0].frame) if items else None
+        if not isinstance(frame, CoordinateGeometry):
+            return {}
+        return dict(zip(frame.names, frame.coordinates, strict=True))
+
+    def trained_predictor(self, image: Any = None) -> TrainedPredictor:
+        """What can be carried to other images: as it was saved, or learned from the strokes.
+
+        Parameters
+        ----------
+        image : array, optional
+            Default: :meth:`image`.
+
+        Raises
+        ------
+        InputError
+            If nothing was saved and there are no strokes or no image to learn from.
+        """
+        if self.trained is not None:
+            return self.trained
+        if self.strokes is None:
+            raise InputError("the session has no strokes: there is nothing to learn from")
+        return self.segmenter(image).export_predictor(self.strokes)
+
+    def save(self, path: str | Path) -> Path:
+        """Write all to one file, which is there whole or not at all.
+
+        Parameters
+        ----------
+        path : str or BoxTrack
+            The ending ``.isr`` is added if there is none.
+
+        Raises
+        ------
+        InputError
+            If the place cannot be written to.
+        """
+        from napari_isr.results.result import package_versions
+
+        target = Path(path).expanduser()
+        target = target if target.suffix else target.with_suffix(ENDING)
+        shape = self.snapshot.image.shape
+        fields: dict[str, Any] = {
+            "frame": GeometryRecord(shape=shape, spacing=self.spacing or (1.0,) * len(shape))
+        }
+        with open_writer(target) as write:
+            fields |= dict(encode_snapshot(self.snapshot, write))
+            if self.result is not None and self.result.objects:
+                fields |= encode_result(self.result, write)
+            if self.pixels is not None:
+                fields["pixels_file"] = encode_tensors({"image": np.asarray(self.pixels)}, write)
+            if self.trained is not None:
+                content = self.trained.to_bytes()
+                fields["trained_file"] = content_filename(content)
+                write(content_filename(content), lambda: content)
+            record = SessionRecord(
+                **fields, unit=self.unit, axes=self.axes, versions=package_versions()
+            )
+            write(MAIN, lambda: to_json(record, FORMAT))
+        return target
+
+
+def load_session(path: str | Path, *, most_bytes: int = MOST_BYTES) -> Session:
+    """Read a session; nothing in the file is ever run, and nothing is written.
+
+    Parameters
+    ----------
+    path : str or BoxTrack
+        A ``.isr`` file.
+    most_bytes : int, optional
+        That its parts may need in memory; a larger file is refused.
+
+    Returns
+    -------
+    Session
+        Its masks are bit by bit those that were saved.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, broken, too large or of a later version; one sentence says which.
+    """
+    from napari_isr.segmentation.trained_predictor import TrainedPredictor
+
+    place = Path(path).expanduser()
+    with open_reader(place, most_bytes) as read:
+        record = from_json(_main(read(MAIN), place), str(place), FORMAT, SessionRecord)
+        if record.bytes > most_bytes:
+            raise InputError(
+                f"'{place}' would need {record.bytes / 2**30:.1f} GB of memory: if you trust it, "
+                "raise most_bytes"
+            )
+        snapshot = decode_snapshot(record, read)
+        result, lost = None, ""
+        try:
+            result = decode_result(record, snapshot.shapes, read)
+        except IncompatibleShapeError as error:
+            lost = str(error)
+        pixels = trained = None
+        if record.pixels_file is not None:
+            pixels = from_bytes(read(record.pixels_file), record.pixels_file).get("image")
+            if pixels is None or pixels.shape[: len(record.image.shape)] != record.image.shape:
+                raise InputError(f"'{place}' is broken: its image has another size")
+        if record.trained_file is not None:
+            trained = TrainedPredictor.from_bytes(read(record.trained_file), str(place))
+    frame = record.frame
+    axes, told = record.axes, record.versions
+    return Session(snapshot, result, frame.spacing, record.unit, axes, pixels, trained, told, lost)
+
+
+def _main(content: bytes, place: Path) -> bytes:
+    if len(content) > MOST_JSON:
+        raise InputError(f"'{place}' is too large for a session")
+    return content

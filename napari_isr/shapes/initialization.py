@@ -1,0 +1,291 @@
+"""Where symmetric shapes start from: centres, axes and orders that explain the most evidence.
+
+Evidence is summed in polar bins about candidate centres. A symmetry folds the bins onto each
+other, and the best symmetric set of bins is known in closed form: those with a positive sum.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from napari_isr.evidence import DenseEvidence
+from napari_isr.shapes.ellipsoid import Ellipsoid, fit_ellipsoid, unit_directions
+
+__all__ = [
+    "average_over_reflections",
+    "average_over_rotations",
+    "best_bin_sum",
+    "candidate_orders",
+    "coarsen_if_large",
+    "n_sectors_for",
+    "polar_histogram",
+    "search_centers",
+    "search_mirror_axes",
+    "search_mirror_planes",
+    "search_rotation_order",
+    "sum_over_leading_axes",
+]
+
+SEARCH_CELLS = 1024  # cells that candidate centres are judged on
+COARSE = 3  # rings that a cell may span
+FINE = 24  # cells that a table's reach is long, at least, once they are split
+GRID = 5  # candidates along each axis
+ROUNDS = 2
+AXES = 36  # candidate angles of a mirror axis
+ORDERS = range(2, 9)  # what "auto" chooses from
+NEARLY = 0.96  # a higher order may explain this much less: all sets of order 6 are of order 3 too
+
+Score = Callable[[Tensor], Tensor]
+"""Maps polar tables (..., sectors, rings) to the evidence (...) of the best set of bins."""
+
+
+def polar_histogram(
+    grid: DenseEvidence, centres: Tensor, reach: Tensor, sectors: int, rings: int
+) -> Tensor:
+    """Evidence in polar bins about each of several centres.
+
+    Parameters
+    ----------
+    grid : DenseEvidence
+        The evidence.
+    centres : (m, d) tensor
+        Candidate centres. In more than two dimensions, sectors are the cells of
+        :func:`~napari_isr.shapes.ellipsoid.unit_directions`.
+    reach : scalar tensor
+        Radius of the outermost ring; what lies beyond it is left out.
+    sectors, rings : int
+        Number of bins; sector 0 is centred at angle 0.
+
+    Returns
+    -------
+    (m, sectors, rings) tensor
+    """
+    grid = refine_cells_near(grid, centres, reach, rings)
+    # One coordinate at a time, and a last ring for all that is beyond: that is quicker.
+    offsets = [x - c[:, None] for x, c in zip(grid.points.T, centres.T, strict=True)]
+    squares = [offset.square() for offset in offsets]
+    radius = sum(squares[1:], start=squares[0]).sqrt_()
+    ring = (radius * (rings / reach)).clamp_max_(rings).int()
+    if grid.ndim == 2:
+        angle = torch.atan2(*offsets)
+        sector = (angle * (sectors / (2 * math.pi))).round_().int().remainder_(sectors)
+    else:
+        sector = torch.stack(offsets, dim=2) @ unit_directions(sectors, grid.ndim, like=centres).T
+        sector = sector.argmax(2).int()
+    table = torch.arange(len(centres), device=centres.device, dtype=torch.int32)[:, None]
+    index = (table * sectors + sector) * (rings + 1) + ring
+    values = grid.values.flatten().expand(len(centres), -1).flatten()
+    flat = values.new_zeros(len(centres) * sectors * (rings + 1))
+    flat.index_add_(0, index.flatten(), values)
+    return flat.view(len(centres), sectors, rings + 1)[..., :-1]
+
+
+def refine_cells_near(
+    grid: DenseEvidence, centres: Tensor, reach: Tensor, rings: int
+) -> DenseEvidence:
+    """The cells within reach, split: a cell is a square, not a point, to an object of few cells."""
+    cells = float(reach) / grid.cell_size
+    if COARSE * cells >= rings:
+        return grid
+    low, high = centres.amin(0) - reach - grid.cell_size, centres.amax(0) + reach + grid.cell_size
+    values, axes = grid.values, []
+    for dim, axis in enumerate(grid.axes):
+        side = float(axis[1] - axis[0]) if len(axis) > 1 else grid.cell_size
+        parts = math.ceil(FINE * side / float(reach))
+        shifts = (torch.arange(parts).to(centres) + 0.5) / parts - 0.5
+        index = ((axis >= low[dim]) & (axis <= high[dim])).nonzero()[:, 0]
+        values = values.index_select(dim, index).repeat_interleave(parts, dim) / parts
+        axes.append((axis[index, None] + side * shifts).flatten())
+    return DenseEvidence(values, tuple(axes))
+
+
+def coarsen_if_large(grid: DenseEvidence, size: Tensor) -> DenseEvidence:
+    """Fewer cells, if an object of that radius can still be made out."""
+    block = grid.block_size_for(SEARCH_CELLS)
+    return grid.coarsen(block) if size > 4 * block * grid.cell_size else grid
+
+
+def search_centers(
+    grid: DenseEvidence,
+    score: Callable[[DenseEvidence, Tensor, Tensor], Tensor],
+    keep: int = 1,
+    fixed: Tensor | None = None,
+    ellipsoid: Ellipsoid | None = None,
+    candidates: int = GRID,
+) -> tuple[Tensor, Tensor]:
+    """Centres that a score likes best, on a grid about the object that is refined.
+
+    Parameters
+    ----------
+    grid : DenseEvidence
+        The evidence.
+    score : callable
+        Maps centres (m, d) and the object's radius to scores (m,).
+    keep : int, optional
+        How many to return.
+    fixed : (d,) tensor, optional
+        A centre given by the user: the only candidate.
+    ellipsoid : Ellipsoid, optional
+        Where the object is, if that is known already.
+    candidates : int, optional
+        How many are tried along each axis, in the plane.
+
+    Returns
+    -------
+    centres : (keep, d) tensor
+        Best first.
+    size : scalar tensor
+        Radius of the object.
+    """
+    ellipsoid = fit_ellipsoid(grid) if ellipsoid is None else ellipsoid
+    size = ellipsoid.size.clamp_min(grid.cell_size)
+    if fixed is not None:
+        # As seen from there, the object reaches as far as its far side.
+        return fixed[None], torch.maximum(size, (fixed - ellipsoid.centre).norm() / 2)
+    grid = coarsen_if_large(grid, size)
+    step = torch.linspace(-1, 1, candidates if grid.ndim == 2 else 3).to(size)
+    offsets = torch.cartesian_prod(*[step] * grid.ndim)
+    centres, spread = ellipsoid.centre[None], ellipsoid.radii * 0.6
+    for _ in range(ROUNDS):
+        centres = (centres[:1] + offsets @ spread).contiguous()
+        values = score(grid, centres, size)
+        # Between equals (noise aside) the middle is the safer one.
+        values = values - 1e-3 * values.abs().max() * offsets.norm(dim=1)
+        centres = centres[values.argsort(descending=True)[:keep]]
+        spread = spread / (len(step) - 1)
+    return centres, size
+
+
+def average_over_rotations(tables: Tensor, order: int) -> Tensor:
+    """Mean of polar tables (..., sectors, rings) over the turns by a whole number of sectors."""
+    parts = tables.unflatten(-2, (order, -1)).mean(-3)
+    return torch.cat([parts] * order, dim=-2)
+
+
+def average_over_reflections(tables: Tensor) -> Tensor:
+    """Mean of polar tables (..., sectors, rings) and their mirror images, for each axis.
+
+    Returns
+    -------
+    (..., axes, sectors, rings) tensor
+        As many axes as sectors, the angle between two is half a sector.
+    """
+    index = torch.arange(tables.shape[-2], device=tables.device)
+    images = tables[..., (index[:, None] - index) % len(index), :]
+    return (tables.unsqueeze(-3) + images) / 2
+
+
+def search_mirror_axes(
+    grid: DenseEvidence,
+    score: Score,
+    reach: float,
+    rings: int,
+    keep: int = 1,
+    fixed: Tensor | None = None,
+    ellipsoid: Ellipsoid | None = None,
+) -> list[tuple[Tensor, Tensor, float]]:
+    """Centres (d,), object radii and angles of mirror axes, best first."""
+
+    def rate(level: DenseEvidence, centres: Tensor, size: Tensor) -> Tensor:
+        tables = polar_histogram(level, centres, reach * size, AXES, rings // 2)
+        return score(average_over_reflections(tables)).amax(-1)
+
+    centres, size = search_centers(grid, rate, fixed=fixed, ellipsoid=ellipsoid)
+    values = score(
+        average_over_reflections(polar_histogram(grid, centres[:1], reach * size, AXES, rings))
+    )[0]
+    # Neighbouring angles are one candidate.
+    peaks = (values >= values.roll(1)) & (values >= values.roll(-1))
+    order = torch.where(peaks, values, -math.inf).argsort(descending=True)[:keep]
+    return [(centres[0], size, int(i) * math.pi / AXES) for i in order.tolist() if bool(peaks[i])]
+
+
+def search_mirror_planes(
+    grid: DenseEvidence, ellipsoid: Ellipsoid, keep: int = 1
+) -> list[tuple[Tensor, Tensor]]:
+    """Points (d,) and orthonormal frames (d, d), the last column normal to a mirror plane.
+
+    Every cell is looked up at its mirror image, for normals along the axes of the object and
+    evenly spread ones.
+    """
+    normals = torch.linalg.eigh(ellipsoid.radii).eigenvectors.T
+    normals = torch.cat([normals, unit_directions(32, grid.ndim, like=normals)])
+    values, offset = grid.values.flatten(), grid.points - ellipsoid.centre
+    found = []
+    for normal in normals:
+        for shift in (-0.2, 0.0, 0.2):
+            distance = shift * ellipsoid.size
+            image = grid.points - 2 * ((offset @ normal) - distance)[:, None] * normal
+            index = [
+                torch.bucketize(x.contiguous(), (axis[1:] + axis[:-1]) / 2)
+                for x, axis in zip(image.T, grid.axes, strict=True)
+            ]
+            score = (values + grid.values[tuple(index)]).clamp_min(0).sum()
+            found.append((float(score), ellipsoid.centre + distance * normal, normal))
+    found.sort(key=lambda item: -item[0])
+    frames = []
+    for _, point, normal in found[:keep]:
+        basis = torch.linalg.qr(torch.cat([normal[:, None], torch.eye(grid.ndim).to(normal)], 1))
+        frames.append((point, basis.Q.roll(-1, 1)))
+    return frames
+
+
+def candidate_orders(option: int | str) -> Sequence[int]:
+    """Orders to try for the option ``order``: the one given, or all that ``auto`` knows."""
+    return ORDERS if option == "auto" else [int(option)]
+
+
+def best_bin_sum(tables: Tensor) -> Tensor:
+    """Evidence of the best set of bins in polar tables (..., sectors, rings)."""
+    return tables.clamp_min(0).sum((-1, -2))
+
+
+def n_sectors_for(order: int) -> int:
+    """A number of sectors that ``order`` divides."""
+    return order * math.ceil(AXES / order)
+
+
+def search_rotation_order(
+    grid: DenseEvidence,
+    orders: Sequence[int],
+    score: Score,
+    reach: float,
+    rings: int,
+    fixed: Tensor | None = None,
+    ellipsoid: Ellipsoid | None = None,
+) -> tuple[int, Tensor, Tensor]:
+    """Order, centre (2,) and object radius of the rotational symmetry that explains the most.
+
+    Among orders that explain nearly the same the highest one is taken, for it says the most.
+    """
+    ellipsoid = fit_ellipsoid(grid) if ellipsoid is None else ellipsoid
+    known: dict[int, tuple[Tensor, Tensor]] = {}  # the first centres are the same for all orders
+    found = []
+    for order in orders:
+
+        def rate(level: DenseEvidence, centres: Tensor, size: Tensor, order: int = order) -> Tensor:
+            sectors = n_sectors_for(order)
+            if sectors in known and torch.equal(known[sectors][0], centres):
+                return score(average_over_rotations(known[sectors][1], order))
+            tables = polar_histogram(level, centres, reach * size, sectors, rings)
+            if level is not grid:
+                known.setdefault(sectors, (centres, tables))
+            return score(average_over_rotations(tables, order))
+
+        centres, size = search_centers(grid, rate, fixed=fixed, ellipsoid=ellipsoid)
+        value = float(rate(grid, centres[:1], size)) if len(orders) > 1 else 0.0
+        found.append((value, order, centres[0], size))
+    enough = NEARLY * max(value for value, *_ in found)
+    _, order, centre, size = max((f for f in found if f[0] >= enough), key=lambda f: f[1])
+    return order, centre, size
+
+
+def sum_over_leading_axes(grid: DenseEvidence) -> DenseEvidence:
+    """The evidence summed over all axes but the last two."""
+    if grid.ndim == 2:
+        return grid
+    return DenseEvidence(grid.values.flatten(0, -3).sum(0), grid.axes[-2:])

@@ -1,0 +1,119 @@
+"""Full garbage collections stay short while a dock is open, and nothing is kept by it."""
+
+import gc
+import weakref
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from napari.components import LayerList
+from napari.layers import Image
+
+from napari_isr.gui import _gc_control as module
+from napari_isr.gui._gc_control import FOREIGN_FREEZE_COUNT, GarbageCollectionGuard
+
+
+@pytest.fixture(autouse=True)
+def _nothing_frozen():
+    """As it is outside these tests, which freeze for their own sake."""
+    gc.unfreeze()
+    yield
+    gc.unfreeze()
+
+
+class Dock:
+    def __init__(self, *layers, busy=False):
+        self.viewer = SimpleNamespace(layers=LayerList(layers))
+        self.state = SimpleNamespace(busy=busy)
+
+
+def image():
+    layer = Image(np.zeros((4, 4)))
+    layer.metadata["itself"] = layer  # nothing but a collection frees it
+    return layer
+
+
+def test_what_is_loaded_is_frozen_until_the_last_dock_is_closed(qtbot):
+    frost, first, second = GarbageCollectionGuard(1), Dock(), Dock()
+    frost.register(first)
+    frost.register(second)
+    qtbot.waitUntil(lambda: frost.frozen)
+    assert gc.get_freeze_count() > FOREIGN_FREEZE_COUNT
+    frost.unregister(first)
+    qtbot.waitUntil(lambda: frost.frozen)
+    frost.unregister(second)
+    assert not frost.frozen
+    assert gc.get_freeze_count() == 0
+
+
+def test_a_layer_that_was_frozen_is_freed_when_it_is_removed(qtbot):
+    frost, open_one = GarbageCollectionGuard(1), Dock(image(), image())
+    ref = weakref.ref(open_one.viewer.layers[0])
+    frost.register(open_one)
+    qtbot.waitUntil(lambda: frost.frozen)
+    del open_one.viewer.layers[0]
+    assert not frost.frozen
+    qtbot.waitUntil(lambda: frost.frozen)
+    assert ref() is None
+    frost.unregister(open_one)
+
+
+def test_a_layer_that_came_later_goes_without_thawing(qtbot):
+    frost, open_one = GarbageCollectionGuard(1), Dock(image())
+    frost.register(open_one)
+    qtbot.waitUntil(lambda: frost.frozen)
+    open_one.viewer.layers.append(image())
+    ref = weakref.ref(open_one.viewer.layers.pop())
+    open_one.viewer.layers.append(image())  # the list remembers what was chosen last
+    assert frost.frozen
+    gc.collect()
+    assert ref() is None
+    frost.unregister(open_one)
+
+
+def test_nobody_is_made_to_wait(qtbot, monkeypatch):
+    collections = []
+    monkeypatch.setattr(gc, "collect", lambda: collections.append(1))
+    frost, open_one = GarbageCollectionGuard(1), Dock(busy=True)
+    frost.register(open_one)
+    assert frost.frozen
+    qtbot.wait(20)
+    assert not collections
+    open_one.state.busy = False
+    qtbot.waitUntil(lambda: collections == [1])
+    assert frost.frozen
+    frost.unregister(open_one)
+
+
+def test_garbage_that_was_there_is_freed(qtbot):
+    frost, layer = GarbageCollectionGuard(1), image()
+    ref = weakref.ref(layer)
+    del layer
+    open_one = Dock()
+    frost.register(open_one)
+    qtbot.waitUntil(lambda: ref() is None)
+    frost.unregister(open_one)
+
+
+def test_what_somebody_else_froze_is_left_to_them(qtbot):
+    gc.freeze()
+    frost, open_one = GarbageCollectionGuard(1), Dock()
+    frost.register(open_one)
+    qtbot.wait(20)
+    assert not frost.frozen
+    frost.unregister(open_one)
+    assert gc.get_freeze_count() > FOREIGN_FREEZE_COUNT
+
+
+def test_a_dock_joins_and_leaves(viewer, open_dock, qtbot, monkeypatch):
+    frost = GarbageCollectionGuard(1)
+    monkeypatch.setattr("napari_isr.gui.controller.gc_guard", lambda: frost)
+    opened = open_dock(viewer)
+    qtbot.waitUntil(lambda: frost.frozen)
+    opened.close()
+    assert not frost.frozen
+    assert gc.get_freeze_count() == 0
+
+
+def test_one_for_all_docks():
+    assert module.gc_guard() is module.gc_guard()
