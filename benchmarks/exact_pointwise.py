@@ -127,5 +127,5 @@ def exact_symmetric(
         map_coordinates(unaries, image.round(9), order=1, mode="constant", cval=np.nan)
         for image in images
     ]
-    symmetrised = np.nanmean(values, axis=0).reshape(unaries.shape)
-    return symmetrised > 0.5, symmetrised
+    symmetrized = np.nanmean(values, axis=0).reshape(unaries.shape)
+    return symmetrized > 0.5, symmetrized

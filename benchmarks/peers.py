@@ -61,19 +61,19 @@ class GrabCut:
         IoU falls from 0.70 to 0.49 (grabcut50, human1) and from 0.88 to 0.56 (human2).
     """
 
-    def __init__(self, unlabelled: str = "background") -> None:
+    def __init__(self, unlabeled: str = "background") -> None:
         import cv2
 
         self.cv2 = cv2
         cv2.setNumThreads(1)
-        self.unlabelled = cv2.GC_PR_FGD if unlabelled == "foreground" else cv2.GC_PR_BGD
+        self.unlabeled = cv2.GC_PR_FGD if unlabeled == "foreground" else cv2.GC_PR_BGD
 
     def start(self, image: NDArray) -> None:
         self.image = np.ascontiguousarray(rgb(image)[..., ::-1])  # as OpenCV reads images
 
     def update(self, strokes: NDArray) -> Mask:
         cv2 = self.cv2
-        mask = np.full(strokes.shape, self.unlabelled, np.uint8)
+        mask = np.full(strokes.shape, self.unlabeled, np.uint8)
         mask[strokes == BACKGROUND] = cv2.GC_BGD
         mask[strokes == OBJECT] = cv2.GC_FGD
         cv2.setRNGSeed(-1)  # OpenCV's own, in a process that has just started

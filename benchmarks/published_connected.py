@@ -49,7 +49,7 @@ class _Coupling(nn.Module):
         return kept + (1 - self.mask) * (x * log_scale.tanh().exp() + shift)
 
 
-class _Normalisation(nn.Module):
+class _Normalization(nn.Module):
     """Scale and shift that start at zero mean and unit variance of the first batch."""
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class _Connected(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.scaling = nn.Parameter(torch.ones(2))
-        steps = [m for k in range(COUPLINGS) for m in (_Coupling(k % 2), _Normalisation())]
+        steps = [m for k in range(COUPLINGS) for m in (_Coupling(k % 2), _Normalization())]
         self.flow_steps = nn.Sequential(*steps)
         self.convex = _ConvexNetwork()
 

@@ -70,9 +70,9 @@ def scene(rows: np.ndarray, columns: np.ndarray, rng: np.random.Generator) -> np
     flower = np.hypot(y - 0.72, x - 0.74) < 0.16 * (1 + 0.15 * np.cos(5 * turn))
     uneven = 14 * np.sin(9 * y + 3 * x) * np.cos(7 * x)
     image = np.empty((len(rows), len(columns), 3), np.float32)
-    colours = ((92, 104, 88), (168, 118, 74), (128, 86, 140))
+    colors = ((92, 104, 88), (168, 118, 74), (128, 86, 140))
     for channel in range(3):
-        ground, first, second = (colour[channel] for colour in colours)
+        ground, first, second = (color[channel] for color in colors)
         image[..., channel] = np.where(ellipse, first, np.where(flower, second, ground)) + uneven
     image += 12 * rng.standard_normal(image.shape, dtype=np.float32)
     return image.clip(0, 255).astype(np.uint8)
@@ -244,8 +244,8 @@ def plot(rows: list[dict[str, Any]]) -> None:
         ("error (pixels of 512)", (("worst", "worst"), ("median", "median")), 1),
     )
     for ax, (title, lines, unit) in zip(axes, panels, strict=True):
-        for (name, label), colour in zip(lines, ("#d55e00", "#0072b2"), strict=False):
-            ax.plot(sizes, [row[name] / unit for row in rows], "o-", color=colour, label=label)
+        for (name, label), color in zip(lines, ("#d55e00", "#0072b2"), strict=False):
+            ax.plot(sizes, [row[name] / unit for row in rows], "o-", color=color, label=label)
         ax.set(title=title, xlabel="side of the image (pixels)")
         ax.set_xscale("log", base=2)
         ax.set_xticks(sizes, [str(size) for size in sizes], rotation=45)

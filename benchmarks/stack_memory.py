@@ -48,9 +48,9 @@ def write_stack(path: Path, shape: tuple[int, ...]) -> None:
     for start in range(0, shape[0], 8):
         planes = []
         for plane in range(start, min(start + 8, shape[0])):
-            grey = np.where(inside(plane, shape), 150.0, 80.0)
-            noise = rng.standard_normal(grey.shape, dtype=np.float32)
-            planes.append((grey + 12 * noise).clip(0, 255).astype(np.uint8))
+            gray = np.where(inside(plane, shape), 150.0, 80.0)
+            noise = rng.standard_normal(gray.shape, dtype=np.float32)
+            planes.append((gray + 12 * noise).clip(0, 255).astype(np.uint8))
         array[start : start + len(planes)] = np.stack(planes)
 
 

@@ -40,8 +40,8 @@ def enlarged(picture: NDArray, zoom: int = ZOOM) -> NDArray:
 def drawn(picture: NDArray, *outlines: tuple[NDArray[np.bool_], tuple[int, int, int]]) -> NDArray:
     """An enlarged picture with outlines of enlarged masks."""
     canvas = enlarged(picture).copy()
-    for mask, colour in outlines:
-        canvas[edge(mask)] = colour
+    for mask, color in outlines:
+        canvas[edge(mask)] = color
     return canvas
 
 
@@ -63,9 +63,9 @@ def main() -> None:
     unaries = read_sequence(given.unaries, read_probability, "tyx")
     item = isr.project(unaries, given.shape, axes="tyx").objects[2]
     size = item.mask.shape[1:]
-    grey = (120 * np.ones((*item.mask.shape, 3))).astype(np.uint8)
+    gray = (120 * np.ones((*item.mask.shape, 3))).astype(np.uint8)
     images = (
-        grey if given.images is None else read_sequence(given.images, read_array, "tyx")[..., :3]
+        gray if given.images is None else read_sequence(given.images, read_array, "tyx")[..., :3]
     )
     fine = item.render(scale=(1, ZOOM, ZOOM))
     whole = [(0.0, float(n)) for n in size]

@@ -67,9 +67,9 @@ def panel(image: NDArray[np.uint8], item: ObjectResult) -> Image.Image:
     size = (image.shape[1] * ZOOM, image.shape[0] * ZOOM)
     picture = Image.fromarray(light.astype(np.uint8)).resize(size, Image.Resampling.NEAREST)
     draw = ImageDraw.Draw(picture)
-    for outlines, colour in ((item.predictor_contours(), BLUE), (item.contours(), ORANGE)):
+    for outlines, color in ((item.predictor_contours(), BLUE), (item.contours(), ORANGE)):
         for outline in outlines:
-            draw.line([(x, y) for y, x in (outline + 0.5) * ZOOM], fill=colour, width=4)
+            draw.line([(x, y) for y, x in (outline + 0.5) * ZOOM], fill=color, width=4)
     return picture
 
 

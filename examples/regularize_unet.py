@@ -98,8 +98,8 @@ def train(data: Data, labels: str, weight: float, steps: int, seed: int) -> Smal
     torch.manual_seed(seed)
     network, count = SmallUNet(), len(data.images)
     regularizer = isr.ShapeRegularizer("convex", foreground_weight=FOREGROUND_WEIGHT)
-    optimiser = torch.optim.Adam(network.parameters(), RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    optimizer = torch.optim.Adam(network.parameters(), RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for step in range(steps):
         index = torch.randint(count, (6,))
         shade = 1 + 0.1 * torch.randn(len(index), 3, 1, 1)
@@ -111,9 +111,9 @@ def train(data: Data, labels: str, weight: float, steps: int, seed: int) -> Smal
         share = min(1.0, max(0.0, (step / steps - FIRST) / RISE))
         if weight * share:
             loss = loss + weight * share * regularizer(logits, index=index)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         schedule.step()
     return network.eval()
 

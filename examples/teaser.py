@@ -30,7 +30,7 @@ from napari_isr.certificates import convexity_defects
 from napari_isr.results.result import ObjectResult, iou
 
 Mask = NDArray[np.bool_]
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 PANEL = (540, 360)  # width, height
 CAPTION = 26
 BLUE, GREEN, ORANGE = (70, 150, 255), (90, 230, 120), (255, 145, 0)
@@ -50,24 +50,24 @@ class Scene:
     margin: float = 0.25  # around the object; the whole picture if infinite
 
 
-def colours(path: Path) -> NDArray[np.float64]:
+def colors(path: Path) -> NDArray[np.float64]:
     """Red, green, blue (3, H, W) in [0, 1]."""
     return np.moveaxis(imread(path)[..., :3] / 255.0, -1, 0)
 
 
 def tomato(root: Path) -> Mask:
-    r, g, b = colours(root / "images/convex_tomato.jpg")
+    r, g, b = colors(root / "images/convex_tomato.jpg")
     score = 1 / (1 + np.exp(r - g - b - 1.5))
     return (score - score.min()) / np.ptp(score) < 0.5
 
 
 def starfish(root: Path) -> Mask:
-    r, g, _ = colours(root / "images/star_starfish.jpg")
+    r, g, _ = colors(root / "images/star_starfish.jpg")
     return r - (r + g) / 2 > 0.1
 
 
 def cat(root: Path) -> Mask:
-    r, g, _ = colours(root / "scribbles/connected_cat_scribbled.jpg")
+    r, g, _ = colors(root / "scribbles/connected_cat_scribbled.jpg")
     return r - g > 0.7
 
 
@@ -165,7 +165,7 @@ def facts(scene: Scene, mask: Mask, item: ObjectResult | None) -> str:
 
 
 def panel(
-    photograph: Image.Image, mask: Mask, window: tuple[float, ...], colour: Colour, caption: str
+    photograph: Image.Image, mask: Mask, window: tuple[float, ...], color: Color, caption: str
 ) -> Image.Image:
     """Part of a photograph, dark outside the mask, with the outline and a caption above."""
     twice, linear = (2 * PANEL[0], 2 * PANEL[1]), Image.Resampling.BILINEAR
@@ -177,7 +177,7 @@ def panel(
     picture = Image.composite(picture, dark, inside)
     canvas = ImageDraw.Draw(picture)
     for line in find_contours(np.pad(np.asarray(inside, dtype=float), 1), 127.5):
-        canvas.line([tuple(p) for p in (line[:, ::-1] - 1).tolist()], fill=colour, width=5)
+        canvas.line([tuple(p) for p in (line[:, ::-1] - 1).tolist()], fill=color, width=5)
     framed = Image.new("RGB", (PANEL[0], PANEL[1] + CAPTION), "white")
     framed.paste(picture.resize(PANEL, Image.Resampling.LANCZOS), (0, CAPTION))
     font = ImageFont.load_default(size=15)

@@ -64,7 +64,7 @@ class Scribbles:
                 f"the strokes hold {array.dtype} values: whole numbers are needed, 0 unlabelled, "
                 "1 background, 2 and up objects"
             )
-        points, labels = _labelled(array)
+        points, labels = _labeled(array)
         if labels.size and labels.min() < 0:
             raise InputError(
                 f"the strokes hold the label {labels.min()}: labels are 0 unlabelled, "
@@ -196,7 +196,7 @@ class Scribbles:
         return self.points[every], self.labels[every]
 
 
-def _labelled(
+def _labeled(
     array: Any,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Coordinates (n, d) and labels (n,) of the pixels that are not 0.

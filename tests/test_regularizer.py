@@ -84,11 +84,11 @@ def test_descent_fills_the_bite():
     logits = (3 * crescent()[None]).clamp(-6, 6).requires_grad_()
     known = ShapeRegularizer("convex", reduction="sum")
     before = int(convexity_defects((logits[0] > 0).numpy()).sum())
-    optimiser = torch.optim.Adam([logits], 0.3)
+    optimizer = torch.optim.Adam([logits], 0.3)
     for _ in range(60):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         known(logits, index=["bite"]).backward()
-        optimiser.step()
+        optimizer.step()
     assert before > 50
     assert int(convexity_defects((logits[0] > 0).numpy()).sum()) < 0.1 * before
     assert bool((logits[0] > 0).any())

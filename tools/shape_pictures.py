@@ -20,7 +20,7 @@ import napari_isr as isr
 from napari_isr.io.export.overlay import overlay_image
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "images" / "shapes"
-COLOURS = {1: (232, 236, 242), 2: (255, 225, 77)}
+COLORS = {1: (232, 236, 242), 2: (255, 225, 77)}
 GAP = 8
 LARGER = 1.5
 
@@ -28,8 +28,8 @@ LARGER = 1.5
 def with_strokes(scene: Scene) -> Image.Image:
     """The scene with its strokes."""
     picture = scene.image.copy()
-    for label, colour in COLOURS.items():
-        picture[scene.scribbles == label] = colour
+    for label, color in COLORS.items():
+        picture[scene.scribbles == label] = color
     return Image.fromarray(picture)
 
 

@@ -40,21 +40,21 @@ class Scene:
 class Easel:
     """A canvas in pixels (x, y) of the finished picture."""
 
-    def __init__(self, colour: str) -> None:
-        self.picture = Image.new("RGB", (SIZE[0] * FINE, SIZE[1] * FINE), colour)
+    def __init__(self, color: str) -> None:
+        self.picture = Image.new("RGB", (SIZE[0] * FINE, SIZE[1] * FINE), color)
         self._draw = ImageDraw.Draw(self.picture)
         self.strokes = Image.new("L", SIZE)
         self._strokes = ImageDraw.Draw(self.strokes)
 
-    def area(self, points: Points, colour: str) -> None:
-        self._draw.polygon([tuple(p) for p in (np.asarray(points) * FINE).tolist()], fill=colour)
+    def area(self, points: Points, color: str) -> None:
+        self._draw.polygon([tuple(p) for p in (np.asarray(points) * FINE).tolist()], fill=color)
 
-    def line(self, points: Points, colour: str, width: float) -> None:
+    def line(self, points: Points, color: str, width: float) -> None:
         path = [tuple(p) for p in (np.asarray(points, float) * FINE).tolist()]
-        self._draw.line(path, fill=colour, width=round(width * FINE), joint="curve")
+        self._draw.line(path, fill=color, width=round(width * FINE), joint="curve")
         for x, y in (path[0], path[-1]):
             r = width * FINE / 2
-            self._draw.ellipse((x - r, y - r, x + r, y + r), fill=colour)
+            self._draw.ellipse((x - r, y - r, x + r, y + r), fill=color)
 
     def stroke(self, label: int, *points: tuple[float, float]) -> None:
         for start, stop in pairwise(points):
@@ -76,13 +76,13 @@ def polar(centre: tuple[float, float], radius: Any, start: float = 0.0, count: i
     return np.column_stack([centre[0] + r * np.cos(angle), centre[1] + r * np.sin(angle)])
 
 
-def blades(easel: Easel, xs: list[float], colour: str = "#2f6b3a", width: float = 9) -> None:
+def blades(easel: Easel, xs: list[float], color: str = "#2f6b3a", width: float = 9) -> None:
     """Blades of grass from below to above."""
     for index, x in enumerate(xs):
         lean = 14 * (-1) ** index
         t = np.linspace(0, 1, 24)
         path = np.column_stack([x + lean * t**2, 245 - 250 * t])
-        easel.line(path, colour, width)
+        easel.line(path, color, width)
 
 
 def cell() -> Scene:

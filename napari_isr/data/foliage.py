@@ -35,7 +35,7 @@ def random_leaf(
     return Leaf(
         Arc(base, heading, length, float(rng.uniform(-0.75, 0.75))),
         width=float(length * rng.uniform(0.19, 0.25)),
-        colour=(float(green[0]), float(green[1]), float(green[2])),
+        color=(float(green[0]), float(green[1]), float(green[2])),
         teeth=int(rng.integers(7, 11)),
         fold=float(rng.choice([-1, 1]) * rng.uniform(0.08, 0.2)),
         gloss=float(rng.uniform(0.2, 0.7)),

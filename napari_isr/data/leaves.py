@@ -88,7 +88,7 @@ class Leaf:
 
     arc: Arc
     width: float
-    colour: tuple[float, float, float]
+    color: tuple[float, float, float]
     teeth: int = 9
     fold: float = 0.15
     gloss: float = 0.3
@@ -155,18 +155,18 @@ class Leaf:
 
         shade = 0.82 + self.fold * side * (1 - 0.4 * v) + 0.20 * bulge - 0.20 * (1 - v) ** 3
         shade = shade * (1 + 0.14 * grain + 0.06 * fine + 0.25 * (along - 0.5))
-        colour = np.array(self.colour, np.float32)
-        lit = colour * shade[..., None]
+        color = np.array(self.color, np.float32)
+        lit = color * shade[..., None]
         dry = np.clip(0.3 * v**5 + 0.8 * (along - 0.8), 0, 1) * np.clip(0.5 + 0.5 * grain, 0, 1)
         lit = alpha_blend(lit, (0.30, 0.22, 0.05), 0.6 * dry)
-        lit = alpha_blend(lit, colour * np.array([2.1, 1.55, 1.6]), 0.30 * ridge + 0.8 * midrib)
+        lit = alpha_blend(lit, color * np.array([2.1, 1.55, 1.6]), 0.30 * ridge + 0.8 * midrib)
         facing = (
             0.5 + 0.5 * side * np.sign(self.fold) + 0.5 * bulge + 0.3 * grain - 1.2 * (v - 0.5) ** 2
         )
         sheen = self.gloss * np.clip(facing - 0.45, 0, 1) ** 1.5 * (1 - 0.5 * ridge)
-        colours = np.zeros((*full.shape, 3), np.float32)
-        colours[near] = lit + sheen[..., None] * np.array([0.13, 0.17, 0.12], np.float32)
-        return colours, full
+        colors = np.zeros((*full.shape, 3), np.float32)
+        colors[near] = lit + sheen[..., None] * np.array([0.13, 0.17, 0.12], np.float32)
+        return colors, full
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ class Stem:
     arc: Arc
     width: float
     taper: float
-    colour: tuple[float, float, float]
+    color: tuple[float, float, float]
     seed: int = 0
 
     def half_width(self, along: Float) -> Float:
@@ -219,6 +219,6 @@ class Stem:
         towards = v * (0.62 * np.sin(heading) - 0.78 * np.cos(heading))
         grain = texture.cut("coarse", cover.shape, self.seed)
         shade = 0.42 + 0.55 * towards + 0.35 * np.sqrt(1 - v**2) + 0.10 * grain
-        lit = np.array(self.colour, np.float32) * np.clip(shade, 0.10, None)[..., None]
+        lit = np.array(self.color, np.float32) * np.clip(shade, 0.10, None)[..., None]
         gleam = np.exp(-(((towards - 0.45) / 0.2) ** 2))
         return lit + 0.06 * gleam[..., None], cover

@@ -155,11 +155,11 @@ def _far_leaves(
             heading = float(angle + rng.uniform(-0.4, 0.4))
             leaf = random_leaf(rng, (base[0], base[1]), heading, unit * rng.uniform(0.2, 0.3))
             leaves.append(leaf)
-    return [replace(leaf, colour=_dim(leaf.colour, rng.uniform(0.45, 1.0))) for leaf in leaves]
+    return [replace(leaf, color=_dim(leaf.color, rng.uniform(0.45, 1.0))) for leaf in leaves]
 
 
-def _dim(colour: tuple[float, float, float], share: float) -> tuple[float, float, float]:
-    return colour[0] * share, colour[1] * share, colour[2] * share
+def _dim(color: tuple[float, float, float], share: float) -> tuple[float, float, float]:
+    return color[0] * share, color[1] * share, color[2] * share
 
 
 def _paint_fruit(
@@ -170,9 +170,9 @@ def _paint_fruit(
     edge = outline.centre + size * np.array([[-1.1, -1.1], [1.1, 1.1]])
     window = window_around(edge, owner.shape, 0.25 * size)
     rows, columns = window_coordinates(window)
-    colour, cover = body.render(rows, columns, texture)
+    color, cover = body.render(rows, columns, texture)
     light[window] *= 1 - 0.55 * _shadow(cover, 0.07 * size, (0, 0))[..., None]
-    light[window] = alpha_blend(light[window], colour, cover)
+    light[window] = alpha_blend(light[window], color, cover)
     owner[window][cover > 0] = 0
     owner[window][cover == 1] = label
 
@@ -185,9 +185,9 @@ def _paint_plant(light: Float, front: Float, plant: Plant, texture: NoiseTexture
     window = plant.window((light.shape[0], light.shape[1]), 3 * soft + offset[0])
     if window[0].start >= window[0].stop or window[1].start >= window[1].stop:
         return
-    colour, cover = plant.render(*window_coordinates(window), texture)
+    color, cover = plant.render(*window_coordinates(window), texture)
     light[window] *= 1 - 0.62 * _shadow(cover, soft, offset)[..., None]
-    light[window] = alpha_blend(light[window], colour, cover)
+    light[window] = alpha_blend(light[window], color, cover)
     front[window] = np.maximum(front[window], cover)
 
 

@@ -92,7 +92,7 @@ class Fruit:
         key = np.clip((lambert + 0.18) / 1.18, 0, 1) ** 1.25
         sky = 0.5 - 0.5 * y
         rim = (1 - z) ** 3
-        body, shoulder = (np.array(colour) for colour in SKINS[self.skin])
+        body, shoulder = (np.array(color) for color in SKINS[self.skin])
         base = alpha_blend(
             np.broadcast_to(body, (*cover.shape, 3)),
             shoulder,
@@ -103,10 +103,10 @@ class Fruit:
         ambient = np.array([0.22, 0.25, 0.26]) * sky[..., None]
         bounce = np.array([0.24, 0.26, 0.10]) * (1 - sky)[..., None]
         light = 1.15 * key[..., None] * lamp + ambient + bounce
-        colour = base * light * (1 - 0.55 * dimple - 0.10 * rim)[..., None]
+        color = base * light * (1 - 0.55 * dimple - 0.10 * rim)[..., None]
         # Light that wanders under the skin warms the edge of the shadow.
         glow = np.exp(-(((lambert + 0.05) / 0.22) ** 2)) * 0.10
-        colour = colour + glow[..., None] * body * np.array([1.0, 0.8, 0.5])
+        color = color + glow[..., None] * body * np.array([1.0, 0.8, 0.5])
 
         mirror_y, mirror_x, mirror_z = 2 * z * y, 2 * z * x, 2 * z * z - 1
         facing = mirror_y * LAMP[0] + mirror_x * LAMP[1] + mirror_z * LAMP[2]
@@ -116,6 +116,6 @@ class Fruit:
         fresnel = 0.04 + 0.5 * (1 - z) ** 4
         leafy = (0.5 + 0.35 * texture.cut("coarse", cover.shape, int(size))).clip(0, 1.4)
         surround = np.array([0.13, 0.20, 0.07]) * (leafy * (0.5 + 0.8 * sky))[..., None]
-        colour = colour + fresnel[..., None] * surround
-        colour = colour + (0.80 * window + 0.11 * sheen)[..., None] * np.array([0.95, 1.0, 1.0])
-        return colour, cover
+        color = color + fresnel[..., None] * surround
+        color = color + (0.80 * window + 0.11 * sheen)[..., None] * np.array([0.95, 1.0, 1.0])
+        return color, cover

@@ -45,12 +45,12 @@ class CellGraph:
     """
 
     def __init__(
-        self, colours: npt.NDArray[np.floating], diagonal: bool = True, ways: Ways | None = None
+        self, colors: npt.NDArray[np.floating], diagonal: bool = True, ways: Ways | None = None
     ) -> None:
-        self.sizes = colours.shape[:-1]
+        self.sizes = colors.shape[:-1]
         self.count = int(np.prod(self.sizes))
-        first, second, length = _neighbours(self.sizes, diagonal, ways)
-        flat = colours.reshape(self.count, -1).astype(np.float64)
+        first, second, length = _neighbors(self.sizes, diagonal, ways)
+        flat = colors.reshape(self.count, -1).astype(np.float64)
         square = ((flat[first] - flat[second]) ** 2).sum(1) / length**2
         square /= square.mean() + 1e-12 if len(square) else 1.0
         conductance = np.exp(-CONTRAST * square) / length + LEAK
@@ -146,7 +146,7 @@ def _dissection(height: int, width: int) -> npt.NDArray[np.int64]:
     return np.concatenate(parts)
 
 
-def _neighbours(
+def _neighbors(
     sizes: tuple[int, ...], diagonal: bool, ways: Ways | None
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Pairs of neighbouring cells, each once, and their distances."""

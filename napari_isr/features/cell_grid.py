@@ -82,7 +82,7 @@ class CellGrid:
         return meshgrid_points(axes)
 
     @cached_property
-    def colours(self) -> npt.NDArray[np.float32]:
+    def colors(self) -> npt.NDArray[np.float32]:
         """Mean colours (n1, ..., nd, c), of about unit variance; made once."""
         return mean_cell_colors(ColorFeatures(self.image, self.frame), self.frame, self.sizes)
 
@@ -144,12 +144,12 @@ def mean_cell_colors(
         axes.append((np.arange(cells * probes) + 0.5) * step - 0.5)
     if first is not None:
         axes[0] = first
-    colours = _read(rgb, meshgrid_points(axes)).reshape(*(len(axis) for axis in axes), -1)
+    colors = _read(rgb, meshgrid_points(axes)).reshape(*(len(axis) for axis in axes), -1)
     for dim, cells in enumerate(sizes):
-        shape = colours.shape
-        colours = colours.reshape(*shape[:dim], cells, -1, *shape[dim + 1 :]).mean(dim + 1)
+        shape = colors.shape
+        colors = colors.reshape(*shape[:dim], cells, -1, *shape[dim + 1 :]).mean(dim + 1)
         check_cancelled()
-    return colours
+    return colors
 
 
 def _read(rgb: ColorFeatures, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:

@@ -42,7 +42,7 @@ class ColorFeatures:
         self, image: SourceImage, frame: ImageGeometry, basis: Mapping[str, Array] | None = None
     ) -> None:
         self.image = image
-        self._coloured = image.channels == 3
+        self._colored = image.channels == 3
         if basis is not None:
             self._mean, self._deviation = basis["mean"], basis["deviation"]
             return
@@ -50,7 +50,7 @@ class ColorFeatures:
             meshgrid_points([np.linspace(0, n - 1, min(n, 64)) for n in frame.shape])
         )
         self._mean = sample.mean(axis=0)
-        floor = LAB_FLOOR if self._coloured else CHANNEL_FLOOR
+        floor = LAB_FLOOR if self._colored else CHANNEL_FLOOR
         self._deviation = np.maximum(sample.std(axis=0), floor)
 
     @property
@@ -61,7 +61,7 @@ class ColorFeatures:
     @property
     def source(self) -> str:
         """What they come from."""
-        return "CIE L*a*b*" if self._coloured else "channels"
+        return "CIE L*a*b*" if self._colored else "channels"
 
     @property
     def width(self) -> int:
@@ -75,4 +75,4 @@ class ColorFeatures:
 
     def _values(self, points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
         values = self.image.at(points)
-        return rgb_to_lab(to_rgb(values)) if self._coloured else values
+        return rgb_to_lab(to_rgb(values)) if self._colored else values

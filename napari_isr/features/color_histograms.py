@@ -29,8 +29,8 @@ class ColorHistograms:
         principal components count.
     """
 
-    def __init__(self, colours: npt.NDArray[np.floating]) -> None:
-        flat = colours.reshape(-1, colours.shape[-1]).astype(np.float32)
+    def __init__(self, colors: npt.NDArray[np.floating]) -> None:
+        flat = colors.reshape(-1, colors.shape[-1]).astype(np.float32)
         self._reduction = PcaReduction(flat, 3) if flat.shape[1] > 3 else None
         flat = flat if self._reduction is None else self._reduction(flat)
         self.axes = flat.shape[1]
@@ -39,11 +39,11 @@ class ColorHistograms:
         self._range = np.maximum(flat.max(axis=0) - self._low, NARROWEST)
         self.codes = self._coded(flat)
 
-    def bin_indices(self, colours: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
+    def bin_indices(self, colors: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
         """Bin (h, w) of each of other colours (h, w, c), the nearest one of those there are."""
-        flat = colours.reshape(-1, colours.shape[-1]).astype(np.float32)
+        flat = colors.reshape(-1, colors.shape[-1]).astype(np.float32)
         flat = flat if self._reduction is None else self._reduction(flat)
-        return self._coded(flat).reshape(colours.shape[:-1])
+        return self._coded(flat).reshape(colors.shape[:-1])
 
     def _coded(self, flat: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
         place = (flat - self._low) / self._range * self.sizes[0]

@@ -20,10 +20,10 @@ from napari_isr.features.source_image import SourceImage
 from napari_isr.features.weight_files import WeightFile, weights_from_argument_or_env
 from napari_isr.geometry.image import ImageGeometry
 
-__all__ = ["LICENCE", "VARIABLE", "Dino", "find_dino_weights"]
+__all__ = ["LICENSE", "VARIABLE", "Dino", "find_dino_weights"]
 
 VARIABLE = "NAPARI_ISR_DINO_WEIGHTS"  # environment variable that names a weights file
-LICENCE = "Apache-2.0"  # of the published weights
+LICENSE = "Apache-2.0"  # of the published weights
 VERSION = 1  # of the computation: maps kept by another version are not used
 MODEL = "vit_small_patch14_dinov2"
 PATCH = 14
@@ -72,7 +72,7 @@ class Dino(PlaneFeatureBlock):
     name = "dino"
     width = 24
     strides = (PATCH,)
-    source = f"DINOv2 ViT-S/14 (weights: {LICENCE})"
+    source = f"DINOv2 ViT-S/14 (weights: {LICENSE})"
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Dino(PlaneFeatureBlock):
             raise InputError(
                 "the features 'dino' need a weights file of DINOv2 ViT-S/14: name one (dino=, "
                 f"--dino or the environment variable {VARIABLE}), or allow the download (88 MB, "
-                f"licence {LICENCE}) with download=True or --download"
+                f"licence {LICENSE}) with download=True or --download"
             )
         self.weights, self.device = weights, torch.device(device)
 

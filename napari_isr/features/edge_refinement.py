@@ -69,15 +69,15 @@ class TotalVariationCut:
 
     def __init__(
         self,
-        colours: npt.NDArray[np.floating],
+        colors: npt.NDArray[np.floating],
         length: float = BOUNDARY_COST,
         palette: ColorHistograms | None = None,
     ) -> None:
-        self.palette = ColorHistograms(colours) if palette is None else palette
-        codes = self.palette.codes if palette is None else palette.bin_indices(colours)
+        self.palette = ColorHistograms(colors) if palette is None else palette
+        codes = self.palette.codes if palette is None else palette.bin_indices(colors)
         check_cancelled()
-        self.codes = codes.reshape(colours.shape[:-1])
-        self.pairs = _pairs(colours.astype(np.float32), length)
+        self.codes = codes.reshape(colors.shape[:-1])
+        self.pairs = _pairs(colors.astype(np.float32), length)
 
     def __call__(self, odds: npt.NDArray[np.floating], seeds: npt.NDArray[np.integer]) -> Array:
         """Log-odds (k, h, w) of the objects against the background, settled.
@@ -124,8 +124,8 @@ class TotalVariationCut:
             check_cancelled()
             believed = softmax_with_background(settled)
             shares = np.concatenate([1 - believed.sum(0, keepdims=True), believed])
-            colour = self.palette.log_ratios(np.where(seeds >= 0, drawn, shares))
-            told_now = PRIOR_WEIGHT * odds + COLOR_WEIGHT * colour + told
+            color = self.palette.log_ratios(np.where(seeds >= 0, drawn, shares))
+            told_now = PRIOR_WEIGHT * odds + COLOR_WEIGHT * color + told
             check_cancelled()
             settled = self.dual_step(told_now, flows, steps)
         return settled
@@ -182,14 +182,14 @@ class EdgeRefiner:
     @cached_property
     def fine_cut(self) -> TotalVariationCut:
         """Of the fine cells; made once."""
-        return TotalVariationCut(self.fine.colours)
+        return TotalVariationCut(self.fine.colors)
 
     @cached_property
     def coarse_cut(self) -> TotalVariationCut:
         """Of the coarse cells; made once."""
         # A coarse cell stands for several fine ones, its sides for fewer.
         ratio = (np.prod(self.coarse.sizes) / np.prod(self.fine.sizes)) ** 0.5
-        return TotalVariationCut(self.coarse.colours, BOUNDARY_COST * float(ratio))
+        return TotalVariationCut(self.coarse.colors, BOUNDARY_COST * float(ratio))
 
     def with_seeds(
         self, points: npt.NDArray[np.integer], classes: npt.NDArray[np.integer], count: int
@@ -244,14 +244,14 @@ def softmax_with_background(odds: Array) -> Array:
     return found
 
 
-def _pairs(colours: Array, length: float) -> list[tuple[Part, Part, Array]]:
+def _pairs(colors: Array, length: float) -> list[tuple[Part, Part, Array]]:
     """Neighbours, direction by direction: parts of the plane and the weights between them."""
-    rows, columns = colours.shape[:2]
+    rows, columns = colors.shape[:2]
     found = []
     for down, right in OFFSETS:
         here = slice(0, rows - down), slice(max(0, -right), columns - max(0, right))
         there = slice(down, rows), slice(max(0, right), columns - max(0, -right))
-        square = np.square(colours[here] - colours[there]).sum(axis=-1)
+        square = np.square(colors[here] - colors[there]).sum(axis=-1)
         if square.size:
             found.append((here, there, square, np.hypot(down, right)))
     total = sum(float(square.sum(dtype=np.float64)) for *_, square, _ in found)

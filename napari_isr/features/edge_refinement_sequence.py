@@ -59,18 +59,18 @@ class SequenceEdgeRefiner:
         self.frame, self._rgb = frame, ColorFeatures(image, frame)
         self.coarse = grid_shape(frame.frame_geometry, COARSE)
         self.fine = grid_shape(frame.frame_geometry, FINE)
-        self.colours = lru_cache(KEPT)(self._colours)
+        self.colors = lru_cache(KEPT)(self._colors)
         self.cut = lru_cache(KEPT)(self._cut)
         self.last: list[dict[int, list[Array]]] = []
 
-    def _colours(self, number: int) -> Array:
+    def _colors(self, number: int) -> Array:
         """Colours (h, w, c) of the fine cells of a frame."""
         axis = np.array([float(number)])
-        colours: Array = mean_cell_colors(self._rgb, self.frame, (1, *self.fine), axis)[0]
-        return colours
+        colors: Array = mean_cell_colors(self._rgb, self.frame, (1, *self.fine), axis)[0]
+        return colors
 
     def _cut(self, number: int) -> TotalVariationCut:
-        return TotalVariationCut(self.colours(number), palette=self.color_histograms)
+        return TotalVariationCut(self.colors(number), palette=self.color_histograms)
 
     @cached_property
     def color_histograms(self) -> ColorHistograms:
@@ -78,7 +78,7 @@ class SequenceEdgeRefiner:
         parts = []
         for number in self.frame.key_frames.tolist():
             check_cancelled()
-            parts.append(self.colours(number))
+            parts.append(self.colors(number))
         return ColorHistograms(np.concatenate(parts))
 
     @cached_property
@@ -207,7 +207,7 @@ class SeededSequenceEdgeRefiner:
         """Settled log-odds (k, h, w) of a frame by its own colours: the others are not read."""
         seeds = self.seeds.get(number)
         seeds = np.full(self.edges.fine, -1) if seeds is None else seeds
-        return TotalVariationCut(self.edges.colours(number))(self.upsample_log_odds(logs), seeds)
+        return TotalVariationCut(self.edges.colors(number))(self.upsample_log_odds(logs), seeds)
 
     def _no_flows(self, number: int) -> list[Array]:
         return self.edges.cut(number).zero_duals(self.count - 1)

@@ -106,8 +106,8 @@ class NormalizedCutFeatures:
         return np.stack([self.planes.pixels(plane) for plane in product(*self.axes)])
 
     def _compute(self) -> Arrays:
-        colours = to_lab_or_scaled(self._pixels())
-        cells = slic_planes(colours, self._places(), SUPERPIXELS)
+        colors = to_lab_or_scaled(self._pixels())
+        cells = slic_planes(colors, self._places(), SUPERPIXELS)
         check_cancelled()
         cuts = normalized_cuts(affinities(cells, self.grid), cells.size, self.width)
         return {"labels": cells.labels, "cuts": cuts.astype(np.float32)}

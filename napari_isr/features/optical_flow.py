@@ -19,10 +19,10 @@ SHARED = 0.5  # of each side that two frames show at least
 LEAST = 2 * RADIUS + 1  # cells along each axis: in fewer, nothing is looked for
 
 Flow = npt.NDArray[np.float32]
-Grey = npt.NDArray[np.float32]
+Gray = npt.NDArray[np.float32]
 
 
-def optical_flow(colours: npt.NDArray[np.floating]) -> Flow:
+def optical_flow(colors: npt.NDArray[np.floating]) -> Flow:
     """Optical flow from each frame to the next.
 
     First the way that most of the picture goes, found by phase correlation, so that a camera may
@@ -43,15 +43,15 @@ def optical_flow(colours: npt.NDArray[np.floating]) -> Flow:
     .. [1] Le Besnerais & Champagnat, "Dense optical flow by iterative local window registration",
        ICIP 2005.
     """
-    grey = np.asarray(colours, np.float32).mean(-1)
+    gray = np.asarray(colors, np.float32).mean(-1)
     flows = []
-    for first, second in pairwise(grey):
+    for first, second in pairwise(gray):
         check_cancelled()
         flows.append(_flow(first, second))
-    return np.stack(flows) if flows else np.zeros((0, 2, *grey.shape[1:]), np.float32)
+    return np.stack(flows) if flows else np.zeros((0, 2, *gray.shape[1:]), np.float32)
 
 
-def _flow(first: Grey, second: Grey) -> Flow:
+def _flow(first: Gray, second: Gray) -> Flow:
     still = np.zeros((2, *first.shape), np.float32)
     if min(first.shape) < LEAST or min(np.ptp(first), np.ptp(second)) < 1e-6:
         return still
@@ -62,10 +62,10 @@ def _flow(first: Grey, second: Grey) -> Flow:
     return np.where(np.isfinite(flow), flow, still)
 
 
-def _shift(first: Grey, second: Grey) -> tuple[float, float]:
+def _shift(first: Gray, second: Gray) -> tuple[float, float]:
     """What moves the second picture onto the first, or nothing if that is no better."""
     window = np.outer(*(np.hanning(n + 2)[1:-1] for n in first.shape))
-    faded = [(grey - grey.mean()) * window for grey in (first, second)]
+    faded = [(gray - gray.mean()) * window for gray in (first, second)]
     tried = [(0.0, 0.0)]
     for normalization in ("phase", None):
         found = phase_cross_correlation(*faded, normalization=normalization)[0]
@@ -73,7 +73,7 @@ def _shift(first: Grey, second: Grey) -> tuple[float, float]:
     return min(tried, key=lambda shift: _difference(first, second, shift))
 
 
-def _difference(first: Grey, second: Grey, shift: tuple[float, float]) -> float:
+def _difference(first: Gray, second: Gray, shift: tuple[float, float]) -> float:
     """Mean difference where both pictures are; infinite where that is little."""
     here, there = [], []
     for n, step in zip(first.shape, map(int, shift), strict=True):

@@ -59,12 +59,12 @@ class ScribbleProximity:
     @cached_property
     def graph(self) -> CellGraph:
         """The cells and their contrasts; made once."""
-        colours = self.cells.colours
+        colors = self.cells.colors
         check_cancelled()
         ways = None
         if isinstance(self.frame, TimeSeriesGeometry) and self.frame.ndim == 3:
-            ways = flow_correspondences(optical_flow(colours))
-        return CellGraph(colours, diagonal=self.frame.ndim == 2, ways=ways)
+            ways = flow_correspondences(optical_flow(colors))
+        return CellGraph(colors, diagonal=self.frame.ndim == 2, ways=ways)
 
     def log_probabilities(
         self, points: npt.NDArray[np.integer], classes: npt.NDArray[np.integer], count: int

@@ -41,11 +41,11 @@ class Superpixels:
     labels: npt.NDArray[np.int32]
     size: Array
     place: Array
-    colour: Array
+    color: Array
     spread: Array
 
 
-def slic_planes(colours: Array, places: Array, count: int) -> Superpixels:
+def slic_planes(colors: Array, places: Array, count: int) -> Superpixels:
     """Cut planes into superpixels by SLIC, each plane for itself.
 
     Parameters
@@ -59,11 +59,11 @@ def slic_planes(colours: Array, places: Array, count: int) -> Superpixels:
     """
     from skimage.segmentation import slic  # takes a moment to load
 
-    labels = np.empty(colours.shape[:3], np.int32)
+    labels = np.empty(colors.shape[:3], np.int32)
     total = 0
     # Of a few pixels each is its own: SLIC's superpixels have some.
-    each = max(1, min(count // len(colours), labels[0].size // 4))
-    for plane, found in zip(colours, labels, strict=True):
+    each = max(1, min(count // len(colors), labels[0].size // 4))
+    for plane, found in zip(colors, labels, strict=True):
         check_cancelled()
         span = max(float(np.ptp(plane)), NOTICEABLE)  # SLIC brings the values to [0, 1] first
         numbers = run_cancellable(
@@ -89,9 +89,9 @@ def slic_planes(colours: Array, places: Array, count: int) -> Superpixels:
         columns = values.reshape(len(flat), -1).T
         return np.stack([np.bincount(flat, c, total) for c in columns], axis=1) / size[:, None]
 
-    colour = means(colours)
-    spread = np.sqrt(means((colours - colour[labels]) ** 2))
-    return Superpixels(labels, size, means(places), colour, spread)
+    color = means(colors)
+    spread = np.sqrt(means((colors - color[labels]) ** 2))
+    return Superpixels(labels, size, means(places), color, spread)
 
 
 def affinities(cells: Superpixels, grid: tuple[int, ...]) -> csr_matrix:
@@ -109,7 +109,7 @@ def affinities(cells: Superpixels, grid: tuple[int, ...]) -> csr_matrix:
     """
     count = len(cells.size)
     pairs, border = adjacent_pairs(cells.labels.reshape(*grid, *cells.labels.shape[1:]), count)
-    contrast = ((cells.colour[pairs[0]] - cells.colour[pairs[1]]) ** 2).sum(1)
+    contrast = ((cells.color[pairs[0]] - cells.color[pairs[1]]) ** 2).sum(1)
     contrast /= mean_or_floor(contrast, NOTICEABLE**2)
     near = (np.exp(-CONTRAST * contrast) + WEAKEST) * border / mean_or_floor(border)
     alike, similarity = similar_pairs(cells)
@@ -140,7 +140,7 @@ def similar_pairs(cells: Superpixels) -> tuple[npt.NDArray[np.int64], Array]:
         return np.zeros((2, 0), np.int64), np.zeros(0)
     looks = np.concatenate(
         [
-            cells.colour / max(cells.colour.std(axis=0).max(), NOTICEABLE),
+            cells.color / max(cells.color.std(axis=0).max(), NOTICEABLE),
             cells.place / max(cells.place.std(), 1e-12),
             cells.spread / max(cells.spread.std(), ROUGH),
         ],

@@ -22,7 +22,7 @@ Array = npt.NDArray[np.float32]
 VERSION = 1  # of the computation: maps kept by another version are not used
 SIDE = 512  # of the square with as many pixels as a plane at working size
 LEVELS = 4  # of the pyramid, each at half the size of the one before
-COLOURS = 3  # channels that are looked at; more are brought to as many
+COLORS = 3  # channels that are looked at; more are brought to as many
 NEAR = 1.0  # scale of what is there, in pixels of a level
 AROUND = 1.5  # scale of what is around
 
@@ -72,9 +72,9 @@ class Texture(PlaneFeatureBlock):
     def normalization(self) -> dict[str, Array]:
         """The components of the filters' answers, and of the channels if they are many."""
         arrays = super().normalization
-        if self.planes.image.channels > COLOURS:
+        if self.planes.image.channels > COLORS:
             if self._channels is None:  # the maps were kept from another time
-                self._colours(self.pixels(self.planes.sample_planes(1)[0]))
+                self._colors(self.pixels(self.planes.sample_planes(1)[0]))
             assert self._channels is not None
             arrays |= {f"channels_{k}": v for k, v in self._channels.arrays.items()}
         return arrays
@@ -85,24 +85,24 @@ class Texture(PlaneFeatureBlock):
 
     def compute_scales(self, pixels: Array) -> list[Array]:
         """Filtered levels of a pyramid; see :meth:`PlaneFeatureBlock.compute_scales`."""
-        colours = self._colours(pixels)
+        colors = self._colors(pixels)
         found = []
         for _ in self.strides:
-            found.append(downsample_2x(texture_filters(colours)))
-            colours = downsample_2x(colours)
+            found.append(downsample_2x(texture_filters(colors)))
+            colors = downsample_2x(colors)
         return found
 
-    def _colours(self, pixels: Array) -> Array:
+    def _colors(self, pixels: Array) -> Array:
         channels = pixels.shape[2]
-        if channels <= COLOURS:
+        if channels <= COLORS:
             return to_lab_or_scaled(pixels)
         if self._channels is None:
             sample = np.concatenate([p.reshape(-1, channels) for p in self._basis or (pixels,)])
-            self._channels = PcaReduction(sample, COLOURS)
+            self._channels = PcaReduction(sample, COLORS)
         return self._channels(pixels)
 
 
-def texture_filters(colours: Array) -> Array:
+def texture_filters(colors: Array) -> Array:
     """Answers (h, w, 6 c) of the filters to channels (h, w, c)."""
     # They take a moment to load.
     from skimage.feature import (
@@ -114,15 +114,15 @@ def texture_filters(colours: Array) -> Array:
     from skimage.filters import gaussian
 
     answers: list[Array] = []
-    for values in np.moveaxis(colours, 2, 0):
+    for values in np.moveaxis(colors, 2, 0):
         check_cancelled()
         tensor = structure_tensor(values, AROUND, mode="nearest", order="rc")
         hessian = hessian_matrix(
             values, NEAR, mode="nearest", order="rc", use_gaussian_derivatives=False
         )
-        centred = values - values.mean()
-        mean = gaussian(centred, AROUND)
-        variance = gaussian(centred**2, AROUND) - mean**2
+        centered = values - values.mean()
+        mean = gaussian(centered, AROUND)
+        variance = gaussian(centered**2, AROUND) - mean**2
         answers += [
             gaussian(values, NEAR),
             np.sqrt(np.maximum(variance, 0)),

@@ -124,15 +124,15 @@ def sequence_evidence_from_array(
 
 def frame_reliability(probability: Tensor) -> float:
     """How far a frame is believed, 0 to 1, by the correlation of neighbouring pixels."""
-    centred = probability - probability.mean()
-    total = float(centred.square().mean())
+    centered = probability - probability.mean()
+    total = float(centered.square().mean())
     if total < 1e-12:  # even: it says the same everywhere
         return 1.0
     found = []
-    for dim in range(centred.ndim):
-        size = centred.shape[dim] - 1
+    for dim in range(centered.ndim):
+        size = centered.shape[dim] - 1
         if size:
-            pair = centred.narrow(dim, 0, size) * centred.narrow(dim, 1, size)
+            pair = centered.narrow(dim, 0, size) * centered.narrow(dim, 1, size)
             found.append(float(pair.mean()) / total)
     correlation = min(found, default=1.0)
     return min(1.0, max(0.0, (correlation - NOTHING) / (ALL - NOTHING)))
@@ -214,8 +214,8 @@ def _one_by_one(fit: SequenceFit, warm: bool) -> Iterator[FitState]:
     known = warm and shape.explained_fraction is not None
     for step, index in enumerate(order):
         time, evidence = fit.frames[index]
-        neighbour = before.get(index - 1 if index > seed else index + 1)
-        inner = copy.deepcopy(neighbour) if neighbour is not None else shape.shape_at(time)
+        neighbor = before.get(index - 1 if index > seed else index + 1)
+        inner = copy.deepcopy(neighbor) if neighbor is not None else shape.shape_at(time)
         if known:
             inner = shape.shape_at(time)
             inner.explained_fraction = shape.explained_fraction
@@ -226,7 +226,7 @@ def _one_by_one(fit: SequenceFit, warm: bool) -> Iterator[FitState]:
                 inner,
                 evidence,
                 strokes=fit.scribbles_of(time),
-                warm=known or neighbour is not None,
+                warm=known or neighbor is not None,
             ):
                 objective = state.objective
                 yield FitState((step + state.progress) / (count + 1), objective)

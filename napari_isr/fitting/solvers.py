@@ -205,7 +205,7 @@ def adam(
     ------
     Step
     """
-    optimiser = Adam(shape.parameters(), rate, iterations)
+    optimizer = Adam(shape.parameters(), rate, iterations)
     fixed = best_vector = shape.parameter_vector()
     best, least, window = math.inf, torch.full_like(fixed[0], math.inf), math.inf
     try:
@@ -214,7 +214,7 @@ def adam(
             better = loss.detach() < least
             least = torch.where(better, loss.detach(), least)
             best_vector = torch.where(better, shape.parameter_vector(), best_vector)
-            optimiser.step(loss)
+            optimizer.step(loss)
             if free is not None:
                 shape.load_vector(fixed.index_copy(0, free, shape.parameter_vector()[free]))
             converged = False

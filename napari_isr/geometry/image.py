@@ -155,8 +155,8 @@ class ImageGeometry:
         (n, dims) array or tensor
             Shape coordinates, of the input's type, device and dtype.
         """
-        centred: Array = pixels - _like(self._centre, pixels)
-        return self.append_coordinates(centred * _like(self._scale, pixels))
+        centered: Array = pixels - _like(self._centre, pixels)
+        return self.append_coordinates(centered * _like(self._scale, pixels))
 
     def to_pixels(self, coordinates: Array) -> Array:
         """Map shape coordinates to pixel coordinates; the inverse of :meth:`to_normalized`.
@@ -172,8 +172,8 @@ class ImageGeometry:
             Pixel coordinates, of the input's type, device and dtype.
         """
         coordinates = coordinates[:, : self.ndim]
-        centred: Array = coordinates / _like(self._scale, coordinates)
-        return centred + _like(self._centre, coordinates)
+        centered: Array = coordinates / _like(self._scale, coordinates)
+        return centered + _like(self._centre, coordinates)
 
     def vectors_to_pixels(self, vectors: Array) -> Array:
         """Map displacements (axes, lattice vectors) from shape to pixel coordinates."""

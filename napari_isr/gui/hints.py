@@ -12,7 +12,7 @@ __all__ = ["NO_IMAGE", "NO_STROKES", "no_image_hint", "no_scribbles_hint"]
 
 NO_IMAGE = "Open an image to begin, or choose one above."
 NO_STROKES = "Click New to get a layer to draw strokes on."
-COLOURS = 3, 4  # channels, if a stack of so few slices is none
+COLORS = 3, 4  # channels, if a stack of so few slices is none
 LEAST = 16  # rows and columns of such an image
 
 
@@ -30,7 +30,7 @@ def no_image_hint(viewer: Any) -> str:
 def no_scribbles_hint(image: Image) -> str:
     """What to do with an image; colours that are in the first axis look like slices."""
     shape = image_shape(image)
-    if not image.rgb and len(shape) == 3 and shape[0] in COLOURS and min(shape[1:]) >= LEAST:
+    if not image.rgb and len(shape) == 3 and shape[0] in COLORS and min(shape[1:]) >= LEAST:
         return (
             f"{NO_STROKES} If '{image.name}' has {shape[0]} colours, not slices: Split Stack, then "
             "Merge to RGB in the layer list's menu."

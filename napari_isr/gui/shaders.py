@@ -36,14 +36,14 @@ def patch_shader_cache(mesh: type = MeshVisual) -> None:
     known: WeakKeyDictionary[Any, tuple[Any, Any]] = WeakKeyDictionary()
 
     @wraps(build)
-    def kept(self: Any, colours: Any) -> Any:
+    def kept(self: Any, colors: Any) -> Any:
         limits = self.clim
         if isinstance(limits, str):  # they depend on the values
-            return build(self, colours)
-        key = colours.shape[1:], limits, self.cmap.glsl_map
+            return build(self, colors)
+        key = colors.shape[1:], limits, self.cmap.glsl_map
         last = known.get(self)
         if last is None or last[0] != key:
-            known[self] = last = key, build(self, colours)
+            known[self] = last = key, build(self, colors)
         return last[1]
 
     setattr(mesh, BUILDER, kept)

@@ -13,7 +13,7 @@ from napari_isr.gui.nd.current_slice import CurrentSlice
 from napari_isr.gui.nd.planes import Plane, ViewedSlice
 from napari_isr.gui.steady import iterate_in_persistent_thread
 
-__all__ = ["SliceContourTracer", "neighbouring_slices"]
+__all__ = ["SliceContourTracer", "neighboring_slices"]
 
 CELLS = 72  # of the grid that finds an outline, as in a live fit
 AHEAD = 256  # planes that are traced before anybody asks for them, on either side
@@ -102,7 +102,7 @@ class SliceContourTracer:
                 self._start()
 
 
-def neighbouring_slices(
+def neighboring_slices(
     plane: Plane, shape: Sequence[int], step: Sequence[float] = (), reach: int = AHEAD
 ) -> Iterator[Plane]:
     """A plane of a stack, then those beside it along each slider, the nearest first.
@@ -137,7 +137,7 @@ def _trace(
     shape = result.image_shape or next(iter(result.objects.values())).frame.shape
     with single_threaded_torch():
         while not stop.is_set():
-            wanted = neighbouring_slices(eye.plane or (), shape, step)
+            wanted = neighboring_slices(eye.plane or (), shape, step)
             plane = next((one for one in wanted if one not in known), None)
             if plane is None:
                 return

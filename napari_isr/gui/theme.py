@@ -19,8 +19,8 @@ DENSITIES = (1, 2, 3)  # of the screens that an icon is drawn for
 
 def theme_color(theme: str, role: str) -> str:
     """A colour of a theme, ``icon``, ``text``, ``current`` …, as ``#rrggbb``."""
-    colour: Any = getattr(get_theme(theme), role)
-    return str(colour.as_hex(format="long"))[:7]
+    color: Any = getattr(get_theme(theme), role)
+    return str(color.as_hex(format="long"))[:7]
 
 
 @cache
@@ -28,7 +28,7 @@ def _drawing(name: str) -> str:
     return (ICONS / f"{name}.svg").read_text(encoding="utf-8")
 
 
-def themed_icon(name: str, colour: str, size: int) -> QIcon:
+def themed_icon(name: str, color: str, size: int) -> QIcon:
     """Draw an icon of the folder ``icons`` in one colour, sharp on every screen.
 
     Parameters
@@ -40,7 +40,7 @@ def themed_icon(name: str, colour: str, size: int) -> QIcon:
     size : int
         Width and height.
     """
-    renderer = QSvgRenderer(QByteArray(_drawing(name).replace("currentColor", colour).encode()))
+    renderer = QSvgRenderer(QByteArray(_drawing(name).replace("currentColor", color).encode()))
     icon = QIcon()
     for density in DENSITIES:
         pixmap = QPixmap(size * density, size * density)

@@ -46,7 +46,7 @@ def read_array(path: str | Path) -> npt.NDArray[Any]:
     InputError
         If the file is missing or cannot be read.
     """
-    array: npt.NDArray[Any] = _checked(path, colours=False)
+    array: npt.NDArray[Any] = _checked(path, colors=False)
     return array
 
 
@@ -60,7 +60,7 @@ def read_image_eager(path: str | Path) -> npt.NDArray[Any]:
     InputError
         As :func:`read_array`.
     """
-    array: npt.NDArray[Any] = _checked(path, colours=True)
+    array: npt.NDArray[Any] = _checked(path, colors=True)
     return array
 
 
@@ -91,10 +91,10 @@ def read_image(path: str | Path) -> Any:
                 f"the file '{path}' holds {first.dtype} values: real numbers are needed"
             )
         return found
-    return _checked(path, colours=True, lazy=True)
+    return _checked(path, colors=True, lazy=True)
 
 
-def _checked(path: str | Path, *, colours: bool, lazy: bool = False) -> Any:
+def _checked(path: str | Path, *, colors: bool, lazy: bool = False) -> Any:
     path = Path(path)
     if not path.exists():
         raise InputError(f"the file '{path}' does not exist: check its name")
@@ -103,7 +103,7 @@ def _checked(path: str | Path, *, colours: bool, lazy: bool = False) -> Any:
     try:
         array = _opened(path) if lazy else None
         if array is None:
-            array = _read(path, colours)
+            array = _read(path, colors)
     except PermissionError:
         raise InputError(f"the file '{path}' may not be read: check its permissions") from None
     except (OSError, ValueError, EOFError, SyntaxError, KeyError, IndexError) as error:
@@ -121,7 +121,7 @@ def _opened(path: Path) -> Any:
     return open_npy(path) if ending == ".npy" else open_tiff(path) if ending in TIFF else None
 
 
-def _read(path: Path, colours: bool) -> npt.NDArray[Any]:
+def _read(path: Path, colors: bool) -> npt.NDArray[Any]:
     if path.suffix.lower() == ".npy":
         array = np.load(path, allow_pickle=False)
         return np.asarray(array)
@@ -132,7 +132,7 @@ def _read(path: Path, colours: bool) -> npt.NDArray[Any]:
     try:
         with warnings.catch_warnings(), Image.open(path) as image:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            if colours and image.mode == "P":
+            if colors and image.mode == "P":
                 return np.array(image.convert("RGBA" if "transparency" in image.info else "RGB"))
             return np.array(image)  # not Pillow's own memory, which may not be written to
     except UnidentifiedImageError:
@@ -160,7 +160,7 @@ def read_scribbles(path: str | Path) -> Any:
         As :func:`read_array`, or if the file holds colours or fractions.
     """
     path = Path(path)
-    array = read_image(path) if is_zarr(path) else _checked(path, colours=False, lazy=True)
+    array = read_image(path) if is_zarr(path) else _checked(path, colors=False, lazy=True)
     if isinstance(array, list):  # the levels of a pyramid
         array = array[0]
     if is_lazy(array):

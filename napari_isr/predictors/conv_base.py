@@ -113,14 +113,14 @@ class ConvPredictor(Predictor):
         steps = self.warm_steps if self.trained else self.cold_steps
         mass = scene.accumulate_to_grid(points, targets * weight[:, None])
         crops = PatchSampler(_planes(scene.feature_grid), _planes(mass), TILE, self.margin)
-        optimiser = Adam(self.parameters(), RATE / (2 if self.trained else 1), steps, DECAY)
+        optimizer = Adam(self.parameters(), RATE / (2 if self.trained else 1), steps, DECAY)
         draw = torch.Generator().manual_seed(self.seed)
         smooth, size = scene.smooth_feature_mask.nonzero()[:, 0], feature_noise_std(scene)
         for step, (planes, wanted) in enumerate(crops.draw(steps, draw), start=1):
             check_cancelled()
             jittered = _jittered(planes, size, draw)
             loss = self._loss(self(jittered), wanted) + self.regularization(jittered, smooth, draw)
-            optimiser.step(loss)
+            optimizer.step(loss)
             self._seen = None
             self.trained = True
             if step % STEPS_PER_YIELD == 0:

@@ -74,14 +74,14 @@ class MlpEnsemble(PixelClassifier):
     ) -> Iterator[float]:
         """Train with Adam on balanced batches; see :meth:`PixelClassifier.fit_features`."""
         steps = WARM_STEPS if self.trained else COLD_STEPS
-        optimiser = Adam(self.parameters(), RATE / (2 if self.trained else 1), steps, DECAY)
+        optimizer = Adam(self.parameters(), RATE / (2 if self.trained else 1), steps, DECAY)
         draw = torch.Generator(features.device).manual_seed(self.seed)
         columns, members = features.T.contiguous(), _Members(targets * weight[:, None])
         for step in range(1, steps + 1):
             check_cancelled()
             batch = columns[:, members.draw(draw)].movedim(1, 0)
             noise = torch.randn(batch.shape, generator=draw, device=batch.device, dtype=batch.dtype)
-            optimiser.step(self._loss(batch + jitter[:, None] * noise))
+            optimizer.step(self._loss(batch + jitter[:, None] * noise))
             if step % STEPS_PER_YIELD == 0 or step == steps:
                 self.trained = True
                 yield step / steps

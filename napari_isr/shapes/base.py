@@ -190,8 +190,9 @@ class Shape(nn.Module, ABC):
         return (points - self.anchor) / self.scale
 
     def logit_and_jacobian(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Logit (n,) and its derivatives (n, p) by the parameters, in the order of
-        :meth:`parameter_vector`.
+        """Return the logit (n,) and its Jacobian (n, p).
+
+        Columns follow the order of :meth:`parameter_vector`.
 
         The default differentiates :meth:`redo`; families with a closed form override it.
         """

@@ -107,7 +107,7 @@ def noisy(mask):
 
 def test_single_objects_are_given(files, capsys):
     folder, truth = files
-    save_grey(folder / "blob.png", np.where(noisy(truth[2]) > 0.5, 255, 0).astype(np.uint8))
+    save_gray(folder / "blob.png", np.where(noisy(truth[2]) > 0.5, 255, 0).astype(np.uint8))
     strokes = np.array(Image.open(folder / "strokes.png"))
     np.save(folder / "blank.npy", np.zeros_like(strokes))
     blob, out = f"2={folder / 'blob.png'}", folder / "mask.npy"
@@ -128,14 +128,14 @@ def test_unaries_take_the_place_of_a_predictor(files, kind):
     if kind.startswith("labels"):
         labels = sum(label * mask.astype(np.uint8) for label, mask in truth.items())
         labels[0, 0] = 9  # an object without strokes is none of ours
-        write = tifffile.imwrite if kind.endswith("tif") else save_grey
+        write = tifffile.imwrite if kind.endswith("tif") else save_gray
         write(path, labels)
         wanted = truth
     else:
         strokes[strokes == 3] = 0
         wanted = {2: truth[2]}
         if kind == "mask.png":
-            save_grey(path, np.where(noisy(truth[2]) > 0.5, 255, 0).astype(np.uint8))
+            save_gray(path, np.where(noisy(truth[2]) > 0.5, 255, 0).astype(np.uint8))
         else:
             {"p.npy": np.save, "p.tif": tifffile.imwrite}[kind](path, noisy(truth[2]))
     np.save(folder / "strokes.npy", strokes)
@@ -154,7 +154,7 @@ def test_unaries_take_the_place_of_a_predictor(files, kind):
         )
 
 
-def save_grey(path, values):
+def save_gray(path, values):
     Image.fromarray(values).save(path)
 
 
@@ -527,7 +527,7 @@ def test_module_runs_as_a_program(files):
     assert "Traceback" not in done.stderr
 
 
-def test_a_palette_picture_is_seen_in_its_colours(files):
+def test_a_palette_picture_is_seen_in_its_colors(files):
     # Places in a palette say nothing of how alike two colours are.
     folder, _ = files
     picture = Image.open(folder / "image.png").quantize(64)

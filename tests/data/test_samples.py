@@ -143,7 +143,7 @@ def test_arguments_out_of_range(wrong):
         fruit_behind_leaves(**wrong)
 
 
-def test_rasterise_paints_in_order_and_cuts_at_the_edge():
+def test_rasterize_paints_in_order_and_cuts_at_the_edge():
     strokes = [ScribbleStroke(1, [(5, -3), (5, 22)], 1), ScribbleStroke(2, [(5, 10)], 2)]
     scribbles = rasterize(strokes, (11, 20))
     assert (scribbles[5, [0, 7, 13, 19]] == 1).all()

@@ -19,7 +19,7 @@ import torch
 from napari_isr.errors import InputError
 from napari_isr.features import FeatureCache, ImageFeatures, SourceImage, parse_features
 from napari_isr.features import dino as module
-from napari_isr.features.dino import LICENCE, VARIABLE, Dino
+from napari_isr.features.dino import LICENSE, VARIABLE, Dino
 from napari_isr.features.weight_files import WeightFile
 from napari_isr.geometry.image import ImageGeometry
 
@@ -103,7 +103,7 @@ def test_only_if_named():
 def test_without_a_file_it_is_told_how_to_get_one_and_under_which_licence():
     with pytest.raises(InputError, match=r"DINOv2 ViT-S/14.*download=True") as caught:
         features()
-    for words in (VARIABLE, LICENCE, "88 MB"):
+    for words in (VARIABLE, LICENSE, "88 MB"):
         assert words in str(caught.value)
 
 

@@ -29,7 +29,7 @@ def disc(shape=(60, 80), centre=(30, 40), radius=18):
     return np.hypot(rows - centre[0], columns - centre[1]) < radius
 
 
-def coloured(mask, noise=0.1, channels=3, seed=0):
+def colored(mask, noise=0.1, channels=3, seed=0):
     """Cells of two colours, about half a dozen deviations of their noise apart."""
     values = np.where(mask, 1.0, -1.0)[..., None].repeat(channels, -1)
     return values + noise * np.random.default_rng(seed).normal(size=values.shape)
@@ -52,7 +52,7 @@ def test_boundaries_move_to_edges():
     rows, columns = np.mgrid[:60, :80]
     odds = (22 - np.hypot(rows - 30, columns - 40)) / 3
     assert overlap(odds > 0, truth) < 0.75
-    settled = TotalVariationCut(coloured(truth))(odds[None], no_seeds(truth.shape))[0]
+    settled = TotalVariationCut(colored(truth))(odds[None], no_seeds(truth.shape))[0]
     assert overlap(settled > 0, truth) > 0.99
 
 
@@ -73,7 +73,7 @@ def test_a_stroke_flips_the_even_part_that_it_lies_in():
     """The belief has one of two look-alike discs on the wrong side; one stroke sets it right."""
     one, other = disc((50, 100), (25, 25), 15), disc((50, 100), (25, 75), 15)
     odds = (np.where(one, 3.0, -3.0) + np.where(other, 2.0, 0)).astype(np.float32)[None]
-    cut, seeds = TotalVariationCut(coloured(one | other)), no_seeds((50, 100))
+    cut, seeds = TotalVariationCut(colored(one | other)), no_seeds((50, 100))
     seeds[25, 15:35], seeds[2, :] = 1, 0
     before = cut(odds, seeds)[0] > 0
     seeds[25, 65:85] = 1
@@ -85,10 +85,10 @@ def test_a_stroke_flips_the_even_part_that_it_lies_in():
 
 def test_strokes_are_honoured_against_all_odds():
     rng = np.random.default_rng(1)
-    colours, odds = rng.normal(size=(30, 40, 3)), rng.normal(size=(2, 30, 40)) * 4
+    colors, odds = rng.normal(size=(30, 40, 3)), rng.normal(size=(2, 30, 40)) * 4
     seeds = no_seeds((30, 40))
     seeds.flat[rng.permutation(seeds.size)[:60]] = np.arange(60) % 3
-    found = softmax_with_background(TotalVariationCut(colours)(odds, seeds))
+    found = softmax_with_background(TotalVariationCut(colors)(odds, seeds))
     shares = np.concatenate([1 - found.sum(0, keepdims=True), found])
     assert np.array_equal(shares.argmax(0)[seeds >= 0], seeds[seeds >= 0])
     assert SEED_LOG_ODDS > 4 * BOUNDARY_COST  # or a lone stroke would be smoothed away
@@ -125,22 +125,22 @@ def test_the_dual_steps_come_to_the_minimum():
 
 def test_the_same_input_gives_the_same_answer():
     rng = np.random.default_rng(3)
-    colours, odds = rng.normal(size=(40, 50, 3)), rng.normal(size=(1, 40, 50))
-    cut = TotalVariationCut(colours)
+    colors, odds = rng.normal(size=(40, 50, 3)), rng.normal(size=(1, 40, 50))
+    cut = TotalVariationCut(colors)
     first = cut(odds, no_seeds((40, 50)))
     cut(-odds, no_seeds((40, 50)))  # nothing is kept from one call to the next
     assert np.array_equal(first, cut(odds, no_seeds((40, 50))))
-    assert np.array_equal(first, TotalVariationCut(colours)(odds, no_seeds((40, 50))))
+    assert np.array_equal(first, TotalVariationCut(colors)(odds, no_seeds((40, 50))))
 
 
 # ------------------------------------------------------------------------------------- colours
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 5])
-def test_colours_tell_what_belongs_together(channels):
+def test_colors_tell_what_belongs_together(channels):
     truth = disc()
     share = np.where(truth, 0.7, 0.3)
-    ratios = ColorHistograms(coloured(truth, channels=channels)).log_ratios(
+    ratios = ColorHistograms(colored(truth, channels=channels)).log_ratios(
         np.stack([1 - share, share])
     )
     assert ratios.shape == (1, 60, 80)
@@ -150,14 +150,14 @@ def test_colours_tell_what_belongs_together(channels):
     assert np.abs(ratios).max() <= SUREST
 
 
-def test_colours_that_both_have_tell_nothing():
+def test_colors_that_both_have_tell_nothing():
     shares = np.stack([disc((10, 10), (5, 5), 3), np.ones((10, 10))])
     ratios = ColorHistograms(np.zeros((10, 10, 3))).log_ratios(shares)
     assert np.abs(ratios).max() < 1e-6
 
 
-def test_a_class_without_members_has_no_colours():
-    ratios = ColorHistograms(coloured(disc())).log_ratios(
+def test_a_class_without_members_has_no_colors():
+    ratios = ColorHistograms(colored(disc())).log_ratios(
         np.stack([np.ones((60, 80)), np.zeros((60, 80))])
     )
     assert np.isfinite(ratios).all()
@@ -249,7 +249,7 @@ def test_unaries_with_edges_live_where_the_scene_does():
 @pytest.mark.parametrize("fills", [False, True])
 @pytest.mark.parametrize("edges", [False, True])
 def test_filling_shapes_count_foreground_more_where_boundaries_are_at_edges(edges, fills):
-    image = coloured(disc(), channels=1)[..., 0]
+    image = colored(disc(), channels=1)[..., 0]
     frame, source = ImageGeometry(image.shape), SourceImage(image, 2)
     scene = FeatureView(ImageFeatures(source, frame, "rgb"), frame, torch.device("cpu"))
     points, classes = np.array([[30, 40], [5, 5]]), np.array([1, 0])

@@ -30,7 +30,7 @@ def noise(seed=0, fineness=0.0):
     return 0.5 + 0.1 * (drawn - drawn.mean()) / drawn.std()
 
 
-def coloured():
+def colored():
     """Reddish and greenish squares in the same noise."""
     truth = patches()
     image = np.stack([noise(0), noise(1), noise(2)], axis=-1)
@@ -96,7 +96,7 @@ def _installed_weights(monkeypatch):
 @pytest.mark.parametrize(
     ("block", "scene", "others"),
     [
-        ("rgb", coloured, "spatial"),
+        ("rgb", colored, "spatial"),
         ("spatial", halved, "rgb"),
         ("texture", grained, "rgb,spatial"),
         ("semantic", streaked, "rgb,spatial,texture"),

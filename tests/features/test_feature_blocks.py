@@ -57,7 +57,7 @@ def test_components_that_are_not_there_are_zero():
     assert not found[:, 3:].any()
 
 
-def test_normalised_cuts_part_two_groups_and_solve_their_equation():
+def test_normalized_cuts_part_two_groups_and_solve_their_equation():
     rng = np.random.default_rng(0)
     group = np.arange(60) % 2
     weights = rng.random((60, 60)) * np.where(group[:, None] == group, 1.0, 0.01)
@@ -71,7 +71,7 @@ def test_normalised_cuts_part_two_groups_and_solve_their_equation():
     assert np.corrcoef(flow, found[:, 0])[0, 1] > 0.9999
 
 
-def test_affinities_are_symmetric_and_join_neighbours_and_lookalikes():
+def test_affinities_are_symmetric_and_join_neighbors_and_lookalikes():
     image = np.zeros((1, 40, 60, 3))
     image[:, :, 20:40] = 100.0  # a bright band between two dark ones
     places = np.stack(np.meshgrid([0.0], np.arange(40.0), np.arange(60.0), indexing="ij"), -1)
@@ -79,7 +79,7 @@ def test_affinities_are_symmetric_and_join_neighbours_and_lookalikes():
     assert np.bincount(cells.labels.ravel()).tolist() == cells.size.astype(int).tolist()
     matrix = affinities(cells, ()).toarray()
     assert np.array_equal(matrix, matrix.T)
-    bright = cells.colour[:, 0] > 50
+    bright = cells.color[:, 0] > 50
     assert 0 < bright.sum() < len(bright)
     assert matrix[bright][:, bright].sum() > 5 * matrix[bright][:, ~bright].sum()
     left = ~bright & (cells.place[:, 2] < 20)

@@ -23,9 +23,9 @@ def seeds_of(shape, **places):
 
 def split(height=9, width=12, step=1.0):
     """Two even halves."""
-    colours = np.zeros((height, width, 1))
-    colours[:, width // 2 :] = step
-    return colours
+    colors = np.zeros((height, width, 1))
+    colors[:, width // 2 :] = step
+    return colors
 
 
 def field_of(image, strokes, spacing=()):
@@ -71,10 +71,10 @@ def test_on_an_even_line_the_walk_is_the_gamblers_ruin():
 
 def test_the_walk_is_harmonic():
     """A free cell's probability is the mean of its neighbours', weighted by conductance."""
-    colours = np.random.default_rng(1).random((1, 8, 1))
-    graph = CellGraph(colours)
+    colors = np.random.default_rng(1).random((1, 8, 1))
+    graph = CellGraph(colors)
     found = graph.random_walk_probabilities(seeds_of((1, 8), a=[(0, 0)], b=[(0, 7)]), 2)[:, 1]
-    square = np.diff(colours[0, :, 0]) ** 2
+    square = np.diff(colors[0, :, 0]) ** 2
     conductance = np.exp(-3 * square / square.mean()) + LEAK
     flow = conductance * np.diff(found)
     assert np.allclose(flow, flow[0], rtol=1e-4)
@@ -159,7 +159,7 @@ def test_diagonals_are_steps_in_a_plane_if_asked_for():
     assert np.isclose(corners / direct, np.sqrt(2), rtol=0.01)
 
 
-def test_every_pair_of_neighbours_is_joined_once():
+def test_every_pair_of_neighbors_is_joined_once():
     """In space, by faces: the number of edges of a lattice is known."""
     graph = CellGraph(np.zeros((3, 4, 5, 1)), diagonal=False)
     edges = 2 * 4 * 5 + 3 * 3 * 5 + 3 * 4 * 4

@@ -117,7 +117,7 @@ def test_new_strokes_lie_on_the_image_and_arm_the_brush(viewer, disc, open_dock)
     assert (layer.mode, layer.selected_label) == ("paint", 2)
 
 
-def test_metadata_is_copied_and_colours_are_those_of_the_strokes(
+def test_metadata_is_copied_and_colors_are_those_of_the_strokes(
     viewer, disc, strokes, open_dock, qtbot
 ):
     affine = np.array([[0.9, 0.1, 3], [-0.1, 0.9, 2], [0, 0, 1]])

@@ -16,7 +16,7 @@ from napari_isr.gui.handle_models import (
     LatticeHandle,
     make_handle,
 )
-from napari_isr.gui.layers.handle_mesh import COLOURS, build_handle_mesh
+from napari_isr.gui.layers.handle_mesh import COLORS, build_handle_mesh
 from napari_isr.gui.models import DockSettings
 
 BOX = ((10.0, 20.0), (50.0, 100.0))
@@ -126,7 +126,7 @@ def test_a_mesh_surrounds_every_grip(handle, grip):
         near = vertices[np.hypot(*(vertices - places[grip]).T) < 13]
         assert (near.min(0) < places[grip] - 4).all()
         assert (near.max(0) > places[grip] + 4).all()
-        shades = {v for v in values.tolist() if v in COLOURS}
+        shades = {v for v in values.tolist() if v in COLORS}
         assert (5.0 in shades) is fixed
         sizes.append(np.ptp(vertices, axis=0).max())
     assert sizes[2] > sizes[0]

@@ -15,7 +15,7 @@ from skimage.color import rgb2lab
 from napari_isr.gui import keybindings as keys
 from napari_isr.gui.colors import PREDICTOR, SHAPE, scribble_colormap
 from napari_isr.gui.widgets.object_table import NAME
-from napari_isr.gui.widgets.object_table_delegates import COLOUR
+from napari_isr.gui.widgets.object_table_delegates import COLOR
 
 WAIT = 30_000
 OF_OTHER_LAYERS = ("points", "shapes", "surface", "tracks", "vectors", "image")
@@ -117,7 +117,7 @@ def test_polygon_and_fill_count_as_strokes(drawing, strokes, qtbot):
     assert set(dock.result.objects) == {2, 4}
 
 
-def test_masks_and_table_follow_the_colours_of_the_strokes(fitted):
+def test_masks_and_table_follow_the_colors_of_the_strokes(fitted):
     viewer, dock = fitted
     layer = dock.scribble_layer
     other = scribble_colormap()
@@ -126,8 +126,8 @@ def test_masks_and_table_follow_the_colours_of_the_strokes(fitted):
     expected = layer.colormap.map(2)
     for name in ("disc [raw]", "disc [isr]"):
         np.testing.assert_allclose(viewer.layers[name].colormap.map(2), expected)
-    colour = np.array(dock.objects.item(0, NAME).data(COLOUR)) / 255
-    np.testing.assert_allclose(colour, np.ravel(expected)[:3], atol=0.01)
+    color = np.array(dock.objects.item(0, NAME).data(COLOR)) / 255
+    np.testing.assert_allclose(color, np.ravel(expected)[:3], atol=0.01)
 
 
 # Machado, Oliveira & Fernandes 2009, severity 1; they act on linear RGB.
@@ -166,11 +166,11 @@ def seen(rgb, matrix):
 
 
 @pytest.mark.parametrize("vision", VISION)
-def test_strokes_are_told_apart_with_any_colour_vision(vision):
+def test_strokes_are_told_apart_with_any_color_vision(vision):
     colormap = scribble_colormap()
     strokes = np.array([np.ravel(colormap.map(label))[:3] for label in range(1, 10)])
-    colours = seen(np.concatenate([strokes, [PREDICTOR, SHAPE]]), VISION[vision])
+    colors = seen(np.concatenate([strokes, [PREDICTOR, SHAPE]]), VISION[vision])
     for first, second in combinations(range(9), 2):
-        assert np.linalg.norm(colours[first] - colours[second]) > 20, (first + 1, second + 1)
+        assert np.linalg.norm(colors[first] - colors[second]) > 20, (first + 1, second + 1)
     for stroke in range(1, 9):
-        assert np.linalg.norm(colours[stroke] - colours[9:], axis=1).min() > 12, stroke + 1
+        assert np.linalg.norm(colors[stroke] - colors[9:], axis=1).min() > 12, stroke + 1

@@ -28,7 +28,7 @@ def mesh():
     return made
 
 
-def colouring(mesh, vertices=None):
+def coloring(mesh, vertices=None):
     if vertices is not None:
         mesh.set_data(vertices, FACES, vertex_values=np.arange(3.0))
     mesh._update_data()
@@ -36,26 +36,26 @@ def colouring(mesh, vertices=None):
 
 
 def test_new_vertices_leave_the_shaders_as_they_are(mesh):
-    first = colouring(mesh)
-    assert colouring(mesh, 2 * np.eye(3)) is first
+    first = coloring(mesh)
+    assert coloring(mesh, 2 * np.eye(3)) is first
     np.testing.assert_array_equal(mesh.mesh_data.get_vertices(), 2 * np.eye(3))
 
 
-def test_other_limits_and_colours_are_followed(mesh):
-    first = colouring(mesh)
+def test_other_limits_and_colors_are_followed(mesh):
+    first = coloring(mesh)
     mesh.clim = 0, 4
-    second = colouring(mesh)
+    second = coloring(mesh)
     assert second is not first
     mesh.cmap = "fire"  # which is computed, not looked up in a table
-    assert colouring(mesh) is not second
+    assert coloring(mesh) is not second
     mesh.clim = "auto"  # they depend on the values
-    assert colouring(mesh, np.eye(3)) is not colouring(mesh, 2 * np.eye(3))
+    assert coloring(mesh, np.eye(3)) is not coloring(mesh, 2 * np.eye(3))
 
 
 def test_meshes_do_not_share_what_they_keep(mesh):
     other = Mesh(np.eye(3), FACES, vertex_values=np.arange(3.0))
     other.clim = 0, 5
-    assert colouring(other) is not colouring(mesh)
+    assert coloring(other) is not coloring(mesh)
 
 
 def test_a_second_call_and_another_vispy_change_nothing():

@@ -76,7 +76,7 @@ def test_volumes_are_seen_plane_by_plane(name):
 
 
 @pytest.mark.parametrize("name", MAPS)
-def test_textures_are_told_apart_that_have_the_same_colours(name):
+def test_textures_are_told_apart_that_have_the_same_colors(name):
     row, column = np.mgrid[:60, :80]
     right = column >= 40
     image = (np.where(right, row, column) // 2 % 2 * 120 + 60).astype(np.uint8)
@@ -145,7 +145,7 @@ def slope(model, planes, smooth):
     return exact / (logits[:, 0].numel() * model.members)
 
 
-def test_the_penalty_is_the_squared_slope_by_place_and_colour():
+def test_the_penalty_is_the_squared_slope_by_place_and_color():
     model = cnn.Cnn(4, 2)
     draw = torch.Generator().manual_seed(0)
     planes = torch.randn(2, 4, 10, 10, generator=draw)
@@ -156,7 +156,7 @@ def test_the_penalty_is_the_squared_slope_by_place_and_colour():
     assert model.regularization(planes, torch.zeros_like(smooth), draw) == 0
 
 
-def test_a_penalised_network_changes_less_with_colour(scene, monkeypatch):
+def test_a_penalized_network_changes_less_with_color(scene, monkeypatch):
     image, scribbles, _ = scene
     looked, slopes = view(image), []
     for penalty in (0.0, 3.0):

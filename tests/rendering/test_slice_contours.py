@@ -19,8 +19,8 @@ FRAME = ImageGeometry((12, 40, 50), (4.0, 1.0, 1.0))
 
 
 def ball(points):
-    centred = (points - np.array([6.0, 20.0, 25.0])) * np.array([4.0, 1.0, 1.0])
-    return 15.0 - np.linalg.norm(centred, axis=1)
+    centered = (points - np.array([6.0, 20.0, 25.0])) * np.array([4.0, 1.0, 1.0])
+    return 15.0 - np.linalg.norm(centered, axis=1)
 
 
 @pytest.mark.parametrize(

@@ -129,9 +129,9 @@ def test_the_cut_goes_on_from_where_it_was():
     """From the flows of the same strokes, few steps lead where many lead from nothing."""
     rng = np.random.default_rng(3)
     truth = np.hypot(*np.mgrid[-20:20, -30:30]) < 12
-    colours = np.where(truth, 1.0, -1.0)[..., None] + 0.3 * rng.normal(size=(40, 60, 3))
+    colors = np.where(truth, 1.0, -1.0)[..., None] + 0.3 * rng.normal(size=(40, 60, 3))
     odds = (np.where(truth, 1.5, -1.5) + rng.normal(size=truth.shape)).astype(np.float32)[None]
-    cut, seeds = TotalVariationCut(colours), np.full(truth.shape, -1)
+    cut, seeds = TotalVariationCut(colors), np.full(truth.shape, -1)
     seeds[20, 26:34], seeds[2] = 1, 0
     flows = cut.zero_duals(1)
     settled = cut.refine(odds, seeds, flows, odds, ROUNDS, STEPS)
@@ -143,9 +143,7 @@ def test_the_cut_goes_on_from_where_it_was():
     assert overlap(warm[0] > 0, cold[0] > 0) > 0.97
     assert (warm[0][30:34, 28:32] > 0).all()
     assert (
-        np.abs(
-            TotalVariationCut(colours, BOUNDARY_COST / 2).pairs[0][2] * 2 - cut.pairs[0][2]
-        ).max()
+        np.abs(TotalVariationCut(colors, BOUNDARY_COST / 2).pairs[0][2] * 2 - cut.pairs[0][2]).max()
         < 1e-6
     )
 

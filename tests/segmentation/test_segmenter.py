@@ -128,7 +128,7 @@ def test_labels_put_the_higher_label_on_top(scene):
     assert (labels[result.objects[2].mask & ~result.objects[3].mask] == 2).all()
 
 
-def test_grey_images_volumes_and_spacing():
+def test_gray_images_volumes_and_spacing():
     truth = np.zeros((12, 30, 30), bool)
     truth[3:9] = disc((30, 30), (14, 15), 8)
     rng = np.random.default_rng(0)

@@ -222,18 +222,18 @@ def test_many_channels_are_carried_with_their_own_basis(second):
     np.testing.assert_allclose(again.probability, segmenter.result.probability, atol=1e-3)
 
 
-def test_grey_values_of_one_type_keep_their_range():
+def test_gray_values_of_one_type_keep_their_range():
     image, strokes, _ = picture((30.0, 25.0), 0)
-    grey = image[..., 0].astype(np.uint16) * 16
-    segmenter = isr.Segmenter(grey, features="rgb")
+    gray = image[..., 0].astype(np.uint16) * 16
+    segmenter = isr.Segmenter(gray, features="rgb")
     for _ in segmenter.run(strokes):
         pass
     trained = segmenter.export_predictor()
-    dim = grey // 2  # as from the same camera with half the light: nothing is as bright as before
+    dim = gray // 2  # as from the same camera with half the light: nothing is as bright as before
     with pytest.raises(isr.InputError, match="nothing in this image"):
         isr.segment(dim, trained=trained)
-    bright = isr.segment(grey.astype(float), trained=trained)  # another type: scaled by itself
-    assert iou(bright.probability > 0.5, grey > 2200) > 0.9
+    bright = isr.segment(gray.astype(float), trained=trained)  # another type: scaled by itself
+    assert iou(bright.probability > 0.5, gray > 2200) > 0.9
 
 
 def test_the_command_line_carries(second, tmp_path, capsys):

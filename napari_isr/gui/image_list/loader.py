@@ -18,7 +18,7 @@ __all__ = ["LoadedImage", "load_image"]
 
 log = logging.getLogger(__name__)
 
-COLOURS = (3, 4)  # channels of a picture that is shown in colour
+COLORS = (3, 4)  # channels of a picture that is shown in colour
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,11 @@ def load_image(path: Path, store: SnapshotStore | None = None) -> LoadedImage | 
 
 def _pixels(path: Path) -> npt.NDArray[Any]:
     array = read_image_eager(path)
-    if array.ndim == 3 and array.shape[-1] not in COLOURS:
+    if array.ndim == 3 and array.shape[-1] not in COLORS:
         array = array.squeeze()
-    if array.ndim == 3 and array.shape[0] in COLOURS and array.shape[-1] not in COLOURS:
+    if array.ndim == 3 and array.shape[0] in COLORS and array.shape[-1] not in COLORS:
         array = np.ascontiguousarray(np.moveaxis(array, 0, -1))
-    if array.ndim != 2 and not (array.ndim == 3 and array.shape[-1] in COLOURS):
+    if array.ndim != 2 and not (array.ndim == 3 and array.shape[-1] in COLORS):
         size = " x ".join(map(str, array.shape))
         raise InputError(
             f"'{path.name}' is no grey or colour image of two dimensions (its size is {size})"

@@ -193,9 +193,9 @@ def _nothing(ndim: int) -> Mesh:
 
 
 def _colormap() -> Colormap:
-    colours = [
+    colors = [
         (*rgb, alpha)
         for rgb, strength in ((CASING, 0.65), (PREDICTOR, 1.0), (SHAPE, 1.0))
         for alpha in (0.0, strength)
     ]
-    return Colormap(colours, name="outlines")
+    return Colormap(colors, name="outlines")

@@ -10,7 +10,7 @@ from napari.layers import Image, Surface
 from napari.utils import Colormap
 
 from napari_isr.gui.handle_models import Handle
-from napari_isr.gui.layers.handle_mesh import COLOURS, build_handle_mesh
+from napari_isr.gui.layers.handle_mesh import COLORS, build_handle_mesh
 from napari_isr.gui.layers.polyline_mesh import Mesh
 from napari_isr.gui.layers.utils import (
     TransientLayer,
@@ -112,13 +112,13 @@ class HandleLayer(TransientLayer):
         return self.to_image(vertices + middle).astype(np.float32), faces, values
 
     def _add(self, mesh: Mesh) -> None:
-        top = max(COLOURS)
-        colours = [(*rgba[:3], alpha) for rgba in COLOURS.values() for alpha in (0.0, rgba[3])]
+        top = max(COLORS)
+        colors = [(*rgba[:3], alpha) for rgba in COLORS.values() for alpha in (0.0, rgba[3])]
         self._layer = Surface(
             mesh,
             name=f"{self._image.name} [handles]",
             metadata=layer_metadata(self.kind, self._image),
-            colormap=Colormap(colours, name="handles"),
+            colormap=Colormap(colors, name="handles"),
             contrast_limits=(0, top),
             shading="none",
             blending="translucent_no_depth",

@@ -10,12 +10,12 @@ import numpy.typing as npt
 from napari_isr.gui.handle_models import Handle
 from napari_isr.gui.layers.polyline_mesh import Mesh, polyline_mesh
 
-__all__ = ["COLOURS", "build_handle_mesh"]
+__all__ = ["COLORS", "build_handle_mesh"]
 
 Floats = npt.NDArray[np.floating]
 # Values of the mesh where it is opaque; one less is transparent.
 CASING, PALE, FIXED, HOLLOW = 1.0, 3.0, 5.0, 7.0
-COLOURS = {
+COLORS = {
     CASING: (0.05, 0.06, 0.08, 0.75),
     PALE: (1.0, 1.0, 1.0, 1.0),
     FIXED: (1.0, 0.569, 0.0, 1.0),

@@ -44,7 +44,7 @@ def polyline_mesh(
     points, sizes = _distinct(polylines)
     if not len(points):
         return np.zeros((0, 2), np.float32), np.zeros((0, 3), np.int64), np.zeros(0, np.float32)
-    following, before = _neighbours(sizes)
+    following, before = _neighbors(sizes)
     across = _normals(points, following, before)
     strip = _strip(following)
     vertices, faces, values = [], [], []
@@ -63,13 +63,13 @@ def _distinct(polylines: Sequence[Floats]) -> tuple[npt.NDArray[np.float32], Int
     if not sizes.sum():
         return np.zeros((0, 2), np.float32), sizes
     points = np.concatenate([line for line in polylines if len(line)]).astype(np.float32)
-    _, before = _neighbours(sizes)
+    _, before = _neighbors(sizes)
     keep = np.abs(points - points[before]).max(axis=1) > 1e-4
     owner = np.repeat(np.arange(len(sizes)), sizes)
     return points[keep], np.bincount(owner[keep], minlength=len(sizes))
 
 
-def _neighbours(sizes: Ints) -> tuple[Ints, Ints]:
+def _neighbors(sizes: Ints) -> tuple[Ints, Ints]:
     """Index of every vertex's successor and predecessor on its own closed polyline."""
     sizes = sizes[sizes > 0]
     stops = np.cumsum(sizes)

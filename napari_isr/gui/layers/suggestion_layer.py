@@ -48,7 +48,7 @@ class SuggestionLayer(TransientLayer):
     def __init__(self, viewer: Any, image: Image) -> None:
         super().__init__(viewer, image)
         self._point: tuple[float, ...] | None = None
-        self._colour: tuple[float, ...] = ()
+        self._color: tuple[float, ...] = ()
         self._drawn_at = 0.0
         self._zoom = DebouncedZoomListener(viewer, self._resize)
         viewer.dims.events.order.connect(self._turn)
@@ -56,15 +56,15 @@ class SuggestionLayer(TransientLayer):
     def show(self, stroke: Any, scribbles: Labels) -> None:
         """Mark a suggested stroke in the color of its object."""
         self.forget_if_removed()
-        colour = tuple(np.array([*label_rgb(scribbles.colormap, stroke.label)]) / 255)
+        color = tuple(np.array([*label_rgb(scribbles.colormap, stroke.label)]) / 255)
         if self._layer is None:
-            self._point, self._colour = stroke.point, colour
+            self._point, self._color = stroke.point, color
             self._add()
             return
         align_to_image(self._layer, self._image)
-        if colour != self._colour:
-            self._colour = colour
-            self._layer.colormap = _colormap(colour)
+        if color != self._color:
+            self._color = color
+            self._layer.colormap = _colormap(color)
         if stroke.point != self._point:
             self._point = stroke.point
             self._draw()
@@ -79,7 +79,7 @@ class SuggestionLayer(TransientLayer):
             self._mesh(),
             name=f"{self._image.name} [next stroke]",
             metadata={**layer_metadata(self.kind, self._image), "point": self._point},
-            colormap=_colormap(self._colour),
+            colormap=_colormap(self._color),
             contrast_limits=(0, BRIGHT),
             shading="none",
             blending="translucent_no_depth",
@@ -125,6 +125,6 @@ class SuggestionLayer(TransientLayer):
             self._turn()
 
 
-def _colormap(colour: tuple[float, ...]) -> Colormap:
-    colours = [(*rgb, alpha) for rgb in (CASING, colour) for alpha in (0.0, 1.0)]
-    return Colormap(colours, name="next stroke")
+def _colormap(color: tuple[float, ...]) -> Colormap:
+    colors = [(*rgb, alpha) for rgb in (CASING, color) for alpha in (0.0, 1.0)]
+    return Colormap(colors, name="next stroke")

@@ -199,7 +199,7 @@ class ResultLayers:
         left = {kind: find_existing_layer(viewer, image, kind) for kind in ("raw", "isr")}
         self._layers = {kind: layer for kind, layer in left.items() if isinstance(layer, Labels)}
         self._blank: dict[str, Any] = {}
-        self._colours_of: Any = None
+        self._colors_of: Any = None
 
     def write(
         self, raw: npt.NDArray[np.integer], isr: npt.NDArray[np.integer], scribbles: Labels
@@ -216,7 +216,7 @@ class ResultLayers:
             Whose colours to use.
         """
         self._forget_removed()
-        colours = scribbles.colormap
+        colors = scribbles.colormap
         yield
         for kind, data in (("raw", raw), ("isr", isr)):
             layer = self._layers.get(kind)
@@ -224,13 +224,13 @@ class ResultLayers:
                 yield
                 if layer is not None:
                     self._viewer.layers.remove(layer)
-                self._add(kind, data, colours)
+                self._add(kind, data, colors)
             else:
                 set_data_quietly(layer, data)
                 align_to_image(layer, self._image)
-                if colours != self._colours_of:
-                    layer.colormap = copy_colormap(colours)
-        self._colours_of = colours
+                if colors != self._colors_of:
+                    layer.colormap = copy_colormap(colors)
+        self._colors_of = colors
 
     def refresh_thumbnails(self) -> None:
         """Let napari's layer list show the new masks, too: it costs a painting of the window."""
@@ -241,10 +241,10 @@ class ResultLayers:
     def set_colormap(self, scribbles: Labels) -> None:
         """Give the masks the colours of the strokes."""
         self._forget_removed()
-        colours = scribbles.colormap
+        colors = scribbles.colormap
         for layer in self._layers.values():
-            layer.colormap = copy_colormap(colours)
-        self._colours_of = colours
+            layer.colormap = copy_colormap(colors)
+        self._colors_of = colors
 
     def clear(self) -> None:
         """Empty the masks, as their strokes are gone."""
@@ -264,12 +264,12 @@ class ResultLayers:
     def _forget_removed(self) -> None:
         self._layers = {k: v for k, v in self._layers.items() if v in self._viewer.layers}
 
-    def _add(self, kind: str, data: npt.NDArray[np.integer], colours: Any) -> None:
+    def _add(self, kind: str, data: npt.NDArray[np.integer], colors: Any) -> None:
         layer = Labels(
             data,
             name=f"{self._image.name} [{kind}]",
             metadata=layer_metadata(kind, self._image),
-            colormap=copy_colormap(colours),
+            colormap=copy_colormap(colors),
             opacity=OPACITY[kind],
             # The predictor's mask is one click away; shown at once, both would be a muddle.
             visible=kind == "isr",

@@ -15,7 +15,7 @@ from napari_isr.gui.layers.utils import (
     insert_layer_above,
     layer_transform_kwargs,
 )
-from napari_isr.gui.nd.surface_mesh import ColouredMesh, colored_surface_mesh
+from napari_isr.gui.nd.surface_mesh import ColoredMesh, colored_surface_mesh
 from napari_isr.gui.steady import run_in_persistent_thread
 
 if TYPE_CHECKING:
@@ -81,14 +81,14 @@ class SurfaceLayer:
         if result is None or strokes is None:
             control.state.set_status("hint", NONE_YET)
             return
-        colours = {k: label_rgb(strokes.colormap, k) for k in result.objects}
+        colors = {k: label_rgb(strokes.colormap, k) for k in result.objects}
         hidden = control.settings.hidden
         run_in_thread(
-            lambda: run_in_persistent_thread(lambda: _mesh(result, colours, hidden)),
+            lambda: run_in_persistent_thread(lambda: _mesh(result, colors, hidden)),
             lambda mesh: self._show(result, mesh),
         )
 
-    def _show(self, result: Any, mesh: ColouredMesh | str | None) -> None:
+    def _show(self, result: Any, mesh: ColoredMesh | str | None) -> None:
         control, image = self._control, self._control.image_layer
         if not self._on or result is not control.result or image is None:
             return
@@ -115,13 +115,13 @@ class _MeshLayer(TransientLayer):
 
     kind = "surface"
 
-    def show(self, mesh: ColouredMesh, visible: bool) -> None:
+    def show(self, mesh: ColoredMesh, visible: bool) -> None:
         """Show a mesh; napari keeps colours of vertices only with their number, so anew."""
-        vertices, faces, colours = mesh
+        vertices, faces, colors = mesh
         self.remove()
         self._layer = Surface(
             (vertices, faces),
-            vertex_colors=colours,
+            vertex_colors=colors,
             name=f"{self._image.name} [isr] surface",
             metadata={METADATA_KIND: self.kind},
             shading="none",  # the colours are shaded
@@ -137,13 +137,13 @@ class _MeshLayer(TransientLayer):
             self._layer.visible = visible
 
 
-def _mesh(result: Any, colours: Any, hidden: Any) -> ColouredMesh | str | None:
+def _mesh(result: Any, colors: Any, hidden: Any) -> ColoredMesh | str | None:
     """The mesh, or what went wrong in one sentence."""
     from napari_isr.gui.fitting.job import single_threaded_torch
 
     try:
         with single_threaded_torch():
-            return colored_surface_mesh(result, colours, hidden)
+            return colored_surface_mesh(result, colors, hidden)
     except Exception as error:
         log.exception("The surface could not be made")
         return f"The surface could not be made ({type(error).__name__}): napari's log says more."

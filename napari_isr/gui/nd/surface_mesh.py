@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ColouredMesh", "colored_surface_mesh"]
+__all__ = ["ColoredMesh", "colored_surface_mesh"]
 
-ColouredMesh = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.float32]]
+ColoredMesh = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.float32]]
 LIGHT = np.array([0.5, -0.7, -0.5])  # from the viewer's upper left, as napari first shows a volume
 DARKEST = 0.35  # of the colour, on the side that is turned away
 
 
 def colored_surface_mesh(
-    result: Any, colours: Mapping[int, tuple[int, int, int]], hidden: Collection[int] = ()
-) -> ColouredMesh | None:
+    result: Any, colors: Mapping[int, tuple[int, int, int]], hidden: Collection[int] = ()
+) -> ColoredMesh | None:
     """Join the surfaces of all objects with three axes.
 
     Parameters
@@ -47,7 +47,7 @@ def colored_surface_mesh(
         size = np.array(result.image_shape or item.frame.shape) / np.array(item.frame.shape)
         vertices.append((np.asarray(points, np.float32) + 0.5) * size.astype(np.float32) - 0.5)
         faces.append(np.asarray(triangles, np.int64) + count)
-        rgba = np.array([*colours[label], 255], np.float32) / 255
+        rgba = np.array([*colors[label], 255], np.float32) / 255
         shaded = np.tile(rgba, (len(points), 1))
         shaded[:, :3] *= _light(np.asarray(points) * item.frame.spacing, np.asarray(triangles))
         shades.append(shaded)

@@ -111,7 +111,7 @@ class ObjectActions:
             control.mark_scribbles_seen()  # the event comes before the change
             self._deletions.push(label, before)
             if strokes.selected_label == label:
-                strokes.selected_label = self._neighbour(label)
+                strokes.selected_label = self._neighbor(label)
         control.state.busy = False
         back = "; Ctrl+Z on the stroke layer brings it back" if strokes is not None else ""
         control.state.set_status("hint", f"Deleted {name}{back}.")
@@ -128,7 +128,7 @@ class ObjectActions:
             sources[label] = ImportSource(next(known, None) or self._follow(layer), value)
         self.given.replace({**self.given.masks, label: mask}, sources)
 
-    def _neighbour(self, label: int) -> int:
+    def _neighbor(self, label: int) -> int:
         """The object that the brush goes on with."""
         labels = [row.label for row in self._control.state.rows if row.label != label]
         before = [k for k in labels if k < label]

@@ -159,7 +159,7 @@ def certificate_html(
     whole: str = "",
     note: str = "",
     named: Callable[[str], str] = str,
-    colours: Mapping[str, str] = ON_DARK,
+    colors: Mapping[str, str] = ON_DARK,
 ) -> str:
     """What is known of one object, as rich text: a line for each thing that was looked at.
 
@@ -178,17 +178,17 @@ def certificate_html(
     proof = item.certificate
     lines = []
     if proof.by_construction is not None:
-        lines.append(_line(True, f"proved: {proof.by_construction}", colours))
-        lines += [_line(check.holds, _finding(check), colours) for check in proof.checked]
+        lines.append(_line(True, f"proved: {proof.by_construction}", colors))
+        lines += [_line(check.holds, _finding(check), colors) for check in proof.checked]
         lines.append(f"&nbsp;&nbsp;shape and predictor agree by {100 * item.iou_predictor:.0f} %")
     else:
         lines.append("&nbsp;&nbsp;no shape was asked for, so nothing is promised")
     if item.conflict is not None:
         count = len(item.conflict.pixels)
         reason = escape(named(item.conflict.sentence))
-        link = f'<a href="{CONFLICT}:{item.label}" style="color: {colours[DOUBT]};">show them</a>'
+        link = f'<a href="{CONFLICT}:{item.label}" style="color: {colors[DOUBT]};">show them</a>'
         lines.append(
-            f'<span style="color: {colours[DOUBT]};">⚠ {count} stroke pixels in conflict:</span> '
+            f'<span style="color: {colors[DOUBT]};">⚠ {count} stroke pixels in conflict:</span> '
             f"{reason} ({link})"
         )
     name = escape(item.shape_name.partition(":")[0])
@@ -206,9 +206,9 @@ def _capital(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}"
 
 
-def _line(holds: bool, text: str, colours: Mapping[str, str]) -> str:
+def _line(holds: bool, text: str, colors: Mapping[str, str]) -> str:
     mark, meaning = (TICK, GOOD) if holds else (CROSS, BAD)
-    return f'<span style="color: {colours[meaning]};">{mark}</span> {escape(text)}'
+    return f'<span style="color: {colors[meaning]};">{mark}</span> {escape(text)}'
 
 
 def _finding(check: Any) -> str:

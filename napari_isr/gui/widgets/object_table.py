@@ -19,7 +19,7 @@ from napari_isr.gui.colors import label_rgb
 from napari_isr.gui.tones import BAD, DOUBT, GOOD
 from napari_isr.gui.widgets.object_shape_combo_box import ObjectShapeComboBox
 from napari_isr.gui.widgets.object_table_delegates import (
-    COLOUR,
+    COLOR,
     DETAILS,
     HIDDEN,
     TONE,
@@ -121,7 +121,7 @@ class ObjectTable(QTableWidget):
         for row, line in enumerate(lines):
             name = self.item(row, NAME)
             _put(name, Qt.ItemDataRole.EditRole, line.name)
-            _put(name, COLOUR, label_rgb(colormap, line.label))
+            _put(name, COLOR, label_rgb(colormap, line.label))
             _put(name, DETAILS, line.details)
             _put(name, HIDDEN, line.hidden)
             _put(name, Qt.ItemDataRole.ToolTipRole, line.tip)

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionV
 from napari_isr.gui.tones import status_color
 
 __all__ = [
-    "COLOUR",
+    "COLOR",
     "DETAILS",
     "HIDDEN",
     "TONE",
@@ -20,7 +20,7 @@ __all__ = [
     "VisibilityDelegate",
 ]
 
-COLOUR = Qt.ItemDataRole.UserRole  # (red, green, blue)
+COLOR = Qt.ItemDataRole.UserRole  # (red, green, blue)
 DETAILS = Qt.ItemDataRole.UserRole + 1  # the second line
 HIDDEN = Qt.ItemDataRole.UserRole + 2  # whether the object is hidden
 TONE = Qt.ItemDataRole.UserRole + 3  # what a mark means, see gui/basics/tones.py
@@ -35,21 +35,21 @@ class NameDelegate(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
         """Paint the cell."""
-        colour, box = _begin(self, painter, option, index)
+        color, box = _begin(self, painter, option, index)
         name = QRect(box.left() + 2, box.top() + 2, box.width() - 4, box.height() // 2 - 1)
         square = QRect(name.left(), name.center().y() - SQUARE // 2 + 1, SQUARE, SQUARE)
-        swatch = QColor(*(index.data(COLOUR) or (128, 128, 128)))
+        swatch = QColor(*(index.data(COLOR) or (128, 128, 128)))
         if index.data(HIDDEN):
             swatch.setAlpha(70)
-            colour.setAlpha(DIMMED_ALPHA)
+            color.setAlpha(DIMMED_ALPHA)
         painter.fillRect(square, swatch)
         right = name.adjusted(SQUARE + GAP, 0, 0, 0)
-        _write(painter, right, option.font, colour, str(index.data() or ""))
+        _write(painter, right, option.font, color, str(index.data() or ""))
         small = QFont(option.font)
         small.setPointSizeF(max(6.0, option.font.pointSizeF() * 0.8))
-        colour.setAlpha(DIMMED_ALPHA)
+        color.setAlpha(DIMMED_ALPHA)
         below = name.translated(0, name.height() - 1)
-        _write(painter, below, small, colour, str(index.data(DETAILS) or ""))
+        _write(painter, below, small, color, str(index.data(DETAILS) or ""))
         painter.restore()
 
     def updateEditorGeometry(
@@ -69,18 +69,18 @@ class VisibilityDelegate(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
         """Paint the cell."""
-        colour, box = _begin(self, painter, option, index)
+        color, box = _begin(self, painter, option, index)
         hidden = bool(index.data(HIDDEN))
-        colour.setAlpha(110 if hidden else 220)
+        color.setAlpha(110 if hidden else 220)
         middle = QRectF(box).center()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(colour, 1.3))
+        painter.setPen(QPen(color, 1.3))
         left, right = middle - QPointF(7, 0), middle + QPointF(7, 0)
         lids = QPainterPath(left)
         lids.quadTo(middle - QPointF(0, 8), right)
         lids.quadTo(middle + QPointF(0, 8), left)
         painter.drawPath(lids)
-        painter.setBrush(colour)
+        painter.setBrush(color)
         painter.drawEllipse(middle, 1.8, 1.8)
         if hidden:
             painter.drawLine(middle + QPointF(-6, 5), middle + QPointF(6, -5))
@@ -116,8 +116,8 @@ def _begin(
     return QColor(widget.palette().color(QPalette.ColorRole.Text)), option.rect
 
 
-def _write(painter: QPainter, box: QRect, font: QFont, colour: QColor, text: str) -> None:
+def _write(painter: QPainter, box: QRect, font: QFont, color: QColor, text: str) -> None:
     painter.setFont(font)
-    painter.setPen(colour)
+    painter.setPen(color)
     short = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, box.width())
     painter.drawText(box, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, short)

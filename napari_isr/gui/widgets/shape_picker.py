@@ -93,10 +93,10 @@ class Tile(QToolButton):
         # A click must not take the keyboard from the canvas.
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
-    def update_icon(self, colour: str, colour_on: str) -> None:
+    def update_icon(self, color: str, color_on: str) -> None:
         """Draw the icon in the theme's colours."""
         name = self.name if (ICONS / f"{self.name}.svg").is_file() else "none"
-        self.setIcon(themed_icon(name, colour_on if self.isChecked() else colour, ICON_SIZE))
+        self.setIcon(themed_icon(name, color_on if self.isChecked() else color, ICON_SIZE))
 
     def enterEvent(self, event: QEvent) -> None:
         """The mouse is on the tile."""
@@ -246,9 +246,9 @@ class ShapePicker(QWidget):
     def _dress(self) -> None:
         theme = str(self._viewer.theme)
         roles = {"tile": "foreground", "hover": "highlight", "focus": "icon", "chosen": "current"}
-        colours = {name: theme_color(theme, role) for name, role in roles.items()}
+        colors = {name: theme_color(theme, role) for name, role in roles.items()}
         text, on = theme_color(theme, "icon"), theme_color(theme, "text")
-        style = STYLE.format(**colours, on=on)
+        style = STYLE.format(**colors, on=on)
         if style != self.styleSheet():
             self.setStyleSheet(style)
         for tile in self._tiles.values():

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 __all__ = ["label_color", "label_hex", "palette_bytes"]
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 BACKGROUND = (0, 0, 0)
 STROKE = (232, 236, 242)  # of label 1, the background's strokes
 # The eight colours of the dock's strokes, told apart with any colour vision.
-OBJECTS: tuple[Colour, ...] = (
+OBJECTS: tuple[Color, ...] = (
     (255, 225, 77), (162, 116, 162), (46, 139, 93), (232, 70, 0),
     (139, 185, 93), (255, 162, 255), (162, 255, 185), (232, 0, 232),
 )  # fmt: skip
 
 
-def label_color(label: int) -> Colour:
+def label_color(label: int) -> Color:
     """Colour of a label, 8-bit RGB; colours come again after eight objects.
 
     Examples

@@ -9,7 +9,7 @@ from typing import Any
 from napari_isr.errors import InputError
 from napari_isr.io.export.export_data import ExportData
 from napari_isr.io.export.label_tiles import TILE, iter_tiles, label_dtype
-from napari_isr.io.export.units import METRES
+from napari_isr.io.export.units import METERS
 
 __all__ = ["write"]
 
@@ -57,7 +57,7 @@ def _about(content: ExportData, levels: list[ExportData]) -> dict[str, Any]:
     axes: list[dict[str, str]] = []
     for name in content.axes:
         axis = {"name": name, "type": "time" if name == "t" else "space"}
-        if name != "t" and content.unit in METRES and content.unit in LONG:
+        if name != "t" and content.unit in METERS and content.unit in LONG:
             axis["unit"] = LONG[content.unit]
         axes.append(axis)
     datasets = []

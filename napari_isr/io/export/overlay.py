@@ -14,10 +14,10 @@ from napari_isr.features.source_image import SourceImage
 from napari_isr.geometry.image import ImageGeometry, meshgrid_points
 from napari_isr.results.result import Result
 
-__all__ = ["PREDICTOR_COLOUR", "SHAPE_COLOUR", "overlay_image", "write_overlay"]
+__all__ = ["PREDICTOR_COLOR", "SHAPE_COLOR", "overlay_image", "write_overlay"]
 
-PREDICTOR_COLOUR = (68, 138, 255)
-SHAPE_COLOUR = (255, 145, 0)
+PREDICTOR_COLOR = (68, 138, 255)
+SHAPE_COLOR = (255, 145, 0)
 SMOOTHING = 2  # drawn larger and scaled down, for lines without steps
 
 
@@ -43,15 +43,15 @@ def overlay_image(image: Any, result: Result, width: float = 2.5) -> Image.Image
     large = picture.resize((size[0] * SMOOTHING, size[1] * SMOOTHING), Image.Resampling.BICUBIC)
     canvas = ImageDraw.Draw(large)
     for item in result.objects.values():
-        lines = [(PREDICTOR_COLOUR, item.predictor_contours())]
+        lines = [(PREDICTOR_COLOR, item.predictor_contours())]
         if item.shape is not None:
-            lines.append((SHAPE_COLOUR, item.contours()))
-        for colour, contours in lines:
+            lines.append((SHAPE_COLOR, item.contours()))
+        for color, contours in lines:
             for contour in contours:
                 points = (contour[:, ::-1] + 0.5) * SMOOTHING
                 canvas.line(
                     [tuple(p) for p in points.tolist()],
-                    fill=colour,
+                    fill=color,
                     width=round(width * SMOOTHING),
                     joint="curve",
                 )

@@ -35,9 +35,9 @@ def _path(one: ExportObject) -> str:
     drawn = " ".join(
         f"M {' '.join(f'{x:.10g},{y:.10g}' for y, x in ring.tolist())} Z" for ring in rings
     )
-    colour = label_hex(one.label)
+    color = label_hex(one.label)
     return (
-        f'<path id="object-{one.label}" data-name={quoteattr(one.name)} fill="{colour}" '
-        f'stroke="{colour}" vector-effect="non-scaling-stroke" d="{drawn}">'
+        f'<path id="object-{one.label}" data-name={quoteattr(one.name)} fill="{color}" '
+        f'stroke="{color}" vector-effect="non-scaling-stroke" d="{drawn}">'
         f"<title>{escape(one.name)}</title></path>"
     )

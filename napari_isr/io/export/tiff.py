@@ -12,7 +12,7 @@ import tifffile
 from napari_isr.errors import InputError
 from napari_isr.io.export.export_data import ExportData
 from napari_isr.io.export.label_tiles import TILE, iter_plane_tiles, label_dtype
-from napari_isr.io.export.units import METRES
+from napari_isr.io.export.units import METERS
 
 __all__ = ["write", "write_ome", "write_strokes", "write_values"]
 
@@ -97,9 +97,9 @@ def _resolution(step: tuple[float, ...], unit: str) -> dict[str, Any]:
     if not ((step and any(s != 1 for s in step)) or unit):
         return {}
     per_unit = 1 / step[-1], 1 / step[-2]
-    if unit not in METRES:
+    if unit not in METERS:
         return {"resolution": per_unit, "resolutionunit": "NONE"}
-    cm = METRES["cm"] / METRES[unit]
+    cm = METERS["cm"] / METERS[unit]
     return {
         "resolution": (per_unit[0] * cm, per_unit[1] * cm),
         "resolutionunit": "CENTIMETER",
@@ -116,7 +116,7 @@ def _ome(content: ExportData) -> dict[str, Any]:
                 continue
             metadata[f"PhysicalSize{axis.upper()}"] = size
             metadata[f"PhysicalSize{axis.upper()}Unit"] = (
-                content.unit if content.unit in METRES else "pixel"
+                content.unit if content.unit in METERS else "pixel"
             )
     metadata["Channel"] = {"Name": ", ".join(f"{o.label}: {o.name}" for o in content.objects)}
     return metadata

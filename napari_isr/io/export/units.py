@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["METRES", "unit_symbol"]
+__all__ = ["METERS", "unit_symbol"]
 
 # Metres in a unit, by the symbol that OME has for it.
-METRES = {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "µm": 1e-6, "nm": 1e-9, "pm": 1e-12}
+METERS = {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "µm": 1e-6, "nm": 1e-9, "pm": 1e-12}
 
 _NAMES = {"metre": "m", "centimetre": "cm", "millimetre": "mm", "micrometre": "µm"}
 _NAMES |= {"nanometre": "nm", "picometre": "pm"}

@@ -9,7 +9,7 @@ import tifffile
 from napari_isr.gui._testing import CanvasMouse
 from napari_isr.gui.nd.current_slice import current_slice
 from napari_isr.gui.persistence.room import OverwriteCheck
-from napari_isr.gui.slice_contour_tracer import neighbouring_slices
+from napari_isr.gui.slice_contour_tracer import neighboring_slices
 from napari_isr.gui.widgets.copy_as_code import script_from_controller
 from napari_isr.io.session import SnapshotStore, image_key
 from napari_isr.results.result import iou
@@ -120,11 +120,11 @@ def test_outlines_in_the_two_other_directions(stack, strokes, qtbot):
 
 
 def test_planes_nearest_to_the_shown_one_come_first():
-    found = list(neighbouring_slices((1, None, None), (4, 9, 9), (1, 1, 1)))
+    found = list(neighboring_slices((1, None, None), (4, 9, 9), (1, 1, 1)))
     assert [place for place, *_ in found] == [1, 2, 0, 3]
-    halves = list(neighbouring_slices((1, None, None), (3, 9, 9), (0.5, 1, 1)))
+    halves = list(neighboring_slices((1, None, None), (3, 9, 9), (0.5, 1, 1)))
     assert [place for place, *_ in halves] == [1, 1.5, 0.5, 2, 0, 2.5, -0.5]
-    assert list(neighbouring_slices((1, None, None), (4, 9, 9))) == [(1, None, None)]
+    assert list(neighboring_slices((1, None, None), (4, 9, 9))) == [(1, None, None)]
 
 
 def test_moving_the_slider_starts_no_fit(stack, strokes, qtbot):

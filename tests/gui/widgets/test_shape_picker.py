@@ -54,7 +54,7 @@ def test_there_is_no_tile_of_a_shape_that_there_is_not():
     assert set(TILES) == set(shape_names()) == {path.stem for path in ICONS.glob("*.svg")}
 
 
-def test_an_icon_is_drawn_in_its_colour_and_sharp(qapp):
+def test_an_icon_is_drawn_in_its_color_and_sharp(qapp):
     image = themed_icon("connected", "#ff0000", 26).pixmap(26, 26).toImage()
     solid = [QColor(image.pixel(x, y)) for x in range(image.width()) for y in range(image.height())
              if QColor.fromRgba(image.pixel(x, y)).alpha() == 255]  # fmt: skip

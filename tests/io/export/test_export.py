@@ -249,11 +249,11 @@ def test_pictures_and_arrays_hold_the_labels(result, masks_at, tmp_path, scale):
     expected = result.labels(scale)
     for ending in (".png", ".tif", ".ome.tif", ".npy", ".npz"):
         write(result, tmp_path / f"m{ending}", scale=scale)
-    colours = np.array([label_color(label) for label in range(5)], np.uint8)
+    colors = np.array([label_color(label) for label in range(5)], np.uint8)
     with Image.open(tmp_path / "m.png") as picture:
         assert picture.mode == "P"
         np.testing.assert_array_equal(np.asarray(picture), expected)
-    np.testing.assert_array_equal(imageio.imread(tmp_path / "m.png")[..., :3], colours[expected])
+    np.testing.assert_array_equal(imageio.imread(tmp_path / "m.png")[..., :3], colors[expected])
     np.testing.assert_array_equal(read_array(tmp_path / "m.png"), expected)
     for name in ("m.tif", "m.ome.tif"):
         np.testing.assert_array_equal(tifffile.imread(tmp_path / name), expected)
