@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 # Torch takes a second to load, and napari imports every plugin's package: load on first use.
 _HOMES = {
     "Certificate": "certificates",
-    "Coordinate": "geometry.coordinates",
-    "Frame": "geometry.image",
+    "CoordinateMap": "geometry.coordinates",
+    "ImageGeometry": "geometry.image",
     "InputError": "errors",
     "ObjectResult": "results.object_result",
     "Result": "results.result",
@@ -49,8 +49,8 @@ _HOMES = {
     "Session": "io.session",
     "ShapeRegularizer": "regularizer",
     "ShapeSpec": "shapes.registry",
-    "Strokes": "scribbles",
-    "Trained": "segmentation.trained_predictor",
+    "Scribbles": "scribbles",
+    "TrainedPredictor": "segmentation.trained_predictor",
     "Update": "segmentation.segmenter",
     "load_sample": "data",
     "load_session": "io.session",
@@ -58,12 +58,21 @@ _HOMES = {
     "read_array": "io.readers",
     "read_image": "io.readers",
     "read_probability": "io.readers",
-    "read_strokes": "io.readers",
+    "read_scribbles": "io.readers",
     "run_batch": "batch.scheduler",
     "save_session": "io.session",
     "segment": "api",
     "shape_names": "shapes.registry",
     "write": "io.export",
+}
+
+# Names of version 0.1.0.
+_ALIASES = {
+    "Coordinate": "CoordinateMap",
+    "Frame": "ImageGeometry",
+    "Strokes": "Scribbles",
+    "Trained": "TrainedPredictor",
+    "read_strokes": "read_scribbles",
 }
 
 __all__ = [
@@ -101,6 +110,7 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version  # which takes ten times as long as all the rest
 
         return version("napari-isr")
+    name = _ALIASES.get(name, name)
     if name not in _HOMES:
         raise AttributeError(f"module 'napari_isr' has no attribute '{name}'")
     return getattr(importlib.import_module(f"napari_isr.{_HOMES[name]}"), name)

@@ -88,7 +88,7 @@ class ScriptTemplate:
             "import napari_isr as isr",
             "",
             f"image = isr.read_image({self.image!r})",
-            f"strokes = isr.read_strokes({self.strokes!r})",
+            f"strokes = isr.read_scribbles({self.strokes!r})",
             *self._call(),
             "for label, item in result.objects.items():",
             "    print(label, item.certificate.sentence)",
@@ -131,7 +131,7 @@ class ScriptTemplate:
         arguments = ["image", "strokes", shape]
         arguments += [f"{name}={value!r}" for name, value in self._chosen().items()]
         if self.trained:
-            arguments.append(f"trained=isr.Trained.load({self.trained!r})")
+            arguments.append(f"trained=isr.TrainedPredictor.load({self.trained!r})")
         if self.given:
             before = [*self._given(), *before]
             arguments.append("given=given")
@@ -157,7 +157,7 @@ class ScriptTemplate:
         own = repr(dict(sorted(self.own_shapes.items())))
         if self.shape == REST:
             return [], own
-        labels = "isr.Strokes.read(strokes).objects"  # also of zarr, block by block
+        labels = "isr.Scribbles.from_label_image(strokes).objects"  # also of zarr, block by block
         every = f"[*{labels}, *given]" if self.given else labels
         return [
             f"shapes = {{label: {self.shape!r} for label in {every}}}",

@@ -35,10 +35,10 @@ HALVINGS = 24  # of the pieces of a way, until neighbours on it lie in neighbour
 class PathConnected(Protocol):
     """What a shape must know of its set, to have its pixels repaired; shape coordinates."""
 
-    def path(self, start: Tensor, stop: Tensor, fractions: Tensor) -> Tensor:
+    def path_between(self, start: Tensor, stop: Tensor, fractions: Tensor) -> Tensor:
         """Points (m, d) in the set, on the way between two points (d,) of it."""
 
-    def inner_point(self) -> Tensor:
+    def interior_point(self) -> Tensor:
         """A point (d,) of the set, if it has one."""
 
 
@@ -104,10 +104,12 @@ def path_query_for(shape: PathConnected, frame: ImageGeometry) -> tuple[PathBetw
 
     def path_between(start: Points, stop: Points, fractions: Points) -> Points:
         ends = torch.from_numpy(frame.to_normalized(np.stack([start, stop])))
-        way: Tensor = frame.to_pixels(shape.path(ends[0], ends[1], torch.from_numpy(fractions)))
+        way: Tensor = frame.to_pixels(
+            shape.path_between(ends[0], ends[1], torch.from_numpy(fractions))
+        )
         return way.numpy()
 
-    inside: Tensor = frame.to_pixels(shape.inner_point()[None])
+    inside: Tensor = frame.to_pixels(shape.interior_point()[None])
     return path_between, inside.numpy()[0]
 
 

@@ -64,7 +64,7 @@ class TimeVaryingShape(SparseJacobianShape):
         knots = torch.linspace(first, last, count) if count > 1 else torch.zeros(1)
         self.register_buffer("knots", knots)
         self.register_buffer("presence", torch.ones(count))
-        self.control_parameters = nn.Parameter(inner.parameter_vector().repeat(count, 1))
+        self.track = nn.Parameter(inner.parameter_vector().repeat(count, 1))
         self._shared: list[str] = []
         for name, value in inner.named_buffers():
             if name in inner.state_dict() and value.is_floating_point():
@@ -109,9 +109,7 @@ class TimeVaryingShape(SparseJacobianShape):
     def _load(self, time: float) -> tuple[int, int, float]:
         """Bring :attr:`frame_shape` to a time."""
         low, high, share = self.interpolation_weights(time)
-        self.frame_shape.load_vector(
-            torch.lerp(self.control_parameters[low], self.control_parameters[high], share)
-        )
+        self.frame_shape.load_vector(torch.lerp(self.track[low], self.track[high], share))
         for name in self._shared:
             values = getattr(self, _key(name))
             _buffer(self.frame_shape, name).copy_(torch.lerp(values[low], values[high], share))
@@ -131,7 +129,7 @@ class TimeVaryingShape(SparseJacobianShape):
     def set_control(self, index: int, inner: Shape) -> None:
         """Take the parameters and buffers of a control from a shape of the family."""
         with torch.no_grad():
-            self.control_parameters[index] = inner.parameter_vector()
+            self.track[index] = inner.parameter_vector()
             for name in self._shared:
                 getattr(self, _key(name))[index] = _buffer(inner, name)
 
@@ -157,7 +155,7 @@ class TimeVaryingShape(SparseJacobianShape):
 
     def prior_precision_product(self, vector: Tensor) -> Tensor:
         """To rest, and of each control to its neighbours; see :class:`SparseJacobianShape`."""
-        table = vector.view_as(self.control_parameters)
+        table = vector.view_as(self.track)
         change = self.stiffness * (len(table) - 1) * table.diff(dim=0)
         pulled = table.clone()
         pulled[:-1] -= change
@@ -170,7 +168,7 @@ class TimeVaryingShape(SparseJacobianShape):
 
         Shared among their controls; see :class:`SparseJacobianShape`.
         """
-        width, found = self.control_parameters.shape[1], []
+        width, found = self.track.shape[1], []
         for time, index in _by_time(points):
             low, high, share = self._load(time)
             logit, rows = _rows(self.frame_shape, points[index, 1:])
@@ -185,7 +183,7 @@ class TimeVaryingShape(SparseJacobianShape):
         joined = RowSparseMatrix(
             torch.cat(columns, dim=1)[:, back],
             torch.cat(values, dim=1)[:, back],
-            self.control_parameters.numel(),
+            self.track.numel(),
         )
         return torch.cat([logit for _, logit, *_ in found])[back], joined
 

@@ -114,7 +114,7 @@ class Tube(TimeVaryingShape):
         return (int(there[0]) <= low and high <= int(there[-1])) or super().is_present(time)
 
     @torch.no_grad()
-    def path(self, start: Tensor, stop: Tensor, fractions: Tensor) -> Tensor:
+    def path_between(self, start: Tensor, stop: Tensor, fractions: Tensor) -> Tensor:
         """Points (m, d) on a way in the tube between two of its points (d,).
 
         A third of the way leads to the centre of the frame, a third along the centres, and a
@@ -137,7 +137,7 @@ class Tube(TimeVaryingShape):
         return found
 
     @torch.no_grad()
-    def inner_point(self) -> Tensor:
+    def interior_point(self) -> Tensor:
         """The centre (d,) in the middle of the time for which the tube is there."""
         there = self.knots[self.presence > 0]
         time = (there[0] + there[-1]) / 2 if len(there) else self.knots.mean()

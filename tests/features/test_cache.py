@@ -27,7 +27,7 @@ def at(monkeypatch):
         if block == "spectral":
             monkeypatch.setattr("napari_isr.features.weight_files.PACKAGE", "no-such-package")
         computed = []
-        whole = cache.get
+        whole = cache.get_or_compute
 
         def watched(key, compute, fits):
             return whole(key, lambda: computed.append(key) or compute(), fits)

@@ -108,7 +108,7 @@ def test_a_map_that_is_not_in_memory_is_read_in_parts_and_kept_coarser():
 def test_coordinates_of_a_point_are_read_back():
     frame = with_coordinates(ImageGeometry((60, 90), (2, 1)), {"depth": CoordinateMap(DEPTH, 3.0)})
     point = frame.to_normalized(np.array([[30.0, 40.0]]))[0]
-    assert np.allclose(frame.point([30, 40], {"depth": 45}), point, atol=1e-6)
+    assert np.allclose(frame.to_normalized_point([30, 40], {"depth": 45}), point, atol=1e-6)
     assert np.isclose(frame.extra_coordinates_of(torch.from_numpy(point))["depth"], 45, atol=1e-4)
 
 

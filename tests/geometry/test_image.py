@@ -26,7 +26,7 @@ def test_round_trip_keeps_pixels(frame, seed):
     back = frame.to_pixels(frame.to_normalized(pixels))
     assert np.allclose(back, pixels, atol=1e-9 * max(frame.shape))
     tensor = frame.to_normalized(torch.from_numpy(pixels))
-    assert np.allclose(tensor.numpy(), frame.to_shape(pixels))
+    assert np.allclose(tensor.numpy(), frame.to_normalized(pixels))
 
 
 @given(FRAMES)

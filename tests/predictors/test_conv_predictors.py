@@ -130,7 +130,7 @@ def test_features_that_are_many_are_believed_less(scene):
     looked = view(scene[0], names="rgb,spatial")
     assert torch.equal(feature_noise_std(looked), torch.full((5,), JITTER))
     looked.features.blocks[0].name = "texture"
-    looked.__dict__.pop("smooth", None)
+    looked.__dict__.pop("smooth_feature_mask", None)
     assert feature_noise_std(looked).tolist() == pytest.approx([JITTER_RICH] * 3 + [JITTER] * 2)
 
 

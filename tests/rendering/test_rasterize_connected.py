@@ -18,12 +18,10 @@ def test_the_mask_is_that_of_all_pixels(seed):
     shape = ShapeSpec.parse("connected").build(3, frame)
     draw = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        shape.control_parameters += 0.5 * torch.randn(
-            shape.control_parameters.shape, generator=draw
-        )
+        shape.track += 0.5 * torch.randn(shape.track.shape, generator=draw)
         shape.of_border.fill_(1.0)
         shape.of_size.fill_(0.3)
-    logit = ShapeLogit(shape.at(0.1), frame.space)
+    logit = ShapeLogit(shape.shape_at(0.1), frame.frame_geometry)
     looked = []
 
     def counted(points):

@@ -121,7 +121,7 @@ def symmetry_gap(shape, name, frame, points):
 def star_violations(shape, frame, ndim):
     """Rays from the centre along which the logit ever rises, and centres that are outside."""
     centre = frame.to_normalized(
-        torch.tensor([shape.readable(frame)["centre"]], dtype=torch.float64)
+        torch.tensor([shape.describe(frame)["centre"]], dtype=torch.float64)
     )
     rays = torch.nn.functional.normalize(random_points(ndim, 5, 64), dim=1)
     steps = torch.linspace(1e-6, 4, 50, dtype=torch.float64)

@@ -137,7 +137,7 @@ def upsample_masks(
         frame = item.image_frame or item.frame
         sizes = zip(item.frame.shape[1:], frame.shape[1:], strict=True)
         scale = (factor, *(n / m for n, m in sizes))
-        for step, mask in enumerate(item.render_steps(scale)):
+        for step, mask in enumerate(item.iter_render_at(scale)):
             yield (number + 1 - 1 / (1 + step / STEPS)) / len(objects), None
             if mask is not None:
                 if masks is None:

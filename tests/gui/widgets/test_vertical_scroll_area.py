@@ -48,4 +48,4 @@ def test_the_wheel_scrolls_and_changes_nothing(drawing, qtbot):
     before = box.value(), dock.predictors.current_text, dock.shape
     for widget in (box, dock.predictors, dock.images):
         wheel(widget)
-    assert (box.value(), dock.predictors.word, dock.shape) == before
+    assert (box.value(), dock.predictors.current_text, dock.shape) == before

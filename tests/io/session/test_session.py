@@ -58,7 +58,7 @@ def saved(fitted, tmp_path_factory):
         scribbles=strokes,
         names={2: "apple"},
         unit="um",
-        trained=segmenter.trained(),
+        trained=segmenter.export_predictor(),
         embed=True,
     )
 

@@ -334,7 +334,7 @@ def test_two_processes_do_not_write_over_each_other(tmp_path, store):
     other = SnapshotStore(tmp_path)
     store.save(snapshot(strokes(2)))
     other.save(snapshot(strokes(3)))
-    assert {kept.snapshot().strokes.max() for kept in store.kept(reference().key)} == {2, 3}
+    assert {kept.snapshot().strokes.max() for kept in store.find(reference().key)} == {2, 3}
     assert store.find_orphaned() == []
     other.close()
     assert store.find_orphaned() == []
