@@ -160,7 +160,8 @@ class ScriptTemplate:
         labels = "isr.Scribbles.from_label_image(strokes).objects"  # also of zarr, block by block
         every = f"[*{labels}, *given]" if self.given else labels
         return [
-            f"shapes = {{label: {self.shape!r} for label in {every}}}",
+            f"labels = {every}",
+            f"shapes = dict.fromkeys(labels, {self.shape!r})",
             f"shapes |= {own}",
         ], "shapes"
 

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from napari_isr.io.readers import read_array, read_probability
 from napari_isr.io.readers import read_image_eager as read_image
-from napari_isr.io.readers import read_scribbles as read_strokes
+from napari_isr.io.readers import read_scribbles as read_scribbles
 
-__all__ = ["read_array", "read_image", "read_probability", "read_strokes"]
+__all__ = ["read_array", "read_image", "read_probability", "read_scribbles"]

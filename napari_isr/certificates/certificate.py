@@ -86,6 +86,8 @@ class Certificate(BaseModel):
         count = len(self.checked)
         return f"{what} by construction, and all {count} checks of the result hold"
 
+    sentence = message  # Name in version 0.1.0.
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON: ``property, holds, sentence, by_construction, checked``.
 
@@ -99,3 +101,5 @@ class Certificate(BaseModel):
             "checked": [{**c.model_dump(), "holds": c.passed} for c in self.checked],
             **({"space": self.space} if self.space else {}),
         }
+
+    sentence = message  # Name in version 0.1.0.

@@ -69,7 +69,7 @@ class _InFrame:
     def __call__(self, points: Points) -> Points:
         return self.logit(self._in_sequence(points))
 
-    def exact(self, points: Points) -> Points:
+    def in_double_precision(self, points: Points) -> Points:
         exact: Logit = getattr(self.logit, "in_double_precision", self.logit)
         return exact(self._in_sequence(points))
 

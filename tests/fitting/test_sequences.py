@@ -145,7 +145,7 @@ def test_long_sequences_are_picked_from():
     item = isr.project(long, "convex", axes="tyx").objects[2]
     assert item.mask.shape == long.shape
     assert overlap(item.mask, long) > 0.9
-    assert len(make_geometry(long.shape, (), "tyx").picked) == PICKED
+    assert len(make_geometry(long.shape, (), "tyx").key_frames) == PICKED
 
 
 @pytest.fixture(scope="module")

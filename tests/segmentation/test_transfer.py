@@ -100,7 +100,7 @@ def test_new_strokes_are_learned_beside_the_old(learned, second):
         assert iou(segmenter.result.mask, truth) > 0.9
     more = segmenter.export_predictor()
     assert len(more.labels) > len(learned.labels)
-    assert more.normalizations["rgb"]["mean"] is learned.normalizations["rgb"]["mean"]
+    assert more.bases["rgb"]["mean"] is learned.bases["rgb"]["mean"]
     for _ in segmenter.run(np.zeros_like(strokes)):  # undone: as if there had been none
         pass
     assert segmenter.export_predictor() is learned

@@ -90,6 +90,8 @@ class Session:
             return {}
         return {int(k): str(v) for k, v in names.items() if str(k).isdecimal()}
 
+    names = object_names  # Name in version 0.1.0.
+
     def image(self, near: Path | str | None = None) -> Any:
         """Pixels of the image: embedded ones, or those of its file; a large one is not loaded.
 

@@ -343,10 +343,10 @@ def test_two_processes_do_not_write_over_each_other(tmp_path, store):
 CHILD = """
 import sys
 import numpy as np
-from napari_isr.io.session import ImageReference, Snapshot, Store
+from napari_isr.io.session import ImageReference, Snapshot, SnapshotStore
 key, folder = sys.argv[1:]
 strokes = np.full((60, 80), 7, np.uint8)
-store = Store(folder)
+store = SnapshotStore(folder)
 store.save(Snapshot(ImageReference(key=key, name="fruit", shape=(60, 80)), strokes))
 print("saved", flush=True)
 sys.stdin.read()
