@@ -53,6 +53,8 @@ class StrokeSuggestion:
             why = f"the predictor says {sides[0]}side, the shape says {sides[1]}side"
         return f"the next stroke of object {self.label} helps most at ({where}): {why}"
 
+    sentence = message  # Name in version 0.1.0.
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for ``report.json``."""
         return {

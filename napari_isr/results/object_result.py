@@ -97,6 +97,8 @@ class ObjectResult(RenderedShape):
             return []
         return np.flatnonzero(~self.mask.reshape(len(self.mask), -1).any(axis=1)).tolist()
 
+    frames_empty = empty_frames  # Name in version 0.1.0.
+
     def upsample_time(self, times: int) -> Mask:
         """Mask of a sequence with so many frames for each, evaluated in between, not blended.
 
@@ -111,6 +113,8 @@ class ObjectResult(RenderedShape):
             )
         sizes = zip(self.frame.shape[1:], self._image.shape[1:], strict=True)
         return self.render((times, *(n / m for n, m in sizes)))
+
+    super_resolve = upsample_time  # Name in version 0.1.0.
 
     @cached_property
     def iou_predictor(self) -> float:

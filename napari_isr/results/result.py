@@ -126,5 +126,7 @@ class Result:
             "seed": self.seed,
         }
 
+    report = to_dict  # Name in version 0.1.0.
+
 
 _FIELDS = frozenset(ObjectResult.__dataclass_fields__)

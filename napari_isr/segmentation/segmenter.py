@@ -178,6 +178,8 @@ class Segmenter:
         """
         self._shapes.plane = validate_slice(plane, self.frame)
 
+    look_at = set_view_plane  # Name in version 0.1.0.
+
     def object_labels(self, strokes: Scribbles) -> tuple[int, ...]:
         """Labels of the objects that a run with these strokes finds, rising."""
         return self._learner.objects(strokes)
@@ -225,6 +227,8 @@ class Segmenter:
             self.seed,
             self.device,
         )
+
+    trained = export_predictor  # Name in version 0.1.0.
 
     def run(
         self,
@@ -354,3 +358,5 @@ class Segmenter:
         shape : Shape, optional
         """
         self._shapes.warm_start(label, spec, shape)
+
+    start_from = warm_start  # Name in version 0.1.0.
