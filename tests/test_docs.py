@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from napari_isr.shapes import shape_names
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
+BLOB = "https://github.com/napari-isr/napari-isr/blob/main/"
+RAW = "https://raw.githubusercontent.com/napari-isr/napari-isr/main/"
 
 
 @pytest.fixture(scope="module")
@@ -75,12 +78,38 @@ def test_every_shape_has_its_page_and_picture():
             assert picture.size == (972, 360)
 
 
-def test_links_of_the_readme_lead_somewhere():
-    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
-        text = page.read_text(encoding="utf-8")
-        links = [t.partition("#")[0] for t in re.findall(r"\]\(([^)\s]+)\)", text)]
-        near = [link for link in links if link and "://" not in link]
-        assert [link for link in near if not (ROOT / link).exists()] == []
+def links_of(page):
+    """Link and picture targets of a Markdown file, without anchors."""
+    text = page.read_text(encoding="utf-8")
+    return [target.partition("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text)]
+
+
+def test_links_of_the_contributing_guide_lead_to_files():
+    near = [link for link in links_of(ROOT / "CONTRIBUTING.md") if link and "://" not in link]
+    assert near
+    assert [link for link in near if not (ROOT / link).exists()] == []
+
+
+def test_links_and_pictures_of_the_readme_are_absolute_and_lead_to_files():
+    # Relative ones are broken on the pages of package indexes and of the plugin.
+    links = [link for link in links_of(ROOT / "README.md") if link]
+    assert [link for link in links if not link.startswith("https://")] == []
+    pictures = [link.removeprefix(RAW) for link in links if link.startswith(RAW)]
+    files = [link.removeprefix(BLOB) for link in links if link.startswith(BLOB)]
+    assert pictures
+    assert all(name.startswith("docs/images/") for name in pictures)
+    assert files
+    assert [name for name in (*pictures, *files) if not (ROOT / name).is_file()] == []
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = re.findall(r"!\[[^\]]*\]\(([^)\s]+)\)", text)
+    assert [link for link in shown if not link.startswith(RAW)] == []
+
+
+def test_the_addresses_of_the_readme_are_those_of_the_package():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert set(project["urls"]) == {"Homepage", "Documentation", "Source", "Issues", "Changelog"}
+    assert BLOB.startswith(project["urls"]["Source"] + "/")
+    assert project["urls"]["Changelog"] == BLOB + "CHANGELOG.md"
 
 
 def test_pictures_are_shown_somewhere_and_not_too_large():
