@@ -11,14 +11,13 @@ import numpy.typing as npt
 from scipy.ndimage import generate_binary_structure
 from scipy.ndimage import label as label_pieces
 
-from napari_isr.certificates.convex import points_in_convex_hull_nd
 from napari_isr.certificates.convex_hull import points_in_convex_hull
 from napari_isr.certificates.symmetry import reflection_map, rotation_map
 from napari_isr.geometry.coordinates import CoordinateGeometry
 from napari_isr.geometry.image import ImageGeometry
 from napari_isr.scribbles import BACKGROUND, Scribbles
 
-__all__ = ["ScribbleConflict", "find_conflict", "points_in_hull"]
+__all__ = ["ScribbleConflict", "find_conflict"]
 
 Pixels = npt.NDArray[np.int64]
 Points = npt.NDArray[np.float64]
@@ -122,33 +121,6 @@ def find_conflict(
     )
 
 
-def points_in_hull(points: Places, queries: Places) -> Mask:
-    """Which points lie in the convex hull of others; exact for whole numbers in the plane.
-
-    Parameters
-    ----------
-    points : (n, d) array of int or float
-        Spans the hull.
-    queries : (m, d) array of int or float
-        What is asked.
-
-    Returns
-    -------
-    (m,) bool array
-    """
-    low, high = points.min(axis=0), points.max(axis=0)
-    inside: Mask = ((queries >= low) & (queries <= high)).all(axis=1)
-    if points.dtype.kind == "f":
-        return points_in_convex_hull(points, queries, ROUNDING)
-    if points.shape[1] == 2:
-        corners = _corners(points)
-        for first, second in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-            edge, offset = second - first, queries - first
-            inside &= edge[0] * offset[:, 1] - edge[1] * offset[:, 0] >= 0
-        return inside
-    return inside & points_in_convex_hull_nd(points, queries)
-
-
 def _in_space(
     inside: Pixels, outside: Pixels, known: dict[str, Any], frame: CoordinateGeometry
 ) -> tuple[Places, Places, dict[str, Any]]:
@@ -163,34 +135,8 @@ def _in_space(
     return lifted[0], lifted[1], known
 
 
-def _corners(points: Pixels) -> Pixels:
-    """Corners of the hull in the plane, in order (monotone chain, whole numbers)."""
-    ordered = _row_ends(points).tolist()
-    chains: list[list[int]] = []
-    for sequence in (ordered, ordered[::-1]):
-        chain: list[list[int]] = []
-        for p in sequence:
-            while len(chain) > 1 and _turn(chain[-2], chain[-1], p) <= 0:
-                chain.pop()
-            chain.append(p)
-        chains.extend(chain[:-1] or chain)
-    return np.array(chains, dtype=np.int64)
-
-
-def _row_ends(points: Pixels) -> Pixels:
-    """First and last point of each row, sorted: only these can be corners."""
-    ordered = points[np.lexsort((points[:, 1], points[:, 0]))]
-    change = np.flatnonzero(np.diff(ordered[:, 0]))
-    ends = np.concatenate([[0], change, change + 1, [len(ordered) - 1]])
-    return np.unique(ordered[ends], axis=0)
-
-
-def _turn(a: list[int], b: list[int], c: list[int]) -> int:
-    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
-
-
 def _convex(inside: Places, outside: Places, _parameters: Mapping[str, Any]) -> Mask:
-    return points_in_hull(inside, outside)
+    return points_in_convex_hull(inside, outside, ROUNDING)
 
 
 def _star(inside: Places, outside: Places, parameters: Mapping[str, Any]) -> Mask:

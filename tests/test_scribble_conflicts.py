@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import napari_isr as isr
-from napari_isr.scribble_conflicts import find_conflict, points_in_hull
+from napari_isr.scribble_conflicts import find_conflict
 from napari_isr.scribbles import Scribbles
-from tests.certificates.test_certificates import hull_by_brute_force
 
 
 def strokes_of(inside, outside, size=(40, 40)):
@@ -18,23 +15,6 @@ def strokes_of(inside, outside, size=(40, 40)):
     scribbles[tuple(np.transpose(outside))] = 1
     scribbles[tuple(np.transpose(inside))] = 2
     return Scribbles.from_label_image(scribbles)
-
-
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=6))
-def test_hull_agrees_with_brute_force(points):
-    mask = np.zeros((6, 6), bool)
-    mask[tuple(np.transpose(points))] = True
-    queries = np.argwhere(np.ones((6, 6)))
-    found = points_in_hull(np.array(points), queries).reshape(6, 6)
-    assert np.array_equal(found, hull_by_brute_force(mask))
-
-
-def test_hull_in_space():
-    corners = np.array([[0, 0, 0], [6, 0, 0], [0, 6, 0], [0, 0, 6]])
-    queries = np.array([[1, 1, 1], [3, 3, 0], [3, 3, 3], [7, 0, 0]])
-    assert points_in_hull(corners, queries).tolist() == [True, True, False, False]
-    flat = np.array([[1, 1, 1], [3, 3, 3]])
-    assert points_in_hull(flat, np.array([[1, 1, 1], [2, 2, 3]])).tolist() == [True, False]
 
 
 CASES = {

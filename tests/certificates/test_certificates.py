@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from napari_isr.certificates import (
     Certificate,
@@ -15,52 +14,6 @@ from napari_isr.certificates import (
     convexity_defects,
     quasiconcavity_gap,
 )
-
-MASKS = hnp.arrays(bool, st.tuples(st.integers(1, 7), st.integers(1, 7)))
-
-
-def hull_by_brute_force(mask):
-    """Pixels in a segment or triangle of mask pixels, tested with whole numbers only."""
-    inside = np.argwhere(mask).tolist()
-    hull = mask.copy()
-
-    def side(a, b, p):
-        return (b[0] - a[0]) * (p[1] - a[1]) - (b[1] - a[1]) * (p[0] - a[0])
-
-    def between(a, b, p):
-        return all(min(x, y) <= z <= max(x, y) for x, y, z in zip(a, b, p, strict=True))
-
-    for pixel in np.ndindex(mask.shape):
-        if hull[pixel]:
-            continue
-        for a in inside:
-            for b in inside:
-                if side(a, b, pixel) == 0 and between(a, b, pixel):
-                    hull[pixel] = True
-                for c in inside:
-                    sides = (side(a, b, pixel), side(b, c, pixel), side(c, a, pixel))
-                    if side(a, b, c) != 0 and (min(sides) >= 0 or max(sides) <= 0):
-                        hull[pixel] = True
-    return hull
-
-
-@given(hnp.arrays(bool, st.tuples(st.integers(1, 5), st.integers(1, 5))))
-def test_defect_agrees_with_brute_force(mask):
-    assert np.array_equal(convexity_defects(mask), hull_by_brute_force(mask) & ~mask)
-
-
-@given(MASKS)
-def test_defect_is_the_same_from_all_sides(mask):
-    expected = convexity_defects(mask)
-    assert np.array_equal(convexity_defects(mask.T).T, expected)
-    assert np.array_equal(convexity_defects(mask[::-1])[::-1], expected)
-    assert np.array_equal(convexity_defects(mask[:, ::-1])[:, ::-1], expected)
-
-
-@given(MASKS)
-def test_two_dimensions_agree_with_a_flat_third(mask):
-    assert np.array_equal(convexity_defects(mask[None])[0], convexity_defects(mask))
-    assert np.array_equal(convexity_defects(mask[:, None])[:, 0], convexity_defects(mask))
 
 
 @given(st.integers(0, 2**31), st.sampled_from([(20, 30), (9, 10, 11)]))

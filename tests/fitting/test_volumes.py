@@ -7,7 +7,8 @@ import pytest
 import torch
 
 import napari_isr as isr
-from napari_isr.certificates.convex import convexity_defects, points_in_convex_hull_nd
+from napari_isr.certificates.convex import convexity_defects
+from napari_isr.certificates.convex_hull import points_in_convex_hull
 from napari_isr.data.phantom import phantom
 from napari_isr.errors import InputError
 from napari_isr.evidence import DenseEvidence, LazyEvidence, axis_anisotropy
@@ -116,5 +117,5 @@ def test_the_hull_in_space_is_that_of_its_facets_row_by_row():
             mask[0, 0, 0] = mask[-1, 2, 1] = mask[1, -1, 2] = mask[2, 1, -1] = True
             pixels = np.argwhere(mask)
             box = np.argwhere(np.ones(mask.shape, bool))
-            expected = points_in_convex_hull_nd(pixels, box).reshape(mask.shape) & ~mask
+            expected = points_in_convex_hull(pixels, box).reshape(mask.shape) & ~mask
             np.testing.assert_array_equal(convexity_defects(mask), expected)

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from skimage.measure import points_in_poly
 
+from napari_isr.certificates.convex_hull import hull_corners
+
 __all__ = ["Polygon", "nest_rings", "pixel_contours", "signed_area", "snap_ring"]
 
 Ring = npt.NDArray[np.float64]
@@ -40,7 +42,9 @@ def snap_ring(ring: Ring, step: float, *, convex: bool = False) -> Ring:
         Fewer than 3 vertices if there is no area.
     """
     whole = np.rint(ring / step).astype(np.int64)
-    whole = _hull(whole) if convex else whole[(whole != np.roll(whole, 1, axis=0)).any(axis=1)]
+    whole = (
+        hull_corners(whole) if convex else whole[(whole != np.roll(whole, 1, axis=0)).any(axis=1)]
+    )
     # Division, for 1/1000 is not exact and its multiples would have long decimals.
     return whole / round(1 / step)
 
@@ -130,24 +134,3 @@ def _without_first_if_straight(
     step = (ring[1][0] > ring[0][0]) - (ring[1][0] < ring[0][0])
     along = (ring[1][1] > ring[0][1]) - (ring[1][1] < ring[0][1])
     return ring[1:] if last is not None and STEPS[last] == (step, along) else ring
-
-
-def _hull(points: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Corners of the convex hull of whole numbers, without those on straight sides."""
-    ordered = sorted({(row, column) for row, column in points.tolist()})
-    if len(ordered) < 3:
-        return np.array(ordered, np.int64).reshape(-1, 2)
-
-    def chain(path: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        kept: list[tuple[int, int]] = []
-        for point in path:
-            while len(kept) > 1 and _cross(kept[-2], kept[-1], point) <= 0:
-                kept.pop()
-            kept.append(point)
-        return kept[:-1]
-
-    return np.array(chain(ordered) + chain(ordered[::-1]), np.int64)
-
-
-def _cross(a: tuple[int, int], b: tuple[int, int], c: tuple[int, int]) -> int:
-    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
