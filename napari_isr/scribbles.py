@@ -72,6 +72,8 @@ class Scribbles:
             )
         return cls(tuple(array.shape), points, labels)
 
+    read = from_label_image  # Name in version 0.1.0.
+
     @classmethod
     def from_lines(
         cls, shape: tuple[int, ...], lines: Mapping[int, Sequence[Any]], width: float = 1
@@ -136,6 +138,8 @@ class Scribbles:
     def empty(cls, shape: tuple[int, ...]) -> Scribbles:
         """No strokes on an image of this size."""
         return cls(shape, np.zeros((0, len(shape)), np.int64), np.zeros(0, np.int64))
+
+    none = empty  # Name in version 0.1.0.
 
     def validate(
         self, shape: tuple[int, ...], given: Collection[int] = (), *, complete: bool = True

@@ -42,6 +42,8 @@ class Check(BaseModel):
         """Whether the value is within the limit; NaN is not."""
         return bool(self.value <= self.limit)
 
+    holds = passed  # Name in version 0.1.0.
+
 
 class Certificate(BaseModel):
     """What is true of one result, and how that is known.
@@ -101,5 +103,3 @@ class Certificate(BaseModel):
             "checked": [{**c.model_dump(), "holds": c.passed} for c in self.checked],
             **({"space": self.space} if self.space else {}),
         }
-
-    sentence = message  # Name in version 0.1.0.

@@ -184,6 +184,8 @@ class Segmenter:
         """Labels of the objects that a run with these strokes finds, rising."""
         return self._learner.objects(strokes)
 
+    objects = object_labels  # Name in version 0.1.0.
+
     def export_predictor(
         self, scribbles: npt.NDArray[np.integer] | Scribbles | None = None
     ) -> TrainedPredictor:

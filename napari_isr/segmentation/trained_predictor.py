@@ -98,6 +98,8 @@ class TrainedPredictor:
         """Labels of the objects that it knows."""
         return self.classes[1:]
 
+    objects = object_labels  # Name in version 0.1.0.
+
     def build(self, seed: int = 0) -> Predictor:
         """Make the predictor.
 

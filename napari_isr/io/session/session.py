@@ -196,6 +196,8 @@ class Session:
             raise InputError("the session has no strokes: there is nothing to learn from")
         return self.segmenter(image).export_predictor(self.strokes)
 
+    learned = trained_predictor  # Name in version 0.1.0.
+
     def save(self, path: str | Path) -> Path:
         """Write all to one file, which is there whole or not at all.
 
