@@ -4,25 +4,22 @@ import json
 import shutil
 
 import numpy as np
-
-from napari_isr.gui.dock import ScribbleAndRefine
+from PIL import Image
 
 from ..compatibility.cases import DATA
 
 WAIT = 30_000  # ms
 
 
-def open_dock_without_fits(viewer):
-    """Open a dock: the one place that names its class."""
-    dock = ScribbleAndRefine(viewer)
-    dock.live = False
-    viewer.window.add_dock_widget(dock, name="Scribble and refine", area="right")
-    return dock
+def marked_images(dock):
+    """Return which images are done, by name, and whether what was learned goes to the next."""
+    images = dock.switching.list
+    return {entry.name: entry.done for entry in images.entries}, images.transfer_enabled
 
 
-def images_of(dock):
-    """Return the list of images, each with its name and its mark: the one place that names it."""
-    return dock.switching.list
+def imported_masks(dock):
+    """Return the masks of objects that were not drawn, by label."""
+    return dock.controller.imported_objects
 
 
 def restore_data(tmp_path, done=()):
@@ -36,12 +33,12 @@ def restore_data(tmp_path, done=()):
     (folder / "images.json").write_text(json.dumps(marks))
 
 
-def test_strokes_of_a_crashed_dock_are_offered_and_restored(viewer, qtbot, tmp_path):
+def test_strokes_of_a_crashed_dock_are_offered_and_restored(viewer, open_dock, qtbot, tmp_path):
     restore_data(tmp_path)
     with np.load(DATA / "inputs.npz") as inputs:
         image, scribbles, given = inputs["image"], inputs["scribbles"], inputs["given"]
     viewer.add_image(image, rgb=True, name="other name")
-    dock = open_dock_without_fits(viewer)
+    dock = open_dock(viewer, live=False)
     bar = dock.findChild(object, "isr_restore_bar")
     qtbot.waitUntil(lambda: bar.isVisibleTo(dock), timeout=WAIT)
     assert "fruit" in dock.findChild(object, "isr_restore_sentence").text()
@@ -55,23 +52,16 @@ def test_strokes_of_a_crashed_dock_are_offered_and_restored(viewer, qtbot, tmp_p
     assert settings.names == {2: "apple"}
     assert settings.hidden == (3,)
     assert dock.scribble_layer.name == "fruit [strokes]"
-    np.testing.assert_array_equal(dock.controller.given[4], given)
+    np.testing.assert_array_equal(imported_masks(dock)[4], given)
 
 
-def test_images_that_were_marked_are_done(viewer, qtbot, tmp_path):
+def test_images_that_were_marked_are_done(viewer, open_dock, qtbot, tmp_path):
     files = [tmp_path / f"{name}.png" for name in "abc"]
     with np.load(DATA / "inputs.npz") as inputs:
-        from PIL import Image
-
         for file in files:
             Image.fromarray(inputs["image"]).save(file)
     restore_data(tmp_path, done=[files[0], files[2]])
     viewer.open([str(file) for file in files], plugin="napari")
-    dock = open_dock_without_fits(viewer)
-    images = images_of(dock)
-    qtbot.waitUntil(lambda: len(images.entries) == 3 and images.carry, timeout=WAIT)
-    assert {entry.name: entry.done for entry in images.entries} == {
-        "a": True,
-        "b": False,
-        "c": True,
-    }
+    dock = open_dock(viewer, live=False)
+    expected = {"a": True, "b": False, "c": True}, True
+    qtbot.waitUntil(lambda: marked_images(dock) == expected, timeout=WAIT)
