@@ -79,7 +79,7 @@ def star(rng: np.random.Generator, noise: float) -> tuple[float, float]:
     truth = polar(STAR_SIZE, centre, random_wave(rng, 2, 18.0))
     p = noisy(truth, rng, noise)
     _, best = exact_star(2 * p - 1, tuple(centre.tolist()))
-    found = isr.project(p, f"star:centre={centre[0]}/{centre[1]}", foreground_weight=1)
+    found = isr.project(p, f"star:center={centre[0]}/{centre[1]}", foreground_weight=1)
     return gap(p, found.mask, best), gap(p, truth, best)
 
 
@@ -104,7 +104,7 @@ def rotational(rng: np.random.Generator, _noise: float) -> tuple[float, float]:
     centre, order = rng.uniform(17, 23, 2), int(rng.integers(2, 6))
     p = blurred(rng, centre)
     best, mean = exact_symmetric(p, rotation_maps(tuple(centre), order))
-    spec = f"rotational:order={order},centre={centre[0]}/{centre[1]}"
+    spec = f"rotational:order={order},center={centre[0]}/{centre[1]}"
     found = isr.project(p, spec, foreground_weight=1)
     return gap(mean, found.mask, (2 * mean - 1)[best].sum()), float("nan")
 

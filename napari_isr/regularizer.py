@@ -42,7 +42,7 @@ class ShapeRegularizer(nn.Module):
     Parameters
     ----------
     shape : str or ShapeSpec, optional
-        The shape of the object, with options as in ``"star:centre=30/40"``; see
+        The shape of the object, with options as in ``"star:center=30/40"``; see
         :meth:`napari_isr.ShapeSpec.parse`.
     ndim : int, optional
         Number of the images' axes, 2 to 4.

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy.ndimage import generate_binary_structure
 from scipy.ndimage import label as label_pieces
 
+from napari_isr.certificates.certificate import CENTER_KEY
 from napari_isr.certificates.convex_hull import points_in_convex_hull
 from napari_isr.certificates.symmetry import reflection_map, rotation_map
 from napari_isr.geometry.coordinates import CoordinateGeometry
@@ -24,10 +25,10 @@ Points = npt.NDArray[np.float64]
 Places = npt.NDArray[Any]  # pixels, or points between them
 Mask = npt.NDArray[np.bool_]
 
-CENTRES = 150  # places that are tried for the centre of a star
+CENTERS = 150  # places that are tried for the center of a star
 RAYS_TO = 150  # object and background pixels that a star is judged by
 ROUNDING = 1e-6  # of the strokes' extent: maps have single precision
-NEAR = 0.5  # pixels: an image this near to the centre of a background pixel lies on it
+NEAR = 0.5  # pixels: an image this near to the center of a background pixel lies on it
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,13 @@ def find_conflict(
     shape: str,
     parameters: Mapping[str, Any] | None = None,
     *,
-    centre: Sequence[float] | None = None,
+    center: Sequence[float] | None = None,
     frame: ImageGeometry | None = None,
 ) -> ScribbleConflict | None:
     """Find background strokes that no object of a shape can avoid.
 
     Convex: exactly those in the hull of the object's strokes. Star: those that hide a part of the
-    object's strokes from the centre (the given one, or the best of many). Mirror, rotational,
+    object's strokes from the center (the given one, or the best of many). Mirror, rotational,
     periodic: those on which a copy of the object's strokes falls under the symmetry in
     ``parameters``. Connected: none, unless a closed background stroke parts the object's strokes.
     Sums of shapes have the conflicts of all their parts.
@@ -79,9 +80,9 @@ def find_conflict(
     shape : str
         Name of the shape, ``"convex"`` or ``"star+mirror"``.
     parameters : mapping, optional
-        Centre, axis, order or lattice in pixels, as :meth:`Shape.describe` gives them.
-    centre : sequence of float, optional
-        Centre of a star in pixels, if the user holds it fixed; default: the best of many.
+        Center, axis, order or lattice in pixels, as :meth:`Shape.describe` gives them.
+    center : sequence of float, optional
+        Center of a star in pixels, if the user holds it fixed; default: the best of many.
     frame : ImageGeometry, optional
         If it has further coordinates, convex and star are judged in them.
 
@@ -94,8 +95,8 @@ def find_conflict(
     if not len(inside) or not len(outside):
         return None
     known = {**(parameters or {}), "shape": strokes.shape}
-    if centre is not None:
-        known["fixed_centre"] = centre
+    if center is not None:
+        known["fixed_center"] = center
     pixels = outside
     if isinstance(frame, CoordinateGeometry):
         inside, outside, known = _in_space(inside, outside, known, frame)
@@ -124,14 +125,15 @@ def find_conflict(
 def _in_space(
     inside: Pixels, outside: Pixels, known: dict[str, Any], frame: CoordinateGeometry
 ) -> tuple[Places, Places, dict[str, Any]]:
-    """Strokes and centres in all coordinates of a frame, in units of a pixel."""
+    """Strokes and centers in all coordinates of a frame, in units of a pixel."""
     lifted = [frame.to_normalized(p.astype(np.float64)) / frame.pixel for p in (inside, outside)]
     known = dict(known)
-    if "centre" in known:
-        known["centre"] = frame.to_normalized_point(known["centre"], known["further"]) / frame.pixel
-    if "fixed_centre" in known:
-        fixed = np.asarray([known["fixed_centre"]], dtype=np.float64)
-        known["fixed_centre"] = frame.to_normalized(fixed)[0] / frame.pixel
+    if CENTER_KEY in known:
+        center = frame.to_normalized_point(known[CENTER_KEY], known["further"])
+        known[CENTER_KEY] = center / frame.pixel
+    if "fixed_center" in known:
+        fixed = np.asarray([known["fixed_center"]], dtype=np.float64)
+        known["fixed_center"] = frame.to_normalized(fixed)[0] / frame.pixel
     return lifted[0], lifted[1], known
 
 
@@ -140,26 +142,26 @@ def _convex(inside: Places, outside: Places, _parameters: Mapping[str, Any]) -> 
 
 
 def _star(inside: Places, outside: Places, parameters: Mapping[str, Any]) -> Mask:
-    """Background pixels that hide an object pixel, from the centre where they hide the fewest."""
+    """Background pixels that hide an object pixel, from the center where they hide the fewest."""
     seen, wall = (_thinned(p, RAYS_TO) for p in (inside, outside))
-    if "fixed_centre" in parameters:
-        centres = np.asarray([parameters["fixed_centre"]], dtype=np.float64)
+    if "fixed_center" in parameters:
+        centers = np.asarray([parameters["fixed_center"]], dtype=np.float64)
     else:
         low, high = inside.min(axis=0), inside.max(axis=0)
         rng = np.random.default_rng(0)
-        spread = rng.uniform(low, high + 1e-9, size=(CENTRES // 2, inside.shape[1]))
-        fitted = np.asarray(parameters.get("centre", inside.mean(axis=0)), dtype=np.float64)
-        centres = np.concatenate([fitted[None], _thinned(inside, CENTRES // 2), spread])
-    hits = [_occluders(c, seen, wall).sum() for c in centres]
-    best = centres[int(np.argmin(hits))]
+        spread = rng.uniform(low, high + 1e-9, size=(CENTERS // 2, inside.shape[1]))
+        fitted = np.asarray(parameters.get(CENTER_KEY, inside.mean(axis=0)), dtype=np.float64)
+        centers = np.concatenate([fitted[None], _thinned(inside, CENTERS // 2), spread])
+    hits = [_occluders(c, seen, wall).sum() for c in centers]
+    best = centers[int(np.argmin(hits))]
     if min(hits) == 0:
         return np.zeros(len(outside), dtype=bool)
     return _occluders(best, seen, outside)
 
 
-def _occluders(centre: Points, seen: Places, wall: Places) -> Mask:
-    """Wall pixels that the segment from the centre to some seen pixel crosses."""
-    to_seen, to_wall = seen - centre, wall - centre
+def _occluders(center: Points, seen: Places, wall: Places) -> Mask:
+    """Wall pixels that the segment from the center to some seen pixel crosses."""
+    to_seen, to_wall = seen - center, wall - center
     length = np.linalg.norm(to_seen, axis=1)
     unit = to_seen / np.maximum(length, 1e-9)[:, None]
     along = to_wall @ unit.T
@@ -230,7 +232,7 @@ def _thinned(pixels: Places, count: int) -> Places:
 Test = Callable[[Pixels, Pixels, Mapping[str, Any]], Mask]
 _TESTS: dict[str, tuple[Test, str]] = {
     "convex": (_convex, "between the object strokes"),
-    "star": (_star, "between the centre and an object stroke"),
+    "star": (_star, "between the center and an object stroke"),
     "mirror": (_mirror, "on the mirror image of an object stroke"),
     "rotational": (_rotational, "on a turned copy of an object stroke"),
     "periodic": (_periodic, "on a repetition of an object stroke"),

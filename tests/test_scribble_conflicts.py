@@ -20,7 +20,7 @@ def strokes_of(inside, outside, size=(40, 40)):
 CASES = {
     # shape: (object, background that conflicts, background that does not, parameters)
     "convex": ([(5, 5), (5, 25), (25, 5)], (10, 10), (20, 20), {}),
-    "star": ([(20, 20), (20, 30)], (20, 25), (10, 25), {"fixed_centre": (20, 20)}),
+    "star": ([(20, 20), (20, 30)], (20, 25), (10, 25), {"fixed_center": (20, 20)}),
     "mirror": ([(20, 10)], (20, 30), (20, 29), {"axis_point": (0, 20), "axis_degrees": 90}),
     "rotational": ([(20, 30)], (30, 20), (27, 27), {"centre": (20, 20), "order": 4}),
     "periodic": ([(3, 3)], (23, 13), (20, 10), {"lattice": [(10, 0), (0, 10)]}),
@@ -59,8 +59,8 @@ def test_a_star_with_a_given_centre_is_judged_from_there():
     inside = [(20, c) for c in range(5, 35)]
     strokes = strokes_of(inside, [(10, 20)])
     assert find_conflict(strokes, 2, "star") is None
-    assert find_conflict(strokes, 2, "star", centre=(20, 10)) is None
-    conflict = find_conflict(strokes, 2, "star", centre=(5, 20))
+    assert find_conflict(strokes, 2, "star", center=(20, 10)) is None
+    conflict = find_conflict(strokes, 2, "star", center=(5, 20))
     assert conflict is not None
     assert conflict.pixels.tolist() == [[10, 20]]
 

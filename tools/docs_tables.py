@@ -19,7 +19,7 @@ from napari_isr.cli.app import app
 from napari_isr.shapes.registry import NONE, ShapeSpec, shape_names
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-PLACES = ("centre", "axis", "lattice")
+PLACES = ("center", "axis", "lattice")
 MADE = "<!-- Made by tools/docs_tables.py: change it there. -->\n"
 
 
@@ -29,7 +29,7 @@ def options_page() -> str:
         "# Options of the shapes",
         "",
         MADE,
-        "Options follow the name after a colon, with commas: `star:centre=120/88,harmonics=12`.",
+        "Options follow the name after a colon, with commas: `star:center=120/88,harmonics=12`.",
         "In the dock they are the fields under the chosen shape. What is not given is found by the",
         "fit. A name or value that is not known is one sentence that names the nearest.",
     ]

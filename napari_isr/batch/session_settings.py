@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["settings_from_session"]
 
-FIXABLE_OPTIONS = ("centre", "axis", "lattice")  # options that belong to one image
+FIXABLE_OPTIONS = ("center", "axis", "lattice")  # options that belong to one image
 
 
 def settings_from_session(path: Path) -> tuple[TrainedPredictor, dict[str, Any]]:

@@ -65,7 +65,7 @@ def certify(
     logit : callable, optional
         Maps pixel coordinates (n, d) to the logit (n,), positive inside.
     parameters : mapping, optional
-        Centre, axis, order or lattice that the property is about, in pixels.
+        Center, axis, order or lattice that the property is about, in pixels.
     over_time : {"smooth", "frames"}, optional
         Of a sequence, whose first axis is time: every frame is checked, and whether one that moves
         smoothly is joined from frame to frame, if it has to be connected.

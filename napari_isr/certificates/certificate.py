@@ -10,11 +10,14 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["TOLERANCE", "Certificate", "Check", "Logit", "Mask"]
+__all__ = ["CENTER_KEY", "TOLERANCE", "Certificate", "Check", "Logit", "Mask"]
 
 Mask = npt.NDArray[np.bool_]
 Logit = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 
+# Key of a center among the parameters of a shape. It is written to reports and exports, whose
+# format keeps the spelling of version 0.1.
+CENTER_KEY = "centre"
 TOLERANCE = 1e-5  # relative, of the logit
 
 

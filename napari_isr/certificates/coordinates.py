@@ -1,6 +1,6 @@
 """Certificates of shapes in more coordinates than an image has axes: (row, column, depth).
 
-Every pixel centre is a point in that space. What is promised there is not promised in the image:
+Every pixel center is a point in that space. What is promised there is not promised in the image:
 a floor is convex in (row, column, depth), and what stands on it cuts it in pieces in the image.
 """
 
@@ -18,7 +18,7 @@ from napari_isr.certificates.convex_hull import hull_candidates, points_in_conve
 
 __all__ = ["certify_coordinates"]
 
-SAMPLES = 1024  # mask pixels whose way to the centre is looked at
+SAMPLES = 1024  # mask pixels whose way to the center is looked at
 RAYS, STEPS = 256, 128
 
 Points = npt.NDArray[np.float64]
@@ -31,7 +31,7 @@ def certify_coordinates(
     mask: Mask,
     points: Points,
     logit: Logit,
-    centre: npt.ArrayLike | None = None,
+    center: npt.ArrayLike | None = None,
 ) -> Certificate:
     """Check the lifted pixels of a mask, and the function that they were decided by.
 
@@ -46,10 +46,10 @@ def certify_coordinates(
     mask : (n1, ..., nd) bool array
         The exported pixels.
     points : (n1 * ... * nd, D) array
-        All coordinates of the pixel centres, in the order of the mask.
+        All coordinates of the pixel centers, in the order of the mask.
     logit : callable
         Maps points (n, D) of the space to the logit (n,), positive inside.
-    centre : (D,) array, optional
+    center : (D,) array, optional
         Of a star.
 
     Returns
@@ -62,7 +62,7 @@ def certify_coordinates(
         missing = int(np.count_nonzero(inside != (logit(points) > 0)))
         checks.append(Check(name="pixels at which mask and function differ", value=float(missing)))
         check_cancelled()
-        checks += _CHECKS[name](inside, points, logit, centre)
+        checks += _CHECKS[name](inside, points, logit, center)
     return Certificate(
         property=name,
         by_construction=promise,
@@ -72,7 +72,7 @@ def certify_coordinates(
 
 
 def _convex(
-    inside: Mask, points: Points, logit: Logit, _centre: npt.ArrayLike | None
+    inside: Mask, points: Points, logit: Logit, _center: npt.ArrayLike | None
 ) -> list[Check]:
     """No other pixel lies in the hull, and the function never dips between mask pixels."""
     outside = points[~inside]
@@ -94,9 +94,9 @@ def _convex(
     ]
 
 
-def _star(inside: Mask, points: Points, logit: Logit, centre: npt.ArrayLike | None) -> list[Check]:
-    """Every mask pixel sees the centre, and no ray from it re-enters."""
-    middle = np.asarray(centre, dtype=np.float64)
+def _star(inside: Mask, points: Points, logit: Logit, center: npt.ArrayLike | None) -> list[Check]:
+    """Every mask pixel sees the center, and no ray from it re-enters."""
+    middle = np.asarray(center, dtype=np.float64)
     own = points[inside]
     rng = np.random.default_rng(0)
     if len(own) > SAMPLES:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy.ndimage import binary_dilation, binary_erosion
 
 from napari_isr.cancellation import check_cancelled, run_cancellable
-from napari_isr.certificates.certificate import TOLERANCE, Check, Logit, Mask
+from napari_isr.certificates.certificate import CENTER_KEY, TOLERANCE, Check, Logit, Mask
 
 __all__ = [
     "check_mirror",
@@ -51,38 +51,38 @@ def check_star(mask: Mask, logit: Logit | None, parameters: Mapping[str, Any]) -
     Returns
     -------
     list of Check
-        Without a logit only gaps between pixels can be told: a segment from the centre to a pixel
+        Without a logit only gaps between pixels can be told: a segment from the center to a pixel
         has one where none of the pixels around it is in the mask.
     """
-    centre = np.asarray(parameters["centre"], dtype=np.float64)
+    center = np.asarray(parameters[CENTER_KEY], dtype=np.float64)
     pixels = _sampled(mask, SAMPLES // 2)
     along = np.linspace(0, 1, STEPS // 2)[:-1]
     if logit is None:
         hidden = sum(
-            int(_in_a_gap(mask, centre + t * (pixels - centre)).any())
-            for t in along[1:]  # the centre may lie outside the image
+            int(_in_a_gap(mask, center + t * (pixels - center)).any())
+            for t in along[1:]  # the center may lie outside the image
         )
         return [Check(name="segments with a gap", value=float(hidden))]
     checks = [_mismatch(mask, logit)]
     seen = np.ones(len(pixels), dtype=bool)
     for t in along:
         check_cancelled()
-        seen &= logit(centre + t * (pixels - centre)) > 0
+        seen &= logit(center + t * (pixels - center)) > 0
     check_cancelled()
     checks.append(Check(name="mask pixels hidden from the centre", value=float((~seen).sum())))
-    returns = int((np.diff((_along_rays(mask, logit, centre) > 0).astype(int)) > 0).sum())
+    returns = int((np.diff((_along_rays(mask, logit, center) > 0).astype(int)) > 0).sum())
     checks.append(Check(name="rays from the centre that re-enter", value=float(returns)))
     return checks
 
 
-def _along_rays(mask: Mask, logit: Logit, centre: Points) -> Points:
-    """Logit (rays, steps) on rays from the centre across the whole image."""
+def _along_rays(mask: Mask, logit: Logit, center: Points) -> Points:
+    """Logit (rays, steps) on rays from the center across the whole image."""
     rng = np.random.default_rng(0)
     directions = rng.normal(size=(RAYS, mask.ndim))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    corners = np.abs(centre - (np.array(mask.shape) - 1) / 2) + np.array(mask.shape) / 2
+    corners = np.abs(center - (np.array(mask.shape) - 1) / 2) + np.array(mask.shape) / 2
     steps = np.linspace(0, float(np.linalg.norm(corners)), STEPS)
-    points = centre + directions[:, None] * steps[:, None]
+    points = center + directions[:, None] * steps[:, None]
     return logit(points.reshape(-1, mask.ndim)).reshape(RAYS, STEPS)
 
 
@@ -128,7 +128,7 @@ def reflection_map(parameters: Mapping[str, Any], ndim: int) -> Map:
         point = np.asarray(parameters["axis_point"], dtype=np.float64)
     else:
         normal = np.asarray(parameters["normal"], dtype=np.float64)
-        point = np.asarray(parameters.get("plane_point", parameters.get("centre")), dtype=float)
+        point = np.asarray(parameters.get("plane_point", parameters.get(CENTER_KEY)), dtype=float)
     normal = normal / np.linalg.norm(normal)
     return _linear(np.eye(ndim) - 2 * np.outer(normal, normal), point, spacing)
 
@@ -154,11 +154,11 @@ def check_rotational(mask: Mask, logit: Logit | None, parameters: Mapping[str, A
 
 def rotation_map(parameters: Mapping[str, Any], ndim: int, times: int) -> Map:
     """So many turns, of pixel coordinates, from the parameters of :func:`check_rotational`."""
-    centre = np.asarray(parameters["centre"], dtype=np.float64)
+    center = np.asarray(parameters[CENTER_KEY], dtype=np.float64)
     turn = 2 * np.pi * times / int(parameters["order"])
     matrix = np.eye(ndim)
     matrix[-2:, -2:] = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
-    return _linear(matrix, centre, _spacing(parameters, ndim))
+    return _linear(matrix, center, _spacing(parameters, ndim))
 
 
 def check_periodic(mask: Mask, logit: Logit | None, parameters: Mapping[str, Any]) -> list[Check]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self
 
+from napari_isr.certificates.certificate import CENTER_KEY
 from napari_isr.gui.fitting.shape_spec_text import same_shape, split_spec
 
 __all__ = ["AxisHandle", "CenterHandle", "Handle", "HandleGeometry", "LatticeHandle", "make_handle"]
@@ -97,14 +98,14 @@ class CenterHandle:
     """Centre of a star or of a rotation: one dot."""
 
     at: Point
-    option: str = "centre"
+    option: str = "center"
     lines: tuple[tuple[Point, Point], ...] = ()
     arrows: tuple[str, ...] = ()
 
     @property
     def control_points(self) -> dict[str, Point]:
         """The centre."""
-        return {"centre": self.at}
+        return {"center": self.at}
 
     def locks(self, grip: str) -> bool:
         """Always."""
@@ -228,12 +229,12 @@ def make_handle(found: HandleGeometry, text: str) -> tuple[Handle, bool] | None:
     told = found.parameters
     if "lattice" in told:
         return _lattice(found, _numbers(options.get("lattice"), 4))
-    axis, centre = _numbers(options.get("axis"), 3), _numbers(options.get("centre"), 2)
-    if "axis_degrees" in told and centre is None:
+    axis, center = _numbers(options.get("axis"), 3), _numbers(options.get("center"), 2)
+    if "axis_degrees" in told and center is None:
         return _axis(found, axis)
-    if "centre" in told and len(told["centre"]) == 2:
-        row, column = centre or told["centre"]
-        return CenterHandle((row, column)), centre is not None
+    if CENTER_KEY in told and len(told[CENTER_KEY]) == 2:
+        row, column = center or told[CENTER_KEY]
+        return CenterHandle((row, column)), center is not None
     return None
 
 
@@ -244,7 +245,7 @@ def _axis(found: HandleGeometry, given: tuple[float, ...] | None) -> tuple[Handl
         row, column, degrees = given
         return AxisHandle((row, column), degrees, found.half_length_along(degrees)), True
     degrees = float(told["axis_degrees"])
-    point = told.get("centre")
+    point = told.get(CENTER_KEY)
     if point is None:
         turn = math.radians(degrees)
         away = _minus(found.box_center, told["axis_point"])

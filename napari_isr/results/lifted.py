@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_isr.certificates import Certificate, Mask, certify_coordinates
+from napari_isr.certificates.certificate import CENTER_KEY
 from napari_isr.geometry.coordinates import CoordinateGeometry
 from napari_isr.geometry.image import meshgrid_points
 from napari_isr.rendering.rasterize import ShapeLogit
@@ -33,10 +34,12 @@ def certify_in_coordinates(
     """
     pixels = meshgrid_points([np.arange(n, dtype=np.float64) for n in frame.shape])
     points = np.asarray(frame.to_normalized(pixels), dtype=np.float64)
-    centre = (
-        frame.to_normalized_point(known["centre"], known["further"]) if "centre" in known else None
+    center = (
+        frame.to_normalized_point(known[CENTER_KEY], known["further"])
+        if CENTER_KEY in known
+        else None
     )
     shape = logit.shape
     return certify_coordinates(
-        shape.name, shape.guarantee, frame.space, mask, points, logit.at_normalized, centre
+        shape.name, shape.guarantee, frame.space, mask, points, logit.at_normalized, center
     )

@@ -185,8 +185,8 @@ class ShapeStage:
         wrong = violated_scribbles(shape, strokes, label, self.frame)
         if wrong is None:
             return
-        known, held = shape.describe(self.frame), getattr(shape.options, "centre", None)
-        conflict = find_conflict(strokes, label, shape.name, known, centre=held, frame=self.frame)
+        known, held = shape.describe(self.frame), getattr(shape.options, "center", None)
+        conflict = find_conflict(strokes, label, shape.name, known, center=held, frame=self.frame)
         self.conflicts[label] = conflict
         if conflict is None:
             for _ in self._fit_louder(shape, evidence, strokes, label, samples, wrong):

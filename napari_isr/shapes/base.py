@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
@@ -22,6 +22,15 @@ class ShapeOptions(BaseModel):
     """Options of a shape, as written after the colon of ``name:option=value,option=value``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    aliases: ClassVar[dict[str, str]] = {}
+    """Current names of options, keyed by former names, which are still read."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rename_former_options(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        return {cls.aliases.get(key, key): value for key, value in values.items()}
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,7 @@ class Shape(nn.Module, ABC):
     The property of the set is in the parametrisation: it holds for every value of the parameters
     and of the buffers ``anchor``, ``scale`` and ``sharpness``, so no step of any optimiser can
     break it and nothing is clamped afterwards. Parameters are relative to ``anchor`` and
-    ``scale``, about the object's centre and radius at the start, so that all are of order 1.
+    ``scale``, about the object's center and radius at the start, so that all are of order 1.
 
     Parameters
     ----------
@@ -136,7 +145,7 @@ class Shape(nn.Module, ABC):
 
     @abstractmethod
     def describe(self, frame: ImageGeometry) -> dict[str, Any]:
-        """Parameters a person can read (centre, axis, ...), in pixels of ``frame``."""
+        """Parameters a person can read (center, axis, ...), in pixels of ``frame``."""
 
     def stages_for(self, cells: int, *, warm: bool) -> tuple[FitStage, ...]:
         """Return the stages of a fit to evidence of so many finest cells.
@@ -146,7 +155,7 @@ class Shape(nn.Module, ABC):
         return (self.warm_stages or self.stages[-2:]) if warm else self.stages
 
     def apply_fixed_pose(self, frame: ImageGeometry) -> None:
-        """Take places that the options give in pixels (a fixed centre, an axis) into the shape.
+        """Take places that the options give in pixels (a fixed center, an axis) into the shape.
 
         Raises
         ------
@@ -232,6 +241,15 @@ class Shape(nn.Module, ABC):
         }
         fresh._buffers = {name: state[name] for name in self._buffers}
         return fresh
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        # States that version 0.1 saved spell the name of this tensor differently.
+        for name in [key for key in state_dict if key.startswith(prefix) and "centre" in key]:
+            current = name[len(prefix) :].replace("centre", "center")
+            state_dict[prefix + current] = state_dict.pop(name)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def extra_repr(self) -> str:
         """Show the options."""

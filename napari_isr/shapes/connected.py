@@ -217,17 +217,17 @@ class Connected(SparseJacobianShape):
     def _from_ellipsoid(self, ellipsoid: Ellipsoid, border: Tensor) -> dict[str, Tensor]:
         fresh = type(self)(self.ndim, self.options, self.most).to(border)
         fresh.border.copy_(border)
-        fresh.anchor.copy_(ellipsoid.centre)
+        fresh.anchor.copy_(ellipsoid.center)
         fresh.scale.copy_(ellipsoid.size)
         fresh.spread.copy_(ellipsoid.radii.norm(dim=1))
         fresh.sharpness.fill_(self.stages[0].sharpness)
         unit = unit_directions(self.options.pieces, self.ndim, like=border)
-        touching = ellipsoid.centre + unit @ ellipsoid.radii
+        touching = ellipsoid.center + unit @ ellipsoid.radii
         touching = torch.minimum(torch.maximum(touching, -border), border)
         # Normals go with the inverse transposed derivative of the warp, which is diagonal.
         normals = torch.linalg.solve(ellipsoid.radii, unit.T).T / fresh.warp_jacobian(touching)
         normals = F.normalize(normals, dim=1)
-        fresh.middle.copy_(fresh.warp(ellipsoid.centre))
+        fresh.middle.copy_(fresh.warp(ellipsoid.center))
         offsets = ((fresh.warp(touching) - fresh.middle) * normals).sum(1)
         fresh.size.copy_(offsets.mean())
         fresh.pieces.copy_(torch.cat([normals, offsets[:, None] / fresh.size], dim=1))
@@ -236,12 +236,12 @@ class Connected(SparseJacobianShape):
         return {name: value.clone() for name, value in fresh.state_dict().items()}
 
     def describe(self, frame: ImageGeometry) -> dict[str, Any]:
-        """Nothing to read: a connected set has no centre or axis of its own."""
+        """Nothing to read: a connected set has no center or axis of its own."""
         return {}
 
 
 def half_extent(grid: DenseEvidence) -> Tensor:
-    """Half of the image's sides (d,): the image is centred at the origin."""
+    """Half of the image's sides (d,): the image is centered at the origin."""
     sides = []
     for axis in grid.axes:
         if len(axis) == 1:  # all that is known: not more than one cell

@@ -213,21 +213,21 @@ class Convex(Shape):
 
     @torch.no_grad()
     def _from_ellipsoid(self, ellipsoid: Ellipsoid) -> dict[str, Tensor]:
-        fresh = type(self)(self.ndim, self.options).to(ellipsoid.centre)
-        fresh.anchor.copy_(ellipsoid.centre)
+        fresh = type(self)(self.ndim, self.options).to(ellipsoid.center)
+        fresh.anchor.copy_(ellipsoid.center)
         fresh.scale.copy_(ellipsoid.size)
         fresh.sharpness.fill_(self.stages[0].sharpness)
-        unit = unit_directions(len(fresh.pieces), self.ndim, like=ellipsoid.centre)
+        unit = unit_directions(len(fresh.pieces), self.ndim, like=ellipsoid.center)
         normals = torch.linalg.solve(ellipsoid.radii, unit.T).T
         length = normals.norm(dim=1, keepdim=True)
         fresh.pieces.copy_(torch.cat([normals / length, 1 / (length * fresh.scale)], dim=1))
-        touching = ellipsoid.centre + unit @ ellipsoid.radii
+        touching = ellipsoid.center + unit @ ellipsoid.radii
         for _ in range(3):  # neighbouring pieces add up: move them out until the boundary fits
             fresh.pieces[:, -1] -= fresh(touching) / fresh.sharpness
         return {name: value.clone() for name, value in fresh.state_dict().items()}
 
     def describe(self, frame: ImageGeometry) -> dict[str, Any]:
-        """Nothing to read: a convex set has no centre or axis of its own."""
+        """Nothing to read: a convex set has no center or axis of its own."""
         return {}
 
 

@@ -19,11 +19,11 @@ GROWTH = 1.3  # ratio of successive box sides, and how far beyond itself an elli
 
 @dataclass(frozen=True)
 class Ellipsoid:
-    """``{centre + radii @ u : |u| <= 1}`` and how much evidence it holds.
+    """``{center + radii @ u : |u| <= 1}`` and how much evidence it holds.
 
     Parameters
     ----------
-    centre : (d,) tensor
+    center : (d,) tensor
         Shape coordinates.
     radii : (d, d) tensor
         Symmetric, positive definite.
@@ -31,7 +31,7 @@ class Ellipsoid:
         Sum of the evidence inside.
     """
 
-    centre: Tensor
+    center: Tensor
     radii: Tensor
     evidence: float
 
@@ -39,7 +39,7 @@ class Ellipsoid:
     def size(self) -> Tensor:
         """Geometric mean of the half axes."""
         volume: Tensor = torch.linalg.det(self.radii)
-        return volume.pow(1 / len(self.centre))
+        return volume.pow(1 / len(self.center))
 
 
 def fit_ellipsoid(grid: DenseEvidence, rounds: int = 4) -> Ellipsoid:
@@ -61,37 +61,37 @@ def fit_ellipsoid(grid: DenseEvidence, rounds: int = 4) -> Ellipsoid:
     Ellipsoid
     """
     points, evidence = grid.points, grid.values.flatten()
-    centre, sides = _best_cube(grid)
+    center, sides = _best_cube(grid)
     radii = torch.diag(sides / 2 * GROWTH)
-    best = Ellipsoid(centre, radii, -math.inf)
+    best = Ellipsoid(center, radii, -math.inf)
     for _ in range(rounds):
-        distance = (torch.linalg.inv(radii) @ (points - centre).T).square_().sum(0).sqrt_()
+        distance = (torch.linalg.inv(radii) @ (points - center).T).square_().sum(0).sqrt_()
         order = distance.argsort()
         value, last = evidence[order].cumsum(0).max(0)
         radius = distance[order[last]].clamp(0.3, 3.0)
         radii = radii * radius
         if float(value) > best.evidence:
-            best = Ellipsoid(centre, radii, float(value))
+            best = Ellipsoid(center, radii, float(value))
         near = (distance < GROWTH * radius) & (evidence > 0)
-        centre, radii = _moments(points, evidence * near, floor=grid.cell_size / 2)
+        center, radii = _moments(points, evidence * near, floor=grid.cell_size / 2)
     return best
 
 
 def _moments(points: Tensor, mass: Tensor, floor: float) -> tuple[Tensor, Tensor]:
-    """Centre and radii of the uniform ellipsoid with the moments of the mass."""
+    """Center and radii of the uniform ellipsoid with the moments of the mass."""
     mass = torch.where(mass.sum() > 0, mass, torch.ones_like(mass))
     mass = mass / mass.sum()
-    centre = mass @ points
-    offset = points - centre
+    center = mass @ points
+    offset = points - center
     values, vectors = torch.linalg.eigh((offset.T * mass) @ offset)
     radii = (values.clamp_min(0) * (points.shape[1] + 2)).sqrt()
     # A line or a single point of foreground must still give a set with an inside.
     radii = torch.maximum(radii, (0.05 * radii[-1:]).clamp_min(floor))
-    return centre, (vectors * radii) @ vectors.T
+    return center, (vectors * radii) @ vectors.T
 
 
 def _best_cube(grid: DenseEvidence) -> tuple[Tensor, Tensor]:
-    """Centre (d,) and sides (d,) of the cube of cells with the most evidence."""
+    """Center (d,) and sides (d,) of the cube of cells with the most evidence."""
     table = grid.values
     for dim in range(grid.ndim):
         table = table.cumsum(dim)
@@ -113,8 +113,8 @@ def _best_cube(grid: DenseEvidence) -> tuple[Tensor, Tensor]:
                 best, place = float(value), (corner, counts)
         side *= GROWTH
     members = [a[i : i + n] for a, i, n in zip(grid.axes, *place, strict=True)]
-    centre = torch.stack([m.mean() for m in members])
-    return centre, torch.stack([m[-1] - m[0] + grid.cell_size for m in members])
+    center = torch.stack([m.mean() for m in members])
+    return center, torch.stack([m[-1] - m[0] + grid.cell_size for m in members])
 
 
 def unit_directions(count: int, ndim: int, like: Tensor) -> Tensor:

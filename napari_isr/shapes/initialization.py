@@ -1,6 +1,6 @@
-"""Where symmetric shapes start from: centres, axes and orders that explain the most evidence.
+"""Where symmetric shapes start from: centers, axes and orders that explain the most evidence.
 
-Evidence is summed in polar bins about candidate centres. A symmetry folds the bins onto each
+Evidence is summed in polar bins about candidate centers. A symmetry folds the bins onto each
 other, and the best symmetric set of bins is known in closed form: those with a positive sum.
 """
 
@@ -30,7 +30,7 @@ __all__ = [
     "sum_over_leading_axes",
 ]
 
-SEARCH_CELLS = 1024  # cells that candidate centres are judged on
+SEARCH_CELLS = 1024  # cells that candidate centers are judged on
 COARSE = 3  # rings that a cell may span
 FINE = 24  # cells that a table's reach is long, at least, once they are split
 GRID = 5  # candidates along each axis
@@ -44,29 +44,29 @@ Score = Callable[[Tensor], Tensor]
 
 
 def polar_histogram(
-    grid: DenseEvidence, centres: Tensor, reach: Tensor, sectors: int, rings: int
+    grid: DenseEvidence, centers: Tensor, reach: Tensor, sectors: int, rings: int
 ) -> Tensor:
-    """Evidence in polar bins about each of several centres.
+    """Evidence in polar bins about each of several centers.
 
     Parameters
     ----------
     grid : DenseEvidence
         The evidence.
-    centres : (m, d) tensor
-        Candidate centres. In more than two dimensions, sectors are the cells of
+    centers : (m, d) tensor
+        Candidate centers. In more than two dimensions, sectors are the cells of
         :func:`~napari_isr.shapes.ellipsoid.unit_directions`.
     reach : scalar tensor
         Radius of the outermost ring; what lies beyond it is left out.
     sectors, rings : int
-        Number of bins; sector 0 is centred at angle 0.
+        Number of bins; sector 0 is centered at angle 0.
 
     Returns
     -------
     (m, sectors, rings) tensor
     """
-    grid = refine_cells_near(grid, centres, reach, rings)
+    grid = refine_cells_near(grid, centers, reach, rings)
     # One coordinate at a time, and a last ring for all that is beyond: that is quicker.
-    offsets = [x - c[:, None] for x, c in zip(grid.points.T, centres.T, strict=True)]
+    offsets = [x - c[:, None] for x, c in zip(grid.points.T, centers.T, strict=True)]
     squares = [offset.square() for offset in offsets]
     radius = sum(squares[1:], start=squares[0]).sqrt_()
     ring = (radius * (rings / reach)).clamp_max_(rings).int()
@@ -74,29 +74,29 @@ def polar_histogram(
         angle = torch.atan2(*offsets)
         sector = (angle * (sectors / (2 * math.pi))).round_().int().remainder_(sectors)
     else:
-        sector = torch.stack(offsets, dim=2) @ unit_directions(sectors, grid.ndim, like=centres).T
+        sector = torch.stack(offsets, dim=2) @ unit_directions(sectors, grid.ndim, like=centers).T
         sector = sector.argmax(2).int()
-    table = torch.arange(len(centres), device=centres.device, dtype=torch.int32)[:, None]
+    table = torch.arange(len(centers), device=centers.device, dtype=torch.int32)[:, None]
     index = (table * sectors + sector) * (rings + 1) + ring
-    values = grid.values.flatten().expand(len(centres), -1).flatten()
-    flat = values.new_zeros(len(centres) * sectors * (rings + 1))
+    values = grid.values.flatten().expand(len(centers), -1).flatten()
+    flat = values.new_zeros(len(centers) * sectors * (rings + 1))
     flat.index_add_(0, index.flatten(), values)
-    return flat.view(len(centres), sectors, rings + 1)[..., :-1]
+    return flat.view(len(centers), sectors, rings + 1)[..., :-1]
 
 
 def refine_cells_near(
-    grid: DenseEvidence, centres: Tensor, reach: Tensor, rings: int
+    grid: DenseEvidence, centers: Tensor, reach: Tensor, rings: int
 ) -> DenseEvidence:
     """The cells within reach, split: a cell is a square, not a point, to an object of few cells."""
     cells = float(reach) / grid.cell_size
     if COARSE * cells >= rings:
         return grid
-    low, high = centres.amin(0) - reach - grid.cell_size, centres.amax(0) + reach + grid.cell_size
+    low, high = centers.amin(0) - reach - grid.cell_size, centers.amax(0) + reach + grid.cell_size
     values, axes = grid.values, []
     for dim, axis in enumerate(grid.axes):
         side = float(axis[1] - axis[0]) if len(axis) > 1 else grid.cell_size
         parts = math.ceil(FINE * side / float(reach))
-        shifts = (torch.arange(parts).to(centres) + 0.5) / parts - 0.5
+        shifts = (torch.arange(parts).to(centers) + 0.5) / parts - 0.5
         index = ((axis >= low[dim]) & (axis <= high[dim])).nonzero()[:, 0]
         values = values.index_select(dim, index).repeat_interleave(parts, dim) / parts
         axes.append((axis[index, None] + side * shifts).flatten())
@@ -117,18 +117,18 @@ def search_centers(
     ellipsoid: Ellipsoid | None = None,
     candidates: int = GRID,
 ) -> tuple[Tensor, Tensor]:
-    """Centres that a score likes best, on a grid about the object that is refined.
+    """Centers that a score likes best, on a grid about the object that is refined.
 
     Parameters
     ----------
     grid : DenseEvidence
         The evidence.
     score : callable
-        Maps centres (m, d) and the object's radius to scores (m,).
+        Maps centers (m, d) and the object's radius to scores (m,).
     keep : int, optional
         How many to return.
     fixed : (d,) tensor, optional
-        A centre given by the user: the only candidate.
+        A center given by the user: the only candidate.
     ellipsoid : Ellipsoid, optional
         Where the object is, if that is known already.
     candidates : int, optional
@@ -136,7 +136,7 @@ def search_centers(
 
     Returns
     -------
-    centres : (keep, d) tensor
+    centers : (keep, d) tensor
         Best first.
     size : scalar tensor
         Radius of the object.
@@ -145,19 +145,19 @@ def search_centers(
     size = ellipsoid.size.clamp_min(grid.cell_size)
     if fixed is not None:
         # As seen from there, the object reaches as far as its far side.
-        return fixed[None], torch.maximum(size, (fixed - ellipsoid.centre).norm() / 2)
+        return fixed[None], torch.maximum(size, (fixed - ellipsoid.center).norm() / 2)
     grid = coarsen_if_large(grid, size)
     step = torch.linspace(-1, 1, candidates if grid.ndim == 2 else 3).to(size)
     offsets = torch.cartesian_prod(*[step] * grid.ndim)
-    centres, spread = ellipsoid.centre[None], ellipsoid.radii * 0.6
+    centers, spread = ellipsoid.center[None], ellipsoid.radii * 0.6
     for _ in range(ROUNDS):
-        centres = (centres[:1] + offsets @ spread).contiguous()
-        values = score(grid, centres, size)
+        centers = (centers[:1] + offsets @ spread).contiguous()
+        values = score(grid, centers, size)
         # Between equals (noise aside) the middle is the safer one.
         values = values - 1e-3 * values.abs().max() * offsets.norm(dim=1)
-        centres = centres[values.argsort(descending=True)[:keep]]
+        centers = centers[values.argsort(descending=True)[:keep]]
         spread = spread / (len(step) - 1)
-    return centres, size
+    return centers, size
 
 
 def average_over_rotations(tables: Tensor, order: int) -> Tensor:
@@ -188,20 +188,20 @@ def search_mirror_axes(
     fixed: Tensor | None = None,
     ellipsoid: Ellipsoid | None = None,
 ) -> list[tuple[Tensor, Tensor, float]]:
-    """Centres (d,), object radii and angles of mirror axes, best first."""
+    """Centers (d,), object radii and angles of mirror axes, best first."""
 
-    def rate(level: DenseEvidence, centres: Tensor, size: Tensor) -> Tensor:
-        tables = polar_histogram(level, centres, reach * size, AXES, rings // 2)
+    def rate(level: DenseEvidence, centers: Tensor, size: Tensor) -> Tensor:
+        tables = polar_histogram(level, centers, reach * size, AXES, rings // 2)
         return score(average_over_reflections(tables)).amax(-1)
 
-    centres, size = search_centers(grid, rate, fixed=fixed, ellipsoid=ellipsoid)
+    centers, size = search_centers(grid, rate, fixed=fixed, ellipsoid=ellipsoid)
     values = score(
-        average_over_reflections(polar_histogram(grid, centres[:1], reach * size, AXES, rings))
+        average_over_reflections(polar_histogram(grid, centers[:1], reach * size, AXES, rings))
     )[0]
     # Neighbouring angles are one candidate.
     peaks = (values >= values.roll(1)) & (values >= values.roll(-1))
     order = torch.where(peaks, values, -math.inf).argsort(descending=True)[:keep]
-    return [(centres[0], size, int(i) * math.pi / AXES) for i in order.tolist() if bool(peaks[i])]
+    return [(centers[0], size, int(i) * math.pi / AXES) for i in order.tolist() if bool(peaks[i])]
 
 
 def search_mirror_planes(
@@ -214,7 +214,7 @@ def search_mirror_planes(
     """
     normals = torch.linalg.eigh(ellipsoid.radii).eigenvectors.T
     normals = torch.cat([normals, unit_directions(32, grid.ndim, like=normals)])
-    values, offset = grid.values.flatten(), grid.points - ellipsoid.centre
+    values, offset = grid.values.flatten(), grid.points - ellipsoid.center
     found = []
     for normal in normals:
         for shift in (-0.2, 0.0, 0.2):
@@ -225,7 +225,7 @@ def search_mirror_planes(
                 for x, axis in zip(image.T, grid.axes, strict=True)
             ]
             score = (values + grid.values[tuple(index)]).clamp_min(0).sum()
-            found.append((float(score), ellipsoid.centre + distance * normal, normal))
+            found.append((float(score), ellipsoid.center + distance * normal, normal))
     found.sort(key=lambda item: -item[0])
     frames = []
     for _, point, normal in found[:keep]:
@@ -258,30 +258,30 @@ def search_rotation_order(
     fixed: Tensor | None = None,
     ellipsoid: Ellipsoid | None = None,
 ) -> tuple[int, Tensor, Tensor]:
-    """Order, centre (2,) and object radius of the rotational symmetry that explains the most.
+    """Order, center (2,) and object radius of the rotational symmetry that explains the most.
 
     Among orders that explain nearly the same the highest one is taken, for it says the most.
     """
     ellipsoid = fit_ellipsoid(grid) if ellipsoid is None else ellipsoid
-    known: dict[int, tuple[Tensor, Tensor]] = {}  # the first centres are the same for all orders
+    known: dict[int, tuple[Tensor, Tensor]] = {}  # the first centers are the same for all orders
     found = []
     for order in orders:
 
-        def rate(level: DenseEvidence, centres: Tensor, size: Tensor, order: int = order) -> Tensor:
+        def rate(level: DenseEvidence, centers: Tensor, size: Tensor, order: int = order) -> Tensor:
             sectors = n_sectors_for(order)
-            if sectors in known and torch.equal(known[sectors][0], centres):
+            if sectors in known and torch.equal(known[sectors][0], centers):
                 return score(average_over_rotations(known[sectors][1], order))
-            tables = polar_histogram(level, centres, reach * size, sectors, rings)
+            tables = polar_histogram(level, centers, reach * size, sectors, rings)
             if level is not grid:
-                known.setdefault(sectors, (centres, tables))
+                known.setdefault(sectors, (centers, tables))
             return score(average_over_rotations(tables, order))
 
-        centres, size = search_centers(grid, rate, fixed=fixed, ellipsoid=ellipsoid)
-        value = float(rate(grid, centres[:1], size)) if len(orders) > 1 else 0.0
-        found.append((value, order, centres[0], size))
+        centers, size = search_centers(grid, rate, fixed=fixed, ellipsoid=ellipsoid)
+        value = float(rate(grid, centers[:1], size)) if len(orders) > 1 else 0.0
+        found.append((value, order, centers[0], size))
     enough = NEARLY * max(value for value, *_ in found)
-    _, order, centre, size = max((f for f in found if f[0] >= enough), key=lambda f: f[1])
-    return order, centre, size
+    _, order, center, size = max((f for f in found if f[0] >= enough), key=lambda f: f[1])
+    return order, center, size
 
 
 def sum_over_leading_axes(grid: DenseEvidence) -> DenseEvidence:

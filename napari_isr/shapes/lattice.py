@@ -158,7 +158,7 @@ def _refined(lattice: Tensor, correlation: Tensor) -> Tensor:
 
 
 def _nearby_peak(correlation: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
-    """Sub-pixel centres (m, 2) and heights (m,) of the peaks near places (m, 2)."""
+    """Sub-pixel centers (m, 2) and heights (m,) of the peaks near places (m, 2)."""
     step = torch.arange(-2, 3, device=place.device)
     window = torch.cartesian_prod(step, step)
     around = place[:, None] + window
@@ -166,8 +166,8 @@ def _nearby_peak(correlation: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
     height = correlation[around[..., 0], around[..., 1]]
     above = (height - height.mean(1, keepdim=True)).clamp_min(0).square()
     total = above.sum(1)
-    centre = (above[..., None] * around).sum(1) / total.clamp_min(1e-30)[:, None]
-    return centre, torch.where(total > 0, height.amax(1), torch.zeros_like(total))
+    center = (above[..., None] * around).sum(1) / total.clamp_min(1e-30)[:, None]
+    return center, torch.where(total > 0, height.amax(1), torch.zeros_like(total))
 
 
 def rectify(values: Tensor, horizon: Tensor) -> Tensor:

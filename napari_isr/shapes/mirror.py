@@ -177,7 +177,7 @@ class Mirror(SymmetricLevelSet):
         scale = torch.maximum(ellipsoid.size, longest / LONGEST).clamp_min(grid.cell_size)
         if self.options.axis is not None:
             along = self.base[:, 0]
-            anchor = self.anchor + along * (along @ (ellipsoid.centre - self.anchor))
+            anchor = self.anchor + along * (along @ (ellipsoid.center - self.anchor))
             return [self.state_from_evidence(grid, anchor=anchor, scale=scale)]
         if self.ndim == 2:
             found = search_mirror_axes(
@@ -188,13 +188,13 @@ class Mirror(SymmetricLevelSet):
                 keep=2,
                 ellipsoid=ellipsoid,
             )
-            frames = [(centre, axis_basis(angle).to(centre)) for centre, _, angle in found]
+            frames = [(center, axis_basis(angle).to(center)) for center, _, angle in found]
         else:
             frames = search_mirror_planes(grid, ellipsoid, keep=2)
         zeros = {"turn": torch.zeros_like(self.turn), "offset": torch.zeros_like(self.offset)}
         return [
-            self.state_from_evidence(grid, anchor=centre, scale=scale, base=base, **zeros)
-            for centre, base in frames
+            self.state_from_evidence(grid, anchor=center, scale=scale, base=base, **zeros)
+            for center, base in frames
         ]
 
     def describe(self, frame: ImageGeometry) -> dict[str, Any]:

@@ -276,13 +276,13 @@ class Periodic(Shape):
         if not self.options.perspective:
             return None
         values = plane.coarsen(plane.block_size_for(HORIZON_CELLS)).values
-        best, centre, step = values.new_zeros(2), values.new_zeros(2), TILT
+        best, center, step = values.new_zeros(2), values.new_zeros(2), TILT
         for reach in (TILTS, 4):
             line = torch.arange(-reach, reach + 1).to(values) * step
-            tilts = [t + centre for t in torch.cartesian_prod(line, line)]
+            tilts = [t + center for t in torch.cartesian_prod(line, line)]
             scores = [spectral_contrast(rectify(values, tilt)) for tilt in tilts]
             best = tilts[scores.index(max(scores))]
-            centre, step = best, step / 4
+            center, step = best, step / 4
         return best
 
     def describe(self, frame: ImageGeometry) -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""Centres and axes that the user gives, in pixels."""
+"""Centers and axes that the user gives, in pixels."""
 
 from __future__ import annotations
 
 import copy
 import math
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 import torch
 from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, model_validator
@@ -55,14 +55,16 @@ Place = Annotated[
     BeforeValidator(_read_place),
     PlainSerializer(lambda place: "/".join(f"{x:g}" for x in place) if place else None),
 ]
-"""Numbers that the user writes with slashes, for example ``centre=120.5/88``."""
+"""Numbers that the user writes with slashes, for example ``center=120.5/88``."""
 
 
 class CenterOptions(ShapeOptions):
-    """Options of shapes with a centre."""
+    """Options of shapes with a center."""
 
-    centre: Place | None = Field(
-        None, description="row/column (t or z first) of the centre in pixels, to hold it fixed"
+    aliases: ClassVar[dict[str, str]] = {"centre": "center"}
+
+    center: Place | None = Field(
+        None, description="row/column (t or z first) of the center in pixels, to hold it fixed"
     )
 
 
@@ -94,8 +96,8 @@ class AxisOptions(ShapeOptions):
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
-        if self.axis is not None and getattr(self, "centre", None) is not None:
-            raise ValueError("give either the centre or the axis")
+        if self.axis is not None and getattr(self, "center", None) is not None:
+            raise ValueError("give either the center or the axis")
         return self
 
 

@@ -179,6 +179,7 @@ def _parse_options(name: str, tail: str) -> ShapeOptions:
     values: dict[str, Any] = {}
     for item in filter(None, tail.split(",")):
         key, equals, value = (part.strip() for part in item.partition("="))
+        key = family.aliases.get(key, key)
         if key not in family.model_fields:
             raise InputError(
                 f"shape '{name}' has no option '{key}': {suggest_name(key, family.model_fields)}"

@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from napari_isr.certificates.certificate import CENTER_KEY
 from napari_isr.errors import InputError
 from napari_isr.evidence import DenseEvidence
 from napari_isr.geometry.image import ImageGeometry
@@ -57,7 +58,7 @@ class RotationalOptions(OrderOptions):
 
 
 class Rotational(SymmetricLevelSet):
-    r"""``{x : F(r, cos n t, sin n t) > 0}`` with distance ``r`` and angle ``t`` about a centre.
+    r"""``{x : F(r, cos n t, sin n t) > 0}`` with distance ``r`` and angle ``t`` about a center.
 
     :math:`F = \sum_j a_{j0} B_j(r) + \sum_{j \ge 2, k \ge 1} B_j(r) (a_{jk} \cos k n t + b_{jk}
     \sin k n t)` with bumps :math:`B_j` along the radius. A turn by :math:`2 \pi / n` changes
@@ -72,28 +73,28 @@ class Rotational(SymmetricLevelSet):
     """
 
     name = "rotational"
-    guarantee = "the object is the same after a part of a turn about its centre"
+    guarantee = "the object is the same after a part of a turn about its center"
     Options: ClassVar[type[ShapeOptions]] = RotationalOptions
     options: RotationalOptions
-    centre: Tensor
+    center: Tensor
     orders: Tensor
 
     def _make_pose(self) -> None:
         if self.ndim > 3:
             raise InputError("rotational is for images with 2 or 3 axes")
-        if self.options.centre is None:
-            self.centre = nn.Parameter(torch.zeros(self.ndim))
+        if self.options.center is None:
+            self.center = nn.Parameter(torch.zeros(self.ndim))
         else:
-            self.register_buffer("centre", torch.zeros(self.ndim))
+            self.register_buffer("center", torch.zeros(self.ndim))
         self.rings = self.options.rings or (9 if self.ndim == 2 else 6)
         order = candidate_orders(self.options.order)[0]
         count = 2 if self.ndim == 3 else min(max(-(-FINEST // max(order, 3)), 2), 5)
         self.register_buffer("orders", order * torch.arange(1.0, count + 1))
 
     def apply_fixed_pose(self, frame: ImageGeometry) -> None:
-        """Put the anchor at the centre that the user gave; see :meth:`Shape.apply_fixed_pose`."""
-        if self.options.centre is not None:
-            self.anchor.copy_(point_from_pixels(self.options.centre, frame, "centre"))
+        """Put the anchor at the center that the user gave; see :meth:`Shape.apply_fixed_pose`."""
+        if self.options.center is not None:
+            self.anchor.copy_(point_from_pixels(self.options.center, frame, "center"))
 
     @property
     def knot_spacing(self) -> float:
@@ -102,13 +103,13 @@ class Rotational(SymmetricLevelSet):
 
     def basis_functions(self, local: Tensor) -> tuple[Tensor, Tensor]:
         """Products (n, m) and excess (n,); see :meth:`SymmetricLevelSet.basis_functions`."""
-        return self._polar(local - self.centre)[:2]
+        return self._polar(local - self.center)[:2]
 
     def value(self, local: Tensor) -> tuple[Tensor, Tensor]:
         """In two dimensions the products need not be made; see :meth:`SymmetricLevelSet.value`."""
         if self.ndim != 2:
             return super().value(local)
-        distance, angle = to_polar(local - self.centre)
+        distance, angle = to_polar(local - self.center)
         rings, excess = boxed_bump_values(distance / self.knot_spacing, self.rings, even=True)
         alone, joint = self.weights[: self.rings], self.weights[self.rings :]
         around = fourier_basis(angle, self.orders)[:, 1:]
@@ -117,7 +118,7 @@ class Rotational(SymmetricLevelSet):
 
     def box_distance(self, local: Tensor) -> Tensor:
         """Distance from the box; see :meth:`SymmetricLevelSet.box_distance`."""
-        offset = local - self.centre
+        offset = local - self.center
         distance = offset[:, -2:].norm(dim=1)
         excess: Tensor = (
             distance - self.knot_spacing * boxed_extent(self.rings, even=True)
@@ -141,17 +142,17 @@ class Rotational(SymmetricLevelSet):
 
     @staticmethod
     def _join(rings: Tensor, around: Tensor) -> Tensor:
-        """All rings alone, and those that fade out at the centre times the functions of the angle.
+        """All rings alone, and those that fade out at the center times the functions of the angle.
 
-        The angle means nothing at the centre.
+        The angle means nothing at the center.
         """
         return hstack([rings, khatri_rao([rings[:, 2:], around[:, 1:]])])
 
     def pose_derivatives(self, local: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Closed form; see :meth:`SymmetricLevelSet.pose_derivatives`."""
-        offset = local - self.centre
+        offset = local - self.center
         basis, excess, (distance, rings, slopes, around) = self._polar(offset)
-        if "centre" not in self._parameters:
+        if "center" not in self._parameters:
             return basis, excess, local[:, :0]
         if self.ndim != 2:
             return basis, excess, -self.point_gradients(local)
@@ -169,14 +170,14 @@ class Rotational(SymmetricLevelSet):
         return basis, excess, pose
 
     def lipschitz_bound(self) -> float | None:
-        """Not known: at the centre the slope may be steep."""
+        """Not known: at the center the slope may be steep."""
         return None
 
     def initial_states(self, grid: DenseEvidence) -> list[dict[str, Tensor]]:
-        """Start from the best centre, and from the best order if none is given."""
-        fixed = None if self.options.centre is None else self.anchor
+        """Start from the best center, and from the best order if none is given."""
+        fixed = None if self.options.center is None else self.anchor
         ellipsoid = fit_ellipsoid(grid)
-        order, centre, size = search_rotation_order(
+        order, center, size = search_rotation_order(
             sum_over_leading_axes(grid),
             candidate_orders(self.options.order),
             best_bin_sum,
@@ -186,14 +187,14 @@ class Rotational(SymmetricLevelSet):
             ellipsoid=ellipsoid if self.ndim == 2 else None,
         )
         if self.ndim == 3:
-            centre = torch.cat([ellipsoid.centre[:1], centre]) if fixed is None else fixed
+            center = torch.cat([ellipsoid.center[:1], center]) if fixed is None else fixed
         longest = torch.linalg.eigvalsh(ellipsoid.radii)[-1]
         return [
             self.state_from_evidence(
                 grid,
-                anchor=centre,
+                anchor=center,
                 scale=torch.maximum(size, longest / LONGEST),
-                centre=torch.zeros_like(self.centre),
+                center=torch.zeros_like(self.center),
                 orders=order * torch.arange(1, len(self.orders) + 1).to(self.orders),
             )
         ]
@@ -210,11 +211,11 @@ class Rotational(SymmetricLevelSet):
         return self.rings + (self.rings - 2) * 2 * len(self.orders)
 
     def describe(self, frame: ImageGeometry) -> dict[str, Any]:
-        """Centre in pixels and order."""
+        """Center in pixels and order."""
         exact = double_copy(self)
-        centre = exact.anchor + exact.scale * exact.centre
+        center = exact.anchor + exact.scale * exact.center
         return {
-            "centre": describe_point(centre, frame),
+            CENTER_KEY: describe_point(center, frame),
             "order": round(float(exact.orders[0])),
             **describe_spacing(frame),
         }

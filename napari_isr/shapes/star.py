@@ -1,4 +1,4 @@
-"""Star-shaped sets: a positive radius for each direction from a centre."""
+"""Star-shaped sets: a positive radius for each direction from a center."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from napari_isr.certificates.certificate import CENTER_KEY
 from napari_isr.evidence import DenseEvidence
 from napari_isr.geometry.image import ImageGeometry
 from napari_isr.shapes.base import FitStage, Shape, ShapeOptions
@@ -32,8 +33,8 @@ from napari_isr.shapes.symmetric_bases import (
 __all__ = ["REACH", "RINGS", "Star", "StarOptions", "best_radii", "to_spherical"]
 
 SECTORS, RINGS = 48, 36
-TRIED = 7  # centres along each axis whose best rings are compared
-CANDIDATES = 4  # centres whose stars are compared in full
+TRIED = 7  # centers along each axis whose best rings are compared
+CANDIDATES = 4  # centers whose stars are compared in full
 REACH = 3.0  # radius of the outermost ring, in radii of the object
 SMALLEST = 0.1  # first radius where nothing is for the object
 LARGEST = 6.0  # radius in shape coordinates: three times the reach of any image
@@ -48,7 +49,7 @@ class StarOptions(CenterOptions):
 
 
 class Star(Shape):
-    r"""``{x : r <= R(u)}``, with distance ``r`` and direction ``u`` from a centre ``c``.
+    r"""``{x : r <= R(u)}``, with distance ``r`` and direction ``u`` from a center ``c``.
 
     The logit is :math:`\beta (R(u) - r)` with :math:`R = \epsilon + 1 / (\exp(-s) + 1 / R_1) > 0`
     for :math:`s = \sum_k w_k \varphi_k(u)`: about :math:`\exp s`, and bounded. Along each ray from
@@ -64,7 +65,7 @@ class Star(Shape):
     """
 
     name = "star"
-    guarantee = "the straight line from the centre to any point of the object stays in the object"
+    guarantee = "the straight line from the center to any point of the object stays in the object"
     Options: ClassVar[type[ShapeOptions]] = StarOptions
     options: StarOptions
     stages = (FitStage(12, 3), FitStage(40, 4), FitStage(100, 3))
@@ -72,17 +73,17 @@ class Star(Shape):
     damping = 0.3  # with less, few loud strokes make spikes elsewhere
     sample_budget = 4096
     start_cells = 8192
-    centre: Tensor
+    center: Tensor
     orders: Tensor
     middles: Tensor
 
     def __init__(self, ndim: int, options: ShapeOptions | None = None) -> None:
         super().__init__(ndim, options)
-        centre = torch.zeros(ndim)
-        if self._given_centre() is None:
-            self.centre = nn.Parameter(centre)
+        center = torch.zeros(ndim)
+        if self._given_center() is None:
+            self.center = nn.Parameter(center)
         else:  # held fixed: the anchor
-            self.register_buffer("centre", centre)
+            self.register_buffer("center", center)
         self._make_basis()
 
     def _make_basis(self) -> None:
@@ -95,18 +96,18 @@ class Star(Shape):
             self.register_buffer("middles", unit_directions(size, self.ndim, like=self.anchor))
         self.radius = nn.Parameter(torch.zeros(size))
 
-    def _given_centre(self) -> tuple[float, ...] | None:
-        return self.options.centre
+    def _given_center(self) -> tuple[float, ...] | None:
+        return self.options.center
 
     def apply_fixed_pose(self, frame: ImageGeometry) -> None:
-        """Put the anchor at the centre that the user gave; see :meth:`Shape.apply_fixed_pose`."""
-        centre = self._given_centre()
-        if centre is not None:
-            self.anchor.copy_(point_from_pixels(centre, frame, "centre"))
+        """Put the anchor at the center that the user gave; see :meth:`Shape.apply_fixed_pose`."""
+        center = self._given_center()
+        if center is not None:
+            self.anchor.copy_(point_from_pixels(center, frame, "center"))
 
     def _middle(self) -> Tensor:
-        """Local coordinates of the centre."""
-        return self.centre
+        """Local coordinates of the center."""
+        return self.center
 
     def forward(self, points: Tensor) -> Tensor:
         """Logit at points; see :meth:`Shape.forward`."""
@@ -154,13 +155,13 @@ class Star(Shape):
             parts = [rate[:, None] * basis]
             if "turn" in self._parameters:
                 parts.insert(0, -slope[:, None])
-            if "centre" in self._parameters:
+            if "center" in self._parameters:
                 safe = distance.clamp_min(torch.finfo(distance.dtype).tiny ** 0.5)
                 row, column = (offset / safe[:, None]).unbind(1)
                 slope = slope / safe
                 by_row = self.sharpness * row - slope * column
                 by_column = self.sharpness * column + slope * row
-                parts.insert(0, self._by_centre(torch.stack([by_row, by_column], dim=1)))
+                parts.insert(0, self._by_center(torch.stack([by_row, by_column], dim=1)))
             return self.sharpness * (radius - distance), hstack(parts)
 
     @torch.no_grad()
@@ -170,7 +171,7 @@ class Star(Shape):
         radius, rate = self._radius(basis @ self.radius)
         rate = self.sharpness * rate
         parts = [rate[:, None] * basis]
-        if "centre" in self._parameters:
+        if "center" in self._parameters:
             # How the exponent grows along the sphere, per unit of space.
             slope = len(self.middles) / 4 * (basis * self.radius) @ self.middles
             slope = slope - (slope * direction).sum(1, keepdim=True) * direction
@@ -178,43 +179,43 @@ class Star(Shape):
             parts.insert(0, self.sharpness * direction - rate[:, None] * slope / safe)
         return self.sharpness * (radius - distance), torch.cat(parts, dim=1)
 
-    def _by_centre(self, gradient: Tensor) -> Tensor:
-        """Derivatives (n, d) by the parameter ``centre`` from those by the centre itself."""
+    def _by_center(self, gradient: Tensor) -> Tensor:
+        """Derivatives (n, d) by the parameter ``center`` from those by the center itself."""
         return gradient
 
     def initial_states(self, grid: DenseEvidence) -> list[dict[str, Tensor]]:
-        """Start from the centre whose best radii, one for each sector, explain the most."""
-        centres, size = search_centers(
+        """Start from the center whose best radii, one for each sector, explain the most."""
+        centers, size = search_centers(
             grid, self._score, keep=CANDIDATES, fixed=self._fixed(), candidates=TRIED
         )
-        tables = self._table(grid, centres, size)
-        return [self._start(c, size, table) for c, table in zip(centres, tables, strict=True)]
+        tables = self._table(grid, centers, size)
+        return [self._start(c, size, table) for c, table in zip(centers, tables, strict=True)]
 
     def _fixed(self) -> Tensor | None:
-        return None if self._given_centre() is None else self.anchor
+        return None if self._given_center() is None else self.anchor
 
-    def _score(self, grid: DenseEvidence, centres: Tensor, size: Tensor) -> Tensor:
-        return best_radii(self._table(grid, centres, size))[0].sum(1)
+    def _score(self, grid: DenseEvidence, centers: Tensor, size: Tensor) -> Tensor:
+        return best_radii(self._table(grid, centers, size))[0].sum(1)
 
     @staticmethod
     def _table(
-        grid: DenseEvidence, centres: Tensor, size: Tensor, sectors: int = SECTORS
+        grid: DenseEvidence, centers: Tensor, size: Tensor, sectors: int = SECTORS
     ) -> Tensor:
-        return polar_histogram(grid, centres, REACH * size, sectors, RINGS)
+        return polar_histogram(grid, centers, REACH * size, sectors, RINGS)
 
     @torch.no_grad()
     def _start(
-        self, centre: Tensor, size: Tensor, table: Tensor, **changed: Tensor
+        self, center: Tensor, size: Tensor, table: Tensor, **changed: Tensor
     ) -> dict[str, Tensor]:
         """Radii fitted to the best rings of a (symmetrised) table (sectors, rings).
 
         ``changed`` is what else the state dictionary shall hold.
         """
         state = {name: value.clone() for name, value in self.state_dict().items()}
-        state.update(changed, anchor=centre, scale=size, centre=torch.zeros_like(centre))
+        state.update(changed, anchor=center, scale=size, center=torch.zeros_like(center))
         state["sharpness"] = torch.full_like(self.sharpness, self.stages[0].sharpness)
         fresh = self.with_state(state)
-        sector = unit_directions(len(table), self.ndim, like=centre)
+        sector = unit_directions(len(table), self.ndim, like=center)
         if self.ndim == 2:  # its first coordinate is the cosine
             angle = torch.atan2(sector[:, 1], sector[:, 0])
             basis, frequency = fresh._series(angle), fresh._frequencies()
@@ -228,11 +229,11 @@ class Star(Shape):
         return torch.cat([self.orders.new_zeros(1), self.orders, self.orders])
 
     def describe(self, frame: ImageGeometry) -> dict[str, Any]:
-        """Centre in pixels."""
+        """Center in pixels."""
         exact = double_copy(self)
-        centre = exact.anchor + exact.scale * exact._middle()
-        known = {**describe_extra_coordinates(centre, frame), **describe_spacing(frame)}
-        return {"centre": describe_point(centre, frame), **known}
+        center = exact.anchor + exact.scale * exact._middle()
+        known = {**describe_extra_coordinates(center, frame), **describe_spacing(frame)}
+        return {CENTER_KEY: describe_point(center, frame), **known}
 
 
 def best_radii(table: Tensor) -> tuple[Tensor, Tensor]:
@@ -243,9 +244,9 @@ def best_radii(table: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def to_spherical(offset: Tensor) -> tuple[Tensor, Tensor]:
-    """Distance (n,) and unit direction (n, d); at the centre some fixed direction."""
-    at_centre = (offset == 0).all(1)
-    safe = offset + at_centre[:, None]
+    """Distance (n,) and unit direction (n, d); at the center some fixed direction."""
+    at_center = (offset == 0).all(1)
+    safe = offset + at_center[:, None]
     distance = safe.norm(dim=1)
     direction = safe / distance[:, None]
-    return torch.where(at_centre, torch.zeros_like(distance), distance), direction
+    return torch.where(at_center, torch.zeros_like(distance), distance), direction

@@ -36,17 +36,17 @@ STEEPEST_SUM = 1.6  # largest sum of the sizes of all bumps' derivatives at one 
 
 
 def to_polar(offsets: Tensor) -> tuple[Tensor, Tensor]:
-    """Radius (n,) and angle (n,) of the last two coordinates; the angle is 0 at the centre.
+    """Radius (n,) and angle (n,) of the last two coordinates; the angle is 0 at the center.
 
     Angles run from the last axis towards the one before it.
     """
     row, column = offsets[:, -2], offsets[:, -1]
     if not torch.is_grad_enabled():
         return torch.hypot(row, column), torch.atan2(row, column)
-    # Only the angle jumps at the centre; its derivative there is set to 0, not NaN.
-    at_centre = (row == 0) & (column == 0)
-    column = torch.where(at_centre, torch.ones_like(column), column)
-    radius = torch.where(at_centre, torch.zeros_like(row), torch.hypot(row, column))
+    # Only the angle jumps at the center; its derivative there is set to 0, not NaN.
+    at_center = (row == 0) & (column == 0)
+    column = torch.where(at_center, torch.ones_like(column), column)
+    radius = torch.where(at_center, torch.zeros_like(row), torch.hypot(row, column))
     return radius, torch.atan2(row, column)
 
 
@@ -145,8 +145,8 @@ def _symmetric_multiplicity(values: Tensor) -> Tensor:
 
 def _gaussians(position: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Bumps (n, count) at whole numbers, and how far each is (n, count)."""
-    centres = torch.arange(count, device=position.device, dtype=position.dtype)
-    offset = position - centres[:, None]
+    centers = torch.arange(count, device=position.device, dtype=position.dtype)
+    offset = position - centers[:, None]
     exponent = (offset.square() * (-0.5 * LOG2E / VARIANCE)).clamp_min(FAINT)
     values = torch.exp2(exponent) * HEIGHT
     return values.T, offset.T

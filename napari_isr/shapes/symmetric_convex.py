@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from napari_isr.certificates.certificate import CENTER_KEY
 from napari_isr.errors import InputError
 from napari_isr.evidence import DenseEvidence
 from napari_isr.geometry.image import ImageGeometry
@@ -41,14 +42,14 @@ from napari_isr.shapes.symmetric_star import best_star_evidence
 
 __all__ = ["ConvexMirror", "ConvexMirrorOptions", "ConvexRotational", "ConvexRotationalOptions"]
 
-BOUND_RADIUS = 8.0  # about the centre of the symmetry, which may lie outside the image
+BOUND_RADIUS = 8.0  # about the center of the symmetry, which may lie outside the image
 BOUND_SLOPE = 40.0
 
 
 class GroupConvex(Shape):
     r"""``{x : f(x) <= 0}`` for the orbit of a convex function under a finite group.
 
-    With the elements ``g`` of the group as orthogonal matrices about the centre ``c``, and
+    With the elements ``g`` of the group as orthogonal matrices about the center ``c``, and
     :math:`y = (x - c) / s`,
 
     .. math:: f(x) = \log \Big( \sum_g \sum_k \exp \beta (n_k^T g y - b_k) + \exp(\ldots) \Big).
@@ -66,7 +67,7 @@ class GroupConvex(Shape):
 
     stages = (FitStage(12, 4, coarse=True), FitStage(25, 5), FitStage(60, 5))
     start_cells = 8192
-    centre: Tensor
+    center: Tensor
     pieces: nn.Parameter
 
     def _make_pieces(self, count: int) -> None:
@@ -93,13 +94,13 @@ class GroupConvex(Shape):
 
     def forward(self, points: Tensor) -> Tensor:
         """Logit at points; see :meth:`Shape.forward`."""
-        _, total, largest = stable_exp2_sum(self._exponents(self.to_local(points) - self.centre))
+        _, total, largest = stable_exp2_sum(self._exponents(self.to_local(points) - self.center))
         return (largest + total.log2()) / -LOG2E
 
     def logit_and_jacobian(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Closed form: shares of the terms times their derivatives."""
         with torch.no_grad():
-            offset = self.to_local(points) - self.centre
+            offset = self.to_local(points) - self.center
             parts, total, largest = stable_exp2_sum(self._exponents(offset))
             logit = (largest + total.log2()) / -LOG2E
             matrices, _ = self.group_matrices()
@@ -113,12 +114,12 @@ class GroupConvex(Shape):
             return logit, hstack([*self._pose_slopes(offset, pull, bound), by_pieces.T])
 
     def _pose_slopes(self, offset: Tensor, pull: Tensor, bound: Tensor) -> list[Tensor]:
-        """Derivatives (n, q) by the parameters of the centre and the axis.
+        """Derivatives (n, q) by the parameters of the center and the axis.
 
         ``pull`` (g, d, n) is how the logit changes with each image of the point, ``bound`` (n,)
         the share of the bound in it.
         """
-        if "centre" not in self._parameters:
+        if "center" not in self._parameters:
             return []
         by_offset = (self.group_matrices()[0].mT @ pull).sum(0).T
         steep = 2 * BOUND_SLOPE * self.scale.square() / BOUND_RADIUS**2
@@ -133,22 +134,22 @@ class GroupConvex(Shape):
 
     def lipschitz_bound(self) -> float | None:
         """Slope of the steepest piece: the gradient is a mean of those of the pieces."""
-        centre = self.anchor + self.scale * self.centre.detach()
-        bound = 2 * BOUND_SLOPE * (2 + float(centre.norm())) / BOUND_RADIUS**2
+        center = self.anchor + self.scale * self.center.detach()
+        bound = 2 * BOUND_SLOPE * (2 + float(center.norm())) / BOUND_RADIUS**2
         steepest = self.pieces[:, :-1].detach().norm(dim=1).max()
         return max(float(self.sharpness / self.scale * steepest), bound)
 
     @torch.no_grad()
-    def _ball(self, centre: Tensor, size: Tensor, **changed: Tensor) -> dict[str, Tensor]:
+    def _ball(self, center: Tensor, size: Tensor, **changed: Tensor) -> dict[str, Tensor]:
         """Start from a ball; ``changed`` is what else the state shall hold."""
-        fresh = type(self)(self.ndim, self.options).to(centre)
+        fresh = type(self)(self.ndim, self.options).to(center)
         state = {name: value.clone() for name, value in fresh.state_dict().items()}
-        state.update(changed, anchor=centre, scale=size)
+        state.update(changed, anchor=center, scale=size)
         state["sharpness"] = torch.full_like(self.sharpness, self.stages[0].sharpness)
         fresh.load_state_dict(state)
         unit = fresh.pieces[:, :-1]
         for _ in range(3):  # neighbouring pieces add up: move them out until the boundary fits
-            fresh.pieces[:, -1] -= fresh(centre + unit * size) / fresh.sharpness
+            fresh.pieces[:, -1] -= fresh(center + unit * size) / fresh.sharpness
         return {name: value.clone() for name, value in fresh.state_dict().items()}
 
 
@@ -173,10 +174,10 @@ class ConvexMirror(GroupConvex):
         super().__init__(ndim, options)
         start = torch.zeros(1) if ndim == 2 else torch.eye(ndim)[-1]
         if self.options.axis is None:
-            self.centre = nn.Parameter(torch.zeros(ndim))
+            self.center = nn.Parameter(torch.zeros(ndim))
             self.turn = nn.Parameter(start)
         else:  # a shift along the axis is in the offsets of the pieces
-            self.register_buffer("centre", torch.zeros(ndim))
+            self.register_buffer("center", torch.zeros(ndim))
             self.register_buffer("turn", start)
         self._make_pieces(self.options.pieces)
 
@@ -219,15 +220,15 @@ class ConvexMirror(GroupConvex):
         ellipsoid = fit_ellipsoid(grid)
         if self.options.axis is not None:
             axis = axis_basis(float(self.turn)).to(self.anchor)[:, 0]
-            centre = self.anchor + axis * (axis @ (ellipsoid.centre - self.anchor))
-            return [self._ball(centre, ellipsoid.size, turn=self.turn)]
+            center = self.anchor + axis * (axis @ (ellipsoid.center - self.anchor))
+            return [self._ball(center, ellipsoid.size, turn=self.turn)]
         if self.ndim == 2:
             found = search_mirror_axes(
                 grid, best_star_evidence, REACH, RINGS, keep=2, ellipsoid=ellipsoid
             )
             return [
-                self._ball(centre, size, turn=torch.full_like(self.turn, angle))
-                for centre, size, angle in found
+                self._ball(center, size, turn=torch.full_like(self.turn, angle))
+                for center, size, angle in found
             ]
         planes = search_mirror_planes(grid, ellipsoid, keep=2)
         return [self._ball(p, ellipsoid.size, turn=frame[:, -1]) for p, frame in planes]
@@ -235,7 +236,7 @@ class ConvexMirror(GroupConvex):
     def describe(self, frame: ImageGeometry) -> dict[str, Any]:
         """Axis in pixels; in three dimensions or more a point of the plane and its normal."""
         exact = double_copy(self)
-        point = exact.anchor + exact.scale * exact.centre
+        point = exact.anchor + exact.scale * exact.center
         if exact.ndim == 2:
             found = describe_axis(point, float(exact.turn), frame)
         else:
@@ -257,7 +258,7 @@ class ConvexRotational(GroupConvex):
 
     name = "convex+rotational"
     n_candidates = 7
-    guarantee = "the object is convex, and the same after a part of a turn about its centre"
+    guarantee = "the object is convex, and the same after a part of a turn about its center"
     fills_occlusions = True
     Options: ClassVar[type[ShapeOptions]] = ConvexRotationalOptions
     options: ConvexRotationalOptions
@@ -268,21 +269,21 @@ class ConvexRotational(GroupConvex):
         if ndim > 3:
             raise InputError("convex+rotational is for images with 2 or 3 axes")
         orders = candidate_orders(self.options.order)
-        if self.options.centre is None:
-            self.centre = nn.Parameter(torch.zeros(ndim))
+        if self.options.center is None:
+            self.center = nn.Parameter(torch.zeros(ndim))
         else:
-            self.register_buffer("centre", torch.zeros(ndim))
+            self.register_buffer("center", torch.zeros(ndim))
         self.register_buffer("order", torch.tensor(float(orders[0])))
         self.turns = orders[-1]
         self._make_pieces(-(-self.options.pieces * (ndim - 1) // min(orders[0], 3)))
 
     def apply_fixed_pose(self, frame: ImageGeometry) -> None:
-        """Put the anchor at the centre that the user gave; see :meth:`Shape.apply_fixed_pose`."""
-        if self.options.centre is not None:
-            self.anchor.copy_(point_from_pixels(self.options.centre, frame, "centre"))
+        """Put the anchor at the center that the user gave; see :meth:`Shape.apply_fixed_pose`."""
+        if self.options.center is not None:
+            self.anchor.copy_(point_from_pixels(self.options.center, frame, "center"))
 
     def group_matrices(self) -> tuple[Tensor, Tensor]:
-        """Turns about the axis through the centre; those beyond the order count for nothing."""
+        """Turns about the axis through the center; those beyond the order count for nothing."""
         index = torch.arange(self.turns, device=self.order.device).to(self.order)
         angle = index * (2 * math.pi) / self.order
         cosine, sine = angle.cos(), angle.sin()
@@ -294,9 +295,9 @@ class ConvexRotational(GroupConvex):
         return turns, weight
 
     def initial_states(self, grid: DenseEvidence) -> list[dict[str, Tensor]]:
-        """Start from a ball about the best centre, with the best order if none is given."""
-        fixed = None if self.options.centre is None else self.anchor
-        order, centre, size = search_rotation_order(
+        """Start from a ball about the best center, with the best order if none is given."""
+        fixed = None if self.options.center is None else self.anchor
+        order, center, size = search_rotation_order(
             sum_over_leading_axes(grid),
             candidate_orders(self.options.order),
             best_star_evidence,
@@ -307,17 +308,17 @@ class ConvexRotational(GroupConvex):
         if self.ndim == 3:
             ellipsoid = fit_ellipsoid(grid)
             size = ellipsoid.size
-            centre = torch.cat([ellipsoid.centre[:1], centre]) if fixed is None else fixed
+            center = torch.cat([ellipsoid.center[:1], center]) if fixed is None else fixed
         # A ball says little about the order of a polygon: the fits from it are compared.
         orders = dict.fromkeys((int(order), *candidate_orders(self.options.order)))
-        return [self._ball(centre, size, order=torch.full_like(self.order, n)) for n in orders]
+        return [self._ball(center, size, order=torch.full_like(self.order, n)) for n in orders]
 
     def describe(self, frame: ImageGeometry) -> dict[str, Any]:
-        """Centre in pixels and order."""
+        """Center in pixels and order."""
         exact = double_copy(self)
-        centre = exact.anchor + exact.scale * exact.centre
+        center = exact.anchor + exact.scale * exact.center
         return {
-            "centre": describe_point(centre, frame),
+            CENTER_KEY: describe_point(center, frame),
             "order": round(float(exact.order)),
             **describe_spacing(frame),
         }

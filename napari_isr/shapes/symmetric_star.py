@@ -53,7 +53,7 @@ class StarMirror(Star):
     """
 
     name = "star+mirror"
-    guarantee = "the object is a star about its centre, and its own mirror image"
+    guarantee = "the object is a star about its center, and its own mirror image"
     Options: ClassVar[type[ShapeOptions]] = StarMirrorOptions
     options: StarMirrorOptions
     turn: Tensor
@@ -78,9 +78,9 @@ class StarMirror(Star):
 
     def _middle(self) -> Tensor:
         if self.options.axis is None:
-            return self.centre
+            return self.center
         axis = torch.cat([self.turn.sin(), self.turn.cos()])
-        return axis * (axis @ self.centre)
+        return axis * (axis @ self.center)
 
     def _series(self, angle: Tensor) -> Tensor:
         phase = self.orders[:, None] * (angle - self.turn)
@@ -91,7 +91,7 @@ class StarMirror(Star):
         weights = torch.cat([self.radius, torch.zeros_like(self.radius[1:])])
         return basis[:, : len(self.radius)], fourier_derivative(basis, self.orders, weights)
 
-    def _by_centre(self, gradient: Tensor) -> Tensor:
+    def _by_center(self, gradient: Tensor) -> Tensor:
         if self.options.axis is None:
             return gradient
         axis = torch.cat([self.turn.sin(), self.turn.cos()])
@@ -106,23 +106,23 @@ class StarMirror(Star):
         return super()._frequencies()[: len(self.radius)]
 
     def initial_states(self, grid: DenseEvidence) -> list[dict[str, Tensor]]:
-        """Start from the best centre and axis on a grid of both."""
+        """Start from the best center and axis on a grid of both."""
         if self.ndim > 2:
             return self._starts_in_space(grid)
         if self.options.axis is not None:
             axis = torch.cat([self.turn.sin(), self.turn.cos()])
             ellipsoid = fit_ellipsoid(grid)
-            centre = self.anchor + axis * (axis @ (ellipsoid.centre - self.anchor))
-            centres, size = search_centers(grid, self._score, fixed=centre, ellipsoid=ellipsoid)
-            table = self._mirrored(self._table(grid, centres, size)[0], float(self.turn))
-            return [self._start(centres[0], size, table)]
+            center = self.anchor + axis * (axis @ (ellipsoid.center - self.anchor))
+            centers, size = search_centers(grid, self._score, fixed=center, ellipsoid=ellipsoid)
+            table = self._mirrored(self._table(grid, centers, size)[0], float(self.turn))
+            return [self._start(centers[0], size, table)]
         states = []
-        for centre, size, angle in search_mirror_axes(
+        for center, size, angle in search_mirror_axes(
             grid, best_star_evidence, REACH, RINGS, keep=2, fixed=self._fixed()
         ):
-            table = self._mirrored(self._table(grid, centre[None], size)[0], angle)
+            table = self._mirrored(self._table(grid, center[None], size)[0], angle)
             turn = torch.full_like(self.turn, angle)
-            states.append(self._start(centre, size, table, turn=turn))
+            states.append(self._start(center, size, table, turn=turn))
         return states
 
     @staticmethod
@@ -132,19 +132,19 @@ class StarMirror(Star):
 
     def _starts_in_space(self, grid: DenseEvidence) -> list[dict[str, Tensor]]:
         """One start for each of several normals."""
-        centres, size = search_centers(grid, super()._score, fixed=self._fixed())
-        table = self._table(grid, centres[:1], size)[0]
+        centers, size = search_centers(grid, super()._score, fixed=self._fixed())
+        table = self._table(grid, centers[:1], size)[0]
         axes = torch.linalg.eigh(fit_ellipsoid(grid).radii).eigenvectors.T
         normals = torch.cat([axes, unit_directions(16, self.ndim, like=axes)])
-        return [self._start(centres[0], size, table, turn=normal) for normal in normals]
+        return [self._start(centers[0], size, table, turn=normal) for normal in normals]
 
     def describe(self, frame: ImageGeometry) -> dict[str, Any]:
-        """Centre and axis in pixels; in three dimensions or more the normal of the plane."""
+        """Center and axis in pixels; in three dimensions or more the normal of the plane."""
         exact = double_copy(self)
         found = super().describe(frame)
         if exact.ndim == 2:
-            centre = exact.anchor + exact.scale * exact._middle()
-            return {**found, **describe_axis(centre, float(exact.turn), frame)}
+            center = exact.anchor + exact.scale * exact._middle()
+            return {**found, **describe_axis(center, float(exact.turn), frame)}
         return {**found, "normal": describe_normal(exact.turn)}
 
 
@@ -153,7 +153,7 @@ class StarRotationalOptions(StarOptions, OrderOptions):
 
 
 class StarRotational(Star):
-    r"""Star-shaped about a centre, with a radius that repeats ``order`` times in a full turn.
+    r"""Star-shaped about a center, with a radius that repeats ``order`` times in a full turn.
 
     :math:`R(\theta) = \exp(\sum_k a_k \cos(k n \theta) + b_k \sin(k n \theta))` for the order
     ``n``. In three dimensions the axis of rotation is along the first axis of the image, and the
@@ -161,7 +161,7 @@ class StarRotational(Star):
     """
 
     name = "star+rotational"
-    guarantee = "the object is a star about its centre, and the same after a part of a turn"
+    guarantee = "the object is a star about its center, and the same after a part of a turn"
     Options: ClassVar[type[ShapeOptions]] = StarRotationalOptions
     options: StarRotationalOptions
 
@@ -183,9 +183,9 @@ class StarRotational(Star):
         return (height[:, :, None] * around[:, None, :]).flatten(1)
 
     def initial_states(self, grid: DenseEvidence) -> list[dict[str, Tensor]]:
-        """Start from the best centre, and from the best order if none is given."""
+        """Start from the best center, and from the best order if none is given."""
         plane, fixed = sum_over_leading_axes(grid), self._fixed()
-        order, flat_centre, size = search_rotation_order(
+        order, flat_center, size = search_rotation_order(
             plane,
             candidate_orders(self.options.order),
             best_star_evidence,
@@ -195,17 +195,17 @@ class StarRotational(Star):
         )
         orders = order * torch.arange(1, len(self.orders) + 1).to(self.orders)
         if self.ndim == 2:
-            table = self._table(grid, flat_centre[None], size, n_sectors_for(order))[0]
+            table = self._table(grid, flat_center[None], size, n_sectors_for(order))[0]
             return [
-                self._start(flat_centre, size, average_over_rotations(table, order), orders=orders)
+                self._start(flat_center, size, average_over_rotations(table, order), orders=orders)
             ]
         ellipsoid = fit_ellipsoid(grid)
-        centre = torch.cat([ellipsoid.centre[:-2], flat_centre]) if fixed is None else fixed
+        center = torch.cat([ellipsoid.center[:-2], flat_center]) if fixed is None else fixed
         size = ellipsoid.size
-        return [self._start(centre, size, self._table(grid, centre[None], size)[0], orders=orders)]
+        return [self._start(center, size, self._table(grid, center[None], size)[0], orders=orders)]
 
     def describe(self, frame: ImageGeometry) -> dict[str, Any]:
-        """Centre in pixels and order."""
+        """Center in pixels and order."""
         exact = double_copy(self)
         return {**super().describe(frame), "order": round(float(exact.orders[0]))}
 

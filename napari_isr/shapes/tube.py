@@ -25,9 +25,9 @@ FINEST = {2: 40, 3: 8}  # knot intervals: fewer than of a picture, for every fra
 
 
 class TubeCrossSection(Connected):
-    r"""A connected set that is never empty: the offsets are positive, so it holds its centre.
+    r"""A connected set that is never empty: the offsets are positive, so it holds its center.
 
-    At the centre the convex function is :math:`\log \sum_k \exp(-\beta b_k)`, and
+    At the center the convex function is :math:`\log \sum_k \exp(-\beta b_k)`, and
     :math:`b_k > \log K / \beta` for each of the ``K`` pieces.
     """
 
@@ -79,7 +79,7 @@ class TubeCrossSection(Connected):
             wanted = before / ratio
             self.spread.mul_((self.warp_jacobian(anchor[None])[0] / wanted).clamp(0.5, 2))
 
-    def centre(self) -> Tensor:
+    def center(self) -> Tensor:
         """A point (d,) of the set, which follows the parameters continuously."""
         return self._demagnified(self.deformation.inverse(self.middle[:, None]).T)[0]
 
@@ -88,8 +88,8 @@ class Tube(TimeVaryingShape):
     r"""``{(t, x) : t_0 < t < t_1, f_t(\varphi_t(x)) \le 0}``: a connected set at every time.
 
     Every frame is one piece without holes, and holds the preimage :math:`\varphi_t^{-1}(m_t)` of
-    a centre, which moves continuously: from any point of the tube a way leads to the centre of its
-    frame and along the centres to every other frame. So the tube is one piece, for every value of
+    a center, which moves continuously: from any point of the tube a way leads to the center of its
+    frame and along the centers to every other frame. So the tube is one piece, for every value of
     the parameters. It may begin and end within the sequence, but not break: it is there from the
     first control with a positive presence to the last one.
     """
@@ -117,7 +117,7 @@ class Tube(TimeVaryingShape):
     def path_between(self, start: Tensor, stop: Tensor, fractions: Tensor) -> Tensor:
         """Points (m, d) on a way in the tube between two of its points (d,).
 
-        A third of the way leads to the centre of the frame, a third along the centres, and a
+        A third of the way leads to the center of the frame, a third along the centers, and a
         third from there.
         """
         ends = torch.stack([start, stop])
@@ -129,19 +129,19 @@ class Tube(TimeVaryingShape):
                 continue
             slice_ = self._slice(float(ends[end, 0]))
             found[chosen, 0] = ends[end, 0]
-            found[chosen, 1:] = slice_.path_between(ends[end, 1:], slice_.centre(), share[chosen])
+            found[chosen, 1:] = slice_.path_between(ends[end, 1:], slice_.center(), share[chosen])
         for index in ((legs >= 1) & (legs <= 2)).nonzero()[:, 0].tolist():
             time = torch.lerp(start[0], stop[0], legs[index] - 1)
             found[index, 0] = time
-            found[index, 1:] = self._slice(float(time)).centre()
+            found[index, 1:] = self._slice(float(time)).center()
         return found
 
     @torch.no_grad()
     def interior_point(self) -> Tensor:
-        """The centre (d,) in the middle of the time for which the tube is there."""
+        """The center (d,) in the middle of the time for which the tube is there."""
         there = self.knots[self.presence > 0]
         time = (there[0] + there[-1]) / 2 if len(there) else self.knots.mean()
-        return torch.cat([time[None], self._slice(float(time)).centre()])
+        return torch.cat([time[None], self._slice(float(time)).center()])
 
     def _slice(self, time: float) -> TubeCrossSection:
         self._load(time)

@@ -15,8 +15,8 @@ from napari_isr.gui.layers.utils import METADATA_KIND, is_result_layer
 WAIT = 30_000
 RIGHT, NO_KEY = Qt.MouseButton.RightButton, Qt.KeyboardModifier.NoModifier
 SHAPES = {
-    "star": ("centre", "centre"),
-    "rotational:order=4": ("centre", "centre"),
+    "star": ("center", "center"),
+    "rotational:order=4": ("center", "center"),
     "mirror": ("axis", "middle"),
     "star+mirror": ("axis", "end"),
 }
@@ -79,7 +79,7 @@ def test_a_drag_holds_a_place_fixed_and_a_double_click_releases_it(drawing, stro
         start = drag(dock, hand, grip, (7, -6), qtbot)
         assert dock.shape.startswith(f"{shape.partition(':')[0]}:")
         assert f"{option}=" in dock.shape
-        if grip in ("centre", "middle"):  # an end is as far out as the object is long
+        if grip in ("center", "middle"):  # an end is as far out as the object is long
             np.testing.assert_allclose(spot(dock, hand, grip), np.add(start, (7, -6)), atol=1.5)
         check_that_it_is_held(dock, option)
         dock.live = False
@@ -96,13 +96,13 @@ def test_the_place_where_the_button_is_let_go_counts(drawing, strokes, qtbot):
     _, dock, hand = drawing
     fit(dock, strokes, "star", qtbot)
     dock.live = False
-    start = spot(dock, hand, "centre")
+    start = spot(dock, hand, "center")
     middle, end = np.add(start, (4, -3)), np.add(start, (8, -6))
     left, there = Qt.MouseButton.LeftButton, on_canvas(dock, hand, end).toPoint()
     QTest.mousePress(hand.canvas, left, NO_KEY, on_canvas(dock, hand, start).toPoint())
     hand._drag(on_canvas(dock, hand, middle))
     QTest.mouseRelease(hand.canvas, left, NO_KEY, there)  # the last moves were merged
-    np.testing.assert_allclose(spot(dock, hand, "centre"), end, atol=1)
+    np.testing.assert_allclose(spot(dock, hand, "center"), end, atol=1)
 
 
 def check_that_it_is_held(dock, option):
@@ -110,7 +110,7 @@ def check_that_it_is_held(dock, option):
     item = dock.result.objects[2]
     assert item.certificate.holds
     numbers = [float(x) for x in dock.shape.partition(f"{option}=")[2].split("/")]
-    if option == "centre":
+    if option == "center":
         np.testing.assert_allclose(item.parameters["centre"], numbers, atol=0.01)
     else:
         turned = item.parameters["axis_degrees"] - numbers[2]
@@ -161,7 +161,7 @@ def test_lattice_steps_are_dragged_and_the_origin_shows_them_elsewhere(pattern, 
 def test_a_handle_follows_the_mouse_at_once(drawing, strokes, qtbot):
     viewer, dock, hand = drawing
     fit(dock, strokes, "star", qtbot)
-    start = spot(dock, hand, "centre")
+    start = spot(dock, hand, "center")
     path = [on_canvas(dock, hand, np.add(start, (k, k))) for k in range(0, 12, 2)]
     QTest.mouseMove(hand.canvas, path[0].toPoint())
     QTest.mousePress(hand.canvas, Qt.MouseButton.LeftButton, NO_KEY, path[0].toPoint())
@@ -172,33 +172,33 @@ def test_a_handle_follows_the_mouse_at_once(drawing, strokes, qtbot):
 
         def followed(after=after):
             hand._drag(after)  # as often as a slow machine needs: napari drops moves that come fast
-            place = on_canvas(dock, hand, spot(dock, hand, "centre"))
+            place = on_canvas(dock, hand, spot(dock, hand, "center"))
             return abs(place.x() - after.x()) + abs(place.y() - after.y()) < 3
 
         qtbot.waitUntil(followed, timeout=WAIT)
         assert layer_of(viewer).data[0].mean(axis=0) == pytest.approx(
-            spot(dock, hand, "centre"), abs=0.5
+            spot(dock, hand, "center"), abs=0.5
         )
     assert dock.shape == "star"  # not before the release
     dock.live = False
     QTest.mouseRelease(hand.canvas, Qt.MouseButton.LeftButton, NO_KEY, path[-1].toPoint())
-    assert dock.shape.startswith("star:centre=")
+    assert dock.shape.startswith("star:center=")
 
 
 def test_a_click_changes_nothing_and_the_row_below_the_options_releases(drawing, strokes, qtbot):
     _, dock, hand = drawing
     fit(dock, strokes, "star", qtbot)
-    place = on_canvas(dock, hand, spot(dock, hand, "centre")).toPoint()
+    place = on_canvas(dock, hand, spot(dock, hand, "center")).toPoint()
     QTest.mouseClick(hand.canvas, Qt.MouseButton.LeftButton, NO_KEY, place)
     QTest.mouseClick(hand.canvas, RIGHT, NO_KEY, place)
     QApplication.processEvents()
     assert dock.shape == "star"
     button = dock.findChild(QPushButton, "isr_release")
     assert not button.isVisibleTo(dock)
-    drag(dock, hand, "centre", (5, 0), qtbot)
+    drag(dock, hand, "center", (5, 0), qtbot)
     np.testing.assert_array_equal(dock.scribble_layer.data, strokes)
     assert button.isVisibleTo(dock)
-    assert "centre held" in dock.findChild(QLabel, "isr_held").text()
+    assert "center held" in dock.findChild(QLabel, "isr_held").text()
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     assert dock.shape == "star"
@@ -209,7 +209,7 @@ def test_the_cursor_tells_of_a_handle(drawing, strokes, qtbot):
     viewer, dock, hand = drawing
     fit(dock, strokes, "star", qtbot)
     before = viewer.cursor.style
-    place = on_canvas(dock, hand, spot(dock, hand, "centre"))
+    place = on_canvas(dock, hand, spot(dock, hand, "center"))
     hover(hand, place)
     assert viewer.cursor.style == "pointing"
     assert "hold" in viewer.help
@@ -236,13 +236,13 @@ def test_a_handle_is_dragged_with_any_tool_and_the_canvas_stays(drawing, strokes
     for mode in ("pan_zoom", "fill", "polygon"):
         dock.scribble_layer.mode = mode
         camera, before = np.array(viewer.scene.camera.center), dock.shape
-        drag(dock, hand, "centre", (3, 2), qtbot)
+        drag(dock, hand, "center", (3, 2), qtbot)
         assert dock.shape != before
         np.testing.assert_allclose(viewer.scene.camera.center, camera)
         np.testing.assert_array_equal(dock.scribble_layer.data, strokes)
     viewer.layers.selection.active = viewer.layers["disc"]
     before = dock.shape
-    drag(dock, hand, "centre", (-3, -2), qtbot)
+    drag(dock, hand, "center", (-3, -2), qtbot)
     assert dock.shape != before
     np.testing.assert_allclose(viewer.scene.camera.center, camera)
 
@@ -251,12 +251,12 @@ def test_a_drag_so_quick_that_napari_tells_of_no_move_counts(drawing, strokes, q
     _, dock, hand = drawing
     fit(dock, strokes, "star", qtbot)
     dock.live = False
-    start, stop = spot(dock, hand, "centre"), spot(dock, hand, "centre", (6, 4))
+    start, stop = spot(dock, hand, "center"), spot(dock, hand, "center", (6, 4))
     places = [on_canvas(dock, hand, point).toPoint() for point in (start, stop)]
     QTest.mousePress(hand.canvas, Qt.MouseButton.LeftButton, NO_KEY, places[0])
     QTest.mouseRelease(hand.canvas, Qt.MouseButton.LeftButton, NO_KEY, places[1])
-    np.testing.assert_allclose(spot(dock, hand, "centre"), stop, atol=0.6)
-    assert "centre=" in dock.shape
+    np.testing.assert_allclose(spot(dock, hand, "center"), stop, atol=0.6)
+    assert "center=" in dock.shape
 
 
 def test_handles_lie_right_on_a_mirrored_and_a_stretched_image(
@@ -273,8 +273,8 @@ def test_handles_lie_right_on_a_mirrored_and_a_stretched_image(
     viewer.reset_view()
     fit(dock, strokes, "star", qtbot)
     dock.live = False
-    start = drag(dock, hand, "centre", (6, 9), qtbot)
-    moved = spot(dock, hand, "centre")
+    start = drag(dock, hand, "center", (6, 9), qtbot)
+    moved = spot(dock, hand, "center")
     np.testing.assert_allclose(moved, np.add(start, (6, 9)), atol=1.5)
     size = width(viewer)
     assert 15 < size[0] < 21
@@ -298,15 +298,15 @@ def test_each_object_has_its_handle_and_holds_its_own_place(drawing, strokes, qt
     two = strokes.copy()
     two[60:64, 50:62] = 3
     fit(dock, two, "star", qtbot)
-    first = spot(dock, hand, "centre")
+    first = spot(dock, hand, "center")
     dock.scribble_layer.selected_label = 3
-    assert spot(dock, hand, "centre") != first
+    assert spot(dock, hand, "center") != first
     dock.scribble_layer.selected_label = 1  # the background: the last object's stays
-    assert spot(dock, hand, "centre") != first
+    assert spot(dock, hand, "center") != first
     dock.live = False
-    drag(dock, hand, "centre", (4, 4), qtbot)
+    drag(dock, hand, "center", (4, 4), qtbot)
     assert dock.shape == "star"
-    assert dock.controller.settings.own_shapes[3].startswith("star:centre=")
+    assert dock.controller.settings.own_shapes[3].startswith("star:center=")
     dock.scribble_layer.selected_label = 2
     assert not handles(dock)._fixed
     dock.controller.settings.own_shapes = {2: "none", 3: "convex"}
@@ -317,7 +317,7 @@ def test_a_handle_that_was_deleted_comes_back_with_the_next_fit(drawing, strokes
     viewer, dock, hand = drawing
     fit(dock, strokes, "star", qtbot)
     viewer.layers.remove(layer_of(viewer))
-    point = spot(dock, hand, "centre")
+    point = spot(dock, hand, "center")
     before = dock.scribble_layer.data.copy()
     draw(dock, hand, point, np.add(point, (2, 2)))  # paints: there is no handle
     assert (dock.scribble_layer.data != before).any()
@@ -338,7 +338,7 @@ def test_no_handle_and_no_callback_is_left_behind(drawing, strokes, qtbot):
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         dock.run()
     assert layer_of(viewer) is not None
-    place = on_canvas(dock, hand, spot(dock, hand, "centre"))
+    place = on_canvas(dock, hand, spot(dock, hand, "center"))
     QTest.mousePress(hand.canvas, Qt.MouseButton.LeftButton, NO_KEY, place.toPoint())
     hand._drag(place + QPointF(9, 9))
     viewer.window.remove_dock_widget(dock)  # in mid-drag

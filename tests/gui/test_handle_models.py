@@ -22,10 +22,10 @@ from napari_isr.gui.models import DockSettings
 BOX = ((10.0, 20.0), (50.0, 100.0))
 
 
-def test_a_centre_is_moved_and_written():
-    handle = CenterHandle((3.0, 4.0)).with_control_point("centre", (10.25, 8191.5))
-    assert (handle.option, handle.to_option_text()) == ("centre", "10.25/8191.5")
-    assert handle.locks("centre")
+def test_a_center_is_moved_and_written():
+    handle = CenterHandle((3.0, 4.0)).with_control_point("center", (10.25, 8191.5))
+    assert (handle.option, handle.to_option_text()) == ("center", "10.25/8191.5")
+    assert handle.locks("center")
 
 
 @pytest.mark.parametrize("degrees", [0, 30, 90, 150])
@@ -69,14 +69,14 @@ PLANE = HandleGeometry(
 @pytest.mark.parametrize(
     ("found", "text", "grip", "where", "fixed"),
     [
-        (STAR, "star", "centre", (30, 60), False),
-        (STAR, "star:harmonics=9,centre=1/2", "centre", (1, 2), True),
-        (STAR, "star:centre=nonsense", "centre", (30, 60), False),
+        (STAR, "star", "center", (30, 60), False),
+        (STAR, "star:harmonics=9,center=1/2", "center", (1, 2), True),
+        (STAR, "star:center=nonsense", "center", (30, 60), False),
         (MIRROR, "mirror", "middle", (30, 60), False),  # next to the middle of the object
         (MIRROR, "mirror:axis=5/6/0", "middle", (5, 6), True),
         (BOTH, "mirror+star", "middle", (25, 60), False),  # the star's centre
         (BOTH, "star+mirror:axis=5/6/0", "middle", (5, 6), True),
-        (BOTH, "star+mirror:centre=5/6", "centre", (5, 6), True),
+        (BOTH, "star+mirror:center=5/6", "center", (5, 6), True),
         (TILES, "periodic", "first", (31, 71), False),
         (TILES, "periodic:lattice=1/2/9/0", "second", (40, 62), True),
         (PLANE, "periodic:perspective=true", "first", (40, 59), False),
@@ -96,12 +96,12 @@ def test_shapes_without_places_and_shapes_not_fitted_yet_have_no_handle():
 
 def test_a_place_is_held_for_one_object_only_unless_it_is_alone():
     settings = DockSettings(shape="star")
-    set_shape_of(settings, 2, "star:centre=1/2", alone=True)
-    assert (settings.shape, settings.own_shapes) == ("star:centre=1/2", {})
+    set_shape_of(settings, 2, "star:center=1/2", alone=True)
+    assert (settings.shape, settings.own_shapes) == ("star:center=1/2", {})
     clear_fixed_options(settings, 2, alone=True)
     assert settings.shape == "star"
-    set_shape_of(settings, 3, "star:centre=1/2", alone=False)
-    assert (settings.shape, settings.own_shapes) == ("star", {3: "star:centre=1/2"})
+    set_shape_of(settings, 3, "star:center=1/2", alone=False)
+    assert (settings.shape, settings.own_shapes) == ("star", {3: "star:center=1/2"})
     assert shape_of(settings, 2) == "star"
     clear_fixed_options(settings, 3, alone=False)  # and is as all the others again
     assert (settings.shape, settings.own_shapes) == ("star", {})
@@ -110,7 +110,7 @@ def test_a_place_is_held_for_one_object_only_unless_it_is_alone():
 @pytest.mark.parametrize(
     ("handle", "grip"),
     [
-        (CenterHandle((0.0, 0.0)), "centre"),
+        (CenterHandle((0.0, 0.0)), "center"),
         (AxisHandle((0.0, 0.0), 30.0, 40.0), "end"),
         (LatticeHandle((0.0, 0.0), (30.0, 0.0), (5.0, 40.0)), "second"),
     ],

@@ -26,11 +26,11 @@ def test_every_kind_is_told_from_its_model():
 
 
 def test_what_may_be_left_to_the_fit_is_told():
-    order, centre = (next(o for o in shape_options("rotational") if o.name == name)
-                     for name in ("order", "centre"))  # fmt: skip
+    order, center = (next(o for o in shape_options("rotational") if o.name == name)
+                     for name in ("order", "center"))  # fmt: skip
     assert (order.kind, order.auto, order.default) == ("int", True, "auto")
     assert (order.minimum, order.maximum) == (2, 64)
-    assert (centre.kind, centre.auto, centre.default) == ("place", True, None)
+    assert (center.kind, center.auto, center.default) == ("place", True, None)
     assert shape_options("none") == ()
 
 

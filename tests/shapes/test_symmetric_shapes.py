@@ -14,6 +14,7 @@ from napari_isr.errors import InputError
 from napari_isr.evidence import DenseEvidence, signed_evidence
 from napari_isr.fitting import iter_project_shape
 from napari_isr.geometry.image import ImageGeometry
+from napari_isr.geometry.time_series import TimeSeriesGeometry
 from napari_isr.shapes import Shape, ShapeSpec
 from napari_isr.shapes.lattice import find_lattice
 from napari_isr.shapes.symmetric_bases import fourier_basis, fourier_derivative, gaussian_bumps
@@ -31,15 +32,17 @@ PLANE = {
     "perspective": "periodic:perspective=true",
 }
 HELD = [
-    "star:centre=30/41",
+    "star:center=30/41",
     "star+mirror:axis=30/41/20",
-    "star+mirror:centre=30/41",
-    "star+rotational:order=5,centre=30/41",
+    "star+mirror:center=30/41",
+    "star+rotational:order=5,center=30/41",
     "mirror:axis=30/41/20",
-    "rotational:order=3,centre=30/41",
+    "rotational:order=3,center=30/41",
     "convex+mirror:axis=30/41/20",
-    "convex+rotational:centre=30/41,order=4",
+    "convex+rotational:center=30/41,order=4",
 ]
+# Specifications of version 0.1, in scripts and sessions.
+FORMER = [spec.replace("center=", "centre=") for spec in HELD if "center=" in spec]
 HELD_LATTICES = [
     "periodic:lattice=0/24/20.5/3",
     "periodic:perspective=true,lattice=0/24/20.5/3",
@@ -226,6 +229,30 @@ def test_text_and_state_round_trip(spec, tmp_path):
     assert torch.equal(other(random_points(2, 1)), shape(random_points(2, 1)))
 
 
+@pytest.mark.parametrize("spec", FORMER)
+def test_specifications_and_states_of_version_0_1_are_read(spec):
+    current = spec.replace("centre=", "center=")
+    assert ShapeSpec.parse(spec) == ShapeSpec.parse(current)
+    assert "centre" not in str(ShapeSpec.parse(spec))
+    shape = shake(build(current)[0], 4, 0.2)
+    former = {k.replace("center", "centre"): v for k, v in shape.state_dict().items()}
+    assert "centre" in former
+    other = ShapeSpec.parse(spec).build(2).double()
+    other.load_state_dict(former)
+    assert torch.equal(other(random_points(2, 1)), shape(random_points(2, 1)))
+
+
+def test_states_of_sequences_and_of_nested_modules_of_version_0_1_are_read():
+    frame = TimeSeriesGeometry((4, 20, 30), (1.0, 1.0, 1.0))
+    shapes = [ShapeSpec.parse("star:center=3/4").build(*size) for size in ((3, frame), (2,))]
+    module = torch.nn.ModuleList(shapes)
+    former = {k.replace("center", "centre"): v + 1 for k, v in module.state_dict().items()}
+    assert [key for key in former if "centre" in key] == ["0.of_centre", "1.centre"]
+    module.load_state_dict(former)
+    assert bool((module[0].of_center == 1).all())
+    assert bool((module[1].center == 1).all())
+
+
 def pattern(spec):
     """A mask with the property, and what of it is seen."""
     row, column = np.mgrid[:120, :160].astype(float)
@@ -279,7 +306,7 @@ def test_what_the_user_gives_is_held(spec):
     for _ in iter_project_shape(shape, grid):
         pass
     found = shape.describe(frame)
-    if "centre=" in spec:
+    if "center=" in spec:
         assert found["centre"] == pytest.approx([55, 80], abs=1e-3)
     else:
         assert found["axis_degrees"] == pytest.approx(20, abs=1e-3)
@@ -362,11 +389,11 @@ def test_bases():
 @pytest.mark.parametrize(
     ("spec", "ndim", "word"),
     [
-        ("star:centre=3", 2, "numbers"),
-        ("star:centre=3/x", 2, "slash"),
+        ("star:center=3", 2, "numbers"),
+        ("star:center=3/x", 2, "slash"),
         ("mirror:axis=3/4", 2, "three"),
         ("mirror:axis=3/4/5", 3, "2 axes"),
-        ("star+mirror:axis=3/4/5,centre=3/4", 2, "either"),
+        ("star+mirror:axis=3/4/5,center=3/4", 2, "either"),
         ("periodic:lattice=3/4", 2, "both steps"),
         ("periodic:lattice=3/4/1/1", 2, "2 pixels"),
         ("periodic:lattice=3/4/6/8", 2, "same direction"),

@@ -1,4 +1,4 @@
-"""Shapes as they are written, ``star:centre=120/88``: read and changed without the library.
+"""Shapes as they are written, ``star:center=120/88``: read and changed without the library.
 
 What is written is not checked here: the library does that, in its thread.
 """
@@ -20,14 +20,17 @@ __all__ = [
     "split_spec",
 ]
 
-FIXABLE_OPTIONS = ("centre", "axis", "lattice")  # options that hold a place
+FIXABLE_OPTIONS = ("center", "axis", "lattice")  # options that hold a place
+# Spellings of version 0.1, which sessions and scripts have. The library reads them, too.
+OPTION_ALIASES = {"centre": "center"}
 
 
 def split_spec(text: str) -> tuple[str, dict[str, str]]:
     """Name of a shape, and its options."""
     name, _, tail = text.partition(":")
     pairs = (item.partition("=") for item in tail.split(",") if item.strip())
-    return name.strip(), {key.strip(): value.strip() for key, _, value in pairs}
+    options = {key.strip(): value.strip() for key, _, value in pairs}
+    return name.strip(), {OPTION_ALIASES.get(k, k): value for k, value in options.items()}
 
 
 def join_spec(name: str, options: Mapping[str, str]) -> str:

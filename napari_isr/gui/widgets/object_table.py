@@ -180,7 +180,7 @@ class ObjectTable(QTableWidget):
         text, agreed = QInputDialog.getText(
             self,
             "Shape of one object",
-            "For example star:centre=120/88 or rotational:order=5; empty: that of all objects",
+            "For example star:center=120/88 or rotational:order=5; empty: that of all objects",
             text=self.cellWidget(row, SHAPE).own,
         )
         if agreed:

@@ -175,7 +175,7 @@ def test_strokes_that_were_undone_leave_the_last_fit_to_go_back_to(quick, stroke
 
 def test_an_earlier_fit_brings_back_its_shape_and_what_was_held(fitted, qtbot):
     _, dock = fitted
-    held = "star:centre=48/48"
+    held = "star:center=48/48"
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         dock.shape = held
     fits = len(dock.controller.desk.history)

@@ -98,11 +98,11 @@ def test_each_row_has_its_own_shape(three, qtbot):
     assert marks == ["✓", "", ""]
     assert "convex" in dock.objects.item(0, PROOF).toolTip()
     dock.live = False
-    dock.controller.objects.reshape(3, "star:centre=20/20")
+    dock.controller.objects.reshape(3, "star:center=20/20")
     second = dock.objects.cellWidget(1, SHAPE)
-    assert (second.own, second.shown) == ("star:centre=20/20", "star")
+    assert (second.own, second.shown) == ("star:center=20/20", "star")
     box.setCurrentText(FOLLOW)
-    assert dock.controller.settings.own_shapes == {3: "star:centre=20/20"}
+    assert dock.controller.settings.own_shapes == {3: "star:center=20/20"}
     dock.shape = "mirror"
     assert (box.shown, second.shown) == ("mirror", "star")
 
@@ -114,9 +114,9 @@ def test_what_is_not_fitted_as_its_shape_has_no_tick(three, qtbot):
     proof = dock.objects.item(1, PROOF)
     assert proof.text() == "✓"
     dock.controller.settings.names = {3: "left leaf"}
-    dock.controller.settings.own_shapes = {3: "star:centre=1/2/3"}
+    dock.controller.settings.own_shapes = {3: "star:center=1/2/3"}
     qtbot.waitUntil(lambda: dock.controller.state.kind == "error", timeout=WAIT)
-    assert dock.controller.state.message.startswith("Left leaf: centre has 3 numbers")
+    assert dock.controller.state.message.startswith("Left leaf: center has 3 numbers")
     assert proof.text() == "–"
     assert proof.toolTip().startswith("Not fitted as star so far")
     with qtbot.waitSignal(dock.settled, timeout=WAIT):

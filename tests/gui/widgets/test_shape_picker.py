@@ -28,7 +28,7 @@ from napari_isr.shapes.option_schema import describe_options
 from napari_isr.shapes.registry import shape_options
 
 LEFT = Qt.MouseButton.LeftButton
-PLACES = {"centre": "30/41", "axis": "30/41/20", "lattice": "0/24/20/3"}
+PLACES = {"center": "30/41", "axis": "30/41/20", "lattice": "0/24/20/3"}
 
 
 def control(dock, kind, name):
@@ -72,7 +72,7 @@ def test_a_click_on_each_tile_chooses_its_shape(ready, qtbot):
     for name in reversed(shape_names()):
         tile = dock.findChild(QToolButton, f"isr_tile_{name}")
         qtbot.mouseClick(tile, LEFT)
-        assert dock.shape == picker.current_text == name
+        assert dock.shape == picker.current_shape == name
         assert checked(dock) == [name]
         assert dock.findChild(QLabel, "isr_shape_when").text() == TILES[name].when
         options = dock.findChild(QWidget, "isr_shape_options")
@@ -113,7 +113,7 @@ def test_the_property_sets_tile_and_options(ready):
     assert control(dock, QSpinBox, "pieces").value() == 9
     dock.shape = "nonsense"
     assert checked(dock) == []
-    assert dock.shapes.current_text == "nonsense"
+    assert dock.shapes.current_shape == "nonsense"
 
 
 def test_tiles_follow_the_theme(ready, qtbot):
@@ -132,7 +132,7 @@ def test_every_option_has_a_control_that_writes_it(ready):
     for name in shape_names()[1:]:
         dock.shape = name
         assert shape_options(name)
-        dock.options.show_fixed_options(99, ["centre", "axis"])
+        dock.options.show_fixed_options(99, ["center", "axis"])
         assert dock.options.minimumSizeHint().width() <= 264  # of a dock of 300 pixels
         dock.options.show_fixed_options(2, [])
         for info in shape_options(name):
@@ -184,21 +184,21 @@ def test_typing_a_number_is_one_change(ready):
 def test_a_bad_place_is_one_sentence(ready):
     _, dock = ready
     dock.shape = "star"
-    centre = control(dock, QLineEdit, "centre")
-    QTest.keyClicks(centre, "12,x")
-    QTest.keyClick(centre, Qt.Key.Key_Return)
+    center = control(dock, QLineEdit, "center")
+    QTest.keyClicks(center, "12,x")
+    QTest.keyClick(center, Qt.Key.Key_Return)
     assert dock.shape == "star"
     assert "slash" in dock.status.text()
     assert dock.controller.state.kind == "error"
-    centre.clear()
-    QTest.keyClicks(centre, "12 / 40")
-    QTest.keyClick(centre, Qt.Key.Key_Return)
-    assert dock.shape == "star:centre=12/40"
+    center.clear()
+    QTest.keyClicks(center, "12 / 40")
+    QTest.keyClick(center, Qt.Key.Key_Return)
+    assert dock.shape == "star:center=12/40"
 
 
 def test_a_place_that_the_library_refuses_is_one_sentence(quick, qtbot):
     _, dock = quick
-    dock.shape = "star:centre=1/2/3"
+    dock.shape = "star:center=1/2/3"
     qtbot.waitUntil(lambda: dock.controller.state.kind == "error", timeout=30_000)
     assert "3 numbers" in dock.status.text()
 
