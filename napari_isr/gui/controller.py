@@ -7,10 +7,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
 from napari.layers import Image, Labels, Layer
 from psygnal import Signal
 
 from napari_isr.gui import keybindings as keys
+from napari_isr.gui._concurrency import BackgroundExecutor
 from napari_isr.gui._gc_control import gc_guard
 from napari_isr.gui.fitting.job import AvailableChoices, FitJob
 from napari_isr.gui.fitting.scheduler import FitScheduler
@@ -23,7 +25,6 @@ from napari_isr.gui.nd.axis_roles import MOST
 from napari_isr.gui.nd.job_inputs import nd_job_fields
 from napari_isr.gui.objects.actions import ObjectActions
 from napari_isr.gui.result_presenter import ResultPresenter
-from napari_isr.gui.scans import any_nonzero, compute_async_if_large
 from napari_isr.gui.scribbles.brush_activity import BrushActivity
 from napari_isr.gui.scribbles.change_detector import ScribbleChangeDetector
 from napari_isr.io.session import ShapeState
@@ -58,12 +59,14 @@ class Controller:
     def __init__(self, viewer: Any) -> None:
         self.viewer = viewer
         self.settings, self.state = DockSettings(), DockState()
+        self.executor = BackgroundExecutor()
         self._device = "auto"
         self.memory: float | None = None  # megabytes, of images that are not in memory
         self.kept_shapes: dict[int, ShapeState] = {}  # of an earlier session, to start from
-        self.desk = ResultPresenter(viewer, self.settings, self.state)
+        self.desk = ResultPresenter(viewer, self.settings, self.state, self.executor)
         self.loop = FitScheduler(self._job)
-        self._watch, self._closed = ScribbleChangeDetector(lambda: _sliders(viewer)), False
+        self._watch = ScribbleChangeDetector(self.executor, lambda: _sliders(viewer))
+        self._closed = False
         self._brushing = BrushActivity()
         self.lesson: Callable[[], DeferredTransfer | None] = lambda: (
             None
@@ -201,7 +204,7 @@ class Controller:
         if self.settings.live and self.lesson() is not None:
             self.loop.request(live=True)
         elif self.settings.live and layer is not None:
-            compute_async_if_large(layer.data, any_nonzero, partial(self._begin, layer))
+            self.executor.scan(layer.data, np.any, partial(self._begin, layer))
 
     def _begin(self, layer: Labels, drawn: bool) -> None:
         if drawn and layer is self.scribble_layer and not self._closed:
@@ -266,6 +269,7 @@ class Controller:
         self.viewer.layers.events.removed.disconnect(self._on_removed)
         self.objects.close()
         self.desk.close()
+        self.executor.close()
         gc_guard().unregister(self)
 
     # ------------------------------------------------------------------------ what happens
@@ -340,7 +344,7 @@ class Controller:
         else:
             self.state.set_status("hint", READY)
             layer = self.scribble_layer
-            compute_async_if_large(layer.data, any_nonzero, partial(self._guide_on, layer))
+            self.executor.scan(layer.data, np.any, partial(self._guide_on, layer))
 
     def _guide_on(self, layer: Labels, drawn: bool) -> None:
         if drawn and layer is self.scribble_layer and self.state.message == READY:

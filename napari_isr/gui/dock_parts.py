@@ -12,7 +12,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_isr.gui import keybindings as keys
-from napari_isr.gui._concurrency import BackgroundTasks
+from napari_isr.gui._concurrency import BackgroundExecutor
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.image_list.navigator import ImageNavigator
 from napari_isr.gui.image_list.widget import ImageListWidget
@@ -84,7 +84,7 @@ class DockParts:
         self.new = make_button(
             "isr_new_scribbles", "New", "Add a layer for strokes and take the brush"
         )
-        self.brush = LabelSelector()
+        self.brush = LabelSelector(self.controller.executor)
         self.shapes = ShapePicker(viewer, chosen.shape)
         self.options = ShapeOptionsWidget()
         self.predictors = StringComboBox(
@@ -124,7 +124,7 @@ class DockParts:
             "Export mask…",
             "Masks, outlines, tables, probabilities, strokes to a file",
         )
-        self.files = BackgroundTasks()
+        self.files = BackgroundExecutor(serial=True)
         self.exporter = Exporter(self.controller, self.files, ExportOptions())
         self.sessions = SessionActions(self.controller, self.keeper, self.files)
         self.bar = ThinProgressBar()

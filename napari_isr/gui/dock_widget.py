@@ -152,7 +152,7 @@ class ScribbleWidget(Properties, DockParts, QWidget):
         super().closeEvent(event)
 
     def _shut(self) -> None:
-        self.files.close(lambda: None, 0)
+        self.files.close()
         self.keeper.close()
         self.controller.close()
         self.brush.set_layer(None)

@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Any
 import napari
 import numpy as np
 from napari.layers import Image, Labels, Layer
-from napari.qt.threading import create_worker
 from napari.utils import cancelable_progress
 from napari.utils.notifications import show_info, show_warning
 
 from napari_isr.errors import InputError
+from napari_isr.gui._concurrency import BackgroundExecutor, BackgroundTask
 from napari_isr.gui.colors import copy_colormap
-from napari_isr.gui.fitting.worker import connect_once
 from napari_isr.gui.layers.utils import METADATA_KIND, insert_layer_above, layer_transform_kwargs
-from napari_isr.gui.steady import iterate_in_persistent_thread
 
 if TYPE_CHECKING:
     from napari_isr.label_projection import ProjectedLabels
@@ -30,7 +28,7 @@ log = logging.getLogger(__name__)
 CHOOSE = "Select a Labels layer, or an Image layer with a mask or probabilities, and try again."
 
 
-def reshape_selected_layer(viewer: Any, shape: str) -> Any:
+def reshape_selected_layer(viewer: Any, shape: str) -> BackgroundTask | None:
     """Make the selected layer's objects convex, star-shaped, …, in a new Labels layer.
 
     Parameters
@@ -43,8 +41,8 @@ def reshape_selected_layer(viewer: Any, shape: str) -> Any:
 
     Returns
     -------
-    GeneratorWorker or None
-        The thread that works on it; None if the layer does not fit, which the user is told.
+    BackgroundTask or None
+        None if the layer does not fit, which a notification describes.
     """
     layer = viewer.layers.selection.active
     if not isinstance(layer, Image | Labels) or getattr(layer, "rgb", False):
@@ -54,12 +52,12 @@ def reshape_selected_layer(viewer: Any, shape: str) -> Any:
     data = layer.data[0] if layer.multiscale else layer.data
     spacing = tuple(abs(float(s)) or 1.0 for s in layer.scale)
     take = partial(_objects, data, isinstance(layer, Labels), layer.name)
-    worker = create_worker(iterate_in_persistent_thread, _work(take, shape, spacing, bar))
-    show = partial(_show, viewer, layer, _about(layer, shape))
-    connect_once(worker, show, partial(_advance, bar))
-    worker.finished.connect(bar.close)
-    worker.start()
-    return worker
+    return BackgroundExecutor().iterate(
+        _work(take, shape, spacing, bar),
+        on_item=partial(_advance, bar),
+        on_return=partial(_show, viewer, layer, _about(layer, shape)),
+        on_end=bar.close,
+    )
 
 
 def _command(shape: str) -> Callable[[], None]:

@@ -9,6 +9,7 @@ from typing import Any
 from napari.layers import Image, Labels
 from psygnal import Signal
 
+from napari_isr.gui._concurrency import BackgroundExecutor
 from napari_isr.gui.fitting.fit_history import FitHistory, FitHistoryEntry
 from napari_isr.gui.fitting.job import (
     FitContour,
@@ -18,10 +19,8 @@ from napari_isr.gui.fitting.job import (
     FitProgress,
     News,
 )
-from napari_isr.gui.fitting.worker import run_in_thread
 from napari_isr.gui.models import DockSettings, DockState, ObjectRow
 from napari_isr.gui.result_view import ResultView
-from napari_isr.gui.steady import run_in_persistent_thread
 from napari_isr.gui.visibility import ObjectVisibility
 from napari_isr.gui.widgets._common import make_single_shot_timer
 
@@ -41,13 +40,22 @@ class ResultPresenter:
     settings : DockSettings
     state : DockState
         Is told what is going on.
+    executor : BackgroundExecutor
+        Computes maps and masks in the background.
     """
 
     updated = Signal(object)  # outlines were drawn: a set of (kind, label)
     settled = Signal()  # the fit is finished and its layers are written
     drawing = Signal(bool)  # layers change now, before the canvas is painted; whether that is all
 
-    def __init__(self, viewer: Any, settings: DockSettings, state: DockState) -> None:
+    def __init__(
+        self,
+        viewer: Any,
+        settings: DockSettings,
+        state: DockState,
+        executor: BackgroundExecutor,
+    ) -> None:
+        self.executor = executor
         self.viewer, self.settings, self.state = viewer, settings, state
         self.image: Image | None = None
         self.scribbles: Labels | None = None
@@ -236,9 +244,8 @@ class ResultPresenter:
             if self.views is not None:
                 self.views.show_uncertainty(None)
         elif result is not None:
-            run_in_thread(
-                lambda: run_in_persistent_thread(lambda: result.uncertainty),
-                lambda found: self._on_map(result, found),
+            self.executor.submit(
+                lambda: result.uncertainty, lambda found: self._on_map(result, found)
             )
 
     def _on_map(self, result: Any, values: Any) -> None:
@@ -250,7 +257,7 @@ class ResultPresenter:
     def ensure_view(self) -> ResultView:
         """What is shown of the image; made when it is first needed."""
         if self.views is None:
-            self.views = ResultView(self.viewer, self.image, self.settings)
+            self.views = ResultView(self.viewer, self.image, self.settings, self.executor)
             self.views.drawn.connect(self._on_drawn)
             self.views.written.connect(self._on_written)
             self.views.failed.connect(self._on_failed)

@@ -8,6 +8,7 @@ from typing import Any
 from napari.layers import Image, Labels
 from psygnal import Signal
 
+from napari_isr.gui._concurrency import BackgroundExecutor, QueuedCallback
 from napari_isr.gui.fitting.fit_history import FitHistoryEntry
 from napari_isr.gui.fitting.job import FitContour, FitFinished
 from napari_isr.gui.handle_controller import HandleController
@@ -19,7 +20,6 @@ from napari_isr.gui.layers.utils import ResultLayers
 from napari_isr.gui.models import DockSettings
 from napari_isr.gui.nd.current_slice import CurrentSlice, is_stack
 from napari_isr.gui.slice_contour_tracer import SliceContourTracer
-from napari_isr.gui.soon import QueuedCallback
 from napari_isr.gui.widgets._common import make_single_shot_timer
 
 __all__ = ["ResultView"]
@@ -36,6 +36,8 @@ class ResultView:
     image : Image
     settings : DockSettings
         Say which guides are shown.
+    executor : BackgroundExecutor
+        Traces contours in slices of a stack.
     """
 
     drawn = Signal(object)  # a set of (kind, label)
@@ -43,7 +45,9 @@ class ResultView:
     failed = Signal(object)  # an exception
     drawing = Signal(bool)  # layers change now, before the canvas is painted; whether that is all
 
-    def __init__(self, viewer: Any, image: Image, settings: DockSettings) -> None:
+    def __init__(
+        self, viewer: Any, image: Image, settings: DockSettings, executor: BackgroundExecutor
+    ) -> None:
         self._settings = settings
         self._outlines, self._masks = ContourLayer(viewer, image), ResultLayers(viewer, image)
         self._outlines.hide(settings.hidden)
@@ -51,7 +55,7 @@ class ResultView:
         self._map, self._next = UncertaintyLayer(viewer, image), SuggestionLayer(viewer, image)
         self._handles = HandleController(viewer, image, settings)
         self.shown = CurrentSlice(viewer, image) if is_stack(image) else None
-        self._planes = SliceContourTracer(self.shown) if self.shown is not None else None
+        self._planes = SliceContourTracer(self.shown, executor) if self.shown is not None else None
         if self._planes is not None and self.shown is not None:
             self._outlines.plane = self.shown.plane
             self._planes.ready.connect(self._turn)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from psygnal import Signal
-from superqt.utils import create_worker
 
+from napari_isr.gui._concurrency import BackgroundExecutor, BackgroundTask
 from napari_isr.gui.nd.current_slice import CurrentSlice
 from napari_isr.gui.nd.planes import Plane, ViewedSlice
-from napari_isr.gui.steady import iterate_in_persistent_thread
 
 __all__ = ["SliceContourTracer", "neighboring_slices"]
 
@@ -28,32 +26,36 @@ class SliceContourTracer:
     ----------
     shown : CurrentSlice
         Which plane that is.
+    executor : BackgroundExecutor
     """
 
     ready = Signal(object)  # the outlines in the plane that is shown, by (kind, label)
 
-    def __init__(self, shown: CurrentSlice) -> None:
-        self._shown = shown
+    def __init__(self, shown: CurrentSlice, executor: BackgroundExecutor) -> None:
+        self._shown, self._executor = shown, executor
         self._result: Any = None
         self._known: dict[Plane, Outlines] = {}
-        self._worker: Any = None
-        self._stop = threading.Event()
+        self._task: BackgroundTask | None = None
         self._idle, self._closed = True, False
         shown.changed.connect(self._on_plane)
 
     def trace(self, result: Any) -> None:
         """Show the outlines of another result from now on; None: of none."""
-        self._stop.set()
-        self._result, self._known, self._worker = result, {}, None
+        self._cancel()
+        self._result, self._known = result, {}
         self._start()
 
     def set_idle(self, idle: bool) -> None:
         """While a fit runs (not ``idle``), only what is shown is traced: the fit goes first."""
         if idle != self._idle:
             self._idle = idle
-            self._stop.set()
-            self._worker = None
+            self._cancel()
             self._start()
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
 
     def close(self) -> None:
         """Let go of viewer and result."""
@@ -69,37 +71,30 @@ class SliceContourTracer:
 
     def _start(self) -> None:
         """Trace in a thread what is wanted, unless one is at it already."""
-        if self._closed or self._result is None or self._worker is not None:
+        if self._closed or self._result is None or self._task is not None:
             return
         if not self._idle and self._shown.plane in self._known:
             return
-        self._stop = threading.Event()
         steps = _trace(
             self._result,
             self._shown.eye,
             self._shown.step if self._idle else (),
             set(self._known),
-            self._stop,
         )
-        worker = create_worker(iterate_in_persistent_thread, steps)
-        worker.yielded.connect(lambda news: self._on_traced(worker, news))
-        worker.finished.connect(lambda: self._on_finished(worker))
-        self._worker = worker
-        worker.start()
+        self._task = self._executor.iterate(
+            steps, on_item=self._on_traced, on_return=self._on_finished
+        )
 
-    def _on_traced(self, worker: Any, news: tuple[Plane, Outlines]) -> None:
-        if worker is not self._worker or self._closed:
-            return
+    def _on_traced(self, news: tuple[Plane, Outlines]) -> None:
         plane, outlines = news
         self._known[plane] = outlines
         if plane == self._shown.plane:
             self.ready.emit(outlines)
 
-    def _on_finished(self, worker: Any) -> None:
-        if worker is self._worker:
-            self._worker = None
-            if self._shown.plane not in self._known:  # the slider was moved at the last moment
-                self._start()
+    def _on_finished(self, _: None) -> None:
+        self._task = None
+        if self._shown.plane not in self._known:  # the slider was moved at the last moment
+            self._start()
 
 
 def neighboring_slices(
@@ -129,22 +124,20 @@ def neighboring_slices(
 
 
 def _trace(
-    result: Any, eye: ViewedSlice, step: tuple[float, ...], known: set[Plane], stop: threading.Event
+    result: Any, eye: ViewedSlice, step: tuple[float, ...], known: set[Plane]
 ) -> Generator[tuple[Plane, Outlines], None, None]:
     """Outlines of the plane that is looked at, wherever the eye goes, and of those around it."""
     from napari_isr.gui.fitting.job import single_threaded_torch
 
     shape = result.image_shape or next(iter(result.objects.values())).frame.shape
     with single_threaded_torch():
-        while not stop.is_set():
+        while True:
             wanted = neighboring_slices(eye.plane or (), shape, step)
             plane = next((one for one in wanted if one not in known), None)
             if plane is None:
                 return
             known.add(plane)
-            outlines = contours_in_slice(result, plane)
-            if not stop.is_set():
-                yield plane, outlines
+            yield plane, contours_in_slice(result, plane)
 
 
 def contours_in_slice(result: Any, plane: Plane) -> Outlines:

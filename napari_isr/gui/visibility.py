@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from napari_isr.gui.fitting.job import FitFinished
 from napari_isr.gui.fitting.label_images import compose_label_images
-from napari_isr.gui.fitting.worker import run_in_thread
-from napari_isr.gui.steady import run_in_persistent_thread
 
 if TYPE_CHECKING:
     from napari_isr.gui.result_presenter import ResultPresenter
@@ -64,8 +62,8 @@ class ObjectVisibility:
         """Write the masks of what is not hidden; composed in a thread, for images may be large."""
         result, hidden = self._desk.result, self._desk.settings.hidden
         if result is not None:
-            run_in_thread(
-                lambda: run_in_persistent_thread(lambda: compose_label_images(result, hidden)),
+            self._desk.executor.submit(
+                lambda: compose_label_images(result, hidden),
                 lambda m: self._write(result, hidden, m),
             )
 

@@ -66,7 +66,7 @@ def draw(dock, hand, rng):
 
 def main(folder, seed):
     # Nothing is fitted here, so torch need not be loaded.
-    worker._load = lambda: AvailableChoices(("convex",), ("auto",), ("auto",), ("auto",))
+    worker.load_library = lambda: AvailableChoices(("convex",), ("auto",), ("auto",), ("auto",))
     viewer, dock = open_dock(folder)
     hand = CanvasMouse(viewer, dock)
     QTest.qWait(300)

@@ -5,7 +5,8 @@ import time
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QThreadPool
+
+from napari_isr.gui._concurrency import is_idle
 
 WAIT = 30_000
 
@@ -42,7 +43,7 @@ def fitting(ready, strokes, qtbot, slow):
 
 
 def quiet(qtbot):
-    qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=WAIT)
+    qtbot.waitUntil(is_idle, timeout=WAIT)
 
 
 def test_cancel_stops_at_the_next_step(fitting, slow, qtbot):

@@ -5,13 +5,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QThreadPool
 
 from napari_isr.features import default_folder, parse_features
 from napari_isr.features.cache import FeatureCache
 from napari_isr.features.semantic import Semantic
 from napari_isr.fitting.joint_coupling import TURNS
-from napari_isr.gui.fitting import worker
 from napari_isr.gui.fitting.job import (
     AvailableChoices,
     FitContour,
@@ -22,7 +20,7 @@ from napari_isr.gui.fitting.job import (
     run_job,
 )
 from napari_isr.gui.fitting.segmenter_cache import SegmenterCache
-from napari_isr.gui.fitting.warmup import warm_up
+from napari_isr.gui.fitting.worker import fit_small_disc
 from napari_isr.predictors import resolve_predictor_name
 from napari_isr.segmentation.segmenter import MODES, Segmenter
 
@@ -43,9 +41,11 @@ def job(disc, strokes, **changes):
     return FitJob(disc, (1.0, 1.0), strokes, **changes)
 
 
-def test_joint_settles_and_its_bar_never_goes_back(joint, qtbot, monkeypatch):
-    monkeypatch.setattr(worker, "STAGE_PAUSE", 0.0)  # or a quick fit reports no progress
+def test_joint_settles_and_its_bar_never_goes_back(joint, qtbot):
     viewer, dock = joint
+    dock.controller.loop.runner.progress_interval = (
+        0.0  # A quick fit reports no progress otherwise.
+    )
     shares, drawn = [], []
     dock.controller.state.events.progress.connect(shares.append)
     dock.controller.updated.connect(drawn.append)
@@ -120,7 +120,7 @@ def test_cancel_in_a_joint_fit_stops_within_a_few_steps(joint, qtbot, monkeypatc
     dock.controller.updated.connect(cancel)
     dock.run()
     qtbot.waitUntil(lambda: len(cancelled) > 0, timeout=WAIT)
-    qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=WAIT)
+    qtbot.waitUntil(lambda: not dock.controller.loop.runner.busy, timeout=WAIT)
     assert len(steps) - cancelled[0] <= 2  # the one at work, and the one that it then asks of
     assert steps[-1].stage != "done"
     assert not dock.controller.state.busy
@@ -183,5 +183,5 @@ def test_all_segmenters_of_a_dock_share_one_cache(disc, strokes, tmp_path):
 
 
 def test_the_rehearsal_leaves_nothing_behind():
-    warm_up()
+    fit_small_disc()
     assert not default_folder().exists()

@@ -4,8 +4,8 @@ import threading
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QThreadPool
 
+from napari_isr.gui._concurrency import is_idle
 from napari_isr.segmentation.segmenter import Segmenter
 
 WAIT = 30_000
@@ -30,7 +30,7 @@ def held(monkeypatch):
 
 
 def quiet(qtbot):
-    qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=WAIT)
+    qtbot.waitUntil(is_idle, timeout=WAIT)
 
 
 @pytest.mark.parametrize("stage", ["features", "predictor", "projection", "render"])

@@ -14,11 +14,12 @@ import pytest
 pytest.importorskip("napari", reason="the soak test needs napari")
 pytest.importorskip("qtpy", reason="the soak test needs Qt")
 
-from qtpy.QtCore import QCoreApplication, QEvent, QThreadPool
+from qtpy.QtCore import QCoreApplication, QEvent
 from qtpy.QtWidgets import QApplication
 
+from napari_isr.gui._concurrency import is_idle
 from napari_isr.gui.dock_widget import ScribbleWidget
-from napari_isr.gui.memory import trim_heap
+from napari_isr.gui.fitting.job import trim_heap
 from tests.stress.random_user import PATIENCE, RandomUser
 
 ACTIONS = int(os.environ.get("ISR_SOAK_ACTIONS", "2000"))
@@ -59,7 +60,7 @@ def memory_of_two_layers(user):
 
 def passing():
     """How many threads there are that are not ours to keep."""
-    stay = ("napari-isr", "isr-errands")
+    stay = ("napari-isr",)
     return sum(not thread.name.startswith(stay) for thread in threading.enumerate())
 
 
@@ -113,7 +114,7 @@ def soak(viewer, qtbot, caplog, actions, seed):
             before, ours = memory_of_two_layers(user), len(widgets())
     grown = memory_of_two_layers(user) - (before or 0)
     print(f"{actions} actions, {dict(user.done)}; {grown / 2**20:.1f} MB more than after a quarter")
-    qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=PATIENCE)
+    qtbot.waitUntil(is_idle, timeout=PATIENCE)
     assert passing() <= threads + 1
     assert threading.active_count() - passing() <= STAYING
     assert len(widgets()) <= ours + 20  # a few more rows in the table

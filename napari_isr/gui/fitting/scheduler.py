@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from psygnal import Signal
 
+from napari_isr.gui._concurrency import QueuedCallback
 from napari_isr.gui.fitting.job import FitJob
 from napari_isr.gui.fitting.worker import FitWorker
-from napari_isr.gui.soon import QueuedCallback
 from napari_isr.gui.widgets._common import make_single_shot_timer
 
 __all__ = ["FitScheduler"]

@@ -11,7 +11,6 @@ from napari.layers import Image, Labels
 from napari_isr.gui import keybindings as keys
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.fitting.transfer import DeferredTransfer
-from napari_isr.gui.fitting.worker import run_in_thread
 from napari_isr.gui.image_list.loader import LoadedImage, load_image
 from napari_isr.gui.image_list.model import ImageList, ImageListEntry, ImageState, list_images
 from napari_isr.gui.image_list.status_store import ImageStatusStore
@@ -94,7 +93,7 @@ class ImageNavigator:
     def open(self, paths: Iterable[Path | str]) -> None:
         """Take files, and the images in folders, for the list; the first one is shown."""
         named = [Path(path).expanduser() for path in paths]
-        run_in_thread(lambda: _listed(named), self._on_listed)
+        self.control.executor.submit(lambda: _listed(named), self._on_listed)
 
     def next(self) -> None:
         """Show the next image."""
@@ -146,7 +145,7 @@ class ImageNavigator:
         elif entry not in self._reading and entry.path is not None:
             self._reading.add(entry)
             path, store = entry.path, None if entry.work.strokes is not None else self._store
-            run_in_thread(
+            self.control.executor.submit(
                 lambda: load_image(path, store), lambda found: self._on_read(entry, found)
             )
 

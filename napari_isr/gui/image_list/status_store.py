@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from napari_isr.atomic_files import atomic_write
 from napari_isr.errors import InputError
-from napari_isr.gui._concurrency import BackgroundTasks
+from napari_isr.gui._concurrency import BackgroundExecutor
 from napari_isr.gui.image_list.model import ImageList, ImageListEntry
 from napari_isr.gui.layers.utils import METADATA_PATH
 
@@ -58,16 +58,16 @@ class ImageStatusStore:
 
     def __init__(self, images: ImageList, folder: Path, wanted: Callable[[], bool]) -> None:
         self._list, self._path, self._wanted = images, folder / FILE, wanted
-        self._errands = BackgroundTasks()
+        self._executor = BackgroundExecutor(serial=True)
         self._marks: ImageStatusFile | None = None  # not read yet
         self._seen: weakref.WeakSet[ImageListEntry] = weakref.WeakSet()
         images.changed.connect(self._on_changed)
-        self._errands.submit(lambda: _read(self._path), self._on_read)
+        self._executor.submit(lambda: _read(self._path), self._on_read)
 
     def close(self) -> None:
         """Follow the list no more; what is to be written is written."""
         self._list.changed.disconnect(self._on_changed)
-        self._errands.close(lambda: None, 0)
+        self._executor.close()
 
     def _on_read(self, marks: Any) -> None:
         """Tell the list what was known; a tick that the user was quicker to set stays."""
@@ -94,9 +94,8 @@ class ImageStatusStore:
             return
         self._marks = _changed(self._marks, marks, self._list.transfer_enabled)
         if self._wanted():
-            self._errands.submit(
-                partial(_write, self._path, marks, self._list.transfer_enabled), _told
-            )
+            write = partial(_write, self._path, marks, self._list.transfer_enabled)
+            self._executor.submit(write, None, _told)
 
 
 def _metadata(entry: ImageListEntry) -> dict[str, Any]:

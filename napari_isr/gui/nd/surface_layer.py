@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Surface
 
 from napari_isr.gui.colors import label_rgb
-from napari_isr.gui.fitting.worker import run_in_thread
 from napari_isr.gui.layers.utils import (
     METADATA_KIND,
     TransientLayer,
@@ -16,7 +15,6 @@ from napari_isr.gui.layers.utils import (
     layer_transform_kwargs,
 )
 from napari_isr.gui.nd.surface_mesh import ColoredMesh, colored_surface_mesh
-from napari_isr.gui.steady import run_in_persistent_thread
 
 if TYPE_CHECKING:
     from napari_isr.gui.controller import Controller
@@ -83,9 +81,8 @@ class SurfaceLayer:
             return
         colors = {k: label_rgb(strokes.colormap, k) for k in result.objects}
         hidden = control.settings.hidden
-        run_in_thread(
-            lambda: run_in_persistent_thread(lambda: _mesh(result, colors, hidden)),
-            lambda mesh: self._show(result, mesh),
+        control.executor.submit(
+            lambda: _mesh(result, colors, hidden), lambda mesh: self._show(result, mesh)
         )
 
     def _show(self, result: Any, mesh: ColoredMesh | str | None) -> None:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Collection, Generator, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from napari.layers import Labels
-from napari.qt.threading import create_worker
 from psygnal import Signal
 
-from napari_isr.cancellation import Cancelled, cancellable
+from napari_isr.gui._concurrency import BackgroundTask
 from napari_isr.gui.colors import copy_colormap
-from napari_isr.gui.fitting.worker import connect_once
 from napari_isr.gui.layers.utils import METADATA_KIND, insert_layer_above, layer_transform_kwargs
 
 if TYPE_CHECKING:
@@ -45,50 +43,46 @@ class TemporalUpsampler:
 
     def __init__(self, control: Controller) -> None:
         self._control = control
-        self._stop: threading.Event | None = None
+        self._task: BackgroundTask | None = None
 
     def start(self, factor: int) -> None:
         """Begin with ``factor`` times the frames."""
         control = self._control
         result, strokes, image = control.result, control.scribble_layer, control.image_layer
-        if self._stop is not None:
+        if self._task is not None:
             return
         if result is None or strokes is None or image is None:
             control.state.set_status("error", NONE_YET)
             return
-        stop = self._stop = threading.Event()
         about = {
             "name": f"{image.name} [isr] x{factor}",
             "colormap": copy_colormap(strokes.colormap),
         }
-        worker = create_worker(_work, result, factor, control.settings.hidden, stop)
-        connect_once(
-            worker,
-            lambda found: self._on_done(stop, image, about, found),
-            lambda share: self._on_share(stop, factor, share),
+        self._task = control.executor.iterate(
+            _work(result, factor, control.settings.hidden),
+            on_item=partial(self._on_share, factor),
+            on_return=partial(self._on_done, image, about),
         )
-        worker.start()
         self.busy.emit(True)
 
     def cancel(self) -> None:
         """Stop at the next step; no layer is made."""
-        if self._stop is not None:
-            self._stop.set()
+        if self._task is not None:
+            self._task.cancel()
+            self._on_done(None, {}, None)
 
     def close(self) -> None:
         """Stop, and make no layer any more."""
-        self.cancel()
-        self._stop = None
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
 
-    def _on_share(self, stop: threading.Event, factor: int, share: float) -> None:
-        if stop is self._stop and not stop.is_set():
-            self._control.state.progress = share
-            self._control.state.set_status("busy", f"{factor} times the frames …")
+    def _on_share(self, factor: int, share: float) -> None:
+        self._control.state.progress = share
+        self._control.state.set_status("busy", f"{factor} times the frames …")
 
-    def _on_done(self, stop: threading.Event, image: Any, about: Any, found: Any) -> None:
-        if stop is not self._stop:
-            return
-        self._stop = None
+    def _on_done(self, image: Any, about: dict[str, Any], found: Any) -> None:
+        self._task = None
         state = self._control.state
         state.progress = 0.0
         if found is None or isinstance(found, str):
@@ -147,20 +141,16 @@ def upsample_masks(
 
 
 def _work(
-    result: Any, factor: int, hidden: Collection[int], stop: threading.Event
-) -> Generator[float, None, tuple[Masks, int] | str | None]:
-    """Do it in the thread; returns masks and how many frames are empty, a sentence, or None."""
+    result: Any, factor: int, hidden: Collection[int]
+) -> Generator[float, None, tuple[Masks, int] | str]:
+    """Do it in the thread; return masks and the number of empty frames, or an error message."""
     from napari_isr.gui.fitting.job import single_threaded_torch
 
     masks = None
     try:
-        with single_threaded_torch(), cancellable(stop.is_set):
+        with single_threaded_torch():
             for share, masks in upsample_masks(result, factor, hidden):  # noqa: B007
-                if stop.is_set():
-                    return None
                 yield share
-    except Cancelled:
-        return None
     except Exception as error:
         log.exception("The sequence could not be super-resolved")
         return f"The frames could not be made ({type(error).__name__}): napari's log says more."

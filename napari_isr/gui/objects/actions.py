@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_isr.errors import InputError
-from napari_isr.gui.fitting.worker import run_in_thread
 from napari_isr.gui.objects.imported import ImportedObjects, ImportSource
 from napari_isr.gui.objects.layer_import import ImportedObject, import_error, read_objects
 from napari_isr.gui.objects.source_layer_watcher import SourceLayerWatcher
@@ -20,7 +19,6 @@ from napari_isr.gui.objects.undo import (
     Places,
     label_indices,
 )
-from napari_isr.gui.scans import compute_async_if_large
 from napari_isr.scribbles import FIRST_OBJECT
 
 if TYPE_CHECKING:
@@ -87,7 +85,7 @@ class ObjectActions:
             self._delete(label, None, ())
         else:
             found = partial(label_indices, label=label)
-            compute_async_if_large(strokes.data, found, partial(self._delete, label, strokes))
+            self._control.executor.scan(strokes.data, found, partial(self._delete, label, strokes))
 
     def _delete(self, label: int, strokes: Any, pixels: Places) -> None:
         control = self._control
@@ -150,7 +148,9 @@ class ObjectActions:
         else:
             strokes = control.scribble_layer
             drawn = strokes.data if strokes is not None and strokes != layer else np.zeros(1)
-            run_in_thread(lambda: _read(layer, drawn), lambda found: self._take(layer, found))
+            control.executor.submit(
+                lambda: _read(layer, drawn), lambda found: self._take(layer, found)
+            )
 
     def _take(self, layer: Layer, found: tuple[list[ImportedObject], int] | str) -> None:
         control = self._control
@@ -186,7 +186,7 @@ class ObjectActions:
         control.loop.request(live=True)
 
     def _follow(self, layer: Layer) -> SourceLayerWatcher:
-        watch = SourceLayerWatcher(self._control.viewer, layer)
+        watch = SourceLayerWatcher(self._control.viewer, layer, self._control.executor)
         watch.changed.connect(self._on_source)
         watch.renamed.connect(self._on_renamed)
         watch.removed.connect(self._on_removed)
@@ -211,7 +211,9 @@ class ObjectActions:
             return
         masks = self.given.masks
         before = {value: masks[label] for label, value in self._from(watch).items()}
-        run_in_thread(lambda: _read_new(layer, before), lambda found: self._renew(watch, found))
+        self._control.executor.submit(
+            lambda: _read_new(layer, before), lambda found: self._renew(watch, found)
+        )
 
     def _renew(self, watch: SourceLayerWatcher, found: dict[int, Any] | str) -> None:
         state = self._control.state

@@ -7,6 +7,7 @@ from typing import Any
 from napari.layers import Labels
 from psygnal import Signal
 
+from napari_isr.gui._concurrency import BackgroundExecutor
 from napari_isr.gui.scribbles.change_detector import ScribbleChangeDetector
 from napari_isr.gui.widgets._common import make_single_shot_timer
 
@@ -22,18 +23,19 @@ class SourceLayerWatcher:
     ----------
     viewer : napari.Viewer
     layer : Labels or Image
+    executor : BackgroundExecutor
     """
 
     changed = Signal(object)  # the watch; the layer's data are new
     renamed = Signal(object, str)  # the watch, and the name before
     removed = Signal(object)
 
-    def __init__(self, viewer: Any, layer: Any) -> None:
+    def __init__(self, viewer: Any, layer: Any, executor: BackgroundExecutor) -> None:
         self._viewer = viewer
         self.layer: Any = layer
         self.name = str(layer.name)
         self._pause = make_single_shot_timer(lambda: self.changed.emit(self), PAUSE_MS)
-        self._strokes = ScribbleChangeDetector() if isinstance(layer, Labels) else None
+        self._strokes = ScribbleChangeDetector(executor) if isinstance(layer, Labels) else None
         if self._strokes is not None:
             self._strokes.layer = layer
             self._strokes.changed.connect(self._on_data)

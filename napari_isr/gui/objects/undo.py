@@ -16,7 +16,7 @@ __all__ = ["PER_OBJECT_SETTINGS", "DeletedObject", "DeletedObjects", "Places", "
 
 PER_OBJECT_SETTINGS = ("names", "own_shapes")  # settings of single objects
 UNDO = KeyMod.CtrlCmd | KeyCode.KeyZ
-BLOCK = 2**21  # pixels; between two of them other threads get on
+BLOCK_PIXELS = 2**21  # pixels; between two blocks other threads can take the GIL
 
 Places = tuple[npt.NDArray[np.intp], ...]
 
@@ -133,9 +133,9 @@ class DeletedObjects:
             objects.restore_import(label, what.mask, what.layer, what.value)
 
 
-def label_indices(data: Any, label: int) -> Places:
-    """Where an array has a label: an array of indices for each axis."""
+def label_indices(data: Any, label: int, block: int = BLOCK_PIXELS) -> Places:
+    """Return the indices of a label in an array, one array for each axis."""
     array = np.asarray(data)
     flat = array.reshape(-1)
-    found = [np.flatnonzero(flat[k : k + BLOCK] == label) + k for k in range(0, flat.size, BLOCK)]
+    found = [np.flatnonzero(flat[k : k + block] == label) + k for k in range(0, flat.size, block)]
     return np.unravel_index(np.concatenate([np.empty(0, np.intp), *found]), array.shape)

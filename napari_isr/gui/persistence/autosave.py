@@ -21,7 +21,7 @@ from napari.layers import Image, Labels
 from psygnal import Signal
 
 from napari_isr.errors import InputError
-from napari_isr.gui._concurrency import BackgroundTasks
+from napari_isr.gui._concurrency import BackgroundExecutor
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.layers.utils import METADATA_PATH, image_shape
 from napari_isr.gui.nd.axis_roles import TIME, resolve_axes
@@ -109,7 +109,7 @@ class Autosave:
     control : Controller
     store : SnapshotStore
         Where to.
-    errands : BackgroundTasks
+    executor : BackgroundExecutor
         The thread.
     keys : ImageKeyCache
         Used in that thread only.
@@ -127,11 +127,11 @@ class Autosave:
         self,
         control: Controller,
         store: SnapshotStore,
-        errands: BackgroundTasks,
+        executor: BackgroundExecutor,
         keys: ImageKeyCache,
     ) -> None:
         self.seconds = 1.0
-        self._control, self._store, self._errands, self._keys = control, store, errands, keys
+        self._control, self._store, self._executor, self._keys = control, store, executor, keys
         self._settings = KeptSettings(control.settings)
         self._chosen: Mapping[str, Any] = self._settings.read()
         self._given: Mapping[int, Any] = {}
@@ -175,7 +175,7 @@ class Autosave:
         self._dirty = False
         if draft is not None:
             self._saving = True
-            self._errands.submit(partial(self._keep, draft), self._on_saved)
+            self._executor.submit(partial(self._keep, draft), self._on_saved, self._on_saved)
 
     def close(self) -> None:
         """Save the rest, and tell other processes that this one ended in good order."""
@@ -183,7 +183,7 @@ class Autosave:
         self._bind(None)
         self._dirty = False
         # First of all, for nothing of Qt may be left where Python ends.
-        self._errands.close(partial(self._finish, draft), CLOSE_TIMEOUT_S)
+        self._executor.close(partial(self._finish, draft), CLOSE_TIMEOUT_S)
         self._timer.stop()
 
     # ----------------------------------------------------------------------- in the thread
@@ -247,7 +247,7 @@ class Autosave:
         if self._current:
             return
         if self._dirty and self._on and (draft := self.capture()) is not None:
-            self._errands.submit(partial(self._keep, draft), self._on_saved)
+            self._executor.submit(partial(self._keep, draft), self._on_saved, self._on_saved)
         self._dirty = False
         self._timer.stop()
         self._image = control.image_layer

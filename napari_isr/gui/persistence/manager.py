@@ -8,7 +8,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QFrame, QVBoxLayout
 
-from napari_isr.gui._concurrency import BackgroundTasks
+from napari_isr.gui._concurrency import BackgroundExecutor
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.persistence.autosave import Autosave, ImageKeyCache
 from napari_isr.gui.persistence.preferences import Preferences
@@ -36,9 +36,10 @@ class PersistenceManager:
         self, control: Controller, preferences: Preferences, folder: Path | str | None = None
     ) -> None:
         self._control, self.preferences = control, preferences
-        self.store, self.errands, keys = SnapshotStore(folder), BackgroundTasks(), ImageKeyCache()
-        self.rescue = RecoveryManager(control, self.store, self.errands, keys)
-        self.autosave = Autosave(control, self.store, self.errands, keys)
+        self.store, keys = SnapshotStore(folder), ImageKeyCache()
+        self.executor = BackgroundExecutor(serial=True)
+        self.rescue = RecoveryManager(control, self.store, self.executor, keys)
+        self.autosave = Autosave(control, self.store, self.executor, keys)
         self._to_settle: list[StoredSnapshots] = []
         self.autosave.failed.connect(self._on_failed)
         self.autosave.saved.connect(self._on_saved)
@@ -78,7 +79,7 @@ class PersistenceManager:
     def _on_saved(self) -> None:
         settled, self._to_settle = self._to_settle, []
         for kept in settled:
-            self.errands.submit(kept.dismiss, lambda _: self.rescue.find_offer())
+            self.rescue.dismiss(kept)
 
 
 class RestoreBar(QFrame):

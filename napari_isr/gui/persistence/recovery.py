@@ -15,7 +15,7 @@ from napari.layers import Image
 from psygnal import Signal
 
 from napari_isr.errors import InputError
-from napari_isr.gui._concurrency import BackgroundTasks
+from napari_isr.gui._concurrency import BackgroundExecutor
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.layers.utils import add_scribbles_layer, image_shape
 from napari_isr.gui.persistence.autosave import ImageKeyCache, full_resolution_data
@@ -66,7 +66,7 @@ class RecoveryManager:
     ----------
     control : Controller
     store : SnapshotStore
-    errands : BackgroundTasks
+    executor : BackgroundExecutor
         Where it is looked for.
     keys : ImageKeyCache
         Used in that thread only.
@@ -79,13 +79,13 @@ class RecoveryManager:
         self,
         control: Controller,
         store: SnapshotStore,
-        errands: BackgroundTasks,
+        executor: BackgroundExecutor,
         keys: ImageKeyCache,
     ) -> None:
-        self._control, self._store, self._errands, self._keys = control, store, errands, keys
+        self._control, self._store, self._executor, self._keys = control, store, executor, keys
         self.offer: RecoveryOffer | None = None
         self._asked = 0
-        errands.submit(store.prune, lambda _: None)
+        executor.submit(store.prune, None, _log_prune_error)
         control.image_changed.connect(self.find_offer)
         self.find_offer()
 
@@ -98,19 +98,24 @@ class RecoveryManager:
         )
         strokes = None if layer is None else layer.data
         find = partial(_find, self._store, self._keys, about, strokes)
-        self._errands.submit(find, partial(self._on_found, self._asked))
+        self._executor.submit(find, partial(self._on_found, self._asked), _log_search_error)
 
     def discard(self) -> None:
         """The user does not want it."""
         if self.offer is not None:
-            self._errands.submit(self.offer.kept.dismiss, lambda _: self.find_offer())
+            self.dismiss(self.offer.kept)
             self._show(None)
+
+    def dismiss(self, kept: StoredSnapshots) -> None:
+        """Offer a snapshot no more, then search for another one."""
+        self._executor.submit(kept.dismiss, self.find_offer, self.find_offer)
 
     def restore(self) -> None:
         """The user wants it back."""
         if self.offer is not None:
             kept, room = self.offer.kept, OverwriteCheck(self._control.scribble_layer)
-            self._errands.submit(partial(_read, kept, room), partial(self._on_loaded, kept, room))
+            loaded = partial(self._on_loaded, kept, room)
+            self._executor.submit(partial(_read, kept, room), loaded, loaded)
             self._show(None)
 
     def _show(self, offer: RecoveryOffer | None) -> None:
@@ -118,9 +123,7 @@ class RecoveryManager:
         self.offered.emit(offer)
 
     def _on_found(self, asked: int, offer: Any) -> None:
-        if isinstance(offer, Exception):
-            log.error("What was kept could not be looked through", exc_info=offer)
-        elif asked == self._asked:
+        if asked == self._asked:
             self._show(offer)
 
     def _on_loaded(self, kept: StoredSnapshots, room: OverwriteCheck, snapshot: Any) -> None:
@@ -185,6 +188,14 @@ class RecoveryManager:
         if snapshot.given:
             control.imported_objects = {**control.imported_objects, **snapshot.given}
         layer.data = snapshot.strokes  # type: ignore[union-attr]
+
+
+def _log_prune_error(error: Exception) -> None:
+    log.error("Old snapshots could not be removed", exc_info=error)
+
+
+def _log_search_error(error: Exception) -> None:
+    log.error("The snapshots could not be searched", exc_info=error)
 
 
 def _read(kept: StoredSnapshots, room: OverwriteCheck) -> Snapshot | None:

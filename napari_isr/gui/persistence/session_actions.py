@@ -13,7 +13,7 @@ from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QWidget
 
 from napari_isr.errors import InputError
-from napari_isr.gui._concurrency import BackgroundTasks
+from napari_isr.gui._concurrency import BackgroundExecutor
 from napari_isr.gui.finding import extract_handle_geometry
 from napari_isr.gui.fitting.fit_history import FitHistoryEntry
 from napari_isr.gui.fitting.job import FitFinished, object_rows
@@ -49,14 +49,14 @@ class SessionActions:
     control : Controller
     keeper : PersistenceManager
         Knows what there is to keep, and how to bring it back.
-    errands : BackgroundTasks
+    executor : BackgroundExecutor
         The thread that reads and writes.
     """
 
     def __init__(
-        self, control: Controller, keeper: PersistenceManager, errands: BackgroundTasks
+        self, control: Controller, keeper: PersistenceManager, executor: BackgroundExecutor
     ) -> None:
-        self._control, self._keeper, self._errands = control, keeper, errands
+        self._control, self._keeper, self._executor = control, keeper, executor
 
     def save(self, path: str | Path, *, embed: bool = False) -> None:
         """Save strokes, settings, shapes and result; the status line says when it is there.
@@ -76,7 +76,8 @@ class SessionActions:
         image = self._control.image_layer
         axes = None if image is None else resolve_axes(image, self._control.settings.axes)
         self._say("busy", f"Saving {Path(path).name} …")
-        self._errands.submit(partial(_save, draft, Path(path), embed, axes), self._on_saved)
+        save = partial(_save, draft, Path(path), embed, axes)
+        self._executor.submit(save, self._on_saved, self._on_saved)
 
     def open(self, path: str | Path) -> None:
         """Open a session: its image, if it is not the one that is open, strokes and result."""
@@ -85,7 +86,8 @@ class SessionActions:
         there = None if image is None else (full_resolution_data(image), image_shape(image))
         room = OverwriteCheck(self._control.scribble_layer)
         load = partial(_load, Path(path), there, room)
-        self._errands.submit(load, partial(self._on_loaded, Path(path), room))
+        loaded = partial(self._on_loaded, Path(path), room)
+        self._executor.submit(load, loaded, loaded)
 
     def _say(self, kind: Any, sentence: str) -> None:
         self._control.state.set_status(kind, sentence)

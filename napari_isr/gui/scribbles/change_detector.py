@@ -11,7 +11,7 @@ import numpy as np
 from napari.layers import Labels
 from psygnal import Signal
 
-from napari_isr.gui.scans import compute_async_if_large
+from napari_isr.gui._concurrency import BackgroundExecutor
 
 __all__ = ["ScribbleChangeDetector", "array_checksum"]
 
@@ -34,14 +34,18 @@ class ScribbleChangeDetector:
 
     Parameters
     ----------
+    executor : BackgroundExecutor
+        Computes the checksums of large layers.
     place : callable, optional
         Tells where the sliders are: what is shown of a stack after they were moved is no change.
     """
 
     changed = Signal()
 
-    def __init__(self, place: Callable[[], Any] = lambda: None) -> None:
-        self._place = place
+    def __init__(
+        self, executor: BackgroundExecutor, place: Callable[[], Any] = lambda: None
+    ) -> None:
+        self._executor, self._place = executor, place
         self._shown_at = place()
         self._layer: Labels | None = None
         self._seen: Digest | None = None  # None: not known yet
@@ -106,4 +110,4 @@ class ScribbleChangeDetector:
 
     def _with_digest(self, use: Callable[[Digest], None]) -> None:
         if self._layer is not None:
-            compute_async_if_large(self._layer.data, array_checksum, use)
+            self._executor.scan(self._layer.data, array_checksum, use)

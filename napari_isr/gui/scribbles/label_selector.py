@@ -12,8 +12,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
 from napari_isr.gui import keybindings as keys
+from napari_isr.gui._concurrency import BackgroundExecutor
 from napari_isr.gui.colors import label_rgb
-from napari_isr.gui.scans import compute_async_if_large
 from napari_isr.gui.widgets._common import color_swatch_icon
 
 __all__ = ["LabelSelector", "activate_paint_mode"]
@@ -22,10 +22,17 @@ BACKGROUND, FIRST_OBJECT = 1, 2
 
 
 class LabelSelector(QWidget):
-    """Which label the brush draws: an object, the background, or a new object."""
+    """Selector of the label that the brush draws: an object, the background, or a new object.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    executor : BackgroundExecutor
+        Finds the highest label of a large layer.
+    """
+
+    def __init__(self, executor: BackgroundExecutor) -> None:
         super().__init__()
+        self._executor = executor
         self._layer: Labels | None = None
         self._object = FIRST_OBJECT
         self.taken: Callable[[], Iterable[int]] = tuple  # labels of objects without strokes
@@ -80,9 +87,7 @@ class LabelSelector(QWidget):
     def select_new_label(self) -> None:
         """Arm the brush with the first label that has no strokes."""
         if self._layer is not None:
-            compute_async_if_large(
-                self._layer.data, max_label, partial(self._pick_after, self._layer)
-            )
+            self._executor.scan(self._layer.data, max_label, partial(self._pick_after, self._layer))
 
     def _pick_after(self, layer: Labels, drawn: int) -> None:
         if layer is self._layer:

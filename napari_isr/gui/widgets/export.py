@@ -9,7 +9,7 @@ from typing import Any
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QSpinBox, QWidget
 
 from napari_isr.errors import InputError
-from napari_isr.gui._concurrency import BackgroundTasks
+from napari_isr.gui._concurrency import BackgroundExecutor
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.nd.axis_roles import resolve_axes
 from napari_isr.gui.nd.current_slice import is_stack
@@ -45,15 +45,15 @@ class Exporter:
     Parameters
     ----------
     control : Controller
-    errands : BackgroundTasks
+    executor : BackgroundExecutor
         The thread that writes.
     options : ExportOptions
     """
 
     def __init__(
-        self, control: Controller, errands: BackgroundTasks, options: ExportOptions
+        self, control: Controller, executor: BackgroundExecutor, options: ExportOptions
     ) -> None:
-        self._control, self._errands, self.options = control, errands, options
+        self._control, self._executor, self.options = control, executor, options
 
     def ask(self, parent: QWidget) -> str:
         """Let the user choose a file; empty if they do not."""
@@ -104,7 +104,7 @@ class Exporter:
             strokes=strokes.data if strokes is not None else None,
         )
         state.set_status("busy", f"Writing {target.name} …")
-        self._errands.submit(write, self._on_written)
+        self._executor.submit(write, self._on_written, self._on_written)
 
     def _on_written(self, found: Any) -> None:
         state = self._control.state

@@ -8,7 +8,6 @@ from typing import Any
 from qtpy.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 
 from napari_isr.gui.controller import Controller
-from napari_isr.gui.fitting.worker import run_in_thread
 from napari_isr.gui.sample_data import add_sample, sample_layers
 from napari_isr.gui.widgets._common import make_button
 
@@ -63,7 +62,7 @@ class WelcomePanel(QFrame):
     def _try(self) -> None:
         # It is painted leaf by leaf, which takes longer than a frame.
         self.sample.setEnabled(False)
-        run_in_thread(lambda: sample_layers(SAMPLE), self._show)
+        self._control.executor.submit(lambda: sample_layers(SAMPLE), self._show)
 
     def _show(self, layers: Any) -> None:
         self.sample.setEnabled(True)

@@ -7,6 +7,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QComboBox, QLineEdit, QTableWidget
 
 from napari_isr.gui.formatting import format_area, format_number
+from napari_isr.gui.objects.undo import label_indices
 from napari_isr.gui.widgets.object_shape_combo_box import FOLLOW
 from napari_isr.gui.widgets.object_table import DELETE, EYE, NAME, PROOF, SHAPE
 from napari_isr.gui.widgets.object_table_delegates import DETAILS, HIDDEN
@@ -230,3 +231,10 @@ def test_the_table_fits_a_narrow_dock(three, qtbot):
     assert table.viewport().rect().contains(place)
     assert table.rowAt(QPoint(5, place.center().y()).y()) == 2
     assert isinstance(table, QTableWidget)
+
+
+def test_label_indices_equal_those_of_numpy():
+    data = np.random.default_rng(0).integers(0, 4, (3, 5, 6))
+    for array in (data, data.transpose(2, 0, 1)[::-1], np.zeros((0, 4), int)):
+        expected = np.nonzero(array == 2)
+        assert all(map(np.array_equal, label_indices(array, 2, block=7), expected))

@@ -10,9 +10,11 @@ from pathlib import Path
 import imageio.v3 as imageio
 import numpy as np
 import pytest
+from napari.layers import Labels
 
 from napari_isr.gui.dock_widget import ScribbleWidget
 from napari_isr.gui.persistence.recovery import RecoveryOffer
+from napari_isr.gui.persistence.room import OverwriteCheck
 from napari_isr.io.session import (
     ImageReference,
     Snapshot,
@@ -357,3 +359,26 @@ def test_given_masks_and_names_come_back(drawn, disc, strokes, qtbot):
     np.testing.assert_array_equal(np.asarray(again.controller.imported_objects[5]) > 0.5, mask)
     assert again.controller.settings.names == {2: "apple"}
     assert again.scribble_layer == before  # the strokes were there already
+
+
+def test_scribbles_are_restored_onto_a_layer_only_if_nothing_is_overwritten():
+    kept = np.zeros((9, 9), np.uint8)
+    kept[4] = 2
+
+    def room(data, meanwhile=lambda layer: None, other=None):
+        layer = Labels(data.copy())
+        made = OverwriteCheck(layer)
+        made.compute(kept)
+        meanwhile(layer)
+        return made.is_safe(layer if other is None else Labels(other), kept)
+
+    assert room(np.zeros_like(kept))
+    assert room(kept)
+    assert not room(kept + np.eye(9, dtype=np.uint8))
+    assert not room(np.zeros((5, 5), np.uint8))
+    assert not room(np.zeros_like(kept), lambda layer: layer.paint((1, 1), 2))
+    assert not room(np.zeros_like(kept), other=np.eye(9, dtype=np.uint8))
+    assert room(np.eye(9, dtype=np.uint8), other=np.zeros_like(kept))
+    nobody = OverwriteCheck(None)
+    nobody.compute(kept)
+    assert not nobody.is_safe(None, kept)

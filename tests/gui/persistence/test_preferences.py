@@ -141,7 +141,7 @@ def test_autosave_is_switched_off_and_on(settings, viewer, disc, strokes, qtbot)
     qtbot.wait(400)
     dock.keeper.autosave.save()
     found = []
-    dock.keeper.errands.submit(lambda: SnapshotStore().latest(image_key(disc)), found.append)
+    dock.keeper.executor.submit(lambda: SnapshotStore().latest(image_key(disc)), found.append)
     qtbot.waitUntil(lambda: bool(found), timeout=WAIT)
     assert found == [None]
     with qtbot.waitSignal(dock.keeper.autosave.saved, timeout=WAIT):
