@@ -138,4 +138,4 @@ def _show(viewer: Any, source: Layer, about: dict[str, Any], result: Any) -> Non
     metadata = {METADATA_KIND: "mask", "shape": result.shape, "objects": result.objects}
     layer = Labels(result.labels, metadata=metadata, **about)
     insert_layer_above(viewer, layer, source)
-    (show_warning if result.failed else show_info)(f"{layer.name}: {result.sentence}.")
+    (show_warning if result.failed else show_info)(f"{layer.name}: {result.message}.")

@@ -74,13 +74,12 @@ def test_no_work_waits_for_a_step_of_another_one(qtbot):
 def test_the_first_idle_thread_runs_the_next_work(qtbot):
     """Each thread that multiplies matrices keeps megabytes: few of them are to do so."""
     executor, release, found = BackgroundExecutor(), threading.Event(), []
-    for _ in range(2):
-        executor.submit(
-            lambda: (time.monotonic(), release.wait(30), threading.get_ident()), found.append
-        )
+    for number in range(2):
+        executor.submit(lambda n=number: (n, release.wait(30), threading.get_ident()), found.append)
     release.set()
     qtbot.waitUntil(lambda: len(found) == 2 and is_idle(), timeout=WAIT)
-    first, _ = (ident for _, _, ident in sorted(found))
+    first, second = (ident for _, _, ident in sorted(found))
+    assert first != second
     assert [thread_of(executor, qtbot) for _ in range(3)] == [first] * 3
 
 

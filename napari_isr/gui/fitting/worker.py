@@ -11,6 +11,7 @@ from contextlib import closing
 import numpy as np
 from psygnal import Signal
 
+from napari_isr.cancellation import check_cancelled
 from napari_isr.gui._concurrency import BackgroundExecutor, BackgroundTask
 from napari_isr.gui.fitting.job import (
     AvailableChoices,
@@ -129,6 +130,7 @@ class FitWorker:
         reported = time.perf_counter()
         with closing(run_job(job, self.segmenters)) as events:
             for event in events:
+                check_cancelled()  # also at an event that is not passed on
                 if isinstance(event, FitProgress) and event.rows is None:
                     if time.perf_counter() - reported < self.progress_interval:
                         continue
