@@ -12,6 +12,8 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 from napari.utils import cancelable_progress
 from napari.utils.notifications import show_info, show_warning
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QWidget
 
 from napari_isr.errors import InputError
 from napari_isr.gui._concurrency import BackgroundExecutor, BackgroundTask
@@ -52,12 +54,29 @@ def reshape_selected_layer(viewer: Any, shape: str) -> BackgroundTask | None:
     data = layer.data[0] if layer.multiscale else layer.data
     spacing = tuple(abs(float(s)) or 1.0 for s in layer.scale)
     take = partial(_objects, data, isinstance(layer, Labels), layer.name)
-    return BackgroundExecutor().iterate(
+    task = BackgroundExecutor().iterate(
         _work(take, shape, spacing, bar),
         on_item=partial(_advance, bar),
         on_return=partial(_show, viewer, layer, _about(layer, shape)),
         on_end=bar.close,
     )
+    _CancelOnClose(viewer.window.main_menu.window(), task)
+    return task
+
+
+class _CancelOnClose(QObject):
+    """Cancels a task when a window is closed: a closed viewer cannot take a layer."""
+
+    def __init__(self, window: QWidget, task: BackgroundTask) -> None:
+        super().__init__(window)
+        self._task = task
+        window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Cancel the task at a close event. Never consume the event."""
+        if event.type() == QEvent.Type.Close:
+            self._task.cancel()
+        return False
 
 
 def _command(shape: str) -> Callable[[], None]:
