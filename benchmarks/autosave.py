@@ -70,10 +70,10 @@ def measure(size: int, saves: int, folder: Path) -> None:
     dock = ScribbleWidget(viewer)
     dock.live = False
     viewer.window.add_dock_widget(dock, name="Scribble and refine", area="right")
-    while dock.controller.loop.runner.is_loading:
+    while dock.controller.worker.is_loading:
         QTest.qWait(100)
     dock.new.click()
-    labels, autosave = dock.scribble_layer.data, dock.keeper.autosave
+    labels, autosave = dock.scribble_layer.data, dock.persistence.autosave
     scribble(labels, rng, 60)
     done: list[float] = []
     autosave.saved.connect(lambda: done.append(time.perf_counter()))

@@ -68,7 +68,7 @@ def main() -> None:
         alone = turns(stage.viewer, shape[0])
         stage.viewer.dims.set_point(0, shape[0] // 2)
         stage.fit(lambda: setattr(stage.dock.scribble_layer, "data", strokes))
-        views = stage.dock.controller.desk.views
+        views = stage.dock.controller.presenter.views
         wait_until(lambda: len(views._planes._known) == shape[0])
         outlines, turn = [], views._turn
 

@@ -99,7 +99,7 @@ def handles(path: Path) -> None:
         stage.add(scene.image, "butterfly")
         stage.dock.shape = "mirror"
         stage.fit(lambda: setattr(stage.dock.scribble_layer, "data", np.array(scene.scribbles)))
-        grips = stage.dock.controller.desk.views._handles._handle.control_points
+        grips = stage.dock.controller.presenter.views._handles._handle.control_points
         stage.fit(lambda: stage.hand.draw(grips["middle"], AXIS))
         stage.save(path)
 

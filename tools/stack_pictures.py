@@ -144,7 +144,7 @@ def depth(path: Path, theme: str) -> None:
         stage.viewer.reset_view()
         data = boxes(image.shape, *strokes)
         stage.fit(lambda: setattr(stage.dock.scribble_layer, "data", data))
-        stage.dock.trust.more.click()
+        stage.dock.certificate_panel.more.click()
         stage.hush()
         stage.save(path)
 

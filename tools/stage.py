@@ -62,7 +62,7 @@ class Stage:
         self._settled = 0
         self.dock.settled.connect(self._count)
         names: list[Any] = []
-        self.dock.controller.names_known.connect(names.append)
+        self.dock.controller.choices_loaded.connect(names.append)
         wait_until(lambda: bool(names))
         wait_until(lambda: not self.dock.controller.state.busy)
         QTest.qWait(400)

@@ -49,12 +49,12 @@ class Controller:
 
     updated = Signal(object)  # outlines were drawn: a set of (kind, label)
     settled = Signal()  # the fit is finished and its layers are written
-    image_changed = Signal(object)
-    scribbles_changed = Signal(object)
-    names_known = Signal(object)
+    image_layer_changed = Signal(object)
+    scribble_layer_changed = Signal(object)
+    choices_loaded = Signal(object)
     closing = Signal()  # layers and result are still there
-    strokes_changed = Signal()
-    given_changed = Signal(object)  # what is given, by label
+    scribbles_edited = Signal()
+    imports_changed = Signal(object)  # what is given, by label
 
     def __init__(self, viewer: Any) -> None:
         self.viewer = viewer
@@ -62,13 +62,14 @@ class Controller:
         self.executor = BackgroundExecutor()
         self._device = "auto"
         self.memory: float | None = None  # megabytes, of images that are not in memory
-        self.kept_shapes: dict[int, ShapeState] = {}  # of an earlier session, to start from
-        self.desk = ResultPresenter(viewer, self.settings, self.state, self.executor)
-        self.loop = FitScheduler(self._job)
+        self.initial_shapes: dict[int, ShapeState] = {}  # of an earlier session, to start from
+        self.presenter = ResultPresenter(viewer, self.settings, self.state, self.executor)
+        self.scheduler = FitScheduler(self._job)
+        self.worker = self.scheduler.worker
         self._watch = ScribbleChangeDetector(self.executor, lambda: _sliders(viewer))
         self._closed = False
         self._brushing = BrushActivity()
-        self.lesson: Callable[[], DeferredTransfer | None] = lambda: (
+        self.transfer: Callable[[], DeferredTransfer | None] = lambda: (
             None
         )  # what other images taught
         self._keys = keys.LayerKeybindings(
@@ -83,24 +84,24 @@ class Controller:
         self.objects = ObjectActions(self)
         self._watch.changed.connect(self.objects.restore_undone)
         self._watch.changed.connect(self._on_strokes)
-        self._watch.changed.connect(self.strokes_changed.emit)
-        self.desk.updated.connect(self.updated.emit)
-        self.desk.settled.connect(self.settled.emit)
-        self.desk.drawing.connect(self.loop.runner.courtesy.close_until_painted)
-        self.loop.started.connect(self._on_started)
-        self.loop.runner.news.connect(self.desk.handle_event)
-        self.loop.runner.ended.connect(self.desk.on_ended)
-        self.loop.runner.loaded.connect(self._on_loaded)
+        self._watch.changed.connect(self.scribbles_edited.emit)
+        self.presenter.updated.connect(self.updated.emit)
+        self.presenter.settled.connect(self.settled.emit)
+        self.presenter.drawing.connect(self.worker.repaint_gate.close_until_painted)
+        self.scheduler.started.connect(self._on_started)
+        self.worker.news.connect(self.presenter.handle_event)
+        self.worker.ended.connect(self.presenter.on_ended)
+        self.worker.loaded.connect(self._on_loaded)
         for name in (*FIT_SETTINGS, "live"):
             self.settings.events[name].connect(self._on_setting)
         viewer.layers.events.removed.connect(self._on_removed)
-        self.loop.runner.warm_up()
+        self.worker.warm_up()
         self._guide()
 
     @property
     def result(self) -> Any:
         """The last fit, a :class:`napari_isr.Result`; None before."""
-        return self.desk.result
+        return self.presenter.result
 
     @property
     def device(self) -> str:
@@ -123,49 +124,49 @@ class Controller:
     @property
     def image_layer(self) -> Image | None:
         """The image that is segmented."""
-        return self.desk.image
+        return self.presenter.image
 
     @image_layer.setter
     def image_layer(self, layer: Image | None) -> None:
         if layer is not None and not isinstance(layer, Image):
             raise TypeError(f"an Image layer is needed, not {type(layer).__name__}")
-        before = self.desk.image
+        before = self.presenter.image
         if layer == before:
             return
         self.cancel()
         if before is not None:
             before.events.data.disconnect(self._on_image_data)
-            self.desk.drop_views()
-            self.desk.clear_history()
-        self.desk.image, self.kept_shapes = layer, {}
+            self.presenter.drop_views()
+            self.presenter.clear_history()
+        self.presenter.image, self.initial_shapes = layer, {}
         if layer is not None:
             layer.events.data.connect(self._on_image_data)
         self._guide()
-        self.image_changed.emit(layer)
+        self.image_layer_changed.emit(layer)
 
     @property
     def scribble_layer(self) -> Labels | None:
         """The layer that the strokes are drawn on."""
-        return self.desk.scribbles
+        return self.presenter.scribbles
 
     @scribble_layer.setter
     def scribble_layer(self, layer: Labels | None) -> None:
         if layer is not None and not isinstance(layer, Labels):
             raise TypeError(f"a Labels layer is needed, not {type(layer).__name__}")
-        if layer == self.desk.scribbles:
+        if layer == self.presenter.scribbles:
             return
         self.cancel()
-        if self.desk.scribbles is not None:
-            self.desk.scribbles.events.colormap.disconnect(self.desk.update_colors)
-        self.desk.scribbles = layer
+        if self.presenter.scribbles is not None:
+            self.presenter.scribbles.events.colormap.disconnect(self.presenter.update_colors)
+        self.presenter.scribbles = layer
         if layer is not None:
-            layer.events.colormap.connect(self.desk.update_colors)
+            layer.events.colormap.connect(self.presenter.update_colors)
         self._keys.set_layer(layer)
         self._watch.layer = layer
         self._brushing.set_layer(layer)
         self.objects.given.set_layer(layer)
         self._guide()
-        self.scribbles_changed.emit(layer)
+        self.scribble_layer_changed.emit(layer)
 
     @property
     def imported_objects(self) -> dict[int, Any]:
@@ -196,19 +197,19 @@ class Controller:
 
     def run(self) -> None:
         """Fit now."""
-        self.loop.request(live=False)
+        self.scheduler.request(live=False)
 
     def fit_if_possible(self) -> None:
         """Fit what a fresh image has: strokes, or what other images taught."""
         layer = self.scribble_layer
-        if self.settings.live and self.lesson() is not None:
-            self.loop.request(live=True)
+        if self.settings.live and self.transfer() is not None:
+            self.scheduler.request(live=True)
         elif self.settings.live and layer is not None:
             self.executor.scan(layer.data, np.any, partial(self._begin, layer))
 
     def _begin(self, layer: Labels, drawn: bool) -> None:
         if drawn and layer is self.scribble_layer and not self._closed:
-            self.loop.request(live=True)
+            self.scheduler.request(live=True)
 
     def make_job(self, *, live: bool) -> FitJob | None:
         """What would be fitted now; None if nothing can be."""
@@ -220,9 +221,9 @@ class Controller:
 
     def cancel(self) -> None:
         """Stop at the next step; what is fitted so far stays."""
-        self.loop.cancel()
-        if self.desk.views is not None:
-            self.desk.views.discard_pending()
+        self.scheduler.cancel()
+        if self.presenter.views is not None:
+            self.presenter.views.discard_pending()
         if self.state.busy:
             self.state.busy = False
             self.state.set_status("hint", CANCELLED)
@@ -230,25 +231,25 @@ class Controller:
     def reset(self) -> None:
         """Forget all that was fitted; the strokes stay."""
         self.cancel()
-        self.loop.reset()
-        self.desk.drop_views(masks=True)
-        self.desk.clear_history()
-        self.kept_shapes = {}
+        self.scheduler.reset()
+        self.presenter.drop_views(masks=True)
+        self.presenter.clear_history()
+        self.initial_shapes = {}
         self._guide()
 
     def undo_fit(self) -> None:
         """Go back to the fit before; the strokes stay as they are."""
         self.cancel()
-        self.desk.restore(self.desk.history.undo())
+        self.presenter.restore(self.presenter.history.undo())
 
     def redo_fit(self) -> None:
         """Go forward to the fit after."""
         self.cancel()
-        self.desk.restore(self.desk.history.redo())
+        self.presenter.restore(self.presenter.history.redo())
 
     def show_suggestion(self) -> None:
         """Bring the place where another stroke helps most to the middle of the canvas."""
-        stroke = self.desk.next_stroke
+        stroke = self.presenter.next_stroke
         if stroke is not None and self.image_layer is not None:
             center_view_on(self.viewer, self.image_layer, stroke.point)
 
@@ -258,17 +259,17 @@ class Controller:
             return
         self._closed = True
         self.closing.emit()
-        self.loop.close()
+        self.scheduler.close()
         self._watch.layer = None
         self._brushing.set_layer(None)
         self._keys.set_layer(None)
         if self.scribble_layer is not None:
-            self.scribble_layer.events.colormap.disconnect(self.desk.update_colors)
+            self.scribble_layer.events.colormap.disconnect(self.presenter.update_colors)
         if self.image_layer is not None:
             self.image_layer.events.data.disconnect(self._on_image_data)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
         self.objects.close()
-        self.desk.close()
+        self.presenter.close()
         self.executor.close()
         gc_guard().unregister(self)
 
@@ -276,16 +277,16 @@ class Controller:
 
     def _on_strokes(self) -> None:
         if self.settings.live:
-            self.loop.request(live=True, drawn=self._brushing.is_painting)
+            self.scheduler.request(live=True, drawn=self._brushing.is_painting)
 
     def _on_setting(self) -> None:
-        if self.settings.live and self.result is not None and not self.desk.choosing:
-            self.loop.request(live=True)
+        if self.settings.live and self.result is not None and not self.presenter.choosing:
+            self.scheduler.request(live=True)
 
     def _on_image_data(self) -> None:
         if self.image_layer is not None:
-            self.loop.reset()  # which kept the pixels before, too: nobody can come back to them
-            self.desk.history.clear()
+            self.scheduler.reset()  # Its segmenters hold the former pixels.
+            self.presenter.history.clear()
         self._on_setting()
 
     def _on_removed(self, event: Any) -> None:
@@ -297,9 +298,9 @@ class Controller:
 
     def _on_loaded(self, names: AvailableChoices | str) -> None:
         if isinstance(names, str):
-            self.desk.set_final_status("error", names)
+            self.presenter.set_final_status("error", names)
         else:
-            self.names_known.emit(names)
+            self.choices_loaded.emit(names)
             gc_guard().register(self)
 
     def _on_started(self, waits: bool) -> None:
@@ -325,11 +326,11 @@ class Controller:
             given=self.imported_objects,
             hidden=self.settings.hidden,
             started=asked,
-            start=self.desk.warm_start_result,
+            start=self.presenter.warm_start_result,
             device=self.device,
             memory=self.memory if is_lazy(image.data) else None,
-            kept=self.kept_shapes,
-            lesson=self.lesson(),
+            kept=self.initial_shapes,
+            transfer=self.transfer(),
             **{**chosen, **nd_job_fields(self)},
         )
 

@@ -55,7 +55,7 @@ class DockParts:
     """Part of :class:`napari_isr.gui.dock_widget.ScribbleWidget`: what it is made of."""
 
     controller: Controller
-    keeper: PersistenceManager
+    persistence: PersistenceManager
 
     def _make(self, viewer: Any) -> None:
         chosen = self.controller.settings
@@ -66,14 +66,16 @@ class DockParts:
             "open an image",
         )
         self.images.setToolTip("The image to segment")
-        self.switching = ImageNavigator(self.controller, lambda: self.keeper.preferences.autosave)
-        self.playlist = ImageListWidget(self.switching, self)
+        self.navigator = ImageNavigator(
+            self.controller, lambda: self.persistence.preferences.autosave
+        )
+        self.image_list = ImageListWidget(self.navigator, self)
         self.stack, self.stack_tools = (
             AxisRoleWidget(self.controller),
             StackToolsWidget(self.controller),
         )
         self.coordinates = CoordinateLayerComboBox(self.controller)
-        self.alongside = LayerAlignment(self.controller)
+        self.alignment = LayerAlignment(self.controller)
         self.scribbles = LayerComboBox(
             "isr_scribbles",
             viewer,
@@ -124,13 +126,13 @@ class DockParts:
             "Export mask…",
             "Masks, outlines, tables, probabilities, strokes to a file",
         )
-        self.files = BackgroundExecutor(serial=True)
-        self.exporter = Exporter(self.controller, self.files, ExportOptions())
-        self.sessions = SessionActions(self.controller, self.keeper, self.files)
+        self.file_executor = BackgroundExecutor(serial=True)
+        self.exporter = Exporter(self.controller, self.file_executor, ExportOptions())
+        self.sessions = SessionActions(self.controller, self.persistence, self.file_executor)
         self.bar = ThinProgressBar()
         self.status = WrappingLabel("isr_status")
-        self.trust = CertificatePanel(self.controller)
-        self.certificate = self.trust.line
+        self.certificate_panel = CertificatePanel(self.controller)
+        self.certificate = self.certificate_panel.line
         self.advice = WrappingLabel("isr_advice")
 
     def _arrange(self) -> None:
@@ -150,16 +152,24 @@ class DockParts:
             stretch=(0, 0, 0, 1),
         )
         need_an_image = strokes, *drawing, self.brush, self.panel, running, self.bar, guides, ending
-        fields.addRow("Image", make_row(self.images, self.playlist.open))
-        fields.addRow(self.playlist)
+        fields.addRow("Image", make_row(self.images, self.image_list.open))
+        fields.addRow(self.image_list)
         fields.addRow(self.stack.label, self.stack)
         fields.addRow(strokes, drawing[0])
         for part in (self.brush, self.shapes, drawing[1]):
             fields.addRow(part)
-        column.addWidget(RestoreBar(self.keeper.rescue))
+        column.addWidget(RestoreBar(self.persistence.recovery))
         column.addWidget(WelcomePanel(self.controller, need_an_image))
         column.addLayout(fields)
-        for part in (self.panel, running, self.bar, self.status, self.trust, guides, self.advice):
+        for part in (
+            self.panel,
+            running,
+            self.bar,
+            self.status,
+            self.certificate_panel,
+            guides,
+            self.advice,
+        ):
             column.addWidget(part)
         column.addWidget(self.stack_tools)
         column.addWidget(ending)

@@ -51,12 +51,12 @@ class ScribbleWidget(Properties, DockParts, QWidget):
         self.setObjectName("isr_dock")
         self.setMinimumWidth(280)
         self.controller = Controller(napari_viewer)
-        self.keeper = PersistenceManager(self.controller, Preferences.from_napari())
+        self.persistence = PersistenceManager(self.controller, Preferences.from_napari())
         self._make(napari_viewer)
         self._arrange()
         self._connect()
-        self.painting = RepaintCoalescer(self, self.controller)
-        FirstPaintFilter(self, self.controller.loop.runner.load)
+        self.repaint_coalescer = RepaintCoalescer(self, self.controller)
+        FirstPaintFilter(self, self.controller.worker.load)
 
     # ----------------------------------------------------------------------------- actions
 
@@ -95,11 +95,11 @@ class ScribbleWidget(Properties, DockParts, QWidget):
         control, chosen, state = self.controller, self.controller.settings, self.controller.state
         self.images.chosen.connect(self._take_image)
         self.scribbles.chosen.connect(self._take_scribbles)
-        control.image_changed.connect(self._show_image)
-        control.scribbles_changed.connect(self._show_scribbles)
+        control.image_layer_changed.connect(self._show_image)
+        control.scribble_layer_changed.connect(self._show_scribbles)
         self.shapes.chosen.connect(setter(chosen, "shape"))
         self.options.chosen.connect(setter(chosen, "shape"))
-        self.held = FixedOptionsRow(self.options, control)
+        self.fixed_options_row = FixedOptionsRow(self.options, control)
         self.options.problem.connect(lambda text: state.set_status("error", text))
         chosen.events.shape.connect(self._show_shape)
         bind_combo_box(self.predictors, chosen, "predictor")
@@ -114,7 +114,7 @@ class ScribbleWidget(Properties, DockParts, QWidget):
         self.reset_button.clicked.connect(self.reset)
         self.undo_button.clicked.connect(control.undo_fit)
         self.redo_button.clicked.connect(control.redo_fit)
-        control.desk.history.changed.connect(self._show_history)
+        control.presenter.history.changed.connect(self._show_history)
         self._show_history()
         self.export_button.clicked.connect(lambda: self.export())
         self.panel.picked.connect(self._pick)
@@ -124,14 +124,14 @@ class ScribbleWidget(Properties, DockParts, QWidget):
         state.events.busy.connect(self._show_busy)
         state.events.progress.connect(self._show_progress)
         state.events.can_export.connect(self._show_can_export)
-        control.names_known.connect(self._offer)
+        control.choices_loaded.connect(self._offer)
         control.updated.connect(self._emit_updated)
         control.settled.connect(self._emit_settled)
-        QApplication.instance().aboutToQuit.connect(self.keeper.close)
+        QApplication.instance().aboutToQuit.connect(self.persistence.close)
         QApplication.instance().aboutToQuit.connect(control.close)
         # A plain function: when this is called, nothing is left of the widget.
-        keeper = self.keeper
-        self.destroyed.connect(lambda *_: _close(keeper, control))
+        persistence = self.persistence
+        self.destroyed.connect(lambda *_: _close(persistence, control))
         self._take_image(self.images.layer)
         self._take_scribbles(self.scribbles.layer)
         self._show_shape(chosen.shape)
@@ -152,16 +152,16 @@ class ScribbleWidget(Properties, DockParts, QWidget):
         super().closeEvent(event)
 
     def _shut(self) -> None:
-        self.files.close()
-        self.keeper.close()
+        self.file_executor.close()
+        self.persistence.close()
         self.controller.close()
         self.brush.set_layer(None)
-        self.held.close()
+        self.fixed_options_row.close()
         self.panel.close_down()
         self.stack.close_down()
         self.stack_tools.close_down()
         self.coordinates.close_down()
-        self.alongside.close_down()
+        self.alignment.close_down()
         self.shapes.close_down()
         self.images.disconnect_events()
         self.scribbles.disconnect_events()
@@ -215,7 +215,7 @@ class ScribbleWidget(Properties, DockParts, QWidget):
             self.bar.set_fraction(0.0)
 
     def _show_history(self) -> None:
-        history = self.controller.desk.history
+        history = self.controller.presenter.history
         self.undo_button.setEnabled(history.can_undo)
         self.redo_button.setEnabled(history.can_redo)
 

@@ -43,10 +43,10 @@ class RepaintCoalescer(QObject):
         self._asked = False  # it was to be painted meanwhile
         self._answer = False  # it waits for the answer to a stroke
         self._latest = make_single_shot_timer(self.release)
-        control.loop.started.connect(self._begin)
-        control.desk.drawing.connect(self._apart)
+        control.scheduler.started.connect(self._begin)
+        control.presenter.drawing.connect(self._apart)
         control.updated.connect(self._on_outlines)
-        control.loop.runner.ended.connect(self.release)
+        control.worker.ended.connect(self.release)
         control.closing.connect(self.release)
 
     @property

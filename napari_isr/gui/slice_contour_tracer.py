@@ -77,7 +77,7 @@ class SliceContourTracer:
             return
         steps = _trace(
             self._result,
-            self._shown.eye,
+            self._shown.viewed_slice,
             self._shown.step if self._idle else (),
             set(self._known),
         )
@@ -124,15 +124,15 @@ def neighboring_slices(
 
 
 def _trace(
-    result: Any, eye: ViewedSlice, step: tuple[float, ...], known: set[Plane]
+    result: Any, viewed_slice: ViewedSlice, step: tuple[float, ...], known: set[Plane]
 ) -> Generator[tuple[Plane, Outlines], None, None]:
-    """Outlines of the plane that is looked at, wherever the eye goes, and of those around it."""
+    """Yield contours of the viewed slice, which may move, then of the slices around it."""
     from napari_isr.gui.fitting.job import single_threaded_torch
 
     shape = result.image_shape or next(iter(result.objects.values())).frame.shape
     with single_threaded_torch():
         while True:
-            wanted = neighboring_slices(eye.plane or (), shape, step)
+            wanted = neighboring_slices(viewed_slice.plane or (), shape, step)
             plane = next((one for one in wanted if one not in known), None)
             if plane is None:
                 return

@@ -36,8 +36,8 @@ def open_dock(folder):
     dock.live = False
     viewer.window.add_dock_widget(dock, name="Scribble and refine", area="right")
     offers = []
-    dock.keeper.rescue.offered.connect(offers.append)
-    dock.keeper.rescue.find_offer()
+    dock.persistence.recovery.offered.connect(offers.append)
+    dock.persistence.recovery.find_offer()
     wait_until(lambda: offers)
     if offers[-1] is None:
         dock.new.click()

@@ -84,12 +84,12 @@ def test_closing_the_dock_stops_the_fit(fitting, qtbot):
 def test_closing_the_dock_lets_go_of_what_was_fitted(quick, qtbot):
     viewer, dock = quick
     control = dock.controller
-    assert control.loop.runner.segmenters._kept
-    assert len(control.desk.history) == 1
+    assert control.worker.segmenters._kept
+    assert len(control.presenter.history) == 1
     viewer.window.remove_dock_widget(dock)
     quiet(qtbot)
-    qtbot.waitUntil(lambda: not control.loop.runner.segmenters._kept, timeout=WAIT)
-    assert len(control.desk.history) == 0
+    qtbot.waitUntil(lambda: not control.worker.segmenters._kept, timeout=WAIT)
+    assert len(control.presenter.history) == 0
 
 
 def test_closing_the_viewer_stops_the_fit(fitting, qtbot):

@@ -288,12 +288,12 @@ def test_the_fits_of_a_dock_run_in_one_thread_and_leave_no_task(quick, qtbot, mo
         gc.collect()
         return sum(isinstance(x, BackgroundTask) for x in gc.get_objects())
 
-    qtbot.waitUntil(lambda: not dock.controller.loop.runner.busy, timeout=WAIT)
+    qtbot.waitUntil(lambda: not dock.controller.worker.busy, timeout=WAIT)
     before = alive()
     for _ in range(3):
         with qtbot.waitSignal(dock.settled, timeout=WAIT):
             dock.run()
-        qtbot.waitUntil(lambda: not dock.controller.loop.runner.busy, timeout=WAIT)
+        qtbot.waitUntil(lambda: not dock.controller.worker.busy, timeout=WAIT)
     assert threads == {thread_of(BackgroundExecutor(), qtbot)}
     assert alive() <= before
 

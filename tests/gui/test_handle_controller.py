@@ -23,7 +23,7 @@ SHAPES = {
 
 
 def handles(dock):
-    return dock.controller.desk.views._handles
+    return dock.controller.presenter.views._handles
 
 
 def layer_of(viewer):

@@ -43,9 +43,7 @@ def job(disc, strokes, **changes):
 
 def test_joint_settles_and_its_bar_never_goes_back(joint, qtbot):
     viewer, dock = joint
-    dock.controller.loop.runner.progress_interval = (
-        0.0  # A quick fit reports no progress otherwise.
-    )
+    dock.controller.worker.progress_interval = 0.0  # A quick fit reports no progress otherwise.
     shares, drawn = [], []
     dock.controller.state.events.progress.connect(shares.append)
     dock.controller.updated.connect(drawn.append)
@@ -120,7 +118,7 @@ def test_cancel_in_a_joint_fit_stops_within_a_few_steps(joint, qtbot, monkeypatc
     dock.controller.updated.connect(cancel)
     dock.run()
     qtbot.waitUntil(lambda: len(cancelled) > 0, timeout=WAIT)
-    qtbot.waitUntil(lambda: not dock.controller.loop.runner.busy, timeout=WAIT)
+    qtbot.waitUntil(lambda: not dock.controller.worker.busy, timeout=WAIT)
     assert len(steps) - cancelled[0] <= 2  # the one at work, and the one that it then asks of
     assert steps[-1].stage != "done"
     assert not dock.controller.state.busy

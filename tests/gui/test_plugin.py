@@ -46,7 +46,7 @@ def test_a_sample_with_depth_brings_its_map_hidden(viewer):
     assert dock.scribble_layer.name == "motorcycle [strokes]"
     assert dock.coordinate == "motorcycle [disparity]"
     assert list(nd_job_fields(dock.controller)["coordinates"]) == ["disparity"]
-    assert dock.playlist.isHidden()  # the map is not another image
+    assert dock.image_list.isHidden()  # the map is not another image
     dock.coordinates.current_text = "none"
     viewer.add_image(np.ones((4, 4)))
     assert dock.coordinate == ""  # what the user chose stays

@@ -34,7 +34,7 @@ def answered(drawing, qtbot):
 
 def stand_still(dock):
     """The fit of the next stroke waits."""
-    dock.controller.loop.runner.courtesy.close_now()
+    dock.controller.worker.repaint_gate.close_now()
 
 
 def test_the_window_is_painted_once_outlines_are_drawn(answered, qtbot, monkeypatch):
@@ -45,10 +45,10 @@ def test_the_window_is_painted_once_outlines_are_drawn(answered, qtbot, monkeypa
     dock.updated.connect(lambda: before.append(paintings.count))
     with qtbot.waitSignal(dock.updated, timeout=PATIENCE):
         hand.draw((50, 40), (50, 56))
-        assert dock.painting.is_holding
+        assert dock.repaint_coalescer.is_holding
         paintings.count = 0  # those of the stroke
     assert before[0] == 0
-    assert not dock.painting.is_holding
+    assert not dock.repaint_coalescer.is_holding
     qtbot.waitUntil(lambda: paintings.count > 0)
     qtbot.waitUntil(lambda: not dock.controller.state.busy, timeout=PATIENCE)
 
@@ -58,9 +58,9 @@ def test_it_does_not_wait_long(answered, qtbot):
     stand_still(dock)
     paintings = Paintings(hand.canvas)
     hand.draw((50, 40), (50, 56))
-    assert dock.painting.is_holding
+    assert dock.repaint_coalescer.is_holding
     paintings.count = 0
-    qtbot.waitUntil(lambda: not dock.painting.is_holding)
+    qtbot.waitUntil(lambda: not dock.repaint_coalescer.is_holding)
     qtbot.waitUntil(lambda: paintings.count > 0)
     assert one_painting.MAX_HOLD_MS < 50
 
@@ -68,9 +68,9 @@ def test_it_does_not_wait_long(answered, qtbot):
 def test_it_does_not_wait_for_a_first_fit_or_a_run(drawing, qtbot):
     _, dock, hand = drawing
     hand.draw((45, 38), (45, 58))
-    assert not dock.painting.is_holding
+    assert not dock.repaint_coalescer.is_holding
     dock.run()
-    assert not dock.painting.is_holding
+    assert not dock.repaint_coalescer.is_holding
     qtbot.waitUntil(lambda: not dock.controller.state.busy, timeout=PATIENCE)
 
 
@@ -78,23 +78,23 @@ def test_a_dock_that_is_closed_lets_the_window_be_painted(answered, qtbot):
     dock, hand = answered
     stand_still(dock)
     hand.draw((50, 40), (50, 56))
-    assert dock.painting.is_holding
+    assert dock.repaint_coalescer.is_holding
     paintings = Paintings(hand.canvas)
     dock.close()
-    assert not dock.painting.is_holding
+    assert not dock.repaint_coalescer.is_holding
     qtbot.waitUntil(lambda: paintings.count > 0)
 
 
 def test_layers_are_written_and_painted_in_turns(answered, qtbot):
     dock, hand = answered
     paintings, turns = Paintings(hand.canvas), []
-    dock.controller.desk.drawing.connect(
-        lambda _: turns.append((dock.painting.waits, paintings.count))
+    dock.controller.presenter.drawing.connect(
+        lambda _: turns.append((dock.repaint_coalescer.waits, paintings.count))
     )
     with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
         dock.run()
     assert any(waits for waits, _ in turns)
-    qtbot.waitUntil(lambda: not dock.painting.is_holding)
+    qtbot.waitUntil(lambda: not dock.repaint_coalescer.is_holding)
     qtbot.waitUntil(lambda: paintings.count > turns[-1][1])
 
 
@@ -103,4 +103,4 @@ def test_a_viewer_that_is_closed_meanwhile_is_let_go_of(answered, monkeypatch):
     monkeypatch.setattr(one_painting, "MAX_HOLD_MS", PATIENCE)
     stand_still(dock)
     hand.draw((50, 40), (50, 56))
-    assert dock.painting.is_holding  # the viewer's fixture sees to the rest
+    assert dock.repaint_coalescer.is_holding  # the viewer's fixture sees to the rest

@@ -33,35 +33,35 @@ def test_or_after_a_while_if_it_is_never_shown(qtbot):
 
 
 def test_the_library_is_loaded_when_it_is_told_to_and_once(qtbot):
-    runner, loaded = FitWorker(), []
-    runner.loaded.connect(loaded.append)
-    runner.warm_up()
+    worker, loaded = FitWorker(), []
+    worker.loaded.connect(loaded.append)
+    worker.warm_up()
     qtbot.wait(20)
-    assert runner.is_loading
+    assert worker.is_loading
     assert not loaded
     for _ in range(2):
-        runner.load()
-    qtbot.waitUntil(lambda: not runner.busy, timeout=WAIT)
-    runner.load()  # it is there
+        worker.load()
+    qtbot.waitUntil(lambda: not worker.busy, timeout=WAIT)
+    worker.load()  # it is there
     assert len(loaded) == 1
-    assert not runner.is_loading
+    assert not worker.is_loading
 
 
 def test_a_job_does_not_wait_until_the_dock_was_seen(qtbot):
-    runner, loaded = FitWorker(), []
-    runner.loaded.connect(loaded.append)
-    runner.warm_up()
-    runner.start(object())
-    runner.cancel()
-    qtbot.waitUntil(lambda: bool(loaded) and not runner.busy, timeout=WAIT)
+    worker, loaded = FitWorker(), []
+    worker.loaded.connect(loaded.append)
+    worker.warm_up()
+    worker.start(object())
+    worker.cancel()
+    qtbot.waitUntil(lambda: bool(loaded) and not worker.busy, timeout=WAIT)
 
 
 def test_what_was_not_begun_is_dropped_at_the_end(qtbot):
-    runner, loaded = FitWorker(), []
-    runner.loaded.connect(loaded.append)
-    runner.warm_up()
-    runner.close()
-    runner.load()
-    assert not runner.busy
+    worker, loaded = FitWorker(), []
+    worker.loaded.connect(loaded.append)
+    worker.warm_up()
+    worker.close()
+    worker.load()
+    assert not worker.busy
     qtbot.wait(20)
     assert not loaded

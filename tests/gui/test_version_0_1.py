@@ -13,7 +13,7 @@ WAIT = 30_000  # ms
 
 def marked_images(dock):
     """Return which images are done, by name, and whether what was learned goes to the next."""
-    images = dock.switching.list
+    images = dock.navigator.list
     return {entry.name: entry.done for entry in images.entries}, images.transfer_enabled
 
 

@@ -195,7 +195,7 @@ class RandomUser:
         self.viewer.reset_view()
 
     def fold(self):
-        self.dock.trust.more.toggle()
+        self.dock.certificate_panel.more.toggle()
         self.dock.more.button.toggle()
 
     def reopen_dock(self):
@@ -231,7 +231,7 @@ class RandomUser:
 
     def on_a_handle(self, point):
         """Whether a handle lies so near on the screen that a press takes hold of it."""
-        views = self.dock.controller.desk.views
+        views = self.dock.controller.presenter.views
         handle = views._handles._handle if views is not None else None
         grips = handle.control_points.values() if handle is not None else ()
         ways = [self.hand.to_canvas(*grip) - self.hand.to_canvas(*point) for grip in grips]
@@ -244,9 +244,9 @@ class RandomUser:
         # A fit may be under way of strokes that are gone: ask for one of what is there.
         dock.run()
         QTest.qWait(30)
-        runner = dock.controller.loop.runner
+        worker = dock.controller.worker
         self.qtbot.waitUntil(
-            lambda: not runner.busy and not dock.controller.state.busy, timeout=PATIENCE
+            lambda: not worker.busy and not dock.controller.state.busy, timeout=PATIENCE
         )
         state = dock.controller.state
         if state.kind == "done" and not state.message.startswith("This is"):

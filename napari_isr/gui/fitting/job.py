@@ -99,7 +99,7 @@ class FitJob:
         As :class:`napari_isr.Segmenter` takes it.
     kept : mapping of int to ShapeState
         Shapes to start from where none was fitted yet.
-    lesson : DeferredTransfer or None
+    transfer : DeferredTransfer or None
         What other images taught: then no stroke is needed.
     axes : str
         What the axes are, ``"yx"``, ``"zyx"``, ``"tyx"`` or ``"tzyx"``.
@@ -109,7 +109,7 @@ class FitJob:
         Name of the layer whose values are a further coordinate.
     coordinates : mapping of str to array
         Those values by name.
-    eye : ViewedSlice or None
+    viewed_slice : ViewedSlice or None
         The plane of a stack that the user looks at.
     """
 
@@ -130,12 +130,12 @@ class FitJob:
     device: str = "auto"
     memory: float | None = None
     kept: Mapping[int, ShapeState] = field(default_factory=dict)
-    lesson: DeferredTransfer | None = None
+    transfer: DeferredTransfer | None = None
     axes: str = "yx"
     per_frame: bool = False
     coordinate: str = ""
     coordinates: Mapping[str, Any] = field(default_factory=dict)
-    eye: ViewedSlice | None = None
+    viewed_slice: ViewedSlice | None = None
 
 
 def run_job(job: FitJob, segmenters: SegmenterCache) -> Generator[News, None, None]:
@@ -169,7 +169,7 @@ def run_job(job: FitJob, segmenters: SegmenterCache) -> Generator[News, None, No
 
 def _fit(job: FitJob, segmenters: SegmenterCache) -> Iterator[News]:
     strokes = Scribbles.from_label_image(job.scribbles)
-    trained = job.lesson.resolve(segmenters) if job.lesson is not None else None
+    trained = job.transfer.resolve(segmenters) if job.transfer is not None else None
     known = trained.object_labels if trained is not None else ()
     labels = sorted({*strokes.objects, *known, *job.given})
     rows = {k: ObjectRow(k, int(np.count_nonzero(strokes.labels == k))) for k in labels}
@@ -187,7 +187,7 @@ def _fit(job: FitJob, segmenters: SegmenterCache) -> Iterator[News]:
     shapes = {label: shape_spec_for(job, label) for label in labels}
     shaped = refining = False
     updates = segmenter.run(strokes, shapes or job.shape, job.given, sketch=True)
-    for update, plane in follow_viewed_slice(updates, segmenter, job.eye):
+    for update, plane in follow_viewed_slice(updates, segmenter, job.viewed_slice):
         shaped |= update.stage == "projection"
         refining |= shaped and update.stage == "predictor"
         again = refining and update.stage in ("predictor", "projection")

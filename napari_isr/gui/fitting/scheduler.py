@@ -36,7 +36,7 @@ class FitScheduler:
     started = Signal(bool)  # a job was handed over; whether it waits for the library to load
 
     def __init__(self, job: Callable[[bool, float], FitJob | None]) -> None:
-        self.runner, self.pause_ms = FitWorker(), PAUSE_MS
+        self.worker, self.pause_ms = FitWorker(), PAUSE_MS
         self._job = job
         self._asked, self._live, self._closed = 0.0, True, False
         self._pause, self._soon = make_single_shot_timer(self._start), QueuedCallback(self._start)
@@ -62,17 +62,17 @@ class FitScheduler:
     def cancel(self) -> None:
         """Stop the fit at its next step, and drop what was asked for."""
         self._hold()
-        self.runner.cancel()
+        self.worker.cancel()
 
     def reset(self) -> None:
         """Cancel, and let the next fit start from scratch."""
-        self.runner.reset()
+        self.worker.reset()
 
     def close(self) -> None:
         """Cancel for good."""
         self._closed = True
         self._hold()
-        self.runner.close()
+        self.worker.close()
 
     def _hold(self) -> None:
         self._pause.stop()
@@ -81,5 +81,5 @@ class FitScheduler:
     def _start(self) -> None:
         job = self._job(self._live, self._asked)
         if job is not None:
-            self.started.emit(self.runner.is_loading)
-            self.runner.start(job)
+            self.started.emit(self.worker.is_loading)
+            self.worker.start(job)

@@ -32,7 +32,7 @@ class DeferredTransfer:
         """Learn it; None if the strokes do not teach anything yet."""
         job = self._job
         if job is not None:
-            before = job.lesson.resolve(segmenters) if job.lesson is not None else None
+            before = job.transfer.resolve(segmenters) if job.transfer is not None else None
             strokes = Scribbles.from_label_image(job.scribbles)
             self._trained = before
             if not missing_scribble_hint(strokes) or (before is not None and len(strokes.labels)):

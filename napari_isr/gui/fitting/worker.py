@@ -45,7 +45,7 @@ class FitWorker:
     loaded = Signal(object)  # AvailableChoices, or a message that describes the failure
 
     def __init__(self, progress_interval: float = PROGRESS_INTERVAL_S) -> None:
-        self.segmenters, self.courtesy = SegmenterCache(), RepaintGate()
+        self.segmenters, self.repaint_gate = SegmenterCache(), RepaintGate()
         self.progress_interval = progress_interval
         self._executor = BackgroundExecutor()
         self._task: BackgroundTask | None = None
@@ -97,7 +97,7 @@ class FitWorker:
     def _cancel_task(self) -> None:
         if self._task is not None:
             self._task.cancel()
-        self.courtesy.close()  # A waiting fit must reach its next point of cancellation.
+        self.repaint_gate.close()  # A waiting fit must reach its next point of cancellation.
 
     def reset(self) -> None:
         """Cancel, and start the next fit from scratch."""
@@ -122,7 +122,7 @@ class FitWorker:
             self._run(job),
             on_item=self.news.emit,
             on_end=self._on_end,
-            gate=self.courtesy.wait,
+            gate=self.repaint_gate.wait,
         )
 
     def _run(self, job: FitJob) -> Generator[News, None, None]:
@@ -136,7 +136,7 @@ class FitWorker:
                         continue
                     reported = time.perf_counter()
                 elif isinstance(event, FitFinished):
-                    self.courtesy.close_now()  # The window is going to draw the masks.
+                    self.repaint_gate.close_now()  # The window is going to draw the masks.
                 yield event
 
     def _on_end(self) -> None:

@@ -60,7 +60,7 @@ class ImageListEntry:
         Whether the user marked it.
     problem : str
         Why it cannot be shown, in one sentence.
-    lesson : DeferredTransfer or None
+    transfer : DeferredTransfer or None
         What the images before it taught.
     work : ImageState
         What was done on it.
@@ -71,7 +71,7 @@ class ImageListEntry:
     layer: Any = None
     done: bool = False
     problem: str = ""
-    lesson: Any = None
+    transfer: Any = None
     work: ImageState = field(default_factory=ImageState)
 
 

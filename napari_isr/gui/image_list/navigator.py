@@ -50,7 +50,7 @@ class ImageNavigator:
         self.control, self.viewer = control, control.viewer
         self.list = ImageList()
         self.opening: ImageListEntry | None = None
-        self._lesson: DeferredTransfer | None = None
+        self._transfer: DeferredTransfer | None = None
         self._pictures: list[tuple[ImageListEntry, LoadedImage | str]] = []
         self._reading: set[ImageListEntry] = set()
         self._store, self._closed, self._busy = SnapshotStore(), False, False
@@ -68,9 +68,9 @@ class ImageNavigator:
         self._events = (events.inserted, events.removed)
         for event in self._events:
             event.connect(self._on_layers)
-        control.image_changed.connect(self._on_image)
-        control.strokes_changed.connect(self._on_strokes)
-        control.lesson = lambda: self.transfer
+        control.image_layer_changed.connect(self._on_image)
+        control.scribbles_edited.connect(self._on_strokes)
+        control.transfer = lambda: self.transfer
         control.closing.connect(self.close)
         self._follow.start()
 
@@ -85,8 +85,8 @@ class ImageNavigator:
             self.viewer.bind_key(key, None, overwrite=True)
         for event in self._events:
             event.disconnect(self._on_layers)
-        self.control.image_changed.disconnect(self._on_image)
-        self.control.strokes_changed.disconnect(self._on_strokes)
+        self.control.image_layer_changed.disconnect(self._on_image)
+        self.control.scribbles_edited.disconnect(self._on_strokes)
 
     # ----------------------------------------------------------------------------- actions
 
@@ -133,7 +133,7 @@ class ImageNavigator:
             self.control.state.set_status("error", found if isinstance(found, str) else NONE_FOUND)
             return
         self._put_away()
-        self._pictures, self._lesson = [], None
+        self._pictures, self._transfer = [], None
         self.list.set_entries([ImageListEntry(path.name, path) for path in found])
         self.show_index(0)
 
@@ -166,7 +166,7 @@ class ImageNavigator:
             if all(e is not entry for e, _ in self._pictures):
                 self._read(entry)
 
-    # --------------------------------------------------------------------------- switching
+    # --------------------------------------------------------------------------- navigator
 
     def _put_away(self) -> None:
         """Take image, strokes and results out of the viewer, and remember them."""
@@ -176,13 +176,13 @@ class ImageNavigator:
             return
         if image is not None and image is entry.layer:
             strokes = strokes if strokes is not None else entry.work.strokes
-            fit = control.desk.history.current
+            fit = control.presenter.history.current
             entry.work = ImageState(strokes, self._settings(), fit, dict(control.imported_objects))
             self.list.evict_fits()
             job = control.make_job(live=True) if self._touched else None
-            self._lesson = DeferredTransfer(job) if job is not None else self._lesson
+            self._transfer = DeferredTransfer(job) if job is not None else self._transfer
             control.cancel()
-            control.desk.drop_views(masks=True)
+            control.presenter.drop_views(masks=True)
         else:  # the user went to another image by other means
             image, strokes = entry.layer, entry.work.strokes
         self._busy = True
@@ -228,18 +228,18 @@ class ImageNavigator:
             work.strokes = control.scribble_layer = self._strokes(entry, kept)
             if kept is not None:
                 work.given = dict(kept.given)
-                control.kept_shapes = dict(kept.shapes)
+                control.initial_shapes = dict(kept.shapes)
             if work.given and not control.imported_objects:
                 control.imported_objects = work.given
-            control.image_changed.emit(entry.layer)  # once more, now with its strokes
+            control.image_layer_changed.emit(entry.layer)  # once more, now with its strokes
         finally:
             self._busy = False
-        if entry.lesson is None:
-            entry.lesson = self._lesson
+        if entry.transfer is None:
+            entry.transfer = self._transfer
         self._touched = work.fit is None
         self.list.changed.emit()
         if work.fit is not None:
-            control.desk.restore(work.fit)
+            control.presenter.restore(work.fit)
         else:
             control.fit_if_possible()
         self._read_ahead()
@@ -270,13 +270,13 @@ class ImageNavigator:
     def transfer(self) -> DeferredTransfer | None:
         """What the images before the shown one taught, if that is to be carried on."""
         entry = self.list.current
-        return entry.lesson if self.list.transfer_enabled and entry is not None else None
+        return entry.transfer if self.list.transfer_enabled and entry is not None else None
 
     def set_transfer_enabled(self, on: bool) -> None:
         """Carry what was learned to the next image, or let each image begin anew."""
         if on != self.list.transfer_enabled:
             self.list.transfer_enabled = on
-            if self.list.current is not None and self.list.current.lesson is not None:
+            if self.list.current is not None and self.list.current.transfer is not None:
                 self.control.fit_if_possible()
 
     # ------------------------------------------------------------------------ what happens

@@ -30,14 +30,14 @@ class ImageListWidget(QWidget):
 
     Parameters
     ----------
-    switching : ImageNavigator
+    navigator : ImageNavigator
     dock : QWidget
         Files that are dropped on it become the list.
     """
 
-    def __init__(self, switching: ImageNavigator, dock: QWidget) -> None:
+    def __init__(self, navigator: ImageNavigator, dock: QWidget) -> None:
         super().__init__()
-        self.switching = switching
+        self.navigator = navigator
         self._make()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -46,12 +46,12 @@ class ImageListWidget(QWidget):
         self.marks = make_row(self.carry, self.done, stretch=(1, 0))
         for part in (self.way, self.marks):
             column.addWidget(part)
-        self._drop = _Drop(dock, switching)
-        switching.list.changed.connect(self._show)
+        self._drop = _Drop(dock, navigator)
+        navigator.list.changed.connect(self._show)
         self._show()
 
     def _make(self) -> None:
-        switching = self.switching
+        navigator = self.navigator
         self.open = make_button(
             "isr_open_folder",
             "Images…",
@@ -89,17 +89,17 @@ class ImageListWidget(QWidget):
             "The next image is segmented by what the strokes on the images before taught, with no "
             "stroke of its own; more strokes refine it",
         )
-        self.previous.clicked.connect(switching.previous)
-        self.next.clicked.connect(switching.next)
-        self.names.activated.connect(switching.show_index)
-        self.done.clicked.connect(switching.list.set_done)
-        self.carry.clicked.connect(switching.set_transfer_enabled)
+        self.previous.clicked.connect(navigator.previous)
+        self.next.clicked.connect(navigator.next)
+        self.names.activated.connect(navigator.show_index)
+        self.done.clicked.connect(navigator.list.set_done)
+        self.carry.clicked.connect(navigator.set_transfer_enabled)
 
     # ------------------------------------------------------------------------------- shown
 
     def _show(self) -> None:
         """Bring all up to date."""
-        images = self.switching.list
+        images = self.navigator.list
         several = len(images.entries) > 1
         self.way.setVisible(several)
         self.marks.setVisible(several)
@@ -125,21 +125,21 @@ class ImageListWidget(QWidget):
     def _ask_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Folder of images")
         if folder:
-            self.switching.open([folder])
+            self.navigator.open([folder])
 
     def _ask_files(self) -> None:
         kinds = " ".join(f"*{ending}" for ending in ENDINGS)
         files, _ = QFileDialog.getOpenFileNames(self, "Images", "", f"Images ({kinds})")
         if files:
-            self.switching.open(files)
+            self.navigator.open(files)
 
 
 class _Drop(QObject):
     """Takes files that are dropped on a widget."""
 
-    def __init__(self, widget: QWidget, switching: ImageNavigator) -> None:
+    def __init__(self, widget: QWidget, navigator: ImageNavigator) -> None:
         super().__init__(widget)
-        self._switching = switching
+        self._switching = navigator
         widget.setAcceptDrops(True)
         widget.installEventFilter(self)
 

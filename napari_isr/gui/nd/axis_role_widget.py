@@ -53,7 +53,7 @@ class AxisRoleWidget(QWidget):
         row.addWidget(self.per_frame)
         self.axes.activated.connect(self._choose)
         bind_checkbox(self.per_frame, control.settings, "per_frame")
-        control.image_changed.connect(self._follow)
+        control.image_layer_changed.connect(self._follow)
         control.settings.events.axes.connect(self._show)
         self._follow(control.image_layer)
 

@@ -46,7 +46,7 @@ class CoordinateLayerComboBox(StringComboBox):
             event.connect(self._offer)
         self.chosen.connect(self._choose)
         control.settings.events.coordinate.connect(self._offer)
-        control.image_changed.connect(self._offer)
+        control.image_layer_changed.connect(self._offer)
         self._offer()
 
     def close_down(self) -> None:

@@ -66,7 +66,7 @@ class CurrentSlice:
 
     Attributes
     ----------
-    eye : ViewedSlice
+    viewed_slice : ViewedSlice
         Always up to date; of a volume that is shown in three dimensions the last plane.
     """
 
@@ -75,7 +75,7 @@ class CurrentSlice:
     def __init__(self, viewer: Any, image: Image) -> None:
         self._viewer, self._image = viewer, image
         first = (*(n // 2 for n in image_shape(image)[:-2]), None, None)
-        self.eye = ViewedSlice(current_slice(viewer, image) or first)
+        self.viewed_slice = ViewedSlice(current_slice(viewer, image) or first)
         events = viewer.dims.events
         self._events = (events.point, events.order, events.ndisplay, events.ndim)
         for event in self._events:
@@ -95,8 +95,8 @@ class CurrentSlice:
     @property
     def plane(self) -> Plane:
         """The plane that is shown."""
-        assert self.eye.plane is not None
-        return self.eye.plane
+        assert self.viewed_slice.plane is not None
+        return self.viewed_slice.plane
 
     def close(self) -> None:
         """Let go of the viewer."""
@@ -105,6 +105,6 @@ class CurrentSlice:
 
     def _look(self, _: Any = None) -> None:
         plane = current_slice(self._viewer, self._image)
-        if plane is not None and plane != self.eye.plane:
-            self.eye.plane = plane
+        if plane is not None and plane != self.viewed_slice.plane:
+            self.viewed_slice.plane = plane
             self.changed.emit(plane)

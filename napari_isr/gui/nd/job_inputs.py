@@ -47,7 +47,7 @@ def nd_job_fields(control: Controller) -> dict[str, Any]:
     image, chosen = control.image_layer, control.settings
     assert image is not None
     axes = resolve_axes(image, chosen.axes)
-    shown = control.desk.ensure_view().shown if is_stack(image) else None
+    shown = control.presenter.ensure_view().shown if is_stack(image) else None
     map_ = coordinate_layer(control)
     spacing: list[float | None] = [abs(float(s)) or 1.0 for s in image.scale]
     if axes.startswith(TIME):
@@ -57,7 +57,7 @@ def nd_job_fields(control: Controller) -> dict[str, Any]:
         "spacing": tuple(spacing),
         "coordinates": {} if map_ is None else _values(map_),
         "per_frame": chosen.per_frame and axes.startswith(TIME),
-        "eye": shown.eye if shown is not None else None,
+        "viewed_slice": shown.viewed_slice if shown is not None else None,
     }
 
 

@@ -28,7 +28,7 @@ class ViewedSlice:
 
 
 def follow_viewed_slice(
-    updates: Iterator[Update], segmenter: Segmenter, eye: ViewedSlice | None
+    updates: Iterator[Update], segmenter: Segmenter, viewed_slice: ViewedSlice | None
 ) -> Iterator[tuple[Update, Plane | None]]:
     """Updates of a run, with outlines in the plane that is looked at just then.
 
@@ -38,7 +38,7 @@ def follow_viewed_slice(
         Of a run that has not begun.
     segmenter : Segmenter
         Which runs.
-    eye : ViewedSlice or None
+    viewed_slice : ViewedSlice or None
         None: the image is no stack.
 
     Yields
@@ -48,8 +48,12 @@ def follow_viewed_slice(
     """
     plane = None
     while True:
-        if eye is not None and eye.plane is not None and eye.plane != plane:
-            plane = eye.plane
+        if (
+            viewed_slice is not None
+            and viewed_slice.plane is not None
+            and viewed_slice.plane != plane
+        ):
+            plane = viewed_slice.plane
             segmenter.set_view_plane(plane)
         update = next(updates, None)
         if update is None:

@@ -42,7 +42,7 @@ class SurfaceLayer:
         self._layer: _MeshLayer | None = None
         control.settled.connect(self._renew)
         control.settings.events.hidden.connect(self._renew)
-        control.image_changed.connect(self._drop)
+        control.image_layer_changed.connect(self._drop)
         control.viewer.dims.events.ndisplay.connect(self._on_display)
 
     @property
@@ -66,7 +66,7 @@ class SurfaceLayer:
         control = self._control
         control.settled.disconnect(self._renew)
         control.settings.events.hidden.disconnect(self._renew)
-        control.image_changed.disconnect(self._drop)
+        control.image_layer_changed.disconnect(self._drop)
         control.viewer.dims.events.ndisplay.disconnect(self._on_display)
         self._on = False
 

@@ -54,7 +54,7 @@ class StackToolsWidget(QWidget):
         self.surface.toggled.connect(lambda on: setattr(self.surface_view, "enabled", on))
         self.finer.clicked.connect(self._on_finer)
         self.resolver.busy.connect(self._show_busy)
-        control.image_changed.connect(self._follow)
+        control.image_layer_changed.connect(self._follow)
         control.settings.events.axes.connect(self._show)
         control.state.events.can_export.connect(self._show)
         self._show()

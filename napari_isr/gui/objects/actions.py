@@ -79,7 +79,7 @@ class ObjectActions:
 
     def delete(self, label: int) -> None:
         """Delete an object: its strokes, its mask, its outline, its name; Ctrl+Z undoes it."""
-        self._control.loop.cancel()
+        self._control.scheduler.cancel()
         strokes = self._control.scribble_layer
         if strokes is None:
             self._delete(label, None, ())
@@ -91,13 +91,13 @@ class ObjectActions:
         control = self._control
         if self._closed or strokes is not control.scribble_layer:
             return
-        control.loop.cancel()
+        control.scheduler.cancel()
         name = control.settings.object_name(label)
         if strokes is not None:
             still = strokes.data[pixels] == label  # it may have been drawn on meanwhile
             pixels = tuple(axis[still] for axis in pixels)
         before = replace(self._deletions.capture(label), pixels=pixels)
-        control.desk.visibility.remove_object(label)
+        control.presenter.visibility.remove_object(label)
         for setting in PER_OBJECT_SETTINGS:
             self._set(setting, label, "")
         self.hide(label, False)
@@ -183,7 +183,7 @@ class ObjectActions:
         )
         control.scribble_layer.selected_label = next(iter(new))
         control.viewer.layers.selection.active = control.scribble_layer
-        control.loop.request(live=True)
+        control.scheduler.request(live=True)
 
     def _follow(self, layer: Layer) -> SourceLayerWatcher:
         watch = SourceLayerWatcher(self._control.viewer, layer, self._control.executor)
@@ -194,9 +194,9 @@ class ObjectActions:
 
     def _on_given(self) -> None:
         control = self._control
-        control.given_changed.emit(self.given.masks)
+        control.imports_changed.emit(self.given.masks)
         if control.settings.live and control.scribble_layer is not None and control.image_layer:
-            control.loop.request(live=True)
+            control.scheduler.request(live=True)
 
     def _from(self, watch: SourceLayerWatcher) -> dict[int, int]:
         """Labels of the objects that come from a layer, and their values there."""

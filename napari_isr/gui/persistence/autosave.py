@@ -141,10 +141,10 @@ class Autosave:
         self._on, self._dirty, self._saving, self._began = True, False, False, threading.Event()
         self._told = ""
         self._timer = make_single_shot_timer(self.save)
-        control.image_changed.connect(self._rebind)
-        control.scribbles_changed.connect(self._rebind)
+        control.image_layer_changed.connect(self._rebind)
+        control.scribble_layer_changed.connect(self._rebind)
         control.settled.connect(self.schedule)
-        control.given_changed.connect(self._on_choice)
+        control.imports_changed.connect(self._on_choice)
         control.settings.events.connect(self._on_choice)
         self._rebind()
 

@@ -38,12 +38,12 @@ class PersistenceManager:
         self._control, self.preferences = control, preferences
         self.store, keys = SnapshotStore(folder), ImageKeyCache()
         self.executor = BackgroundExecutor(serial=True)
-        self.rescue = RecoveryManager(control, self.store, self.executor, keys)
+        self.recovery = RecoveryManager(control, self.store, self.executor, keys)
         self.autosave = Autosave(control, self.store, self.executor, keys)
         self._to_settle: list[StoredSnapshots] = []
         self.autosave.failed.connect(self._on_failed)
         self.autosave.saved.connect(self._on_saved)
-        self.rescue.restored.connect(self._on_restored)
+        self.recovery.restored.connect(self._on_restored)
         for name in ("device", "pause_ms", "memory", "autosave", "autosave_seconds"):
             preferences.events[name].connect(self._follow)
         self._begin()
@@ -61,7 +61,7 @@ class PersistenceManager:
 
     def _follow(self, *_: Any) -> None:
         wanted = self.preferences
-        self._control.loop.pause_ms = wanted.pause_ms
+        self._control.scheduler.pause_ms = wanted.pause_ms
         self._control.device = wanted.device
         self._control.memory = wanted.memory
         self.autosave.seconds = wanted.autosave_seconds
@@ -79,7 +79,7 @@ class PersistenceManager:
     def _on_saved(self) -> None:
         settled, self._to_settle = self._to_settle, []
         for kept in settled:
-            self.rescue.dismiss(kept)
+            self.recovery.dismiss(kept)
 
 
 class RestoreBar(QFrame):
@@ -87,10 +87,10 @@ class RestoreBar(QFrame):
 
     Parameters
     ----------
-    rescue : RecoveryManager
+    recovery : RecoveryManager
     """
 
-    def __init__(self, rescue: RecoveryManager) -> None:
+    def __init__(self, recovery: RecoveryManager) -> None:
         super().__init__()
         self.setObjectName("isr_restore_bar")
         self.setStyleSheet(FRAME)
@@ -104,10 +104,10 @@ class RestoreBar(QFrame):
         column.setSpacing(4)
         column.addWidget(self.sentence)
         column.addWidget(make_row(self.restore, self.discard, stretch=(1, 1)))
-        self.restore.clicked.connect(rescue.restore)
-        self.discard.clicked.connect(rescue.discard)
-        rescue.offered.connect(self.show_offer)
-        self.show_offer(rescue.offer)
+        self.restore.clicked.connect(recovery.restore)
+        self.discard.clicked.connect(recovery.discard)
+        recovery.offered.connect(self.show_offer)
+        self.show_offer(recovery.offer)
 
     def show_offer(self, offer: RecoveryOffer | None) -> None:
         """Show what is offered, or nothing."""

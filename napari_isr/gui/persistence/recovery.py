@@ -86,7 +86,7 @@ class RecoveryManager:
         self.offer: RecoveryOffer | None = None
         self._asked = 0
         executor.submit(store.prune, None, _log_prune_error)
-        control.image_changed.connect(self.find_offer)
+        control.image_layer_changed.connect(self.find_offer)
         self.find_offer()
 
     def find_offer(self, *_: Any) -> None:
@@ -177,7 +177,7 @@ class RecoveryManager:
         """
         control = self._control
         KeptSettings(control.settings).set(snapshot.settings)
-        control.kept_shapes = dict(snapshot.shapes)
+        control.initial_shapes = dict(snapshot.shapes)
         if snapshot.strokes is None:
             return
         layer = control.scribble_layer

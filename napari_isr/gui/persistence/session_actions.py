@@ -47,16 +47,16 @@ class SessionActions:
     Parameters
     ----------
     control : Controller
-    keeper : PersistenceManager
+    persistence : PersistenceManager
         Knows what there is to keep, and how to bring it back.
     executor : BackgroundExecutor
         The thread that reads and writes.
     """
 
     def __init__(
-        self, control: Controller, keeper: PersistenceManager, executor: BackgroundExecutor
+        self, control: Controller, persistence: PersistenceManager, executor: BackgroundExecutor
     ) -> None:
-        self._control, self._keeper, self._executor = control, keeper, executor
+        self._control, self._persistence, self._executor = control, persistence, executor
 
     def save(self, path: str | Path, *, embed: bool = False) -> None:
         """Save strokes, settings, shapes and result; the status line says when it is there.
@@ -68,7 +68,7 @@ class SessionActions:
         embed : bool, optional
             Put the image into the file; done in any case if it comes from no file.
         """
-        draft = self._keeper.autosave.capture()
+        draft = self._persistence.autosave.capture()
         if draft is None:
             self._say("error", "There is nothing to save yet: open an image and draw strokes.")
             return
@@ -103,20 +103,20 @@ class SessionActions:
             self._say("error", _told(found, "The session could not be opened"))
             return
         session, same, fit = found
-        control, rescue = self._control, self._keeper.rescue
+        control, recovery = self._control, self._persistence.recovery
         try:
             image = control.image_layer if same else None
             if image is None and session.pixels is not None:
                 image = _embedded(control.viewer, session)
             elif image is None:
-                image = rescue.open_image(session.snapshot.image, near=path.parent)
+                image = recovery.open_image(session.snapshot.image, near=path.parent)
             control.image_layer = image
             if image_shape(image) != session.snapshot.image.shape:
                 raise InputError(f"the image '{image.name}' has another size than it had")
         except Exception as error:  # readers of other plugins may raise anything
             self._say("error", _told(error, "The image of the session cannot be opened"))
             return
-        rescue.restore_snapshot(session.snapshot, image, room)
+        recovery.restore_snapshot(session.snapshot, image, room)
         axes = session.axes or ""
         if len(axes) == 3 and resolve_axes(image, control.settings.axes) != axes:
             control.settings.axes = axes[0]  # what the layer said is not in the image's file
@@ -126,8 +126,8 @@ class SessionActions:
         if fit is None:
             self._say("done", f"Opened {path.name}{': ' + session.lost if session.lost else ''}.")
             return
-        control.desk.history.push(fit)
-        control.desk.restore(fit)
+        control.presenter.history.push(fit)
+        control.presenter.restore(fit)
 
 
 class SessionButtons(QWidget):

@@ -48,7 +48,7 @@ def script_from_controller(control: Controller) -> tuple[ScriptTemplate, list[st
             missing.append(path)
             notes.append(f"First save the layer '{layer.name}' as '{path}' (File > Save).")
         files.append(path)
-    if control.lesson() is not None:
+    if control.transfer() is not None:
         notes.append(CARRIED)
     given: dict[int, str] = {}
     for label in control.imported_objects:

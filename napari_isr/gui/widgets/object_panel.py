@@ -58,9 +58,9 @@ class ObjectPanel(QWidget):
         control.state.events.rows.connect(self._show)
         for name in ("names", "shape", "own_shapes", "hidden"):
             control.settings.events[name].connect(self._show)
-        control.given_changed.connect(self._show)
-        control.image_changed.connect(self._follow)
-        control.scribbles_changed.connect(self._follow)
+        control.imports_changed.connect(self._show)
+        control.image_layer_changed.connect(self._follow)
+        control.scribble_layer_changed.connect(self._follow)
         self._follow()
 
     def close_down(self) -> None:

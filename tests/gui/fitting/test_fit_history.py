@@ -130,7 +130,7 @@ def test_the_next_fit_starts_from_the_one_that_is_shown(fitted, qtbot, monkeypat
             dock.run()
     assert taken == [first]
     assert not dock.redo_button.isEnabled()
-    assert len(dock.controller.desk.history) == 3
+    assert len(dock.controller.presenter.history) == 3
 
 
 def test_keys_go_back_and_forward(drawing, strokes, qtbot):
@@ -178,15 +178,15 @@ def test_an_earlier_fit_brings_back_its_shape_and_what_was_held(fitted, qtbot):
     held = "star:center=48/48"
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         dock.shape = held
-    fits = len(dock.controller.desk.history)
+    fits = len(dock.controller.presenter.history)
     for back, shape in ((True, "convex"), (False, held)):
         with qtbot.waitSignal(dock.settled, timeout=WAIT):
             dock.undo_button.click() if back else dock.redo_button.click()
         assert dock.shape == shape
         assert dock.options.shape == shape
         assert dock.result.objects[2].shape_name == shape
-        assert not dock.controller.loop.runner.busy  # it is shown, not fitted again
-    assert len(dock.controller.desk.history) == fits
+        assert not dock.controller.worker.busy  # it is shown, not fitted again
+    assert len(dock.controller.presenter.history) == fits
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         dock.shape = "convex"  # a change by the user fits again
-    assert len(dock.controller.desk.history) == fits + 1
+    assert len(dock.controller.presenter.history) == fits + 1

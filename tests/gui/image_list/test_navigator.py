@@ -55,7 +55,7 @@ def many(make_napari_viewer_proxy, open_dock, folder, qtbot):
     """Give viewer and dock with the first of three images."""
     viewer = make_napari_viewer_proxy()
     dock = open_dock(viewer, shape="none", features="rgb")
-    dock.switching.open([folder])
+    dock.navigator.open([folder])
     shown(dock, qtbot, "cell1.png")
     return viewer, dock
 
@@ -69,9 +69,9 @@ def shown(dock, qtbot, name):
 
 
 def reopen(dock, folder, qtbot):
-    before = dock.switching.list.current
-    dock.switching.open([folder])
-    qtbot.waitUntil(lambda: dock.switching.list.current is not before, timeout=WAIT)
+    before = dock.navigator.list.current
+    dock.navigator.open([folder])
+    qtbot.waitUntil(lambda: dock.navigator.list.current is not before, timeout=WAIT)
     shown(dock, qtbot, "cell1.png")
 
 
@@ -87,7 +87,7 @@ def names(viewer):
 def test_the_bar_is_small_with_one_image(ready):
     _, dock = ready
     assert not dock.findChild(QPushButton, "isr_open_folder").isHidden()
-    assert dock.playlist.isHidden()
+    assert dock.image_list.isHidden()
 
 
 def test_three_images_by_buttons_and_back(many, strokes, qtbot):
@@ -136,10 +136,10 @@ def test_imported_objects_stay_with_their_image(many, qtbot):
     _, dock = many
     dock.live = False
     dock.controller.imported_objects = {3: round_mask(0)}
-    dock.switching.next()
+    dock.navigator.next()
     shown(dock, qtbot, "cell2.png")
     assert not dock.controller.imported_objects
-    dock.switching.previous()
+    dock.navigator.previous()
     shown(dock, qtbot, "cell1.png")
     np.testing.assert_array_equal(dock.controller.given[3], round_mask(0))
 
@@ -147,7 +147,7 @@ def test_imported_objects_stay_with_their_image(many, qtbot):
 def test_keys_lead_through_the_list_and_mark(make_napari_viewer_proxy, open_dock, folder, qtbot):
     viewer = make_napari_viewer_proxy(show=True)
     dock = open_dock(viewer)
-    dock.switching.open([folder])
+    dock.navigator.open([folder])
     shown(dock, qtbot, "cell1.png")
     canvas = CanvasMouse(viewer, dock).canvas
     done = dock.findChild(QCheckBox, "isr_done")
@@ -160,12 +160,12 @@ def test_keys_lead_through_the_list_and_mark(make_napari_viewer_proxy, open_dock
     qtbot.keyClick(canvas, Qt.Key.Key_PageDown)  # there is none after the last
     qtbot.keyClick(canvas, Qt.Key.Key_PageUp)
     shown(dock, qtbot, "cell2.png")
-    assert "✓ cell1.png" in dock.playlist.names.itemText(0)
+    assert "✓ cell1.png" in dock.image_list.names.itemText(0)
     qtbot.keyClick(canvas, Qt.Key.Key_PageUp)
     shown(dock, qtbot, "cell1.png")
     qtbot.keyClick(canvas, "D")
     assert not done.isChecked()
-    assert "✓" not in dock.playlist.names.itemText(0)
+    assert "✓" not in dock.image_list.names.itemText(0)
 
 
 def test_a_switch_in_mid_fit_loses_no_stroke(many, strokes, qtbot):
@@ -173,12 +173,12 @@ def test_a_switch_in_mid_fit_loses_no_stroke(many, strokes, qtbot):
     dock.shape = "convex"
     dock.scribble_layer.data = strokes
     qtbot.waitUntil(lambda: dock.controller.state.busy, timeout=WAIT)
-    dock.switching.next()
+    dock.navigator.next()
     shown(dock, qtbot, "cell2.png")
     qtbot.waitUntil(lambda: not dock.controller.state.busy, timeout=WAIT)
     assert names(viewer) == ["cell2.png", "cell2.png [strokes]"]
     with qtbot.waitSignal(dock.settled, timeout=WAIT):  # what was cut short is done now
-        dock.switching.previous()
+        dock.navigator.previous()
     np.testing.assert_array_equal(dock.scribble_layer.data, strokes)
     assert dock.result.objects[2].certificate.holds
 
@@ -187,7 +187,7 @@ def test_what_was_learned_needs_no_stroke(many, strokes, qtbot):
     viewer, dock = many
     dock.findChild(QCheckBox, "isr_carry").click()
     dock.scribble_layer.data = strokes
-    dock.switching.next()  # at once: the strokes teach all the same
+    dock.navigator.next()  # at once: the strokes teach all the same
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         shown(dock, qtbot, "cell2.png")
     assert not dock.scribble_layer.data.any()
@@ -198,12 +198,12 @@ def test_what_was_learned_needs_no_stroke(many, strokes, qtbot):
     fit(dock, more, qtbot)
     assert iou(viewer.layers["cell2.png [isr]"].data == 2, round_mask(1)) > 0.9
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
-        dock.switching.next()
+        dock.navigator.next()
         shown(dock, qtbot, "cell10.png")
     assert iou(viewer.layers["cell10.png [isr]"].data == 2, round_mask(2)) > 0.9
     fit(dock, np.where(round_mask(2) & (strokes == 2), 2, 0).astype(np.uint8), qtbot)
     dock.findChild(QCheckBox, "isr_carry").click()
-    with qtbot.waitSignal(dock.controller.strokes_changed, timeout=WAIT):
+    with qtbot.waitSignal(dock.controller.scribbles_edited, timeout=WAIT):
         dock.scribble_layer.data = np.zeros_like(strokes)
     qtbot.waitUntil(lambda: dock.controller.state.kind == "hint", timeout=WAIT)
 
@@ -212,15 +212,15 @@ def test_a_broken_file_is_one_sentence_and_can_be_passed(many, folder, qtbot):
     viewer, dock = many
     (folder / "cell2.png").write_bytes(b"\x89PNG no more")
     reopen(dock, folder, qtbot)
-    dock.switching.next()
+    dock.navigator.next()
     qtbot.waitUntil(lambda: dock.controller.state.kind == "error", timeout=WAIT)
     assert "cell2.png" in dock.status.text()
     assert dock.image_layer is None
-    assert "✗ cell2.png" in dock.playlist.names.itemText(1)
-    dock.switching.next()
+    assert "✗ cell2.png" in dock.image_list.names.itemText(1)
+    dock.navigator.next()
     shown(dock, qtbot, "cell10.png")
-    dock.switching.previous()
-    dock.switching.previous()
+    dock.navigator.previous()
+    dock.navigator.previous()
     shown(dock, qtbot, "cell1.png")
     assert names(viewer) == ["cell1.png", "cell1.png [strokes]"]
 
@@ -232,19 +232,19 @@ def test_images_that_are_open_are_a_list(ready, strokes, qtbot):
     dock.shape = "none"
     fit(dock, strokes, qtbot)
     viewer.add_image(pixels(1), name="other")
-    qtbot.waitUntil(lambda: not dock.playlist.isHidden(), timeout=WAIT)
+    qtbot.waitUntil(lambda: not dock.image_list.isHidden(), timeout=WAIT)
     assert dock.image_layer.name == "disc"
-    dock.switching.next()
+    dock.navigator.next()
     shown(dock, qtbot, "other")
     assert "disc [isr]" not in viewer.layers
     assert not viewer.layers["disc"].visible
     assert not drawn.visible
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
-        dock.switching.previous()
+        dock.navigator.previous()
     assert dock.scribble_layer is drawn
     assert drawn.visible
     viewer.layers.remove("other")
-    qtbot.waitUntil(dock.playlist.isHidden, timeout=WAIT)
+    qtbot.waitUntil(dock.image_list.isHidden, timeout=WAIT)
 
 
 def test_files_are_dropped_on_the_dock(ready, folder, qtbot):
@@ -257,7 +257,7 @@ def test_files_are_dropped_on_the_dock(ready, folder, qtbot):
         assert event.isAccepted()
     qtbot.waitUntil(lambda: "cell1.png" in viewer.layers, timeout=WAIT)
     shown(dock, qtbot, "cell1.png")
-    assert dock.playlist.names.count() == 3
+    assert dock.image_list.names.count() == 3
 
 
 def test_strokes_of_another_session_come_back(many, folder, strokes, qtbot, tmp_path):
@@ -270,7 +270,7 @@ def test_strokes_of_another_session_come_back(many, folder, strokes, qtbot, tmp_
     )
     reopen(dock, folder, qtbot)
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
-        dock.switching.next()
+        dock.navigator.next()
         shown(dock, qtbot, "cell2.png")
     np.testing.assert_array_equal(dock.scribble_layer.data, strokes)
     assert dock.shape == "star"
@@ -308,17 +308,17 @@ def test_a_folder_is_in_natural_order(folder):
 def test_a_lesson_is_learned_once_and_lets_go_of_its_image(disc, strokes):
     segmenters = SegmenterCache()
     job = FitJob(disc, (1.0, 1.0), strokes, shape="none", features="rgb")
-    lesson = DeferredTransfer(job)
-    learned = lesson.resolve(segmenters)
-    assert lesson.resolve(segmenters) is learned
-    nothing = FitJob(pixels(1), (1.0, 1.0), np.zeros_like(strokes), lesson=lesson)
+    transfer = DeferredTransfer(job)
+    learned = transfer.resolve(segmenters)
+    assert transfer.resolve(segmenters) is learned
+    nothing = FitJob(pixels(1), (1.0, 1.0), np.zeros_like(strokes), transfer=transfer)
     assert DeferredTransfer(nothing).resolve(segmenters) is learned
     assert (
         DeferredTransfer(FitJob(disc, (1.0, 1.0), np.zeros_like(strokes))).resolve(segmenters)
         is None
     )
     assert isinstance(disc, np.ndarray)
-    assert lesson._job is None
+    assert transfer._job is None
 
 
 def test_layers_of_results_are_no_images_of_the_list(quick, qtbot):
@@ -327,4 +327,4 @@ def test_layers_of_results_are_no_images_of_the_list(quick, qtbot):
     qtbot.waitUntil(lambda: "disc [uncertainty]" in viewer.layers, timeout=WAIT)
     assert isinstance(viewer.layers["disc [uncertainty]"], Image)
     qtbot.wait(50)
-    assert len(dock.switching.list.entries) == 1
+    assert len(dock.navigator.list.entries) == 1

@@ -74,13 +74,13 @@ def test_layers_without_a_file_keep_their_mark_in_another_dock(viewer, disc, ope
     for name in ("one", "two"):
         viewer.add_image(disc, name=name)
     dock = open_dock(viewer)
-    qtbot.waitUntil(lambda: len(dock.switching.list.entries) == 2, timeout=WAIT)
-    dock.playlist.done.click()
-    marked = done(dock.switching.list)
+    qtbot.waitUntil(lambda: len(dock.navigator.list.entries) == 2, timeout=WAIT)
+    dock.image_list.done.click()
+    marked = done(dock.navigator.list)
     assert len(marked) == 1
     viewer.window.remove_dock_widget(dock)
     again = open_dock(viewer)
-    qtbot.waitUntil(lambda: done(again.switching.list) == marked, timeout=WAIT)
+    qtbot.waitUntil(lambda: done(again.navigator.list) == marked, timeout=WAIT)
     viewer.add_image(np.ones((4, 4)), name="three")
-    qtbot.waitUntil(lambda: len(again.switching.list.entries) == 3, timeout=WAIT)
-    assert done(again.switching.list) == marked
+    qtbot.waitUntil(lambda: len(again.navigator.list.entries) == 3, timeout=WAIT)
+    assert done(again.navigator.list) == marked

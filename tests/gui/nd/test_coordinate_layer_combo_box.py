@@ -54,8 +54,8 @@ def test_a_convex_shape_holds_in_depth(with_depth, strokes, qtbot):
     state = dock.controller.state
     assert state.certificate[0] is True
     assert "(row, column, depth)" in state.certificate_text
-    dock.trust.more.click()
-    assert "(row, column, depth)" in dock.trust.account.text()
+    dock.certificate_panel.more.click()
+    assert "(row, column, depth)" in dock.certificate_panel.account.text()
     lifted = dock.result.objects[2].frame.n_coordinates
     assert lifted == 3
     # Without it, the next fit is of the plane again.

@@ -53,7 +53,9 @@ def test_masks_and_a_table_of_a_sequence(sequence, tmp_path, qtbot):
 def test_a_session_brings_a_sequence_back(sequence, tmp_path, qtbot):
     viewer, dock = sequence
     mask, strokes = viewer.layers["ball [isr]"].data.copy(), dock.scribble_layer.data.copy()
-    assert dock.keeper.autosave.capture().settings["axes"] == "t"  # the layer says so, its file not
+    assert (
+        dock.persistence.autosave.capture().settings["axes"] == "t"
+    )  # the layer says so, its file not
     dock.save_session(tmp_path / "ball")
     done(dock, "Saved ball.isr.", qtbot)
     viewer.layers.clear()

@@ -100,7 +100,7 @@ def test_an_outline_is_never_shown_in_a_plane_that_it_is_not_of(stack, strokes, 
 def test_a_stack_is_traced_ahead_of_its_slider(stack, strokes, qtbot):
     viewer, dock = stack
     fit(dock, strokes, qtbot)
-    known = dock.controller.desk.views._planes._known
+    known = dock.controller.presenter.views._planes._known
     qtbot.waitUntil(lambda: len(known) == DEPTH, timeout=PATIENCE)
     viewer.dims.set_point(0, 8)
     assert mean_radius(outlines(viewer)["predictor", 2]) > 5  # there at once
@@ -131,7 +131,7 @@ def test_moving_the_slider_starts_no_fit(stack, strokes, qtbot):
     viewer, dock = stack
     fit(dock, strokes, qtbot)
     started = []
-    dock.controller.loop.started.connect(started.append)
+    dock.controller.scheduler.started.connect(started.append)
     for plane in (0, 5, 2, 3):
         viewer.dims.set_point(0, 4 * plane)
         qtbot.wait(20)
@@ -207,8 +207,8 @@ def test_the_table_tells_volumes(stack, strokes, qtbot):
     assert row.measure.name == "Volume"
     assert row.area == 4 * np.count_nonzero(dock.result.objects[2].mask)
     assert "µm³" in dock.objects.item(0, 1).toolTip()
-    dock.trust.more.click()
-    assert "the whole volume of 7 slices" in dock.trust.account.text()
+    dock.certificate_panel.more.click()
+    assert "the whole volume of 7 slices" in dock.certificate_panel.account.text()
 
 
 def test_strokes_of_a_stack_are_kept_and_brought_back(stack, strokes, volume, qtbot):
@@ -226,7 +226,7 @@ def test_strokes_of_a_stack_are_kept_and_brought_back(stack, strokes, volume, qt
     (snapshot,) = [one.snapshot() for one in SnapshotStore().find(key)]
     dock.scribble_layer.data = np.zeros_like(strokes)
     dock.axes = ""
-    dock.keeper.rescue.restore_snapshot(snapshot, dock.image_layer, OverwriteCheck(None))
+    dock.persistence.recovery.restore_snapshot(snapshot, dock.image_layer, OverwriteCheck(None))
     np.testing.assert_array_equal(dock.scribble_layer.data, strokes)
     assert dock.axes == "z"
 
@@ -285,9 +285,9 @@ def test_strokes_in_conflict_are_marked_in_their_slice(stack, volume, strokes, q
     fit(dock, wrong, qtbot)
     marks = viewer.layers["ball [conflict]"].data
     assert set(marks[:, 0].tolist()) == {3}
-    dock.trust.more.click()
+    dock.certificate_panel.more.click()
     viewer.dims.set_point(0, 0)
-    dock.trust.account.linkActivated.emit("conflict:2")
+    dock.certificate_panel.account.linkActivated.emit("conflict:2")
     assert current_slice(viewer, dock.image_layer)[0] == 3
 
 

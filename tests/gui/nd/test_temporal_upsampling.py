@@ -127,9 +127,9 @@ def test_frames_without_the_object_are_told(moving, strokes, qtbot):
     assert row.measure.name == "Area, mean of 5 frames"
     assert row.measure.note == "not in frame 5"
     assert abs(row.area - np.pi * 11**2) < 60
-    dock.trust.more.click()
-    assert "not in frame 5" in dock.trust.account.text()
-    assert "all 6 frames as one" in dock.trust.account.text()
+    dock.certificate_panel.more.click()
+    assert "not in frame 5" in dock.certificate_panel.account.text()
+    assert "all 6 frames as one" in dock.certificate_panel.account.text()
 
 
 def test_frames_in_words():
@@ -146,7 +146,7 @@ def is_play_button(widget):
 def test_outlines_follow_the_frames_that_are_played(moving, strokes, qtbot):
     viewer, dock = moving
     fit(dock, strokes, qtbot)
-    known = dock.controller.desk.views._planes._known
+    known = dock.controller.presenter.views._planes._known
     qtbot.waitUntil(lambda: len(known) == FRAMES, timeout=PATIENCE)
     seen = {}
 

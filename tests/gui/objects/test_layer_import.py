@@ -196,7 +196,7 @@ def test_what_is_given_can_be_saved_and_set(other, qtbot):
     _, dock = other
     dock.new.click()
     told = []
-    dock.controller.given_changed.connect(told.append)
+    dock.controller.imports_changed.connect(told.append)
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         dock.controller.imported_objects = {5: disc(40, 40), 3: np.where(disc(50, 50), 0.8, 0.1)}
     assert list(told[-1]) == list(dock.controller.imported_objects) == [3, 5]
@@ -215,8 +215,8 @@ def test_what_is_given_can_be_saved_and_set(other, qtbot):
         (lambda v: v.add_labels(np.ones((5, 5), int), name="x"), "5 x 5"),
         (lambda v: v.add_image(np.full((96, 96), np.nan), name="x", contrast_limits=(0, 1)), "NaN"),
         (lambda v: v.add_image(np.zeros((96, 96, 3), np.uint8), name="x"), "colour image"),
-        (lambda v: v.add_image(np.eye(96) * 300, name="x"), "0 to 300"),
-        (lambda v: v.add_image(np.eye(96) * 0.4, name="x"), "nowhere above"),
+        (lambda v: v.add_image(np.viewed_slice(96) * 300, name="x"), "0 to 300"),
+        (lambda v: v.add_image(np.viewed_slice(96) * 0.4, name="x"), "nowhere above"),
         (lambda v: v.add_labels(np.zeros((96, 96), int), name="x"), "empty"),
         (lambda v: v.add_labels(np.arange(96 * 96).reshape(96, 96), name="x"), "at most 64"),
         (lambda v: v.add_points(name="x"), "no Labels or Image"),

@@ -92,7 +92,7 @@ def test_device_and_pause_change_while_the_dock_is_open(settings, viewer, disc, 
     dock.new.click()
     dock.scribble_layer.data = strokes
     settings.fitting.pause_ms = 150
-    assert dock.controller.loop.pause_ms == 150
+    assert dock.controller.scheduler.pause_ms == 150
     settings.fitting.device = "mps"  # which torch has on a Mac only
     dock.run()
     told = "mps" if not _has_mps() else "Fitted"
@@ -135,15 +135,15 @@ def test_autosave_is_switched_off_and_on(settings, viewer, disc, strokes, qtbot)
     viewer.add_image(disc)
     dock = ScribbleWidget(viewer)
     viewer.window.add_dock_widget(dock, name="dock", area="right")
-    assert dock.keeper.autosave.seconds == 0.2
+    assert dock.persistence.autosave.seconds == 0.2
     dock.new.click()
     dock.scribble_layer.data = strokes
     qtbot.wait(400)
-    dock.keeper.autosave.save()
+    dock.persistence.autosave.save()
     found = []
-    dock.keeper.executor.submit(lambda: SnapshotStore().latest(image_key(disc)), found.append)
+    dock.persistence.executor.submit(lambda: SnapshotStore().latest(image_key(disc)), found.append)
     qtbot.waitUntil(lambda: bool(found), timeout=WAIT)
     assert found == [None]
-    with qtbot.waitSignal(dock.keeper.autosave.saved, timeout=WAIT):
+    with qtbot.waitSignal(dock.persistence.autosave.saved, timeout=WAIT):
         settings.saving.autosave = True
     np.testing.assert_array_equal(SnapshotStore().latest(image_key(disc)).strokes, strokes)

@@ -76,7 +76,7 @@ def test_a_session_opens_in_an_empty_window_as_it_was(
     dock.shape = "mirror"
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
     fits = []
-    dock.controller.loop.started.connect(fits.append)
+    dock.controller.scheduler.started.connect(fits.append)
     press(dock, "isr_open_session")
     control = opened(dock, qtbot, result)
     np.testing.assert_array_equal(viewer.layers["disc"].data, disc)
@@ -132,10 +132,10 @@ def test_a_file_is_dropped_on_the_window(saved, ready, qtbot):
     opened(dock, qtbot, result)
     np.testing.assert_array_equal(viewer.layers["disc [isr]"].data, mask)
     viewer.open(str(path), plugin="napari-isr")  # File > Open, with a dock that is there
-    qtbot.waitUntil(lambda: len(dock.controller.desk.history) == 2, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: len(dock.controller.presenter.history) == 2, timeout=PATIENCE)
     assert docks(viewer) == [dock]
     drop(dock, path)
-    qtbot.waitUntil(lambda: len(dock.controller.desk.history) == 3, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: len(dock.controller.presenter.history) == 3, timeout=PATIENCE)
 
 
 def test_without_a_window_a_session_is_layers(saved, disc):

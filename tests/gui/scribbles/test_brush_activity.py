@@ -9,7 +9,7 @@ CALM_MS = 150  # changes nearer to each other are fitted as one
 
 def starts(dock):
     told = []
-    dock.controller.loop.started.connect(told.append)
+    dock.controller.scheduler.started.connect(told.append)
     return told
 
 
@@ -30,7 +30,7 @@ def test_what_is_told_before_it_is_drawn_is_not_fitted_too_early(drawing, stroke
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         layer.data = strokes
     hand.draw((45, 38), (45, 58))
-    qtbot.waitUntil(lambda: not dock.controller.loop.runner.busy, timeout=WAIT)
+    qtbot.waitUntil(lambda: not dock.controller.worker.busy, timeout=WAIT)
     QTest.qWait(CALM_MS)
     told, before = starts(dock), np.count_nonzero(layer.data == 2)
     with qtbot.waitSignal(dock.settled, timeout=WAIT):

@@ -50,7 +50,7 @@ def test_the_middle_of_pixels_is_one_of_them():
 
 def test_one_line_unfolds_to_the_account(fitted, qtbot):
     _, dock = fitted
-    trust = dock.trust
+    trust = dock.certificate_panel
     assert trust.scroll.isHidden()
     assert dock.certificate.text().startswith("✓ Object 2: convex by construction")
     trust.more.click()
@@ -82,17 +82,17 @@ def test_a_failing_certificate_is_unmissable(fitted):
 
 def test_a_click_brings_a_conflict_into_view(fitted, strokes, qtbot):
     viewer, dock = fitted
-    dock.trust.more.click()
+    dock.certificate_panel.more.click()
     contradiction = strokes.copy()
     contradiction[40:44, 70:74] = 2
     contradiction[40:44, 62:66] = 1  # between the object's strokes
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         dock.scribble_layer.data = contradiction
-    assert "in conflict" in dock.trust.account.text()
+    assert "in conflict" in dock.certificate_panel.account.text()
     viewer.scene.camera.center = (0, 0, 0)
-    dock.trust.account.linkActivated.emit("conflict:2")
+    dock.certificate_panel.account.linkActivated.emit("conflict:2")
     row, column = viewer.scene.camera.center[-2:]
     assert 38 <= row <= 46
     assert 36 <= column <= 76
-    dock.trust.account.linkActivated.emit("somewhere:2")  # nothing happens
+    dock.certificate_panel.account.linkActivated.emit("somewhere:2")  # nothing happens
     assert viewer.scene.camera.center[-2:] == pytest.approx((row, column))

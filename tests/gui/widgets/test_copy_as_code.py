@@ -53,7 +53,7 @@ def test_layers_without_a_file_are_told(ready):
 
 def test_what_was_carried_from_other_images_is_told(ready):
     _, dock = ready
-    dock.controller.lesson = object
+    dock.controller.transfer = object
     assert "# What other images taught is not in this" in press(dock, "isr_copy_code")
     assert "what other images taught is not in it" in dock.status.text()
 
