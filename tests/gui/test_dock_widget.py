@@ -194,7 +194,7 @@ def test_a_bad_setting_is_one_sentence(quick, qtbot):
 
 def test_strokes_of_another_size_are_one_sentence(viewer, disc, open_dock, qtbot):
     viewer.add_image(disc, name="disc")
-    viewer.add_labels(np.viewed_slice(50, dtype=int) * 2, name="small")
+    viewer.add_labels(np.eye(50, dtype=int) * 2, name="small")
     dock = open_dock(viewer)
     dock.run()
     qtbot.waitUntil(lambda: dock.controller.state.kind == "error", timeout=WAIT)

@@ -23,7 +23,7 @@ patch_shader_cache(Mesh)
 
 @pytest.fixture
 def mesh():
-    made = Mesh(np.viewed_slice(3), FACES, vertex_values=np.arange(3.0))
+    made = Mesh(np.eye(3), FACES, vertex_values=np.arange(3.0))
     made.clim = 0, 5
     return made
 
@@ -37,8 +37,8 @@ def coloring(mesh, vertices=None):
 
 def test_new_vertices_leave_the_shaders_as_they_are(mesh):
     first = coloring(mesh)
-    assert coloring(mesh, 2 * np.viewed_slice(3)) is first
-    np.testing.assert_array_equal(mesh.mesh_data.get_vertices(), 2 * np.viewed_slice(3))
+    assert coloring(mesh, 2 * np.eye(3)) is first
+    np.testing.assert_array_equal(mesh.mesh_data.get_vertices(), 2 * np.eye(3))
 
 
 def test_other_limits_and_colors_are_followed(mesh):
@@ -49,11 +49,11 @@ def test_other_limits_and_colors_are_followed(mesh):
     mesh.cmap = "fire"  # which is computed, not looked up in a table
     assert coloring(mesh) is not second
     mesh.clim = "auto"  # they depend on the values
-    assert coloring(mesh, np.viewed_slice(3)) is not coloring(mesh, 2 * np.viewed_slice(3))
+    assert coloring(mesh, np.eye(3)) is not coloring(mesh, 2 * np.eye(3))
 
 
 def test_meshes_do_not_share_what_they_keep(mesh):
-    other = Mesh(np.viewed_slice(3), FACES, vertex_values=np.arange(3.0))
+    other = Mesh(np.eye(3), FACES, vertex_values=np.arange(3.0))
     other.clim = 0, 5
     assert coloring(other) is not coloring(mesh)
 
