@@ -1,4 +1,4 @@
-"""Background threads of the dock, and delivery of their results in the GUI thread.
+"""Background threads of the dock, with results delivered in the GUI thread; no Qt.
 
 A new thread that computes with torch keeps about 5 MB for good, and 9 MB more once it multiplies
 matrices: one thread for each of 200 fits left 1 GB. Threads are therefore never ended, and the
@@ -16,11 +16,9 @@ from functools import cache
 from heapq import heappop, heappush
 from typing import Any
 
-from qtpy.QtCore import QCoreApplication, QObject, Qt, Signal
-
 from napari_isr.cancellation import Cancelled, cancellable
 
-__all__ = ["BackgroundExecutor", "BackgroundTask", "QueuedCallback", "is_idle"]
+__all__ = ["BackgroundExecutor", "BackgroundTask", "is_idle"]
 
 INLINE_BYTES = 2**22  # bytes; a scan of a smaller array takes less time than a thread switch
 
@@ -75,28 +73,6 @@ def _serial_thread() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="napari-isr serial")
 
 
-class _GuiThreadBridge(QObject):
-    """Calls functions in the GUI thread."""
-
-    call = Signal(object, object)  # a function and the tuple of its arguments
-
-    def __init__(self) -> None:
-        super().__init__()
-        app = QCoreApplication.instance()
-        if app is not None:
-            self.moveToThread(app.thread())
-        self.call.connect(self._on_call, Qt.ConnectionType.QueuedConnection)
-
-    def _on_call(self, function: Callback, arguments: tuple[Any, ...]) -> None:
-        function(*arguments)
-
-
-@cache
-def _bridge() -> _GuiThreadBridge:
-    """Return the bridge of this process: one that no thread can be the last to release."""
-    return _GuiThreadBridge()
-
-
 class BackgroundTask:
     """Handle of submitted work."""
 
@@ -124,6 +100,9 @@ class BackgroundExecutor:
 
     Parameters
     ----------
+    post : callable
+        ``post(function, arguments)`` calls a function in the GUI thread, from any thread. See
+        :func:`napari_isr.gui._qt_utils.post_to_gui_thread`.
     serial : bool, optional
         Run one piece of work after the other, in the order of submission. All serial executors
         share one thread, so that the order holds between them as well.
@@ -131,10 +110,15 @@ class BackgroundExecutor:
         Size of an array from which :meth:`scan` uses a thread.
     """
 
-    def __init__(self, *, serial: bool = False, inline_bytes: int = INLINE_BYTES) -> None:
+    def __init__(
+        self,
+        post: Callable[[Callback, tuple[Any, ...]], None],
+        *,
+        serial: bool = False,
+        inline_bytes: int = INLINE_BYTES,
+    ) -> None:
         self.inline_bytes = inline_bytes
-        self._serial, self._closed = serial, False
-        _bridge()
+        self._post, self._serial, self._closed = post, serial, False
 
     def submit(
         self,
@@ -200,7 +184,7 @@ class BackgroundExecutor:
 
         def deliver(callback: Callback | None, value: Any) -> None:
             if callback is not None:
-                _bridge().call.emit(self._deliver, (task, callback, value))
+                self._post(self._deliver, (task, callback, value))
 
         def run() -> Callback:
             try:
@@ -219,7 +203,7 @@ class BackgroundExecutor:
             return finish
 
         def finish() -> None:
-            _bridge().call.emit(self._deliver_end, (task, on_end))
+            self._post(self._deliver_end, (task, on_end))
 
         if self._serial:
             _serial_thread().submit(lambda: run()())
@@ -278,37 +262,3 @@ class BackgroundExecutor:
 
 def _raise(error: Exception) -> None:
     raise error
-
-
-class QueuedCallback(QObject):
-    """Calls a function once, after the present event and before the next repaint.
-
-    A timer of 0 ms comes after the repaint, which takes tens of milliseconds. A direct call would
-    be too early: napari emits some events just before it draws the stroke.
-
-    Parameters
-    ----------
-    slot : callable
-    """
-
-    _requested = Signal()
-
-    def __init__(self, slot: Callable[[], None]) -> None:
-        super().__init__()
-        self._slot, self._due = slot, False
-        self._requested.connect(self._call, Qt.ConnectionType.QueuedConnection)
-
-    def start(self) -> None:
-        """Schedule one call, however often this is called before it."""
-        if not self._due:
-            self._due = True
-            self._requested.emit()
-
-    def stop(self) -> None:
-        """Drop the scheduled call."""
-        self._due = False
-
-    def _call(self) -> None:
-        if self._due:
-            self._due = False
-            self._slot()

@@ -16,7 +16,7 @@ from weakref import WeakSet
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
-from napari_isr.gui.widgets._common import make_single_shot_timer
+from napari_isr.gui._qt_utils import make_single_shot_timer
 
 __all__ = ["GarbageCollectionGuard", "gc_guard"]
 

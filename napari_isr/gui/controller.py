@@ -12,8 +12,8 @@ from napari.layers import Image, Labels, Layer
 from psygnal import Signal
 
 from napari_isr.gui import keybindings as keys
-from napari_isr.gui._concurrency import BackgroundExecutor
 from napari_isr.gui._gc_control import gc_guard
+from napari_isr.gui._qt_utils import make_executor
 from napari_isr.gui.fitting.job import AvailableChoices, FitJob
 from napari_isr.gui.fitting.scheduler import FitScheduler
 from napari_isr.gui.fitting.transfer import DeferredTransfer
@@ -59,7 +59,7 @@ class Controller:
     def __init__(self, viewer: Any) -> None:
         self.viewer = viewer
         self.settings, self.state = DockSettings(), DockState()
-        self.executor = BackgroundExecutor()
+        self.executor = make_executor()
         self._device = "auto"
         self.memory: float | None = None  # megabytes, of images that are not in memory
         self.initial_shapes: dict[int, ShapeState] = {}  # of an earlier session, to start from

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_isr.gui import keybindings as keys
-from napari_isr.gui._concurrency import BackgroundExecutor
+from napari_isr.gui._qt_utils import make_executor
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.image_list.navigator import ImageNavigator
 from napari_isr.gui.image_list.widget import ImageListWidget
@@ -126,7 +126,7 @@ class DockParts:
             "Export mask…",
             "Masks, outlines, tables, probabilities, strokes to a file",
         )
-        self.file_executor = BackgroundExecutor(serial=True)
+        self.file_executor = make_executor(serial=True)
         self.exporter = Exporter(self.controller, self.file_executor, ExportOptions())
         self.sessions = SessionActions(self.controller, self.persistence, self.file_executor)
         self.bar = ThinProgressBar()

@@ -16,7 +16,8 @@ from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QWidget
 
 from napari_isr.errors import InputError
-from napari_isr.gui._concurrency import BackgroundExecutor, BackgroundTask
+from napari_isr.gui._concurrency import BackgroundTask
+from napari_isr.gui._qt_utils import make_executor
 from napari_isr.gui.colors import copy_colormap
 from napari_isr.gui.layers.utils import METADATA_KIND, insert_layer_above, layer_transform_kwargs
 
@@ -54,7 +55,7 @@ def reshape_selected_layer(viewer: Any, shape: str) -> BackgroundTask | None:
     data = layer.data[0] if layer.multiscale else layer.data
     spacing = tuple(abs(float(s)) or 1.0 for s in layer.scale)
     take = partial(_objects, data, isinstance(layer, Labels), layer.name)
-    task = BackgroundExecutor().iterate(
+    task = make_executor().iterate(
         _work(take, shape, spacing, bar),
         on_item=partial(_advance, bar),
         on_return=partial(_show, viewer, layer, _about(layer, shape)),

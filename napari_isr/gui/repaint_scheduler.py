@@ -14,7 +14,7 @@ from weakref import ref
 from qtpy.QtCore import QCoreApplication, QEvent, QObject
 from qtpy.QtWidgets import QWidget
 
-from napari_isr.gui.widgets._common import make_single_shot_timer
+from napari_isr.gui._qt_utils import make_single_shot_timer
 
 __all__ = ["RepaintCoalescer"]
 

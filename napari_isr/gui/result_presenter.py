@@ -10,6 +10,7 @@ from napari.layers import Image, Labels
 from psygnal import Signal
 
 from napari_isr.gui._concurrency import BackgroundExecutor
+from napari_isr.gui._qt_utils import make_single_shot_timer
 from napari_isr.gui.fitting.fit_history import FitHistory, FitHistoryEntry
 from napari_isr.gui.fitting.job import (
     FitContour,
@@ -22,7 +23,6 @@ from napari_isr.gui.fitting.job import (
 from napari_isr.gui.models import DockSettings, DockState, ObjectRow
 from napari_isr.gui.result_view import ResultView
 from napari_isr.gui.visibility import ObjectVisibility
-from napari_isr.gui.widgets._common import make_single_shot_timer
 
 __all__ = ["ResultPresenter"]
 

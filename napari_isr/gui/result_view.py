@@ -8,7 +8,8 @@ from typing import Any
 from napari.layers import Image, Labels
 from psygnal import Signal
 
-from napari_isr.gui._concurrency import BackgroundExecutor, QueuedCallback
+from napari_isr.gui._concurrency import BackgroundExecutor
+from napari_isr.gui._qt_utils import QueuedCallback, make_single_shot_timer
 from napari_isr.gui.fitting.fit_history import FitHistoryEntry
 from napari_isr.gui.fitting.job import FitContour, FitFinished
 from napari_isr.gui.handle_controller import HandleController
@@ -20,7 +21,6 @@ from napari_isr.gui.layers.utils import ResultLayers
 from napari_isr.gui.models import DockSettings
 from napari_isr.gui.nd.current_slice import CurrentSlice, is_stack
 from napari_isr.gui.slice_contour_tracer import SliceContourTracer
-from napari_isr.gui.widgets._common import make_single_shot_timer
 
 __all__ = ["ResultView"]
 

@@ -15,12 +15,8 @@ from qtpy.QtWidgets import QWidget
 
 from napari_isr.cancellation import check_cancelled
 from napari_isr.gui import controller
-from napari_isr.gui._concurrency import (
-    BackgroundExecutor,
-    BackgroundTask,
-    QueuedCallback,
-    is_idle,
-)
+from napari_isr.gui._concurrency import BackgroundTask, is_idle
+from napari_isr.gui._qt_utils import QueuedCallback, make_executor
 from napari_isr.gui.scribbles.change_detector import ScribbleChangeDetector
 
 WAIT = 30_000
@@ -39,7 +35,7 @@ def thread_of(executor, qtbot):
 
 @pytest.mark.parametrize("serial", [False, True])
 def test_consecutive_work_runs_in_one_thread_which_closes_generators_too(serial, qtbot):
-    executor, threads, results = BackgroundExecutor(serial=serial), set(), []
+    executor, threads, results = make_executor(serial=serial), set(), []
 
     def steps():
         try:
@@ -59,7 +55,7 @@ def test_consecutive_work_runs_in_one_thread_which_closes_generators_too(serial,
 
 
 def test_no_work_waits_for_a_step_of_another_one(qtbot):
-    executor, release = BackgroundExecutor(), threading.Event()
+    executor, release = make_executor(), threading.Event()
     long, short = [], []
     executor.submit(lambda: (release.wait(30), threading.get_ident())[1], long.append)
     executor.submit(threading.get_ident, short.append)
@@ -73,7 +69,7 @@ def test_no_work_waits_for_a_step_of_another_one(qtbot):
 
 def test_the_first_idle_thread_runs_the_next_work(qtbot):
     """Each thread that multiplies matrices keeps megabytes: few of them are to do so."""
-    executor, release, found = BackgroundExecutor(), threading.Event(), []
+    executor, release, found = make_executor(), threading.Event(), []
     for number in range(2):
         executor.submit(lambda n=number: (n, release.wait(30), threading.get_ident()), found.append)
     release.set()
@@ -84,7 +80,7 @@ def test_the_first_idle_thread_runs_the_next_work(qtbot):
 
 
 def test_serial_work_runs_in_the_order_of_submission_over_all_executors(qtbot):
-    executors, order = [BackgroundExecutor(serial=True) for _ in range(2)], []
+    executors, order = [make_executor(serial=True) for _ in range(2)], []
     for number in range(20):
         pause = 0.01 if number % 3 == 0 else 0
         executors[number % 2].submit(lambda n=number, p=pause: (time.sleep(p), order.append(n)))
@@ -98,7 +94,7 @@ def test_serial_work_runs_in_the_order_of_submission_over_all_executors(qtbot):
 
 
 def test_callbacks_run_in_the_gui_thread_in_order(qtbot):
-    executor, calls = BackgroundExecutor(), []
+    executor, calls = make_executor(), []
 
     def note(kind):
         return lambda *value: calls.append((kind, *value, threading.current_thread()))
@@ -126,7 +122,7 @@ def test_callbacks_run_in_the_gui_thread_in_order(qtbot):
 
 
 def test_an_exception_is_passed_to_on_error(qtbot):
-    executor, items, errors, ends = BackgroundExecutor(), [], [], []
+    executor, items, errors, ends = make_executor(), [], [], []
 
     def steps():
         yield 1
@@ -140,13 +136,13 @@ def test_an_exception_is_passed_to_on_error(qtbot):
 
 def test_without_on_error_an_exception_is_raised_in_the_gui_thread(qtbot):
     with qtbot.captureExceptions() as raised:
-        BackgroundExecutor().submit(lambda: int("three"))
+        make_executor().submit(lambda: int("three"))
         qtbot.waitUntil(lambda: bool(raised), timeout=WAIT)
     assert raised[0][0] is ValueError
 
 
 def test_a_closed_executor_delivers_nothing(qtbot):
-    executor, release, calls = BackgroundExecutor(), threading.Event(), []
+    executor, release, calls = make_executor(), threading.Event(), []
     executor.submit(release.wait, calls.append, calls.append, lambda: calls.append("end"))
     executor.close()
     release.set()
@@ -157,21 +153,21 @@ def test_a_closed_executor_delivers_nothing(qtbot):
 
 
 def test_closing_runs_the_last_function_after_all_serial_work():
-    executor, order = BackgroundExecutor(serial=True), []
+    executor, order = make_executor(serial=True), []
     executor.submit(lambda: (time.sleep(0.05), order.append("work")))
     executor.close(lambda: order.append("last"), timeout=30)
     assert order == ["work", "last"]
 
 
 def test_closing_waits_no_longer_than_its_timeout():
-    executor, release, order = BackgroundExecutor(serial=True), threading.Event(), []
+    executor, release, order = make_executor(serial=True), threading.Event(), []
     executor.submit(lambda: release.wait(30))
     began = time.monotonic()
     executor.close(lambda: order.append("last"), timeout=0.05)
     assert time.monotonic() - began < 5
     assert order == []
     release.set()
-    BackgroundExecutor(serial=True).close(lambda: order.append("next"), timeout=30)
+    make_executor(serial=True).close(lambda: order.append("next"), timeout=30)
     assert order == ["last", "next"]
 
 
@@ -179,7 +175,7 @@ def test_closing_waits_no_longer_than_its_timeout():
 
 
 def test_cancelled_work_stops_at_its_next_item_and_delivers_only_its_end(qtbot):
-    executor, steps, items, returned, ended = BackgroundExecutor(), [], [], [], []
+    executor, steps, items, returned, ended = make_executor(), [], [], [], []
 
     def endless():
         while True:
@@ -202,7 +198,7 @@ def test_cancelled_work_stops_at_its_next_item_and_delivers_only_its_end(qtbot):
 
 def test_cancelled_work_stops_within_a_tenth_of_a_second_inside_a_step(qtbot):
     """The library calls ``check_cancelled`` every few tens of milliseconds."""
-    executor, started, ended = BackgroundExecutor(), threading.Event(), []
+    executor, started, ended = make_executor(), threading.Event(), []
 
     def long_step():
         started.set()
@@ -219,7 +215,7 @@ def test_cancelled_work_stops_within_a_tenth_of_a_second_inside_a_step(qtbot):
 
 
 def test_cancelling_does_not_wait_for_the_generator_to_close(qtbot):
-    executor, release = BackgroundExecutor(), threading.Event()
+    executor, release = make_executor(), threading.Event()
     items, closed = [], threading.Event()
 
     def steps():
@@ -240,7 +236,7 @@ def test_cancelling_does_not_wait_for_the_generator_to_close(qtbot):
 
 
 def test_a_gate_holds_work_at_its_points_of_cancellation(qtbot):
-    executor, gate, items = BackgroundExecutor(), threading.Event(), []
+    executor, gate, items = make_executor(), threading.Event(), []
     executor.iterate(iter_of(1, 2), items.append, gate=lambda: gate.wait(30))
     qtbot.wait(30)
     assert items == []
@@ -265,7 +261,7 @@ def test_nothing_of_finished_work_is_retained(qtbot):
         qtbot.waitUntil(lambda: bool(ends) and is_idle(), timeout=WAIT)
         return weakref.ref(held)
 
-    executor = BackgroundExecutor()
+    executor = make_executor()
     found = submit()
     thread_of(executor, qtbot)  # The last function of the thread is replaced by this one.
     gc.collect()
@@ -294,7 +290,7 @@ def test_the_fits_of_a_dock_run_in_one_thread_and_leave_no_task(quick, qtbot, mo
         with qtbot.waitSignal(dock.settled, timeout=WAIT):
             dock.run()
         qtbot.waitUntil(lambda: not dock.controller.worker.busy, timeout=WAIT)
-    assert threads == {thread_of(BackgroundExecutor(), qtbot)}
+    assert threads == {thread_of(make_executor(), qtbot)}
     assert alive() <= before
 
 
@@ -302,7 +298,7 @@ def test_the_fits_of_a_dock_run_in_one_thread_and_leave_no_task(quick, qtbot, mo
 
 
 def test_a_small_array_is_scanned_at_once_and_a_large_one_in_a_thread(qtbot):
-    executor, found = BackgroundExecutor(inline_bytes=100), []
+    executor, found = make_executor(inline_bytes=100), []
     executor.scan(np.ones(99, np.uint8), lambda _: threading.current_thread(), found.append)
     assert found == [threading.main_thread()]
     executor.scan(np.ones(100, np.uint8), lambda _: threading.current_thread(), found.append)
@@ -383,7 +379,7 @@ def test_deletion_from_a_large_layer_can_be_undone(ready, strokes, large, qtbot)
 
 def test_the_undo_of_a_stroke_is_detected_before_the_stroke_was_scanned(qtbot):
     layer = Labels(np.zeros((40, 40), np.uint8))
-    watch, changes = ScribbleChangeDetector(BackgroundExecutor(inline_bytes=0)), []
+    watch, changes = ScribbleChangeDetector(make_executor(inline_bytes=0)), []
     watch.layer = layer
     qtbot.waitUntil(lambda: watch._seen is not None, timeout=WAIT)
     watch.changed.connect(lambda: changes.append(layer.data.any()))

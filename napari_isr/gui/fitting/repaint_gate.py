@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from napari_isr.gui.widgets._common import make_single_shot_timer
+from napari_isr.gui._qt_utils import make_single_shot_timer
 
 __all__ = ["RepaintGate"]
 

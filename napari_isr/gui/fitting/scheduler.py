@@ -7,10 +7,9 @@ from collections.abc import Callable
 
 from psygnal import Signal
 
-from napari_isr.gui._concurrency import QueuedCallback
+from napari_isr.gui._qt_utils import QueuedCallback, make_single_shot_timer
 from napari_isr.gui.fitting.job import FitJob
 from napari_isr.gui.fitting.worker import FitWorker
-from napari_isr.gui.widgets._common import make_single_shot_timer
 
 __all__ = ["FitScheduler"]
 

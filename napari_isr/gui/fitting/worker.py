@@ -12,7 +12,8 @@ import numpy as np
 from psygnal import Signal
 
 from napari_isr.cancellation import check_cancelled
-from napari_isr.gui._concurrency import BackgroundExecutor, BackgroundTask
+from napari_isr.gui._concurrency import BackgroundTask
+from napari_isr.gui._qt_utils import make_executor
 from napari_isr.gui.fitting.job import (
     AvailableChoices,
     FitFinished,
@@ -47,7 +48,7 @@ class FitWorker:
     def __init__(self, progress_interval: float = PROGRESS_INTERVAL_S) -> None:
         self.segmenters, self.repaint_gate = SegmenterCache(), RepaintGate()
         self.progress_interval = progress_interval
-        self._executor = BackgroundExecutor()
+        self._executor = make_executor()
         self._task: BackgroundTask | None = None
         self._next: FitJob | None = None
         self._clear_at_end = self._closed = False

@@ -9,6 +9,7 @@ from typing import Any
 from napari.layers import Image, Labels
 
 from napari_isr.gui import keybindings as keys
+from napari_isr.gui._qt_utils import make_single_shot_timer
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.fitting.transfer import DeferredTransfer
 from napari_isr.gui.image_list.loader import LoadedImage, load_image
@@ -23,7 +24,6 @@ from napari_isr.gui.layers.utils import (
 from napari_isr.gui.models import IMAGE_SETTINGS
 from napari_isr.gui.persistence.kept_settings import KeptSettings
 from napari_isr.gui.scribbles.label_selector import activate_paint_mode
-from napari_isr.gui.widgets._common import make_single_shot_timer
 from napari_isr.io.session import SnapshotStore
 
 __all__ = ["ImageNavigator"]

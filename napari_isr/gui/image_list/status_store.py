@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from napari_isr.atomic_files import atomic_write
 from napari_isr.errors import InputError
-from napari_isr.gui._concurrency import BackgroundExecutor
+from napari_isr.gui._qt_utils import make_executor
 from napari_isr.gui.image_list.model import ImageList, ImageListEntry
 from napari_isr.gui.layers.utils import METADATA_PATH
 
@@ -58,7 +58,7 @@ class ImageStatusStore:
 
     def __init__(self, images: ImageList, folder: Path, wanted: Callable[[], bool]) -> None:
         self._list, self._path, self._wanted = images, folder / FILE, wanted
-        self._executor = BackgroundExecutor(serial=True)
+        self._executor = make_executor(serial=True)
         self._marks: ImageStatusFile | None = None  # not read yet
         self._seen: weakref.WeakSet[ImageListEntry] = weakref.WeakSet()
         images.changed.connect(self._on_changed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from napari_isr.gui.widgets._common import make_single_shot_timer
+from napari_isr.gui._qt_utils import make_single_shot_timer
 
 __all__ = ["DebouncedZoomListener"]
 

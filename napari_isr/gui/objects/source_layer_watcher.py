@@ -8,8 +8,8 @@ from napari.layers import Labels
 from psygnal import Signal
 
 from napari_isr.gui._concurrency import BackgroundExecutor
+from napari_isr.gui._qt_utils import make_single_shot_timer
 from napari_isr.gui.scribbles.change_detector import ScribbleChangeDetector
-from napari_isr.gui.widgets._common import make_single_shot_timer
 
 __all__ = ["SourceLayerWatcher"]
 

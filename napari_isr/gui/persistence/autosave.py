@@ -22,11 +22,11 @@ from psygnal import Signal
 
 from napari_isr.errors import InputError
 from napari_isr.gui._concurrency import BackgroundExecutor
+from napari_isr.gui._qt_utils import make_single_shot_timer
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.layers.utils import METADATA_PATH, image_shape
 from napari_isr.gui.nd.axis_roles import TIME, resolve_axes
 from napari_isr.gui.persistence.kept_settings import KeptSettings
-from napari_isr.gui.widgets._common import make_single_shot_timer
 from napari_isr.io.session import (
     ImageReference,
     Snapshot,

@@ -8,7 +8,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QFrame, QVBoxLayout
 
-from napari_isr.gui._concurrency import BackgroundExecutor
+from napari_isr.gui._qt_utils import make_executor
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.persistence.autosave import Autosave, ImageKeyCache
 from napari_isr.gui.persistence.preferences import Preferences
@@ -37,7 +37,7 @@ class PersistenceManager:
     ) -> None:
         self._control, self.preferences = control, preferences
         self.store, keys = SnapshotStore(folder), ImageKeyCache()
-        self.executor = BackgroundExecutor(serial=True)
+        self.executor = make_executor(serial=True)
         self.recovery = RecoveryManager(control, self.store, self.executor, keys)
         self.autosave = Autosave(control, self.store, self.executor, keys)
         self._to_settle: list[StoredSnapshots] = []

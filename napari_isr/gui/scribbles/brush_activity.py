@@ -7,7 +7,7 @@ from typing import Any
 
 from napari.layers import Labels
 
-from napari_isr.gui._concurrency import QueuedCallback
+from napari_isr.gui._qt_utils import QueuedCallback
 
 __all__ = ["BrushActivity"]
 

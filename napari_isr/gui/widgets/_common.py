@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer, Signal
+from qtpy.QtCore import QEvent, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPixmap
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -32,7 +31,6 @@ __all__ = [
     "make_checkbox",
     "make_form_layout",
     "make_row",
-    "make_single_shot_timer",
 ]
 
 BAR = QColor(68, 138, 255)
@@ -213,12 +211,3 @@ def make_row(*widgets: QWidget, stretch: tuple[int, ...] = (1,)) -> QWidget:
     for index, widget in enumerate(widgets):
         row.addWidget(widget, stretch[index] if index < len(stretch) else 0)
     return box
-
-
-def make_single_shot_timer(slot: Any, pause: int = 0) -> QTimer:
-    """Make a timer that calls once, ``pause`` milliseconds after it is started."""
-    timer = QTimer()
-    timer.setSingleShot(True)
-    timer.setInterval(pause)
-    timer.timeout.connect(slot)
-    return timer
