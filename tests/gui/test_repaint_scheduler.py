@@ -89,7 +89,7 @@ def test_layers_are_written_and_painted_in_turns(answered, qtbot):
     dock, hand = answered
     paintings, turns = Paintings(hand.canvas), []
     dock.controller.presenter.drawing.connect(
-        lambda _: turns.append((dock.repaint_coalescer.waits, paintings.count))
+        lambda _: turns.append((dock.repaint_coalescer.is_holding, paintings.count))
     )
     with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
         dock.run()

@@ -21,7 +21,7 @@ def setter(target: Any, name: str) -> Callable[[Any], None]:
 def bind_combo_box(box: StringComboBox, chosen: DockSettings, name: str) -> None:
     """Let a drop-down list and the setting ``name``, a word, follow each other."""
     box.chosen.connect(setter(chosen, name))
-    chosen.events[name].connect(setter(box, "word"))
+    chosen.events[name].connect(setter(box, "current_text"))
 
 
 def bind_checkbox(box: QCheckBox, chosen: DockSettings, name: str) -> None:

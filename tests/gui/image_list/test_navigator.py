@@ -141,7 +141,7 @@ def test_imported_objects_stay_with_their_image(many, qtbot):
     assert not dock.controller.imported_objects
     dock.navigator.previous()
     shown(dock, qtbot, "cell1.png")
-    np.testing.assert_array_equal(dock.controller.given[3], round_mask(0))
+    np.testing.assert_array_equal(dock.controller.imported_objects[3], round_mask(0))
 
 
 def test_keys_lead_through_the_list_and_mark(make_napari_viewer_proxy, open_dock, folder, qtbot):

@@ -88,7 +88,7 @@ def test_an_object_is_renamed_by_double_click(three, qtbot):
 def test_each_row_has_its_own_shape(three, qtbot):
     _, dock = three
     box = dock.findChild(QComboBox, "isr_shape_2")
-    assert (box.own, box.shown) == ("", "none")
+    assert (box.object_shape, box.shown) == ("", "none")
     assert "Follows the shape chosen above" in box.toolTip()
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         box.setCurrentText("convex")
@@ -99,9 +99,9 @@ def test_each_row_has_its_own_shape(three, qtbot):
     assert marks == ["✓", "", ""]
     assert "convex" in dock.objects.item(0, PROOF).toolTip()
     dock.live = False
-    dock.controller.objects.reshape(3, "star:center=20/20")
+    dock.controller.objects.set_shape(3, "star:center=20/20")
     second = dock.objects.cellWidget(1, SHAPE)
-    assert (second.own, second.shown) == ("star:center=20/20", "star")
+    assert (second.object_shape, second.shown) == ("star:center=20/20", "star")
     box.setCurrentText(FOLLOW)
     assert dock.controller.settings.own_shapes == {3: "star:center=20/20"}
     dock.shape = "mirror"

@@ -103,7 +103,7 @@ def test_overlapping_objects_are_whole_and_have_shapes_of_their_own(other, qtbot
         viewer.add_labels(disc(48, column).astype(int), name=name)
         take(dock, name, qtbot)
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
-        dock.controller.objects.reshape(3, "star")
+        dock.controller.objects.set_shape(3, "star")
     for label, column in ((2, 36), (3, 60)):
         item = dock.result.objects[label]
         assert iou(item.mask, disc(48, column)) > 0.95

@@ -76,7 +76,7 @@ image, name, path, folder = np.load(sys.argv[1]), sys.argv[2], sys.argv[3] or No
 strokes = np.load(sys.argv[5])
 about = ImageReference(key=image_key(image), name=name, path=path, shape=image.shape[:2])
 settings = {"shape": "star", "own_shapes": {"3": "convex"}, "live": False, "from_the_future": 1}
-Store(folder).save(Snapshot(about, strokes, "mine", settings))
+SnapshotStore(folder).save(Snapshot(about, strokes, "mine", settings))
 print("saved", flush=True)
 os.kill(os.getpid(), 9)
 """
