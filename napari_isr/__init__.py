@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from napari_isr.api import segment as segment
     from napari_isr.batch.scheduler import run_batch as run_batch
     from napari_isr.certificates import Certificate as Certificate
+    from napari_isr.certificates import register_certificate_check as register_certificate_check
     from napari_isr.data import load_sample as load_sample
     from napari_isr.errors import InputError as InputError
     from napari_isr.geometry.coordinates import CoordinateMap as CoordinateMap
@@ -30,11 +31,16 @@ if TYPE_CHECKING:
     from napari_isr.regularizer import ShapeRegularizer as ShapeRegularizer
     from napari_isr.results.object_result import ObjectResult as ObjectResult
     from napari_isr.results.result import Result as Result
+    from napari_isr.scribble_conflicts import register_conflict_test as register_conflict_test
     from napari_isr.scribbles import Scribbles as Scribbles
     from napari_isr.segmentation.segmenter import Segmenter as Segmenter
     from napari_isr.segmentation.segmenter import Update as Update
     from napari_isr.segmentation.trained_predictor import TrainedPredictor as TrainedPredictor
+    from napari_isr.shapes.base import Shape as Shape
+    from napari_isr.shapes.base import ShapeDescription as ShapeDescription
+    from napari_isr.shapes.base import ShapeOptions as ShapeOptions
     from napari_isr.shapes.registry import ShapeSpec as ShapeSpec
+    from napari_isr.shapes.registry import register_shape as register_shape
     from napari_isr.shapes.registry import shape_names as shape_names
 
 # Torch takes a second to load, and napari imports every plugin's package: load on first use.
@@ -47,6 +53,9 @@ _HOMES = {
     "Result": "results.result",
     "Segmenter": "segmentation.segmenter",
     "Session": "io.session",
+    "Shape": "shapes.base",
+    "ShapeDescription": "shapes.base",
+    "ShapeOptions": "shapes.base",
     "ShapeRegularizer": "regularizer",
     "ShapeSpec": "shapes.registry",
     "Scribbles": "scribbles",
@@ -59,6 +68,9 @@ _HOMES = {
     "read_image": "io.readers",
     "read_probability": "io.readers",
     "read_scribbles": "io.readers",
+    "register_certificate_check": "certificates",
+    "register_conflict_test": "scribble_conflicts",
+    "register_shape": "shapes.registry",
     "run_batch": "batch.scheduler",
     "save_session": "io.session",
     "segment": "api",
@@ -85,6 +97,9 @@ __all__ = [
     "Scribbles",
     "Segmenter",
     "Session",
+    "Shape",
+    "ShapeDescription",
+    "ShapeOptions",
     "ShapeRegularizer",
     "ShapeSpec",
     "TrainedPredictor",
@@ -96,6 +111,9 @@ __all__ = [
     "read_image",
     "read_probability",
     "read_scribbles",
+    "register_certificate_check",
+    "register_conflict_test",
+    "register_shape",
     "run_batch",
     "save_session",
     "segment",

@@ -20,7 +20,7 @@ from napari_isr.evidence import (
     signed_evidence,
 )
 from napari_isr.fitting.sequence import SequenceEvidence, iter_fit, sequence_evidence_from_array
-from napari_isr.geometry.coordinates import Coordinates, check_supported_shapes, with_coordinates
+from napari_isr.geometry.coordinates import Coordinates, with_coordinates
 from napari_isr.geometry.image import ImageGeometry
 from napari_isr.geometry.time_series import TimeSeriesGeometry, make_geometry
 from napari_isr.results.result import ObjectResult, Result
@@ -28,7 +28,7 @@ from napari_isr.scribbles import FIRST_OBJECT, Scribbles
 from napari_isr.segmentation.segmenter import Segmenter
 from napari_isr.segmentation.trained_predictor import TrainedPredictor
 from napari_isr.shapes.base import Shape
-from napari_isr.shapes.registry import ShapeSpec
+from napari_isr.shapes.registry import ShapeSpec, check_supported_shapes
 
 __all__ = ["iter_project", "project", "segment"]
 

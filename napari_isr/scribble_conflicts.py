@@ -1,4 +1,4 @@
-"""Strokes that no object of a shape can honour: which pixels, and why, in one sentence."""
+"""Scribbles that no object of a shape can separate: their pixels, and one sentence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import generate_binary_structure
-from scipy.ndimage import label as label_pieces
+from scipy.ndimage import label as label_components
 
 from napari_isr.certificates.certificate import CENTER_KEY
 from napari_isr.certificates.convex_hull import points_in_convex_hull
@@ -18,31 +18,37 @@ from napari_isr.geometry.coordinates import CoordinateGeometry
 from napari_isr.geometry.image import ImageGeometry
 from napari_isr.scribbles import BACKGROUND, Scribbles
 
-__all__ = ["ScribbleConflict", "find_conflict"]
+__all__ = ["ScribbleConflict", "find_conflict", "has_conflict_test", "register_conflict_test"]
 
 Pixels = npt.NDArray[np.int64]
-Points = npt.NDArray[np.float64]
-Places = npt.NDArray[Any]  # pixels, or points between them
+# Pixels, or points in extra coordinates.
+Points = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
+ConflictTest = Callable[[Points, Points, Mapping[str, Any]], Mask]
 
-CENTERS = 150  # places that are tried for the center of a star
-RAYS_TO = 150  # object and background pixels that a star is judged by
-ROUNDING = 1e-6  # of the strokes' extent: maps have single precision
-NEAR = 0.5  # pixels: an image this near to the center of a background pixel lies on it
+# Key of a center that the user fixed, among the parameters of a test.
+FIXED_CENTER_KEY = "fixed_center"
+# Number of candidate centers of a star, and of pixels of each kind that judge a center.
+CENTER_CANDIDATES = 150
+JUDGING_PIXELS = 150
+# Fraction of the extent of the scribbles. Coordinate maps have single precision.
+HULL_TOLERANCE = 1e-6
+# Pixels. A point hits a pixel if it is this near to the pixel center, and a segment occludes one.
+HIT_DISTANCE = 0.5
 
 
 @dataclass(frozen=True)
 class ScribbleConflict:
-    """Strokes that contradict each other under a shape.
+    """Scribbles that contradict each other under a shape.
 
     Parameters
     ----------
     label : int
-        The object.
+        Label of the object.
     pixels : (n, d) array of int
-        Background stroke pixels that would have to lie in the object.
+        Background scribble pixels that every such object contains.
     sentence : str
-        For the user: what is wrong and how to mend it.
+        Cause and remedy for the user.
     """
 
     label: int
@@ -50,8 +56,34 @@ class ScribbleConflict:
     sentence: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for ``report.json``."""
+        """Return plain values for ``report.json``."""
         return {"sentence": self.sentence, "pixels": self.pixels.tolist()}
+
+
+_tests: dict[str, tuple[ConflictTest, str]] = {}
+
+
+def register_conflict_test(name: str, test: ConflictTest, reason: str) -> None:
+    """Register a test for scribbles that no set with a property can separate.
+
+    Parameters
+    ----------
+    name : str
+        Name of the property, which shapes list as ``conflict_tests``. A second registration
+        replaces the first.
+    test : callable
+        ``test(inside, outside, parameters) -> (m,) bool array`` selects the conflicting pixels of
+        ``outside`` (m, d), the background scribbles. ``inside`` (n, d) are those of the object.
+        ``parameters`` are those that the fitted shape reports, and ``shape``, the image size.
+    reason : str
+        Position of the pixels, such as "between the object strokes", for the sentence.
+    """
+    _tests[name] = (test, reason)
+
+
+def has_conflict_test(name: str) -> bool:
+    """Whether a conflict test is registered."""
+    return name in _tests
 
 
 def find_conflict(
@@ -62,50 +94,53 @@ def find_conflict(
     *,
     center: Sequence[float] | None = None,
     frame: ImageGeometry | None = None,
+    tests: Sequence[str] | None = None,
 ) -> ScribbleConflict | None:
-    """Find background strokes that no object of a shape can avoid.
+    """Find background scribbles that every object of a shape contains.
 
-    Convex: exactly those in the hull of the object's strokes. Star: those that hide a part of the
-    object's strokes from the center (the given one, or the best of many). Mirror, rotational,
-    periodic: those on which a copy of the object's strokes falls under the symmetry in
-    ``parameters``. Connected: none, unless a closed background stroke parts the object's strokes.
-    Sums of shapes have the conflicts of all their parts.
+    Convex: the pixels in the hull of the object's scribbles. Star: the pixels that hide a part of
+    the object's scribbles from the center. Mirror, rotational, periodic: the pixels hit by an image
+    of the object's scribbles under the symmetry in ``parameters``. Connected: all, if a closed
+    background scribble separates the object's scribbles.
 
     Parameters
     ----------
     strokes : Scribbles
-        All strokes.
+        All scribbles.
     label : int
-        The object.
+        Label of the object.
     shape : str
-        Name of the shape, ``"convex"`` or ``"star+mirror"``.
+        Name of the shape, such as ``"star+mirror"``.
     parameters : mapping, optional
-        Center, axis, order or lattice in pixels, as :meth:`Shape.describe` gives them.
+        Center, axis, order or lattice in pixels, as :meth:`Shape.describe` returns them.
     center : sequence of float, optional
-        Center of a star in pixels, if the user holds it fixed; default: the best of many.
+        Fixed center in pixels. Default: the best of several candidates.
     frame : ImageGeometry, optional
-        If it has further coordinates, convex and star are judged in them.
+        Geometry of the image. In extra coordinates, convex and star are judged there.
+    tests : sequence of str, optional
+        Names of registered tests. Default: the parts of ``shape`` that have a test.
 
     Returns
     -------
-    Conflict or None
+    ScribbleConflict or None
+        None if there is no conflict.
     """
-    inside: Places = strokes.pixels_of(label)
-    outside: Places = strokes.pixels_of(BACKGROUND)
+    inside: Points = strokes.pixels_of(label)
+    outside: Points = strokes.pixels_of(BACKGROUND)
     if not len(inside) or not len(outside):
         return None
     known = {**(parameters or {}), "shape": strokes.shape}
     if center is not None:
-        known["fixed_center"] = center
+        known[FIXED_CENTER_KEY] = center
     pixels = outside
     if isinstance(frame, CoordinateGeometry):
-        inside, outside, known = _in_space(inside, outside, known, frame)
+        inside, outside, known = _lift(inside, outside, known, frame)
     hit = np.zeros(len(outside), dtype=bool)
     reasons = []
-    for part in shape.split("+"):
-        test, reason = _TESTS.get(part, (None, ""))
-        if test is None:
+    for part in shape.split("+") if tests is None else tests:
+        if part not in _tests:
             continue
+        test, reason = _tests[part]
         found = test(inside, outside, known)
         if found.any():
             reasons.append(reason)
@@ -113,80 +148,78 @@ def find_conflict(
     if not hit.any():
         return None
     count = int(np.count_nonzero(hit))
-    what = "background stroke pixel lies" if count == 1 else "background stroke pixels lie"
+    subject = "background stroke pixel lies" if count == 1 else "background stroke pixels lie"
     return ScribbleConflict(
         label,
         pixels[hit],
-        f"{count} {what} {' and '.join(reasons)} of object {label}: no {shape} shape fits all "
+        f"{count} {subject} {' and '.join(reasons)} of object {label}: no {shape} shape fits all "
         "strokes, so erase some of them or choose another shape",
     )
 
 
-def _in_space(
+def _lift(
     inside: Pixels, outside: Pixels, known: dict[str, Any], frame: CoordinateGeometry
-) -> tuple[Places, Places, dict[str, Any]]:
-    """Strokes and centers in all coordinates of a frame, in units of a pixel."""
+) -> tuple[Points, Points, dict[str, Any]]:
+    """Return scribbles and centers in all coordinates of a geometry, in units of a pixel."""
     lifted = [frame.to_normalized(p.astype(np.float64)) / frame.pixel for p in (inside, outside)]
     known = dict(known)
     if CENTER_KEY in known:
         center = frame.to_normalized_point(known[CENTER_KEY], known["further"])
         known[CENTER_KEY] = center / frame.pixel
-    if "fixed_center" in known:
-        fixed = np.asarray([known["fixed_center"]], dtype=np.float64)
-        known["fixed_center"] = frame.to_normalized(fixed)[0] / frame.pixel
+    if FIXED_CENTER_KEY in known:
+        fixed = np.asarray([known[FIXED_CENTER_KEY]], dtype=np.float64)
+        known[FIXED_CENTER_KEY] = frame.to_normalized(fixed)[0] / frame.pixel
     return lifted[0], lifted[1], known
 
 
-def _convex(inside: Places, outside: Places, _parameters: Mapping[str, Any]) -> Mask:
-    return points_in_convex_hull(inside, outside, ROUNDING)
+def _test_convex(inside: Points, outside: Points, _parameters: Mapping[str, Any]) -> Mask:
+    return points_in_convex_hull(inside, outside, HULL_TOLERANCE)
 
 
-def _star(inside: Places, outside: Places, parameters: Mapping[str, Any]) -> Mask:
-    """Background pixels that hide an object pixel, from the center where they hide the fewest."""
-    seen, wall = (_thinned(p, RAYS_TO) for p in (inside, outside))
-    if "fixed_center" in parameters:
-        centers = np.asarray([parameters["fixed_center"]], dtype=np.float64)
+def _test_star(inside: Points, outside: Points, parameters: Mapping[str, Any]) -> Mask:
+    """Select pixels that hide an object pixel from the center where they hide the fewest."""
+    visible, occluding = (_subsample(points, JUDGING_PIXELS) for points in (inside, outside))
+    if FIXED_CENTER_KEY in parameters:
+        centers = np.asarray([parameters[FIXED_CENTER_KEY]], dtype=np.float64)
     else:
         low, high = inside.min(axis=0), inside.max(axis=0)
-        rng = np.random.default_rng(0)
-        spread = rng.uniform(low, high + 1e-9, size=(CENTERS // 2, inside.shape[1]))
+        half = CENTER_CANDIDATES // 2
+        spread = np.random.default_rng(0).uniform(low, high + 1e-9, size=(half, inside.shape[1]))
         fitted = np.asarray(parameters.get(CENTER_KEY, inside.mean(axis=0)), dtype=np.float64)
-        centers = np.concatenate([fitted[None], _thinned(inside, CENTERS // 2), spread])
-    hits = [_occluders(c, seen, wall).sum() for c in centers]
-    best = centers[int(np.argmin(hits))]
+        centers = np.concatenate([fitted[None], _subsample(inside, half), spread])
+    hits = [_occluders(center, visible, occluding).sum() for center in centers]
     if min(hits) == 0:
         return np.zeros(len(outside), dtype=bool)
-    return _occluders(best, seen, outside)
+    return _occluders(centers[int(np.argmin(hits))], visible, outside)
 
 
-def _occluders(center: Points, seen: Places, wall: Places) -> Mask:
-    """Wall pixels that the segment from the center to some seen pixel crosses."""
-    to_seen, to_wall = seen - center, wall - center
-    length = np.linalg.norm(to_seen, axis=1)
-    unit = to_seen / np.maximum(length, 1e-9)[:, None]
-    along = to_wall @ unit.T
-    squared = (to_wall**2).sum(axis=1)[:, None] - along**2
-    hit: Mask = ((along > 0) & (along < length) & (squared < NEAR**2)).any(axis=1)
+def _occluders(center: Points, visible: Points, occluding: Points) -> Mask:
+    """Select the occluding pixels that the segment from the center to a visible pixel crosses."""
+    to_visible, to_occluding = visible - center, occluding - center
+    length = np.linalg.norm(to_visible, axis=1)
+    along = to_occluding @ (to_visible / np.maximum(length, 1e-9)[:, None]).T
+    squared = (to_occluding**2).sum(axis=1)[:, None] - along**2
+    crossed = (along > 0) & (along < length) & (squared < HIT_DISTANCE**2)
+    hit: Mask = crossed.any(axis=1)
     return hit
 
 
-def _mirror(inside: Pixels, outside: Pixels, parameters: Mapping[str, Any]) -> Mask:
+def _test_mirror(inside: Points, outside: Points, parameters: Mapping[str, Any]) -> Mask:
     if not {"axis_degrees", "normal"} & parameters.keys():
         return np.zeros(len(outside), dtype=bool)
     mirrored = reflection_map(parameters, inside.shape[1])(inside.astype(np.float64))
     return _hit_pixels([mirrored], outside)
 
 
-def _rotational(inside: Pixels, outside: Pixels, parameters: Mapping[str, Any]) -> Mask:
+def _test_rotational(inside: Points, outside: Points, parameters: Mapping[str, Any]) -> Mask:
     if "order" not in parameters:
         return np.zeros(len(outside), dtype=bool)
     points, ndim = inside.astype(np.float64), inside.shape[1]
-    turns = range(1, int(parameters["order"]))
-    images = [rotation_map(parameters, ndim, k)(points) for k in turns]
-    return _hit_pixels(images, outside)
+    steps = range(1, int(parameters["order"]))
+    return _hit_pixels([rotation_map(parameters, ndim, k)(points) for k in steps], outside)
 
 
-def _periodic(inside: Pixels, outside: Pixels, parameters: Mapping[str, Any]) -> Mask:
+def _test_periodic(inside: Points, outside: Points, parameters: Mapping[str, Any]) -> Mask:
     if "lattice" not in parameters or np.any(parameters.get("horizon", 0)):
         return np.zeros(len(outside), dtype=bool)
     first, second = np.asarray(parameters["lattice"], dtype=np.float64)
@@ -201,40 +234,38 @@ def _periodic(inside: Pixels, outside: Pixels, parameters: Mapping[str, Any]) ->
     return _hit_pixels(images, outside)
 
 
-def _connected(inside: Pixels, outside: Pixels, parameters: Mapping[str, Any]) -> Mask:
-    """All background pixels if they part the object's strokes."""
+def _test_connected(inside: Points, outside: Points, parameters: Mapping[str, Any]) -> Mask:
+    """Select all background pixels if they separate the object's scribbles."""
     size = tuple(parameters["shape"])
     free = np.ones(size, dtype=bool)
     free[tuple(outside.T)] = False
-    pieces, _ = label_pieces(free, generate_binary_structure(len(size), 1))
-    found = np.unique(pieces[tuple(inside.T)])
+    components, _ = label_components(free, generate_binary_structure(len(size), 1))
+    found = np.unique(components[tuple(inside.T)])
     return np.full(len(outside), len(found) > 1)
 
 
-def _hit_pixels(images: list[Points], outside: Pixels) -> Mask:
-    """Which pixels some image falls on."""
-    known = {tuple(p): i for i, p in enumerate(outside.tolist())}
+def _hit_pixels(images: Sequence[Points], outside: Pixels) -> Mask:
+    """Return whether a point of the images falls on each pixel, shape (m,)."""
+    index_of = {tuple(pixel): index for index, pixel in enumerate(outside.tolist())}
     hit = np.zeros(len(outside), dtype=bool)
     for image in images:
-        near = np.rint(image)
-        close = (np.abs(image - near) <= NEAR).all(axis=1)
-        for p in near[close].astype(int).tolist():
-            index = known.get(tuple(p))
+        nearest = np.rint(image)
+        near = (np.abs(image - nearest) <= HIT_DISTANCE).all(axis=1)
+        for pixel in nearest[near].astype(int).tolist():
+            index = index_of.get(tuple(pixel))
             if index is not None:
                 hit[index] = True
     return hit
 
 
-def _thinned(pixels: Places, count: int) -> Places:
-    return pixels[:: max(1, -(-len(pixels) // count))]
+def _subsample(points: Points, count: int) -> Points:
+    """Return every k-th point, at most ``count``."""
+    return points[:: max(1, -(-len(points) // count))]
 
 
-Test = Callable[[Pixels, Pixels, Mapping[str, Any]], Mask]
-_TESTS: dict[str, tuple[Test, str]] = {
-    "convex": (_convex, "between the object strokes"),
-    "star": (_star, "between the center and an object stroke"),
-    "mirror": (_mirror, "on the mirror image of an object stroke"),
-    "rotational": (_rotational, "on a turned copy of an object stroke"),
-    "periodic": (_periodic, "on a repetition of an object stroke"),
-    "connected": (_connected, "around a part of the object strokes"),
-}
+register_conflict_test("convex", _test_convex, "between the object strokes")
+register_conflict_test("star", _test_star, "between the centre and an object stroke")
+register_conflict_test("mirror", _test_mirror, "on the mirror image of an object stroke")
+register_conflict_test("rotational", _test_rotational, "on a turned copy of an object stroke")
+register_conflict_test("periodic", _test_periodic, "on a repetition of an object stroke")
+register_conflict_test("connected", _test_connected, "around a part of the object strokes")

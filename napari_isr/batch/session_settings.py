@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,6 @@ if TYPE_CHECKING:
     from napari_isr.segmentation.trained_predictor import TrainedPredictor
 
 __all__ = ["settings_from_session"]
-
-FIXABLE_OPTIONS = ("center", "axis", "lattice")  # options that belong to one image
 
 
 def settings_from_session(path: Path) -> tuple[TrainedPredictor, dict[str, Any]]:
@@ -66,7 +63,4 @@ def _without_fixed_options(text: str) -> str:
     """A shape without the places that were held fixed."""
     from napari_isr.shapes.registry import ShapeSpec
 
-    spec = ShapeSpec.parse(text)
-    fields = type(spec.options).model_fields
-    held = {name: fields[name].default for name in FIXABLE_OPTIONS if name in fields}
-    return str(replace(spec, options=spec.options.model_copy(update=held)))
+    return str(ShapeSpec.parse(text).without_pose())

@@ -1,4 +1,4 @@
-"""What a certificate holds: the checks, their limits, and one sentence."""
+"""Data model of certificates: checks, their limits, and one sentence."""
 
 from __future__ import annotations
 
@@ -10,28 +10,30 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["CENTER_KEY", "TOLERANCE", "Certificate", "Check", "Logit", "Mask"]
+__all__ = ["CENTER_KEY", "TOLERANCE", "Certificate", "Check", "Logit", "Mask", "Points"]
 
 Mask = npt.NDArray[np.bool_]
-Logit = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
+Points = npt.NDArray[np.float64]
+Logit = Callable[[Points], Points]
 
 # Key of a center among the parameters of a shape. It is written to reports and exports, whose
 # format keeps the spelling of version 0.1.
 CENTER_KEY = "centre"
-TOLERANCE = 1e-5  # relative, of the logit
+# Relative change of the logit that counts as rounding.
+TOLERANCE = 1e-5
 
 
 class Check(BaseModel):
-    """One thing that was measured.
+    """One measurement.
 
     Parameters
     ----------
     name : str
-        What was measured, with its unit.
+        Measured quantity with its unit.
     value : float
-        The result.
+        Result.
     limit : float
-        The largest value that is accepted.
+        Largest accepted value.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,26 +44,27 @@ class Check(BaseModel):
 
     @property
     def passed(self) -> bool:
-        """Whether the value is within the limit; NaN is not."""
+        """Whether the value is within the limit. NaN is not."""
         return bool(self.value <= self.limit)
 
-    holds = passed  # Name in version 0.1.0.
+    # Name in version 0.1.0.
+    holds = passed
 
 
 class Certificate(BaseModel):
-    """What is true of one result, and how that is known.
+    """Property of one result, with its proof and its checks.
 
     Parameters
     ----------
     property : str
         Name of the shape, or ``"none"``.
     by_construction : str or None
-        What the parametrisation proves for the function; None if nothing was promised.
+        Property of the function that the parametrization proves, None without a shape.
     checked : tuple of Check
-        What was measured afterwards.
+        Measurements on the result.
     space : str or None
-        The coordinates in which the property holds, ``(row, column, depth)``; None: those of the
-        image.
+        Coordinates in which the property holds, such as ``(row, column, depth)``. None for those
+        of the image.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -73,7 +76,7 @@ class Certificate(BaseModel):
 
     @builtins.property
     def holds(self) -> bool:
-        """Whether every check came out within its limit."""
+        """Whether all checks passed."""
         return all(check.passed for check in self.checked)
 
     @builtins.property
@@ -81,22 +84,24 @@ class Certificate(BaseModel):
         """The certificate in one sentence."""
         if self.by_construction is None:
             return "no shape was asked for, so nothing is promised"
-        what = f"{self.property} in {self.space}" if self.space else self.property
+        claim = f"{self.property} in {self.space}" if self.space else self.property
         failed = [check for check in self.checked if not check.passed]
         if failed:
-            worst = failed[0]
-            found = f"{worst.value:.2g} {worst.name}"
-            return f"not {what}: {found}, at most {worst.limit:g} allowed"
-        what += ", not in the image," if self.space else ""
+            first = failed[0]
+            found = f"{first.value:.2g} {first.name}"
+            return f"not {claim}: {found}, at most {first.limit:g} allowed"
+        claim += ", not in the image," if self.space else ""
         count = len(self.checked)
-        return f"{what} by construction, and all {count} checks of the result hold"
-
-    sentence = message  # Name in version 0.1.0.
+        return f"{claim} by construction, and all {count} checks of the result hold"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON: ``property, holds, sentence, by_construction, checked``.
+        """Return plain values for JSON.
 
-        And ``space`` where there are more coordinates than those of the image.
+        Returns
+        -------
+        dict
+            Keys ``property, holds, sentence, by_construction, checked``, and ``space`` if the
+            property holds in extra coordinates.
         """
         return {
             "property": self.property,
@@ -106,3 +111,6 @@ class Certificate(BaseModel):
             "checked": [{**c.model_dump(), "holds": c.passed} for c in self.checked],
             **({"space": self.space} if self.space else {}),
         }
+
+    # Name in version 0.1.0.
+    sentence = message

@@ -1,8 +1,8 @@
-"""Certificate of the connected shape: one piece without holes, on the pixels.
+"""Checks of connectedness on pixels.
 
-Pieces are joined through faces (4 neighbours in the plane, 6 in space), the background through
-corners too (8, 26), as digital topology asks for: with the same neighbours for both, a closed
-diagonal line would not separate its inside from its outside.
+Components are joined through faces (4 neighbors in the plane, 6 in space). The background is also
+joined through corners (8, 26) [1]_. With the same neighbors for both, a closed diagonal line would
+not separate its inside from its outside.
 
 References
 ----------
@@ -20,73 +20,81 @@ from scipy import ndimage
 from napari_isr.cancellation import check_cancelled, run_cancellable
 from napari_isr.certificates.certificate import Check, Logit, Mask
 
-__all__ = ["check_connected", "count_components", "count_holes", "euler_number"]
+__all__ = [
+    "check_connected",
+    "check_tube_connected",
+    "count_components",
+    "count_holes",
+    "euler_number",
+]
 
-PIXELS = 4096  # at which mask and function are compared
+# Pixels at which the mask is compared with the function.
+COMPARED_PIXELS = 4096
 
 
 def check_connected(
     mask: Mask, logit: Logit | None, _parameters: Mapping[str, Any] | None = None
 ) -> list[Check]:
-    """Measure pieces and holes of a mask, and look whether something was taken away.
+    """Check that a mask has one component and no holes.
 
     Parameters
     ----------
     mask : (n1, ..., nd) bool array
-        The exported pixels.
+        Exported pixels.
     logit : callable, optional
         Maps pixel coordinates (n, d) to the logit (n,), positive inside.
 
     Returns
     -------
     list of Check
-        Empty masks, pieces beyond the first, holes (in space: cavities) and, in space, tunnels;
-        with a logit, pixels of the set that are missing from the mask, among some thousand.
+        Empty masks, components beyond the first and holes (cavities in space). In space also
+        tunnels. With a logit also the sampled pixels of the set that are missing from the mask.
     """
-    pieces, holes = (
-        run_cancellable(lambda: count_components(mask)),
-        run_cancellable(lambda: count_holes(mask)),
-    )
+    components = run_cancellable(lambda: count_components(mask))
+    holes = run_cancellable(lambda: count_holes(mask))
     checks = [
-        Check(name="empty masks", value=float(pieces == 0)),
-        Check(name="pieces beyond the first", value=float(max(pieces - 1, 0))),
+        Check(name="empty masks", value=float(components == 0)),
+        Check(name="pieces beyond the first", value=float(max(components - 1, 0))),
         Check(name="holes", value=float(holes)),
     ]
     if mask.ndim == 3:
-        tunnels = pieces + holes - euler_number(mask)
+        tunnels = components + holes - euler_number(mask)
         checks.append(Check(name="tunnels", value=float(tunnels)))
     check_cancelled()
     if logit is not None and mask.size:
-        checks.append(Check(name="pixels missing", value=float(_missing(mask, logit))))
+        chosen = np.random.default_rng(0).integers(mask.size, size=COMPARED_PIXELS)
+        pixels = np.stack(np.unravel_index(np.unique(chosen), mask.shape), axis=1)
+        missing = (logit(pixels.astype(np.float64)) > 0) & ~mask[tuple(pixels.T)]
+        checks.append(Check(name="pixels missing", value=float(np.count_nonzero(missing))))
     return checks
 
 
-def _missing(mask: Mask, logit: Logit) -> int:
-    chosen = np.random.default_rng(0).integers(mask.size, size=PIXELS)
-    pixels = np.stack(np.unravel_index(np.unique(chosen), mask.shape), axis=1)
-    return int(np.count_nonzero((logit(pixels.astype(np.float64)) > 0) & ~mask[tuple(pixels.T)]))
+def check_tube_connected(mask: Mask) -> list[Check]:
+    """Count the components of a sequence in space and time, joined through faces."""
+    components = run_cancellable(lambda: count_components(mask))
+    return [Check(name="pieces of the tube beyond the first", value=float(max(components - 1, 0)))]
 
 
 def count_components(mask: Mask) -> int:
-    """Number of components; neighbours share a face."""
+    """Count components of pixels that share faces."""
     return int(ndimage.label(mask)[1])
 
 
 def count_holes(mask: Mask) -> int:
-    """Number of components of the background that do not touch the border of the image.
+    """Count components of the background that do not touch the border of the image.
 
-    Neighbours share a face, an edge or a corner. Background beyond the border is one with that
-    at the border.
+    Background pixels that share a face, an edge or a corner are joined. The background at the
+    border is one component.
     """
     background = np.pad(~mask, 1, constant_values=True)
     return int(ndimage.label(background, np.ones((3,) * mask.ndim))[1]) - 1
 
 
 def euler_number(mask: Mask) -> int:
-    """Pieces minus tunnels plus cavities, by counting alone; neighbours share a face.
+    """Return components minus tunnels plus cavities, for pixels that share faces.
 
-    Pixels are points, pairs of neighbours edges, full 2 x 2 blocks squares, and so on: the
-    alternating sum of their numbers.
+    The Euler number is the alternating sum of the numbers of pixels, of neighboring pairs, of full
+    2 x 2 blocks, and so on.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Independent checks of convexity, of functions and of masks."""
+"""Checks of convexity, of functions and of masks."""
 
 from __future__ import annotations
 
@@ -6,27 +6,30 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_isr.cancellation import check_cancelled
-from napari_isr.certificates.certificate import TOLERANCE, Check, Logit, Mask
-from napari_isr.certificates.convex_hull import convex_hull_mask
+from napari_isr.certificates.certificate import TOLERANCE, Check, Logit, Mask, Points
+from napari_isr.certificates.convex_hull import (
+    convex_hull_mask,
+    hull_candidates,
+    points_in_convex_hull,
+)
 
-__all__ = ["check_convex", "convexity_defects", "quasiconcavity_gap"]
+__all__ = ["check_convex", "check_lifted_convex", "convexity_defects", "quasiconcavity_gap"]
 
-PAIRS = 1024  # segments on which the function is tested
+SEGMENTS = 1024
 
 
-def check_convex(mask: Mask, logit: Logit | None, parameters: Mapping[str, Any]) -> list[Check]:
-    """Check that a mask, and the function it was made from, are convex.
+def check_convex(mask: Mask, logit: Logit | None, _parameters: Mapping[str, Any]) -> list[Check]:
+    """Check that a mask, and the function from which it was made, are convex.
 
     Parameters
     ----------
     mask : (n1, ..., nd) bool array
-        The exported pixels.
+        Exported pixels.
     logit : callable or None
         Maps pixel coordinates (n, d) to the logit (n,), positive inside.
-    parameters : mapping
-        Nothing is asked of it.
 
     Returns
     -------
@@ -45,35 +48,75 @@ def check_convex(mask: Mask, logit: Logit | None, parameters: Mapping[str, Any])
     return checks
 
 
-def quasiconcavity_gap(logit: Logit, mask: Mask, seed: int = 0) -> float:
-    """Largest relative dip of the logit below its ends on segments between mask pixels.
+def check_lifted_convex(
+    inside: Mask, points: Points, logit: Logit, _center: npt.ArrayLike | None
+) -> list[Check]:
+    """Check that lifted pixels, and the function that selected them, are convex.
 
-    The superlevel sets of a quasi-concave function are convex: on a segment it never falls below
-    the smaller of its values at the ends.
+    Parameters
+    ----------
+    inside : (n,) bool array
+        Pixels of the mask.
+    points : (n, D) array
+        All coordinates of the pixel centers.
+    logit : callable
+        Maps points (n, D) to the logit (n,), positive inside.
+
+    Returns
+    -------
+    list of Check
+    """
+    own, others = points[inside], points[~inside]
+    hit = int(np.count_nonzero(points_in_convex_hull(hull_candidates(own), others)))
+    check_cancelled()
+    first, second, between = _segments(own, np.random.default_rng(0))
+    return [
+        Check(name="other pixels in the hull of the lifted mask pixels", value=float(hit)),
+        Check(
+            name="dip of the logit between lifted mask pixels",
+            value=_largest_dip(logit, first, second, between),
+            limit=TOLERANCE,
+        ),
+    ]
+
+
+def quasiconcavity_gap(logit: Logit, mask: Mask, seed: int = 0) -> float:
+    """Return the largest relative dip of the logit on segments between mask pixels.
+
+    The superlevel sets of a quasi-concave function are convex. On a segment, such a function is
+    never below the smaller of its values at the ends.
 
     Parameters
     ----------
     logit : callable
         Maps pixel coordinates (n, d) to the logit (n,).
     mask : (n1, ..., nd) bool array
-        Where the ends are drawn from.
+        Pixels from which the ends are drawn.
     seed : int, optional
-        Of the draw.
+        Seed of the draw.
 
     Returns
     -------
     float
-        0 where the function is quasi-concave on the segments; relative to the logit's size.
+        Dip below the smaller end, relative to the size of the logit. 0 if there is none.
     """
     inside = np.flatnonzero(mask)
     check_cancelled()
-    rng = np.random.default_rng(seed)
-    chosen = inside[rng.integers(len(inside), size=(2, PAIRS))]
-    first, second = np.stack(np.unravel_index(chosen, mask.shape), axis=-1).astype(np.float64)
-    between = first + rng.random((PAIRS, 1)) * (second - first)
+    pixels = np.stack(np.unravel_index(inside, mask.shape), axis=-1).astype(np.float64)
+    first, second, between = _segments(pixels, np.random.default_rng(seed))
     check_cancelled()
-    at_first, at_second, at_between = logit(first), logit(second), logit(between)
-    dip = np.minimum(at_first, at_second) - at_between
+    return _largest_dip(logit, first, second, between)
+
+
+def _segments(points: Points, rng: np.random.Generator) -> tuple[Points, Points, Points]:
+    """Return both ends of random segments and a random point on each."""
+    first, second = points[rng.integers(len(points), size=(2, SEGMENTS))]
+    return first, second, first + rng.random((SEGMENTS, 1)) * (second - first)
+
+
+def _largest_dip(logit: Logit, first: Points, second: Points, between: Points) -> float:
+    at_first, at_second = logit(first), logit(second)
+    dip = np.minimum(at_first, at_second) - logit(between)
     size = np.maximum(1.0, np.abs(at_first) + np.abs(at_second))
     return float(np.max(dip / size).clip(min=0))
 

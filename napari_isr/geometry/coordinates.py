@@ -8,7 +8,7 @@ whatever it looks like in the image.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar, cast
@@ -28,7 +28,6 @@ __all__ = [
     "CoordinateGeometry",
     "CoordinateMap",
     "Coordinates",
-    "check_supported_shapes",
     "with_coordinates",
 ]
 
@@ -38,7 +37,6 @@ SPREAD = (2, 98)  # percentiles that are brought to the extent of the image
 CUT = 1.5  # times that half extent: beyond, values are cut, for stereo has gross errors
 MOST = 3  # further coordinates
 MOST_KEPT = 2**22  # values of a map that is not in memory
-SHAPES = ("none", "convex", "star")
 RESERVED_COORDINATE_NAMES = ("time", "plane", "row", "column")
 
 
@@ -250,16 +248,6 @@ def with_coordinates(frame: ImageGeometry, coordinates: Coordinates | None) -> I
             )
         found[name] = map_
     return CoordinateGeometry(frame.shape, frame.spacing, tuple(found), tuple(found.values()))
-
-
-def check_supported_shapes(frame: ImageGeometry, names: Iterable[str]) -> None:
-    """Raise an InputError if a shape means nothing in coordinates that have no common unit."""
-    for name in names:
-        if isinstance(frame, CoordinateGeometry) and name not in SHAPES:
-            raise InputError(
-                f"the shape '{name}' cannot be used with the coordinate '{frame.names[0]}', for "
-                "lengths and angles mean nothing there: choose convex or star, or leave it out"
-            )
 
 
 def _kept(values: Any) -> npt.NDArray[Any]:

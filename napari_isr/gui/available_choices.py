@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_isr.shapes.option_schema import OptionSchema
+    from napari_isr.shapes.options import OptionSchema
 
 __all__ = ["AvailableChoices"]
 
@@ -41,10 +41,12 @@ class AvailableChoices:
     def load(cls) -> AvailableChoices:
         """Ask the library, which imports torch."""
         from napari_isr.features import feature_names
+        from napari_isr.gui.shape_catalog import extend_catalog, load_cards
         from napari_isr.predictors import predictor_names
         from napari_isr.segmentation.segmenter import MODES
         from napari_isr.shapes.registry import shape_names, shape_options
 
+        extend_catalog(load_cards())
         blocks = [name for name in feature_names() if name not in NEED_A_FILE]
         joined = [names for names in TOGETHER if set(names.split(",")) <= set(blocks)]
         return cls(

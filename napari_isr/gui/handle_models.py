@@ -13,6 +13,7 @@ from typing import Any, Protocol, Self
 
 from napari_isr.certificates.certificate import CENTER_KEY
 from napari_isr.gui.fitting.shape_spec_text import same_shape, split_spec
+from napari_isr.gui.shape_catalog import shape_catalog
 
 __all__ = ["AxisHandle", "CenterHandle", "Handle", "HandleGeometry", "LatticeHandle", "make_handle"]
 
@@ -227,12 +228,14 @@ def make_handle(found: HandleGeometry, text: str) -> tuple[Handle, bool] | None:
     if not same_shape(name, split_spec(found.shape)[0]):
         return None  # not fitted yet
     told = found.parameters
-    if "lattice" in told:
+    card = next((c for n, c in shape_catalog().items() if same_shape(n, name)), None)
+    poses = card.pose_options if card is not None else ()
+    if "lattice" in told and "lattice" in poses:
         return _lattice(found, _numbers(options.get("lattice"), 4))
     axis, center = _numbers(options.get("axis"), 3), _numbers(options.get("center"), 2)
-    if "axis_degrees" in told and center is None:
+    if "axis_degrees" in told and "axis" in poses and center is None:
         return _axis(found, axis)
-    if CENTER_KEY in told and len(told[CENTER_KEY]) == 2:
+    if CENTER_KEY in told and "center" in poses and len(told[CENTER_KEY]) == 2:
         row, column = center or told[CENTER_KEY]
         return CenterHandle((row, column)), center is not None
     return None

@@ -20,6 +20,7 @@ from napari_isr.gui._concurrency import BackgroundTask
 from napari_isr.gui._qt_utils import make_executor
 from napari_isr.gui.colors import copy_colormap
 from napari_isr.gui.layers.utils import METADATA_KIND, insert_layer_above, layer_transform_kwargs
+from napari_isr.gui.shape_catalog import shape_catalog
 
 if TYPE_CHECKING:
     from napari_isr.label_projection import ProjectedLabels
@@ -92,16 +93,12 @@ def _command(shape: str) -> Callable[[], None]:
     return command
 
 
-make_convex = _command("convex")
-make_star = _command("star")
-make_mirror = _command("mirror")
-make_rotational = _command("rotational")
-make_periodic = _command("periodic")
-make_connected = _command("connected")
-make_convex_mirror = _command("convex+mirror")
-make_convex_rotational = _command("convex+rotational")
-make_star_mirror = _command("star+mirror")
-make_star_rotational = _command("star+rotational")
+def __getattr__(name: str) -> Callable[[], None]:
+    """Return the command ``make_<shape>``, with ``_`` for ``+`` in the name of the shape."""
+    for shape in shape_catalog():
+        if name == f"make_{shape.replace('+', '_')}" and shape != "none":
+            return _command(shape)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 
 def _objects(data: Any, labels: bool, name: str) -> Any:

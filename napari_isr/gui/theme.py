@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from napari.utils.theme import get_theme
@@ -11,9 +9,8 @@ from qtpy.QtCore import QByteArray, Qt
 from qtpy.QtGui import QIcon, QPainter, QPixmap
 from qtpy.QtSvg import QSvgRenderer
 
-__all__ = ["ICONS", "theme_color", "themed_icon"]
+__all__ = ["theme_color", "themed_icon"]
 
-ICONS = Path(__file__).parent / "icons"
 DENSITIES = (1, 2, 3)  # of the screens that an icon is drawn for
 
 
@@ -23,24 +20,19 @@ def theme_color(theme: str, role: str) -> str:
     return str(color.as_hex(format="long"))[:7]
 
 
-@cache
-def _drawing(name: str) -> str:
-    return (ICONS / f"{name}.svg").read_text(encoding="utf-8")
-
-
-def themed_icon(name: str, color: str, size: int) -> QIcon:
-    """Draw an icon of the folder ``icons`` in one colour, sharp on every screen.
+def themed_icon(drawing: str, color: str, size: int) -> QIcon:
+    """Draw an icon in one color, sharp on every screen.
 
     Parameters
     ----------
-    name : str
-        File name without ``.svg``.
-    colour : str
-        Takes the place of ``currentColor``.
+    drawing : str
+        SVG text of a square drawing.
+    color : str
+        Replacement of ``currentColor``.
     size : int
-        Width and height.
+        Width and height in pixels.
     """
-    renderer = QSvgRenderer(QByteArray(_drawing(name).replace("currentColor", color).encode()))
+    renderer = QSvgRenderer(QByteArray(drawing.replace("currentColor", color).encode()))
     icon = QIcon()
     for density in DENSITIES:
         pixmap = QPixmap(size * density, size * density)

@@ -41,5 +41,12 @@ def certify_in_coordinates(
     )
     shape = logit.shape
     return certify_coordinates(
-        shape.name, shape.guarantee, frame.space, mask, points, logit.at_normalized, center
+        shape.name,
+        shape.guarantee,
+        frame.space,
+        mask,
+        points,
+        logit.at_normalized,
+        center,
+        shape.description.certificate_checks,
     )

@@ -88,7 +88,8 @@ class ObjectResult(RenderedShape):
             return certify_in_coordinates(self._on_raster, self.frame, self.mask, known)
         over_time = self.shape.over_time if isinstance(self.shape, TimeVaryingShape) else None
         known = self._readable(self.frame)
-        return certify(family, promise, self.mask, self._on_raster, known, over_time)
+        checks = self.shape.description.certificate_checks if self.shape is not None else ()
+        return certify(family, promise, self.mask, self._on_raster, known, over_time, checks)
 
     @property
     def empty_frames(self) -> list[int]:

@@ -15,7 +15,7 @@ from napari_isr._timing import StageTimer
 from napari_isr.device import iterate_with_cpu_fallback, resolve_device
 from napari_isr.errors import InputError
 from napari_isr.features import FeatureCache, SourceImage, parse_features
-from napari_isr.geometry.coordinates import Coordinates, check_supported_shapes, with_coordinates
+from napari_isr.geometry.coordinates import Coordinates, with_coordinates
 from napari_isr.geometry.time_series import TimeSeriesGeometry, make_geometry
 from napari_isr.memory_budget import MEMORY, check_memory, result_pixel_budget
 from napari_isr.predictors import resolve_predictor_name
@@ -39,7 +39,7 @@ from napari_isr.segmentation.transfer import (
 )
 from napari_isr.segmentation.update import MODES, Update, resolve_mode, resolve_shape_specs
 from napari_isr.shapes.base import Shape
-from napari_isr.shapes.registry import ShapeSpec
+from napari_isr.shapes.registry import ShapeSpec, check_supported_shapes
 
 __all__ = ["MODES", "Segmenter", "Update", "resolve_mode", "resolve_shape_specs"]
 

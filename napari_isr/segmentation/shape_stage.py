@@ -186,7 +186,10 @@ class ShapeStage:
         if wrong is None:
             return
         known, held = shape.describe(self.frame), getattr(shape.options, "center", None)
-        conflict = find_conflict(strokes, label, shape.name, known, center=held, frame=self.frame)
+        tests = shape.description.conflict_tests
+        conflict = find_conflict(
+            strokes, label, shape.name, known, center=held, frame=self.frame, tests=tests
+        )
         self.conflicts[label] = conflict
         if conflict is None:
             for _ in self._fit_louder(shape, evidence, strokes, label, samples, wrong):

@@ -1,7 +1,17 @@
-"""The shapes: small neural functions of coordinates whose level set has a property by design."""
+"""Shapes: small neural functions of coordinates whose level sets have a property by design."""
 
-from napari_isr.shapes.base import FitStage, Shape, ShapeOptions
+from napari_isr.shapes.base import FitStage, Shape, ShapeDescription, ShapeOptions
 from napari_isr.shapes.convex import Convex
-from napari_isr.shapes.registry import NONE, ShapeSpec, shape_names
+from napari_isr.shapes.registry import NONE, ShapeSpec, register_shape, shape_names
 
-__all__ = ["NONE", "Convex", "FitStage", "Shape", "ShapeOptions", "ShapeSpec", "shape_names"]
+__all__ = [
+    "NONE",
+    "Convex",
+    "FitStage",
+    "Shape",
+    "ShapeDescription",
+    "ShapeOptions",
+    "ShapeSpec",
+    "register_shape",
+    "shape_names",
+]

@@ -1,11 +1,12 @@
-"""What every implicit segmentation representation (ISR), here called a shape, has in common."""
+"""Base classes of all shapes: implicit segmentation representations (ISR)."""
 
 from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -14,8 +15,12 @@ from torch.func import functional_call, grad, vmap
 
 from napari_isr.evidence import DenseEvidence, Evidence
 from napari_isr.geometry.image import ImageGeometry
+from napari_isr.geometry.time_series import TimeSeriesGeometry
 
-__all__ = ["FitStage", "Shape", "ShapeOptions"]
+__all__ = ["ICONS", "FitStage", "OverTime", "Shape", "ShapeDescription", "ShapeOptions"]
+
+OverTime = Literal["smooth", "frames"]
+ICONS = Path(__file__).parent / "icons"
 
 
 class ShapeOptions(BaseModel):
@@ -33,24 +38,67 @@ class ShapeOptions(BaseModel):
         return {cls.aliases.get(key, key): value for key, value in values.items()}
 
 
+@dataclass(frozen=True, kw_only=True)
+class ShapeDescription:
+    """Facts about a shape for users and for the parts of the program that serve all shapes.
+
+    Parameters
+    ----------
+    title : str
+        Short name on the tile of the shape picker.
+    hint : str
+        One line that says when to choose the shape, with examples.
+    adjective : str
+        Completes "Make this mask …" in menus.
+    certificate_checks : tuple of str
+        Names of the checks of a result; see
+        :func:`napari_isr.certificates.register_certificate_check`.
+    conflict_tests : tuple of str, optional
+        Names of the tests for strokes that no such shape can separate; see
+        :func:`napari_isr.scribble_conflicts.register_conflict_test`.
+    icon : str or Path, optional
+        SVG text, or the path of an SVG file. ``currentColor`` stands for the color of the theme.
+    single_piece : bool, optional
+        Whether the set has one component without holes.
+    extra_coordinates : bool, optional
+        Whether the shape has a meaning in coordinates without a common unit, such as depth.
+    position : int, optional
+        Sort key in lists of shapes. Built-in shapes have positions below 100.
+    """
+
+    title: str
+    hint: str
+    adjective: str
+    certificate_checks: tuple[str, ...]
+    conflict_tests: tuple[str, ...] = ()
+    icon: str | Path = ""
+    single_piece: bool = False
+    extra_coordinates: bool = False
+    position: int = 100
+
+    def icon_text(self) -> str:
+        """Return the SVG text of the icon, empty if there is none."""
+        return self.icon if isinstance(self.icon, str) else self.icon.read_text(encoding="utf-8")
+
+
 @dataclass(frozen=True)
 class FitStage:
-    """One stage of a fit, from soft and simple to sharp and free.
+    """One stage of a fit, from a soft and simple shape to a sharp and free one.
 
     Parameters
     ----------
     sharpness : float
         Slope of the logit across the boundary, per object radius.
     iterations : int
-        Steps of the second-order solver at most.
-    simple : bool
-        Fit the family's simple parameters only (:meth:`Shape.coarse_parameters`).
-    detail : int
-        Times as many sample points as the shape's budget says.
-    fine : bool
-        Nearly all of the points lie at the boundary, which is found to parts of a pixel.
-    reseat : bool
-        Begin by putting idle parts of the shape to use (:meth:`Shape.reassign_idle_parts`).
+        Maximum number of steps of the second-order solver.
+    coarse : bool
+        Fit only the parameters of :meth:`Shape.coarse_parameters`.
+    oversampling : int
+        Factor on the sample budget of the shape.
+    boundary_only : bool
+        Draw nearly all samples near the boundary, which is located to parts of a pixel.
+    reassign_idle_parts : bool
+        Call :meth:`Shape.reassign_idle_parts` first.
     """
 
     sharpness: float
@@ -64,40 +112,42 @@ class FitStage:
 class Shape(nn.Module, ABC):
     """A function of coordinates whose superlevel set ``{logit > 0}`` is the object.
 
-    The property of the set is in the parametrisation: it holds for every value of the parameters
-    and of the buffers ``anchor``, ``scale`` and ``sharpness``, so no step of any optimiser can
-    break it and nothing is clamped afterwards. Parameters are relative to ``anchor`` and
-    ``scale``, about the object's center and radius at the start, so that all are of order 1.
+    The parametrization ensures the property of the set. The property holds for every value of the
+    parameters and of the buffers ``anchor``, ``scale`` and ``sharpness``. No step of an optimizer
+    can violate it, and nothing is clamped after a step. Parameters are relative to ``anchor`` and
+    ``scale``, about the center and the radius of the object at the start of a fit, so that all
+    parameters are of order 1.
 
     Parameters
     ----------
     ndim : int
         Number of coordinates.
-    options : ShapeOptionsWidget, optional
-        Options of the family; default: the family's defaults.
+    options : ShapeOptions, optional
+        Options of the shape. Default: the defaults of :attr:`Options`.
     """
 
     name: ClassVar[str]
-    """The name by which users ask for the shape."""
+    """Name by which users request the shape."""
     guarantee: ClassVar[str]
-    """One sentence for the user: what is true of the set, whatever the parameters."""
+    """One sentence for users: the property that holds for all parameters."""
+    description: ClassVar[ShapeDescription]
+    Options: ClassVar[type[ShapeOptions]] = ShapeOptions
     fills_occlusions: ClassVar[bool] = False
-    """Whether parts that are not seen are in the set because of those around them."""
+    """Whether the set contains hidden parts because of the visible parts around them."""
     may_leave_fragments: ClassVar[bool] = False
-    """Whether a step of a fit can bring pieces far from where the boundary was."""
-    Options: ClassVar[type[ShapeOptions]]
-    stages: ClassVar[tuple[FitStage, ...]]
-    """The stages of a fit from nothing; a warm fit takes the last ones."""
-    sample_budget: ClassVar[int] = 2048
-    """About how many sample points a stage of a fit looks at."""
-    start_cells: ClassVar[int] = 4096
-    """At most how many cells of the image :meth:`initial_states` is given."""
+    """Whether a fit step can add components far from the previous boundary."""
+    stages: ClassVar[tuple[FitStage, ...]] = (FitStage(12, 6), FitStage(50, 6), FitStage(100, 4))
+    """Stages of a cold fit. A warm fit uses the last ones."""
     warm_stages: ClassVar[tuple[FitStage, ...] | None] = None
-    """The stages of a warm fit; None: the last two of :attr:`compute_scales`."""
+    """Stages of a warm fit, None for the last two of :attr:`stages`."""
+    sample_budget: ClassVar[int] = 2048
+    """Approximate number of sample points in a stage."""
+    start_cells: ClassVar[int] = 4096
+    """Maximum number of cells of the evidence for :meth:`initial_states`."""
     n_candidates: ClassVar[int] = 1
-    """How many of the starts are fitted for one stage before the best is chosen."""
+    """Number of initial states that are fitted for one stage before the best is chosen."""
     damping: ClassVar[float] = 1e-2
-    """First damping of the second-order solver: larger where first steps tend to be too long."""
+    """Initial damping of the second-order solver. Larger values shorten the first steps."""
     anchor: Tensor
     scale: Tensor
     sharpness: Tensor
@@ -106,16 +156,24 @@ class Shape(nn.Module, ABC):
         super().__init__()
         self.ndim = ndim
         self.options = options if options is not None else self.Options()
-        self.explained_fraction: float | None = (
-            None  # by the last fit: part of the evidence for the object
-        )
+        # Fraction of the evidence for the object that the last fit explained, None before a fit.
+        self.explained_fraction: float | None = None
         self.register_buffer("anchor", torch.zeros(ndim))
         self.register_buffer("scale", torch.tensor(0.5))
         self.register_buffer("sharpness", torch.tensor(float(self.stages[-1].sharpness)))
 
+    @classmethod
+    def build_for_sequence(
+        cls, geometry: TimeSeriesGeometry, options: ShapeOptions, over_time: OverTime
+    ) -> Shape:
+        """Build the shape of all frames of a sequence."""
+        from napari_isr.shapes.time_varying import TimeVaryingShape
+
+        return TimeVaryingShape(cls(geometry.ndim - 1, options), geometry, over_time)
+
     @abstractmethod
     def forward(self, points: Tensor) -> Tensor:
-        """Logit at points, positive inside.
+        """Return the logit at points, positive inside.
 
         Parameters
         ----------
@@ -129,81 +187,82 @@ class Shape(nn.Module, ABC):
 
     @abstractmethod
     def initial_states(self, grid: DenseEvidence) -> list[dict[str, Tensor]]:
-        """State dictionaries to start a fit from, the most likely one first.
+        """Return state dictionaries from which a fit starts, the most likely one first.
 
         Parameters
         ----------
         grid : DenseEvidence
-            A few thousand cells at most.
+            A few thousand cells.
 
         Returns
         -------
         list of dict
-            To be given to :meth:`torch.nn.Module.load_state_dict`; a fit tries each and keeps
-            the best.
+            Arguments of :meth:`torch.nn.Module.load_state_dict`. A fit tries each and keeps the
+            best.
         """
 
-    @abstractmethod
     def describe(self, frame: ImageGeometry) -> dict[str, Any]:
-        """Parameters a person can read (center, axis, ...), in pixels of ``frame``."""
+        """Return readable parameters (center, axis, ...) in pixels of ``frame``."""
+        return {}
 
     def stages_for(self, cells: int, *, warm: bool) -> tuple[FitStage, ...]:
-        """Return the stages of a fit to evidence of so many finest cells.
+        """Return the stages of a fit to evidence with a number of finest cells.
 
-        For families whose boundary is followed more closely where the cells tell more of it.
+        Shapes override it if the number of cells decides how closely the boundary is followed.
         """
         return (self.warm_stages or self.stages[-2:]) if warm else self.stages
 
     def apply_fixed_pose(self, frame: ImageGeometry) -> None:
-        """Take places that the options give in pixels (a fixed center, an axis) into the shape.
+        """Copy poses that the options give in pixels (center, axis, lattice) into the shape.
 
         Raises
         ------
         InputError
-            If a place does not fit the image.
+            If a pose does not fit the image.
         """
 
     def own_samples(self, evidence: Evidence, budget: int) -> tuple[Tensor, Tensor] | None:
-        """Points (n, d) and their evidence (n,) to fit to; None: where the boundary runs.
+        """Return points (n, d) and evidence (n,) to fit, or None for samples at the boundary.
 
-        For shapes that know better which points tell most.
+        Shapes override it if they have more informative samples.
         """
         return None
 
     def feature_size(self, points: Tensor) -> Tensor | None:
-        """Size (n,) of what the shape may make of nothing between samples; None: no such thing.
+        """Return the smallest feature size at each point, shape (n,).
 
-        Samples farther apart than that would leave parts of the shape free to be anything.
+        None if the shape has no free detail between samples. Samples that are farther apart than
+        this size leave parts of the shape undetermined.
         """
         return None
 
     def lipschitz_bound(self) -> float | None:
-        """Bound of the logit's slope within radius 2 of the origin, per unit; None: not known.
+        """Return a bound on the slope of the logit within radius 2 of the origin.
 
-        With it, pixels far from the boundary are decided in blocks.
+        None if no bound is known. With a bound, the rasterizer decides blocks of pixels that are
+        far from the boundary at once.
         """
         return None
 
     def coarse_parameters(self) -> Tensor | None:
-        """Which entries of :meth:`parameter_vector` a simple stage fits (an index tensor).
+        """Return the indices into :meth:`parameter_vector` that a coarse stage fits.
 
-        None: all.
+        None for all parameters.
         """
         return None
 
     def reassign_idle_parts(self, points: Tensor) -> None:
-        """Put parts of the shape that no point (n, d) near the boundary feels where they help."""
+        """Move parts of the shape that do not affect points (n, d) near the boundary."""
 
     def to_local(self, points: Tensor) -> Tensor:
-        """Coordinates relative to ``anchor`` in units of ``scale``."""
+        """Return coordinates relative to ``anchor`` in units of ``scale``."""
         return (points - self.anchor) / self.scale
 
     def logit_and_jacobian(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Return the logit (n,) and its Jacobian (n, p).
 
-        Columns follow the order of :meth:`parameter_vector`.
-
-        The default differentiates :meth:`redo`; families with a closed form override it.
+        Columns follow the order of :meth:`parameter_vector`. The default differentiates
+        :meth:`forward` automatically. Shapes with a closed form override it.
         """
         parameters = {name: value.detach() for name, value in self.named_parameters()}
 
@@ -216,24 +275,24 @@ class Shape(nn.Module, ABC):
         return logit, torch.cat(columns, dim=1)
 
     def parameter_vector(self) -> Tensor:
-        """All parameters as one detached vector (p,)."""
+        """Return all parameters as one detached vector (p,)."""
         return torch.cat([value.detach().reshape(-1) for value in self.parameters()])
 
     @torch.no_grad()
     def load_vector(self, vector: Tensor) -> None:
-        """Set all parameters from one vector (p,), as :meth:`parameter_vector` gives it."""
+        """Set all parameters from a vector (p,) in the order of :meth:`parameter_vector`."""
         start = 0
         for value in self.parameters():
             value.copy_(vector[start : start + value.numel()].view_as(value))
             start += value.numel()
 
     def with_state(self, state: dict[str, Tensor]) -> Self:
-        """A copy with other values, quick to make; for families without submodules.
+        """Return a shallow copy with other values, for shapes without submodules.
 
         Parameters
         ----------
         state : dict
-            Tensors for all parameters and buffers; they are shared with the copy.
+            Tensors for all parameters and buffers. The copy shares them.
         """
         fresh = copy.copy(self)
         fresh._parameters = {
@@ -241,6 +300,13 @@ class Shape(nn.Module, ABC):
         }
         fresh._buffers = {name: state[name] for name in self._buffers}
         return fresh
+
+    def initial_state(self, **values: Tensor) -> dict[str, Tensor]:
+        """Return a copy of the state with other values and the sharpness of the first stage."""
+        state = {name: value.detach().clone() for name, value in self.state_dict().items()}
+        state.update(values)
+        state["sharpness"] = torch.full_like(self.sharpness, self.stages[0].sharpness)
+        return state
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
@@ -252,5 +318,5 @@ class Shape(nn.Module, ABC):
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def extra_repr(self) -> str:
-        """Show the options."""
+        """Return the dimension and the options for ``repr``."""
         return f"ndim={self.ndim}, {self.options}"

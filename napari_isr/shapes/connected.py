@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -11,10 +11,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from napari_isr.evidence import DenseEvidence
-from napari_isr.geometry.image import ImageGeometry
-from napari_isr.shapes.base import FitStage, ShapeOptions
+from napari_isr.geometry.time_series import TimeSeriesGeometry
+from napari_isr.shapes.base import ICONS, FitStage, OverTime, Shape, ShapeDescription, ShapeOptions
 from napari_isr.shapes.ellipsoid import Ellipsoid, fit_ellipsoid, unit_directions
 from napari_isr.shapes.ffd import Deformation, FfdLevel
+from napari_isr.shapes.registry import register_shape
 from napari_isr.shapes.sparse_jacobian import RowSparseMatrix, SparseJacobianShape
 
 __all__ = ["Connected", "ConnectedOptions"]
@@ -33,6 +34,7 @@ class ConnectedOptions(ShapeOptions):
     )
 
 
+@register_shape
 class Connected(SparseJacobianShape):
     r"""``{x in image : f(phi(x)) <= 0}`` for a convex ``f`` and a diffeomorphism ``phi``.
 
@@ -69,6 +71,16 @@ class Connected(SparseJacobianShape):
 
     name = "connected"
     guarantee = "the object is one piece without holes, and all of it lies in the image"
+    description = ShapeDescription(
+        title="connected",
+        hint="Connected: one piece without holes. Animals, roads, vessels.",
+        adjective="connected, without holes",
+        certificate_checks=("connected",),
+        conflict_tests=("connected",),
+        icon=ICONS / "connected.svg",
+        single_piece=True,
+        position=3,
+    )
     Options = ConnectedOptions
     options: ConnectedOptions
     usual_levels: ClassVar[dict[int, int]] = LEVELS
@@ -91,6 +103,18 @@ class Connected(SparseJacobianShape):
         self.register_buffer("spread", torch.full((ndim,), 0.5))
         self.register_buffer("middle", torch.zeros(ndim))
         self.register_buffer("size", torch.tensor(0.5))
+
+    @classmethod
+    def build_for_sequence(
+        cls, geometry: TimeSeriesGeometry, options: ShapeOptions, over_time: OverTime
+    ) -> Shape:
+        """Build a tube for a smooth motion; see :meth:`Shape.build_for_sequence`."""
+        if over_time != "smooth":
+            return super().build_for_sequence(geometry, options, over_time)
+        from napari_isr.shapes.tube import Tube, TubeCrossSection
+
+        assert isinstance(options, ConnectedOptions)
+        return Tube(TubeCrossSection.for_geometry(geometry.frame_geometry, options), geometry)
 
     def _intervals(self, most: int | None) -> list[int]:
         """Knot intervals of each level, ``most`` of the finest; few need fewer levels."""
@@ -234,10 +258,6 @@ class Connected(SparseJacobianShape):
         for _ in range(3):  # neighbouring pieces add up: move them out until the boundary fits
             fresh.pieces[:, -1] -= fresh(touching) / fresh.sharpness
         return {name: value.clone() for name, value in fresh.state_dict().items()}
-
-    def describe(self, frame: ImageGeometry) -> dict[str, Any]:
-        """Nothing to read: a connected set has no center or axis of its own."""
-        return {}
 
 
 def half_extent(grid: DenseEvidence) -> Tensor:

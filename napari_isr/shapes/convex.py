@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
 from napari_isr.evidence import DenseEvidence
-from napari_isr.geometry.image import ImageGeometry
 from napari_isr.shapes._numerics import LOG2E, stable_exp2_sum
-from napari_isr.shapes.base import FitStage, Shape, ShapeOptions
+from napari_isr.shapes.base import ICONS, FitStage, Shape, ShapeDescription, ShapeOptions
 from napari_isr.shapes.ellipsoid import Ellipsoid, fit_ellipsoid, unit_directions
+from napari_isr.shapes.registry import register_shape
 
 __all__ = ["Convex", "ConvexOptions"]
 
@@ -39,6 +37,7 @@ class ConvexOptions(ShapeOptions):
     width: int = Field(16, ge=1, le=512, description="units of each hidden layer if depth > 1")
 
 
+@register_shape
 class Convex(Shape):
     r"""``{x : f(x) <= 0}`` for a convex function ``f``, hence a convex set.
 
@@ -67,6 +66,17 @@ class Convex(Shape):
 
     name = "convex"
     guarantee = "the straight line between any two points of the object stays in the object"
+    description = ShapeDescription(
+        title="convex",
+        hint="Convex: no dents. Cells, fruit, stones, balls.",
+        adjective="convex",
+        certificate_checks=("convex",),
+        conflict_tests=("convex",),
+        icon=ICONS / "convex.svg",
+        single_piece=True,
+        extra_coordinates=True,
+        position=1,
+    )
     fills_occlusions = True
     Options = ConvexOptions
     options: ConvexOptions
@@ -225,10 +235,6 @@ class Convex(Shape):
         for _ in range(3):  # neighbouring pieces add up: move them out until the boundary fits
             fresh.pieces[:, -1] -= fresh(touching) / fresh.sharpness
         return {name: value.clone() for name, value in fresh.state_dict().items()}
-
-    def describe(self, frame: ImageGeometry) -> dict[str, Any]:
-        """Nothing to read: a convex set has no center or axis of its own."""
-        return {}
 
 
 def _reweight_foreground(grid: DenseEvidence, weight: float) -> DenseEvidence:

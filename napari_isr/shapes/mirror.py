@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from napari_isr.evidence import DenseEvidence
 from napari_isr.geometry.image import ImageGeometry
-from napari_isr.shapes.base import ShapeOptions
+from napari_isr.shapes.base import ICONS, ShapeDescription, ShapeOptions
 from napari_isr.shapes.ellipsoid import fit_ellipsoid
 from napari_isr.shapes.initialization import best_bin_sum, search_mirror_axes, search_mirror_planes
-from napari_isr.shapes.pose_options import (
+from napari_isr.shapes.options import (
     AxisOptions,
     axis_from_pixels,
     describe_axis,
@@ -23,6 +23,7 @@ from napari_isr.shapes.pose_options import (
     describe_spacing,
     double_copy,
 )
+from napari_isr.shapes.registry import register_shape
 from napari_isr.shapes.symmetric_bases import (
     bilinear_form,
     boxed_bump_values,
@@ -47,6 +48,7 @@ class MirrorOptions(AxisOptions):
     )
 
 
+@register_shape
 class Mirror(SymmetricLevelSet):
     r"""``{x : F(u, |v|) > 0}`` with ``v`` the distance from an axis, ``u`` the place along it.
 
@@ -63,6 +65,15 @@ class Mirror(SymmetricLevelSet):
 
     name = "mirror"
     guarantee = "the object is its own mirror image"
+    description = ShapeDescription(
+        title="mirror",
+        hint="Mirror: two equal halves. Butterflies, faces, vases.",
+        adjective="mirror-symmetric",
+        certificate_checks=("mirror",),
+        conflict_tests=("mirror",),
+        icon=ICONS / "mirror.svg",
+        position=4,
+    )
     Options: ClassVar[type[ShapeOptions]] = MirrorOptions
     options: MirrorOptions
     turn: Tensor

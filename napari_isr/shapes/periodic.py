@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from napari_isr.errors import InputError
 from napari_isr.evidence import DenseEvidence, Evidence
 from napari_isr.geometry.image import ImageGeometry
-from napari_isr.shapes.base import FitStage, Shape, ShapeOptions
+from napari_isr.shapes.base import ICONS, FitStage, Shape, ShapeDescription, ShapeOptions
 from napari_isr.shapes.initialization import sum_over_leading_axes
 from napari_isr.shapes.lattice import find_lattice, rectify, spectral_contrast
-from napari_isr.shapes.pose_options import Place, describe_spacing, double_copy, lattice_from_pixels
+from napari_isr.shapes.options import Place, describe_spacing, double_copy, lattice_from_pixels
+from napari_isr.shapes.registry import register_shape
 from napari_isr.shapes.symmetric_bases import ridge_fit
 
 __all__ = ["Periodic", "PeriodicOptions"]
@@ -46,6 +47,7 @@ class PeriodicOptions(ShapeOptions):
     )
 
 
+@register_shape
 class Periodic(Shape):
     r"""``{x : F(u(x)) > 0}`` for a Fourier series ``F`` of lattice coordinates ``u = M x``.
 
@@ -66,6 +68,15 @@ class Periodic(Shape):
 
     name = "periodic"
     guarantee = "the object is the same after a step along either lattice vector"
+    description = ShapeDescription(
+        title="periodic",
+        hint="Periodic: it repeats on a lattice. Windows, tiles, crystals.",
+        adjective="periodic",
+        certificate_checks=("periodic",),
+        conflict_tests=("periodic",),
+        icon=ICONS / "periodic.svg",
+        position=7,
+    )
     Options: ClassVar[type[ShapeOptions]] = PeriodicOptions
     options: PeriodicOptions
     stages = (FitStage(6, 6), FitStage(12, 6))

@@ -1,71 +1,200 @@
-"""Shapes by name: ``"convex"``, ``"convex:pieces=24"``, ``"star+rotational:order=5"``."""
+"""Registry of shapes, and specifications such as ``"star+rotational:order=5"``."""
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+import re
+import threading
+import types
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from napari_isr._plugins import load_plugins
+from napari_isr.certificates import has_certificate_check
 from napari_isr.errors import InputError, suggest_name
+from napari_isr.geometry.coordinates import CoordinateGeometry
 from napari_isr.geometry.image import ImageGeometry
 from napari_isr.geometry.time_series import TimeSeriesGeometry
-from napari_isr.shapes.base import Shape, ShapeOptions
-from napari_isr.shapes.connected import Connected, ConnectedOptions
-from napari_isr.shapes.convex import Convex
-from napari_isr.shapes.mirror import Mirror
-from napari_isr.shapes.option_schema import OptionSchema, describe_options
-from napari_isr.shapes.periodic import Periodic
-from napari_isr.shapes.rotational import Rotational
-from napari_isr.shapes.star import Star
-from napari_isr.shapes.symmetric_convex import ConvexMirror, ConvexRotational
-from napari_isr.shapes.symmetric_star import StarMirror, StarRotational
-from napari_isr.shapes.time_varying import OverTime, TimeVaryingShape
-from napari_isr.shapes.tube import Tube, TubeCrossSection
+from napari_isr.scribble_conflicts import has_conflict_test
+from napari_isr.shapes.base import ICONS, OverTime, Shape, ShapeDescription, ShapeOptions
+from napari_isr.shapes.options import OptionSchema, describe_options
 
-__all__ = ["NONE", "ShapeSpec", "shape_names", "shape_options"]
+__all__ = [
+    "NONE",
+    "PLUGIN_GROUP",
+    "ShapeSpec",
+    "check_supported_shapes",
+    "describe_shape",
+    "pose_options",
+    "register_shape",
+    "shape_names",
+    "shape_options",
+]
+
+S = TypeVar("S", bound=type[Shape])
 
 NONE = "none"
-_FAMILIES: dict[str, type[Shape]] = {
-    cls.name: cls
-    for cls in (
-        Convex,
-        Star,
-        Mirror,
-        Rotational,
-        Periodic,
-        Connected,
-        ConvexMirror,
-        ConvexRotational,
-        StarMirror,
-        StarRotational,
-    )
-}
+# Group of entry points whose objects are shape classes, or modules that register them.
+PLUGIN_GROUP = "napari_isr.shapes"
+NO_SHAPE = ShapeDescription(
+    title="none",
+    hint="None: the predictor's mask as it is, nothing is promised.",
+    adjective="unchanged",
+    certificate_checks=(),
+    icon=ICONS / "none.svg",
+    position=0,
+    extra_coordinates=True,
+)
+_NAME = re.compile(r"[a-z][a-z0-9_]*(\+[a-z][a-z0-9_]*)*")
+_classes: dict[str, type[Shape]] = {}
+_failures: dict[str, str] = {}
+_loading = threading.RLock()
+_plugins_loaded = False
+
+
+def register_shape(cls: S) -> S:
+    """Make a shape available by its name in the API, the command line and the dock.
+
+    Use it as a decorator. A package can also name the class in an entry point of the group
+    ``napari_isr.shapes``. Batch workers and the dock find shapes of entry points by themselves.
+
+    Parameters
+    ----------
+    cls : type
+        Subclass of :class:`Shape` with a ``name``, a ``guarantee`` and a ``description``. The
+        checks that the description names must be registered.
+
+    Returns
+    -------
+    type
+        ``cls``.
+
+    Raises
+    ------
+    TypeError
+        If ``cls`` is no shape.
+    ValueError
+        If the name is invalid or in use, or a check is not registered.
+    """
+    candidate: Any = cls
+    if not (isinstance(candidate, type) and issubclass(candidate, Shape)):
+        raise TypeError(f"{cls!r} is no shape: register a subclass of napari_isr.Shape")
+    for attribute, kind in (("name", str), ("guarantee", str), ("description", ShapeDescription)):
+        if not isinstance(getattr(cls, attribute, None), kind):
+            raise TypeError(f"the shape {cls.__name__} has no {attribute} ({kind.__name__})")
+    if not _NAME.fullmatch(cls.name) or cls.name == NONE:
+        raise ValueError(
+            f"'{cls.name}' cannot be the name of a shape: write small letters, digits and _, "
+            "with + between the parts"
+        )
+    if not cls.__module__.startswith(f"{__package__}."):
+        # Another package must not take the name of a built-in shape.
+        _import_built_in_shapes()
+    known = _classes.get(cls.name)
+    # Modules that are executed again define the same class again.
+    if known is not None and known.__qualname__ != cls.__qualname__:
+        raise ValueError(f"there is a shape '{cls.name}' already: {known.__module__}")
+    about = cls.description
+    for check in about.certificate_checks:
+        if not has_certificate_check(check, extra_coordinates=about.extra_coordinates):
+            raise ValueError(
+                f"the shape '{cls.name}' names the certificate check '{check}', which is not "
+                "registered: call register_certificate_check first"
+            )
+    for test in about.conflict_tests:
+        if not has_conflict_test(test):
+            raise ValueError(
+                f"the shape '{cls.name}' names the conflict test '{test}', which is not "
+                "registered: call register_conflict_test first"
+            )
+    _classes[cls.name] = cls
+    return cls
+
+
+def _register_plugin(loaded: Any) -> None:
+    """Register the object of an entry point. A module has registered its own shapes."""
+    if not isinstance(loaded, types.ModuleType) and loaded not in _classes.values():
+        register_shape(loaded)
+
+
+@cache
+def _import_built_in_shapes() -> None:
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        importlib.import_module(f"napari_isr.shapes.{module.name}")
+
+
+def _shape_classes() -> dict[str, type[Shape]]:
+    """Return all shape classes in order, keyed by name; import them on first use."""
+    global _plugins_loaded
+    with _loading:
+        _import_built_in_shapes()
+        if not _plugins_loaded:
+            _plugins_loaded = True
+            _failures.update(load_plugins(PLUGIN_GROUP, _register_plugin))
+        ordered = sorted(_classes.values(), key=lambda cls: cls.description.position)
+        return {cls.name: cls for cls in ordered}
 
 
 def shape_names() -> list[str]:
-    """Names that :meth:`ShapeSpec.parse` knows, ``none`` first."""
-    return [NONE, *_FAMILIES]
+    """Return the names that :meth:`ShapeSpec.parse` reads, ``none`` first."""
+    return [NONE, *_shape_classes()]
+
+
+def describe_shape(name: str) -> ShapeDescription:
+    """Return the description of a shape or of ``none``."""
+    return NO_SHAPE if name == NONE else _shape_classes()[name].description
 
 
 def shape_options(name: str) -> tuple[OptionSchema, ...]:
-    """Options of a shape: names, kinds, limits and what each is for."""
-    return () if name == NONE else describe_options(_FAMILIES[name].Options)
+    """Return names, kinds, limits and descriptions of the options of a shape."""
+    return () if name == NONE else describe_options(_shape_classes()[name].Options)
+
+
+def pose_options(name: str) -> tuple[str, ...]:
+    """Return the options of a shape that fix a pose: a center, an axis or a lattice."""
+    return tuple(option.name for option in shape_options(name) if option.kind == "place")
+
+
+def check_supported_shapes(geometry: ImageGeometry, names: Iterable[str]) -> None:
+    """Raise an error if a shape has no meaning in extra coordinates.
+
+    Raises
+    ------
+    InputError
+        If the geometry has coordinates without a common unit, and a shape relies on lengths or
+        angles.
+    """
+    if not isinstance(geometry, CoordinateGeometry):
+        return
+    for name in names:
+        if not describe_shape(name).extra_coordinates:
+            known = [n for n, cls in _shape_classes().items() if cls.description.extra_coordinates]
+            raise InputError(
+                f"the shape '{name}' cannot be used with the coordinate '{geometry.names[0]}', for "
+                f"lengths and angles mean nothing there: choose {' or '.join(known)}, or leave it "
+                "out"
+            )
 
 
 @dataclass(frozen=True)
 class ShapeSpec:
-    """Which shape, with which options.
+    """Name and options of a shape.
 
     Parameters
     ----------
     name : str
-        A family's name, or ``"none"`` for the predictor's mask as it is.
-    options : ShapeOptionsWidget
-        Checked options of the family.
+        Name of the shape, or ``"none"`` for the predictor's mask.
+    options : ShapeOptions
+        Validated options.
     over_time : {"smooth", "frames"}, optional
-        Of sequences: whether the shape follows the time smoothly, or each frame has one of its
-        own. Written as an option: ``"convex:over_time=frames"``.
+        Parameters of sequences follow the time smoothly, or each frame has its own. Written as an
+        option: ``"convex:over_time=frames"``.
     """
 
     name: str
@@ -74,14 +203,13 @@ class ShapeSpec:
 
     @classmethod
     def parse(cls, text: str | ShapeSpec) -> ShapeSpec:
-        """Read ``name`` or ``name:option=value,option=value``.
-
-        Names may be joined by ``+`` in any order.
+        """Parse ``name`` or ``name:option=value,option=value``.
 
         Parameters
         ----------
         text : str or ShapeSpec
-            What the user asked for; a ShapeSpec is returned as it is.
+            Specification by the user. Parts that are joined by ``+`` have any order. A ShapeSpec
+            is returned unchanged.
 
         Returns
         -------
@@ -90,8 +218,8 @@ class ShapeSpec:
         Raises
         ------
         InputError
-            If the name or an option is unknown, or a value does not fit; the message names the
-            nearest known one.
+            If the name or an option is unknown, or a value is invalid. The message suggests the
+            nearest known name.
 
         Examples
         --------
@@ -103,45 +231,51 @@ class ShapeSpec:
         if not isinstance(text, str):
             raise InputError(f"a shape is given by its name, not by {text!r}")
         name, _, tail = text.strip().partition(":")
-        name, (tail, over_time) = _canonical(name), _over_time(tail)
+        name, values = _canonical_name(name), _split_options(tail)
+        over_time = _validate_over_time(values.pop("over_time", "smooth"))
         if name == NONE:
-            if tail:
+            if values:
                 raise InputError("shape 'none' takes no options: leave out everything after it")
             return cls(NONE, over_time=over_time)
-        return cls(name, _parse_options(name, tail), over_time)
+        return cls(name, _validate_options(name, values), over_time)
 
     def build(self, ndim: int, frame: ImageGeometry | None = None) -> Shape | None:
-        """Make the module for ``ndim`` coordinates; None for ``none``.
+        """Build the module for ``ndim`` coordinates, None for ``none``.
 
-        ``frame`` is needed if the options give places in pixels.
+        Parameters
+        ----------
+        ndim : int
+            Number of coordinates.
+        frame : ImageGeometry, optional
+            Geometry of the image. Needed if the options give poses in pixels, and for sequences.
+
+        Raises
+        ------
+        InputError
+            If the shape or a pose does not fit the image.
         """
         if self.name == NONE:
             return None
+        family = _shape_classes()[self.name]
         if isinstance(frame, TimeSeriesGeometry):
-            return self._moving(frame)
-        shape = _FAMILIES[self.name](ndim, self.options)
+            if frame.ndim < 3:
+                raise InputError("a sequence has at least 3 axes: time, row and column")
+            shape = family.build_for_sequence(frame, self.options, self.over_time)
+        else:
+            shape = family(ndim, self.options)
         if frame is not None:
             shape.apply_fixed_pose(frame)
         return shape
 
-    def _moving(self, frame: TimeSeriesGeometry) -> Shape:
-        """A shape of every frame of a sequence."""
-        ndim = frame.ndim - 1
-        if ndim < 2:
-            raise InputError("a sequence has at least 3 axes: time, row and column")
-        if self.name == Connected.name and self.over_time == "smooth":
-            assert isinstance(self.options, ConnectedOptions)
-            moving: TimeVaryingShape = Tube(
-                TubeCrossSection.for_geometry(frame.frame_geometry, self.options), frame
-            )
-        else:
-            inner = _FAMILIES[self.name](ndim, self.options)
-            moving = TimeVaryingShape(inner, frame, self.over_time)
-        moving.apply_fixed_pose(frame)
-        return moving
+    def without_pose(self) -> ShapeSpec:
+        """Return the specification with the defaults of options that fix a pose."""
+        fields = type(self.options).model_fields
+        defaults = {name: fields[name].default for name in pose_options(self.name)}
+        options = self.options.model_copy(update=defaults)
+        return ShapeSpec(self.name, options, self.over_time)
 
     def __str__(self) -> str:
-        """The text that :meth:`parse` reads, with the options that differ from the defaults."""
+        """Return the text that :meth:`parse` reads, without options that have their defaults."""
         changed = self.options.model_dump(exclude_defaults=True)
         if self.over_time != "smooth":
             changed["over_time"] = self.over_time
@@ -149,46 +283,43 @@ class ShapeSpec:
         return f"{self.name}:{tail}" if tail else self.name
 
 
-def _canonical(name: str) -> str:
+def _canonical_name(name: str) -> str:
     known = {frozenset(key.split("+")): key for key in shape_names()}
     key = known.get(frozenset(part.strip().lower() for part in name.split("+")))
     if key is None:
-        raise InputError(f"unknown shape '{name}': {suggest_name(name, shape_names())}")
+        reasons = "".join(f"; {sentence}" for sentence in _failures.values())
+        raise InputError(f"unknown shape '{name}': {suggest_name(name, shape_names())}{reasons}")
     return key
 
 
-def _over_time(tail: str) -> tuple[str, OverTime]:
-    """What is left of the options without ``over_time``, and what it says."""
-    items, found = [], "smooth"
-    for item in filter(None, tail.split(",")):
-        key, _, value = (part.strip() for part in item.partition("="))
-        if key == "over_time":
-            found = value
-        else:
-            items.append(item)
-    rest = ",".join(items)
-    if found == "smooth":
-        return rest, "smooth"
-    if found == "frames":
-        return rest, "frames"
-    raise InputError(f"over_time must be smooth or frames, not '{found}'")
-
-
-def _parse_options(name: str, tail: str) -> ShapeOptions:
-    family = _FAMILIES[name].Options
+def _split_options(tail: str) -> dict[str, str | None]:
+    """Return the values of ``option=value,option=value``, None for an option without a value."""
     values: dict[str, Any] = {}
     for item in filter(None, tail.split(",")):
         key, equals, value = (part.strip() for part in item.partition("="))
-        key = family.aliases.get(key, key)
-        if key not in family.model_fields:
+        values[key] = value if equals else None
+    return values
+
+
+def _validate_over_time(value: str | None) -> OverTime:
+    if value == "smooth":
+        return "smooth"
+    if value == "frames":
+        return "frames"
+    raise InputError(f"over_time must be smooth or frames, not '{value or ''}'")
+
+
+def _validate_options(name: str, values: dict[str, Any]) -> ShapeOptions:
+    model = _shape_classes()[name].Options
+    for key, value in values.items():
+        if model.aliases.get(key, key) not in model.model_fields:
             raise InputError(
-                f"shape '{name}' has no option '{key}': {suggest_name(key, family.model_fields)}"
+                f"shape '{name}' has no option '{key}': {suggest_name(key, model.model_fields)}"
             )
-        if not equals:
+        if value is None:
             raise InputError(f"option '{key}' of shape '{name}' has no value: write {key}=VALUE")
-        values[key] = value
     try:
-        return family(**values)
+        return model(**values)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])

@@ -12,7 +12,7 @@ from napari_isr.certificates.certificate import CENTER_KEY
 from napari_isr.errors import InputError
 from napari_isr.evidence import DenseEvidence
 from napari_isr.geometry.image import ImageGeometry
-from napari_isr.shapes.base import ShapeOptions
+from napari_isr.shapes.base import ICONS, ShapeDescription, ShapeOptions
 from napari_isr.shapes.ellipsoid import fit_ellipsoid
 from napari_isr.shapes.initialization import (
     best_bin_sum,
@@ -20,13 +20,14 @@ from napari_isr.shapes.initialization import (
     search_rotation_order,
     sum_over_leading_axes,
 )
-from napari_isr.shapes.pose_options import (
+from napari_isr.shapes.options import (
     OrderOptions,
     describe_point,
     describe_spacing,
     double_copy,
     point_from_pixels,
 )
+from napari_isr.shapes.registry import register_shape
 from napari_isr.shapes.symmetric_bases import (
     bilinear_form,
     boxed_bump_values,
@@ -57,6 +58,7 @@ class RotationalOptions(OrderOptions):
     )
 
 
+@register_shape
 class Rotational(SymmetricLevelSet):
     r"""``{x : F(r, cos n t, sin n t) > 0}`` with distance ``r`` and angle ``t`` about a center.
 
@@ -74,6 +76,15 @@ class Rotational(SymmetricLevelSet):
 
     name = "rotational"
     guarantee = "the object is the same after a part of a turn about its center"
+    description = ShapeDescription(
+        title="rotational",
+        hint="Rotational: repeats in a turn. Flowers, wheels, propellers.",
+        adjective="rotationally symmetric",
+        certificate_checks=("rotational",),
+        conflict_tests=("rotational",),
+        icon=ICONS / "rotational.svg",
+        position=8,
+    )
     Options: ClassVar[type[ShapeOptions]] = RotationalOptions
     options: RotationalOptions
     center: Tensor

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from napari_isr.certificates.certificate import CENTER_KEY
 from napari_isr.evidence import DenseEvidence
 from napari_isr.geometry.image import ImageGeometry
-from napari_isr.shapes.base import FitStage, Shape, ShapeOptions
+from napari_isr.shapes.base import ICONS, FitStage, Shape, ShapeDescription, ShapeOptions
 from napari_isr.shapes.ellipsoid import unit_directions
 from napari_isr.shapes.initialization import polar_histogram, search_centers
-from napari_isr.shapes.pose_options import (
+from napari_isr.shapes.options import (
     CenterOptions,
     describe_extra_coordinates,
     describe_point,
@@ -22,6 +22,7 @@ from napari_isr.shapes.pose_options import (
     double_copy,
     point_from_pixels,
 )
+from napari_isr.shapes.registry import register_shape
 from napari_isr.shapes.symmetric_bases import (
     fourier_basis,
     fourier_derivative,
@@ -48,6 +49,7 @@ class StarOptions(CenterOptions):
     harmonics: int = Field(40, ge=1, le=64, description="how finely the radius may vary")
 
 
+@register_shape
 class Star(Shape):
     r"""``{x : r <= R(u)}``, with distance ``r`` and direction ``u`` from a center ``c``.
 
@@ -66,6 +68,17 @@ class Star(Shape):
 
     name = "star"
     guarantee = "the straight line from the center to any point of the object stays in the object"
+    description = ShapeDescription(
+        title="star",
+        hint="Star: seen whole from one point inside. Starfish, leaves, hands.",
+        adjective="star-shaped",
+        certificate_checks=("star",),
+        conflict_tests=("star",),
+        icon=ICONS / "star.svg",
+        single_piece=True,
+        extra_coordinates=True,
+        position=2,
+    )
     Options: ClassVar[type[ShapeOptions]] = StarOptions
     options: StarOptions
     stages = (FitStage(12, 3), FitStage(40, 4), FitStage(100, 3))

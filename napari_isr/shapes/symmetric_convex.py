@@ -15,7 +15,7 @@ from napari_isr.errors import InputError
 from napari_isr.evidence import DenseEvidence
 from napari_isr.geometry.image import ImageGeometry
 from napari_isr.shapes._numerics import LOG2E, stable_exp2_sum
-from napari_isr.shapes.base import FitStage, Shape, ShapeOptions
+from napari_isr.shapes.base import ICONS, FitStage, Shape, ShapeDescription, ShapeOptions
 from napari_isr.shapes.ellipsoid import fit_ellipsoid, unit_directions
 from napari_isr.shapes.initialization import (
     candidate_orders,
@@ -25,7 +25,7 @@ from napari_isr.shapes.initialization import (
     sum_over_leading_axes,
 )
 from napari_isr.shapes.mirror import axis_basis
-from napari_isr.shapes.pose_options import (
+from napari_isr.shapes.options import (
     AxisOptions,
     OrderOptions,
     axis_from_pixels,
@@ -36,6 +36,7 @@ from napari_isr.shapes.pose_options import (
     double_copy,
     point_from_pixels,
 )
+from napari_isr.shapes.registry import register_shape
 from napari_isr.shapes.star import REACH, RINGS
 from napari_isr.shapes.symmetric_bases import hstack
 from napari_isr.shapes.symmetric_star import best_star_evidence
@@ -159,12 +160,23 @@ class ConvexMirrorOptions(AxisOptions):
     pieces: int = Field(12, ge=3, le=256, description="affine pieces; each has a mirror image")
 
 
+@register_shape
 class ConvexMirror(GroupConvex):
     """Convex and mirror-symmetric: the orbit of a convex function under a reflection."""
 
     name = "convex+mirror"
-    n_candidates = 2
     guarantee = "the object is convex, and its own mirror image"
+    description = ShapeDescription(
+        title="convex + mirror",
+        hint="Convex + mirror: no dents, two equal halves. Eggs, nuts.",
+        adjective="convex and mirror-symmetric",
+        certificate_checks=("convex", "mirror"),
+        conflict_tests=("convex", "mirror"),
+        icon=ICONS / "convex+mirror.svg",
+        single_piece=True,
+        position=5,
+    )
+    n_candidates = 2
     fills_occlusions = True
     Options: ClassVar[type[ShapeOptions]] = ConvexMirrorOptions
     options: ConvexMirrorOptions
@@ -253,12 +265,23 @@ class ConvexRotationalOptions(OrderOptions):
     pieces: int = Field(16, ge=3, le=256, description="affine pieces, all images counted")
 
 
+@register_shape
 class ConvexRotational(GroupConvex):
     """Convex and rotationally symmetric: the orbit of a convex function under turns."""
 
     name = "convex+rotational"
-    n_candidates = 7
     guarantee = "the object is convex, and the same after a part of a turn about its center"
+    description = ShapeDescription(
+        title="convex + rotation",
+        hint="Convex + rotational: no dents, repeats in a turn. Coins, signs.",
+        adjective="convex and rotationally symmetric",
+        certificate_checks=("convex", "rotational"),
+        conflict_tests=("convex", "rotational"),
+        icon=ICONS / "convex+rotational.svg",
+        single_piece=True,
+        position=9,
+    )
+    n_candidates = 7
     fills_occlusions = True
     Options: ClassVar[type[ShapeOptions]] = ConvexRotationalOptions
     options: ConvexRotationalOptions

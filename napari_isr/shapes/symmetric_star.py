@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from napari_isr.errors import InputError
 from napari_isr.evidence import DenseEvidence
 from napari_isr.geometry.image import ImageGeometry
-from napari_isr.shapes.base import ShapeOptions
+from napari_isr.shapes.base import ICONS, ShapeDescription, ShapeOptions
 from napari_isr.shapes.ellipsoid import fit_ellipsoid, unit_directions
 from napari_isr.shapes.initialization import (
     average_over_reflections,
@@ -24,7 +24,7 @@ from napari_isr.shapes.initialization import (
     search_rotation_order,
     sum_over_leading_axes,
 )
-from napari_isr.shapes.pose_options import (
+from napari_isr.shapes.options import (
     AxisOptions,
     OrderOptions,
     axis_from_pixels,
@@ -32,6 +32,7 @@ from napari_isr.shapes.pose_options import (
     describe_normal,
     double_copy,
 )
+from napari_isr.shapes.registry import register_shape
 from napari_isr.shapes.star import REACH, RINGS, Star, StarOptions, best_radii
 from napari_isr.shapes.symmetric_bases import fourier_basis, fourier_derivative, to_polar
 
@@ -44,6 +45,7 @@ class StarMirrorOptions(StarOptions, AxisOptions):
     """Options of the mirror-symmetric star."""
 
 
+@register_shape
 class StarMirror(Star):
     r"""Star-shaped about a point on a mirror axis, with equal radii on both sides.
 
@@ -54,6 +56,16 @@ class StarMirror(Star):
 
     name = "star+mirror"
     guarantee = "the object is a star about its center, and its own mirror image"
+    description = ShapeDescription(
+        title="star + mirror",
+        hint="Star + mirror: a star of two equal halves. Leaves, beetles.",
+        adjective="star-shaped and mirror-symmetric",
+        certificate_checks=("star", "mirror"),
+        conflict_tests=("star", "mirror"),
+        icon=ICONS / "star+mirror.svg",
+        single_piece=True,
+        position=6,
+    )
     Options: ClassVar[type[ShapeOptions]] = StarMirrorOptions
     options: StarMirrorOptions
     turn: Tensor
@@ -152,6 +164,7 @@ class StarRotationalOptions(StarOptions, OrderOptions):
     """Options of the rotationally symmetric star."""
 
 
+@register_shape
 class StarRotational(Star):
     r"""Star-shaped about a center, with a radius that repeats ``order`` times in a full turn.
 
@@ -162,6 +175,16 @@ class StarRotational(Star):
 
     name = "star+rotational"
     guarantee = "the object is a star about its center, and the same after a part of a turn"
+    description = ShapeDescription(
+        title="star + rotation",
+        hint="Star + rotational: a star that repeats in a turn. Starfish, gears.",
+        adjective="star-shaped and rotationally symmetric",
+        certificate_checks=("star", "rotational"),
+        conflict_tests=("star", "rotational"),
+        icon=ICONS / "star+rotational.svg",
+        single_piece=True,
+        position=10,
+    )
     Options: ClassVar[type[ShapeOptions]] = StarRotationalOptions
     options: StarRotationalOptions
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -12,12 +12,11 @@ from torch import Tensor, nn
 from napari_isr.evidence import DenseEvidence
 from napari_isr.geometry.image import ImageGeometry
 from napari_isr.geometry.time_series import TimeSeriesGeometry
-from napari_isr.shapes.base import FitStage, Shape
+from napari_isr.shapes.base import FitStage, OverTime, Shape
 from napari_isr.shapes.sparse_jacobian import RowSparseMatrix, SparseJacobianShape
 
 __all__ = ["ABSENT", "OverTime", "TimeVaryingShape"]
 
-OverTime = Literal["smooth", "frames"]
 CONTROLS = 12  # times between which parameters are interpolated, at most
 AT_CONTROL = 1e-4  # of the way to the next one: then only one counts
 ABSENT = -1.0  # logit at most where the object is not there
@@ -55,6 +54,7 @@ class TimeVaryingShape(SparseJacobianShape):
         super().__init__(inner.ndim + 1, inner.options)
         self.name, self.guarantee = inner.name, f"in every frame, {inner.guarantee}"  # type: ignore[misc]
         self.stages, self.sample_budget = inner.stages, inner.sample_budget  # type: ignore[misc]
+        self.description = inner.description  # type: ignore[misc]
         self.fills_occlusions = inner.fills_occlusions  # type: ignore[misc]
         self.over_time: OverTime = over_time
         self.space = frame.frame_geometry

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import distance_transform_edt
 
+from napari_isr.certificates.star import check_star
 from napari_isr.certificates.symmetry import (
     check_mirror,
     check_periodic,
     check_rotational,
-    check_star,
 )
 
 SHAPE = (90, 120)

@@ -6,7 +6,7 @@ import pytest
 from pydantic import Field
 
 from napari_isr.shapes.base import ShapeOptions
-from napari_isr.shapes.option_schema import OptionSchema, describe_options
+from napari_isr.shapes.options import OptionSchema, describe_options
 from napari_isr.shapes.registry import ShapeSpec, shape_names, shape_options
 
 

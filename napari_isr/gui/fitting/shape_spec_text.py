@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from napari_isr.gui.models import DockSettings
+from napari_isr.gui.shape_catalog import OPTION_ALIASES, pose_options
 
 __all__ = [
-    "FIXABLE_OPTIONS",
     "clear_fixed_options",
     "fixed_options",
     "join_spec",
@@ -19,10 +19,6 @@ __all__ = [
     "shape_of",
     "split_spec",
 ]
-
-FIXABLE_OPTIONS = ("center", "axis", "lattice")  # options that hold a place
-# Spellings of version 0.1, which sessions and scripts have. The library reads them, too.
-OPTION_ALIASES = {"centre": "center"}
 
 
 def split_spec(text: str) -> tuple[str, dict[str, str]]:
@@ -46,7 +42,7 @@ def same_shape(one: str, other: str) -> bool:
 
 def fixed_options(text: str) -> list[str]:
     """Which places the user holds fixed."""
-    return [key for key in split_spec(text)[1] if key in FIXABLE_OPTIONS]
+    return [key for key in split_spec(text)[1] if key in pose_options()]
 
 
 def shape_of(settings: DockSettings, label: int) -> str:
@@ -72,5 +68,5 @@ def set_shape_of(settings: DockSettings, label: int, text: str, *, alone: bool) 
 def clear_fixed_options(settings: DockSettings, label: int, *, alone: bool) -> None:
     """Let the fit find what was held fixed of an object."""
     name, options = split_spec(shape_of(settings, label))
-    free = {key: value for key, value in options.items() if key not in FIXABLE_OPTIONS}
+    free = {key: value for key, value in options.items() if key not in pose_options()}
     set_shape_of(settings, label, join_spec(name, free), alone=alone)

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 if TYPE_CHECKING:
-    from napari_isr.shapes.option_schema import OptionSchema
+    from napari_isr.shapes.options import OptionSchema
 
 __all__ = ["OptionEditor", "make_option_editor"]
 

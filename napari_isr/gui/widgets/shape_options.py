@@ -13,7 +13,7 @@ from napari_isr.gui.widgets._common import WrappingLabel, make_button, make_row
 from napari_isr.gui.widgets.option_editors import make_option_editor
 
 if TYPE_CHECKING:
-    from napari_isr.shapes.option_schema import OptionSchema
+    from napari_isr.shapes.options import OptionSchema
 
 __all__ = ["ShapeOptionsWidget"]
 

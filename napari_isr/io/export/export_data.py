@@ -30,7 +30,6 @@ STREAMED_EXPORT_PIXELS = (
     2**26
 )  # pixels from which it is made in parts, where the format allows that
 DIGITS = 1e-3  # output pixels that vertices are rounded to
-ONE_PIECE = {"convex", "star", "connected"}  # families of sets without gaps and holes
 CELLS = (256, 512, 1024)  # across an object, for a longest side of so many pixels:
 SIDES = (1024, 4096)
 
@@ -70,9 +69,15 @@ class ExportObject:
 
     @property
     def shape_families(self) -> set[str]:
-        """Names of the shapes whose properties it has."""
+        """Names of the properties that it has."""
         shape = self.item.shape if self.item is not None else None
-        return set(shape.name.split("+")) if shape is not None else set()
+        return set(shape.description.certificate_checks) if shape is not None else set()
+
+    @property
+    def single_piece(self) -> bool:
+        """Whether its shape has one component without holes."""
+        shape = self.item.shape if self.item is not None else None
+        return shape is not None and shape.description.single_piece
 
     @property
     def shape_name(self) -> str:
@@ -84,13 +89,13 @@ class ExportObject:
 
         One convex polygon for a convex shape; one without holes for one in a single piece.
         """
-        tries = 0 if self.trace is None else 2 if self.shape_families & ONE_PIECE else 1
+        tries = 0 if self.trace is None else 2 if self.single_piece else 1
         for attempt in range(tries):
             assert self.trace is not None
             rings = [r for r in self.trace(attempt) if len(r) > 3]
             convex = "convex" in self.shape_families and len(rings) == 1
             found = nest_rings([snap_ring(ring, step, convex=convex) for ring in rings])
-            if not self.shape_families & ONE_PIECE or not found or _single(found):
+            if not self.single_piece or not found or _single(found):
                 return found
         # A neck is thinner than the cells: the pixels are held together there.
         if self.item is not None and math.prod(self.size) > STREAMED_EXPORT_PIXELS:

@@ -4,7 +4,7 @@ from typing import Literal
 
 import pytest
 from pydantic import Field
-from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtCore import QByteArray, QPoint, QPointF, Qt
 from qtpy.QtGui import QColor, QEnterEvent
 from qtpy.QtSvg import QSvgRenderer
 from qtpy.QtTest import QTest
@@ -19,12 +19,12 @@ from qtpy.QtWidgets import (
 )
 
 from napari_isr.gui.fitting.shape_spec_text import fixed_options, join_spec, same_shape, split_spec
-from napari_isr.gui.theme import ICONS, theme_color, themed_icon
+from napari_isr.gui.shape_catalog import load_cards, shape_catalog
+from napari_isr.gui.theme import theme_color, themed_icon
 from napari_isr.gui.widgets.shape_options import ShapeOptionsWidget
-from napari_isr.gui.widgets.shape_picker import TILES
 from napari_isr.shapes import ShapeSpec, shape_names
 from napari_isr.shapes.base import ShapeOptions as Options
-from napari_isr.shapes.option_schema import describe_options
+from napari_isr.shapes.options import describe_options
 from napari_isr.shapes.registry import shape_options
 
 LEFT = Qt.MouseButton.LeftButton
@@ -43,24 +43,26 @@ def checked(dock):
 
 
 @pytest.mark.parametrize("name", shape_names())
-def test_every_shape_has_a_tile_an_icon_and_a_line(name):
-    assert TILES[name].when.endswith(".")
-    drawing = (ICONS / f"{name}.svg").read_text(encoding="utf-8")
-    assert "currentColor" in drawing
-    assert QSvgRenderer(str(ICONS / f"{name}.svg")).isValid()
+def test_every_shape_has_a_title_a_hint_and_an_icon(name):
+    card = shape_catalog()[name]
+    assert card.title
+    assert card.hint.endswith(".")
+    assert "currentColor" in card.icon
+    assert QSvgRenderer(QByteArray(card.icon.encode())).isValid()
 
 
-def test_there_is_no_tile_of_a_shape_that_there_is_not():
-    assert set(TILES) == set(shape_names()) == {path.stem for path in ICONS.glob("*.svg")}
+def test_the_catalog_file_is_that_of_the_shapes_in_their_order():
+    assert list(shape_catalog()) == shape_names()
+    assert shape_catalog() == load_cards()
 
 
 def test_an_icon_is_drawn_in_its_color_and_sharp(qapp):
-    image = themed_icon("connected", "#ff0000", 26).pixmap(26, 26).toImage()
+    image = themed_icon(shape_catalog()["connected"].icon, "#ff0000", 26).pixmap(26, 26).toImage()
     solid = [QColor(image.pixel(x, y)) for x in range(image.width()) for y in range(image.height())
              if QColor.fromRgba(image.pixel(x, y)).alpha() == 255]  # fmt: skip
     assert solid
     assert {(c.red(), c.green(), c.blue()) for c in solid} == {(255, 0, 0)}
-    sizes = themed_icon("convex", "#ff0000", 26).availableSizes()
+    sizes = themed_icon(shape_catalog()["convex"].icon, "#ff0000", 26).availableSizes()
     assert max(size.width() for size in sizes) >= 52
 
 
@@ -74,7 +76,7 @@ def test_a_click_on_each_tile_chooses_its_shape(ready, qtbot):
         qtbot.mouseClick(tile, LEFT)
         assert dock.shape == picker.current_shape == name
         assert checked(dock) == [name]
-        assert dock.findChild(QLabel, "isr_shape_when").text() == TILES[name].when
+        assert dock.findChild(QLabel, "isr_shape_when").text() == shape_catalog()[name].hint
         options = dock.findChild(QWidget, "isr_shape_options")
         assert options.isVisibleTo(dock) == (name != "none")
     qtbot.mouseClick(tile, LEFT)  # of the chosen one: it stays
@@ -86,9 +88,9 @@ def test_the_line_tells_of_the_tile_under_the_mouse(ready):
     line, tile = dock.shapes.line, dock.shapes.tile("periodic")
     where = QPointF(3, 3)
     QApplication.sendEvent(tile, QEnterEvent(where, where, where))
-    assert line.text() == TILES["periodic"].when
+    assert line.text() == shape_catalog()["periodic"].hint
     tile.leaveEvent(QEnterEvent(where, where, where))
-    assert line.text() == TILES["convex"].when
+    assert line.text() == shape_catalog()["convex"].hint
 
 
 def test_the_keyboard_goes_from_tile_to_tile(drawing, qtbot):
