@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from napari_isr.data import fruit_behind_leaves
+from synthetic import fruit_behind_leaves
 
 __all__ = ["CONVEX", "HALVES", "Case", "Pixels", "generated_cases", "half_of", "iou", "read_cases"]
 

@@ -22,7 +22,7 @@ import torch
 from PIL import Image
 
 import napari_isr as isr
-from napari_isr.data import fruit_behind_leaves
+from synthetic import fruit_behind_leaves
 
 SHAPES = ("none", "convex")
 SOLIDITY = 0.95

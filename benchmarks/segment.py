@@ -23,8 +23,8 @@ import numpy as np
 from skimage.io import imsave
 
 from napari_isr.cli.app import limit_torch_threads
-from napari_isr.data import fruit_behind_leaves
 from napari_isr.segmentation.segmenter import Segmenter
+from synthetic import fruit_behind_leaves
 
 CALL = "from napari_isr.cli.app import main; main()"  # as the installed command does
 

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from skimage.draw import polygon
 
-from napari_isr.data.fruit import fruit_behind_leaves
 from napari_isr.segmentation.segmenter import Segmenter
+from synthetic import fruit_behind_leaves
 
 OBJECTS = {2, 3}
 

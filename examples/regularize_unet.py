@@ -14,6 +14,7 @@ learned from instead.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 import napari_isr as isr
-from napari_isr.data import fruit_behind_leaves
+
+# The painter of the scenes is no part of the package.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+
+from synthetic import fruit_behind_leaves  # found by the line above
 
 SCENE, SIDE = 160, 64  # pixels of a generated scene, and of what the network sees of it
 FRUIT = 2  # label of the red one

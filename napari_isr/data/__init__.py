@@ -1,24 +1,19 @@
-"""Pictures with strokes drawn on them, to try things on: no network, no Qt, no torch.
-
-`load_sample` reads one by its name out of `SAMPLES`; `fruit_behind_leaves` paints as many scenes
-with known truth as a benchmark wants.
-"""
+"""Sample images with scribbles. Loading one needs no network, no Qt and no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from napari_isr.data import photos
-from napari_isr.data.fruit import fruit_behind_leaves
+from napari_isr.data.fruit import fruit
 from napari_isr.data.motorcycle import motorcycle
 from napari_isr.data.sample import Sample
 from napari_isr.errors import InputError, suggest_name
 
-__all__ = ["SAMPLES", "Sample", "fruit_behind_leaves", "load_sample"]
+__all__ = ["SAMPLES", "Sample", "load_sample"]
 
 SAMPLES: dict[str, Callable[[], Sample]] = {
-    "fruit": partial(fruit_behind_leaves, seed=1),
+    "fruit": fruit,
     "coffee": photos.coffee,
     "cat": photos.cat,
     "coins": photos.coins,

@@ -1,106 +1,49 @@
-"""Fruit behind leaves: a generated photograph whose truth, hidden parts included, is known."""
+"""Painted tomatoes behind leaves, with the true outlines of their hidden parts."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_isr.data.canvas import develop, window_around
 from napari_isr.data.sample import Sample
-from napari_isr.data.scene import PaintedScene, paint_scene
-from napari_isr.data.scribbles import ScribbleStroke, draw_stroke, rasterize
-from napari_isr.errors import InputError
 
-__all__ = ["fruit_behind_leaves"]
+__all__ = ["fruit"]
+
+FILES = Path(__file__).parent / "files"
+LABELS = (2, 3)
 
 
-def fruit_behind_leaves(
-    shape: tuple[int, int] = (512, 512),
-    seed: int = 0,
-    fruits: int = 2,
-    occlusion: float = 0.32,
-) -> Sample:
-    """Paint tomatoes that leaves and stems partly hide, and draw strokes on them.
+def fruit() -> Sample:
+    """Load two tomatoes that leaves and stems partly hide, (512, 512, 3) RGB.
 
-    The strokes never contradict the truth: a fruit's lie on visible skin of that fruit alone, and
-    the background's lie outside every fruit's whole outline, on leaves too.
-
-    Parameters
-    ----------
-    shape : (int, int), optional
-        Rows and columns, at least 128 each.
-    seed : int, optional
-        Every seed gives another scene; the same seed gives the same scene.
-    fruits : int, optional
-        1 or 2.
-    occlusion : float, optional
-        Share of each fruit that leaves and stems hide, 0.2 to 0.45; at the default size it is met
-        within 0.05.
+    ``tools/write_fruit_sample.py`` paints the files.
 
     Returns
     -------
     sample : Sample
-        ``image`` is (H, W, 3) uint8; ``truth`` holds each fruit's whole outline, a digitally
-        convex mask: every pixel whose centre lies in an intersection of half-planes.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of its range.
+        Objects 2 and 3. The truth of each is convex and includes the hidden parts.
 
     Examples
     --------
-    >>> from napari_isr.data import fruit_behind_leaves
-    >>> sample = fruit_behind_leaves((160, 160), seed=3, fruits=1)
+    >>> from napari_isr.data import load_sample
+    >>> sample = load_sample("fruit")
     >>> sample.image.shape, sorted(sample.truth)
-    ((160, 160, 3), [2])
+    ((512, 512, 3), [2, 3])
     """
-    if fruits not in (1, 2):
-        raise InputError(f"fruits is {fruits}; give 1 or 2")
-    if min(shape) < 128:
-        raise InputError(f"shape is {shape}; give at least 128 rows and 128 columns")
-    if not 0.2 <= occlusion <= 0.45:
-        raise InputError(f"occlusion is {occlusion}; give a share from 0.2 to 0.45")
-    rng = np.random.default_rng(seed)
-    scene = paint_scene(rng, shape, fruits, occlusion)
-    strokes = _strokes(rng, scene)
     return Sample(
         name="fruit",
         title="Fruit behind leaves",
-        image=develop(scene.light, rng),
-        scribbles=rasterize(strokes, shape),
-        truth=scene.truth,
-        shapes=dict.fromkeys(scene.truth, "convex"),
+        image=_read("fruit.png"),
+        scribbles=_read("fruit-scribbles.png"),
+        truth={label: _read(f"fruit-truth-{label}.png") > 0 for label in LABELS},
+        shapes=dict.fromkeys(LABELS, "convex"),
     )
 
 
-def _strokes(rng: np.random.Generator, scene: PaintedScene) -> list[ScribbleStroke]:
-    """Draw two strokes on each fruit, three on leaves and five anywhere around."""
-    from scipy.ndimage import distance_transform_edt
+def _read(name: str) -> NDArray[np.uint8]:
+    from PIL import Image
 
-    shape = scene.owner.shape
-    unit = min(shape)
-    radius = max(2, round(unit / 170))
-    strokes: list[ScribbleStroke] = []
-    for label, whole in scene.truth.items():
-        others = [mask for other, mask in scene.truth.items() if other != label]
-        free = scene.seen(label) & ~np.logical_or.reduce([np.zeros(shape, bool), *others])
-        box = window_around(np.argwhere(whole).astype(float), (shape[0], shape[1]), 1)
-        room = np.zeros(shape)
-        room[box] = distance_transform_edt(free[box])
-        own: list[ScribbleStroke] = []
-        for _ in range(2):
-            stroke = draw_stroke(
-                room, rng, label=label, radius=radius, length=0.25 * unit, avoid=own
-            )
-            own += [stroke] if stroke else []
-        strokes += own
-    away = distance_transform_edt(~np.logical_or.reduce(list(scene.truth.values())))
-    leaf = np.minimum(distance_transform_edt(scene.front == 1), away)
-    below: list[ScribbleStroke] = []
-    for room, count, length, brush in ((leaf, 3, 0.2, max(1, radius - 1)), (away, 5, 0.55, radius)):
-        for _ in range(count):
-            stroke = draw_stroke(
-                room, rng, label=1, radius=brush, length=length * unit, avoid=below
-            )
-            below += [stroke] if stroke else []
-    return strokes + below
+    with Image.open(FILES / name) as image:
+        return np.array(image, dtype=np.uint8)

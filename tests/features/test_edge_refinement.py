@@ -7,7 +7,6 @@ import pytest
 import torch
 
 import napari_isr as isr
-from napari_isr.data import fruit_behind_leaves
 from napari_isr.errors import InputError
 from napari_isr.evidence import FILLING_WEIGHT, FOREGROUND_WEIGHT
 from napari_isr.features import ImageFeatures, SourceImage, parse_features
@@ -22,6 +21,7 @@ from napari_isr.features.edge_refinement import (
 from napari_isr.geometry.image import ImageGeometry
 from napari_isr.predictors import FeatureView, make_predictor
 from napari_isr.segmentation.predicted_unaries import PredictedUnaries
+from synthetic import fruit_behind_leaves
 
 
 def disc(shape=(60, 80), centre=(30, 40), radius=18):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_isr.data.canvas import Float, NoiseTexture, Window, alpha_blend, window_around
+from synthetic.painting import Float, NoiseTexture, Window, alpha_blend, window_around
 
 __all__ = ["Arc", "Leaf", "Stem"]
 

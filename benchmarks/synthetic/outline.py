@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_isr.data.canvas import Float, window_coordinates
+from synthetic.painting import Float, window_coordinates
 
 __all__ = ["Outline", "random_outline"]
 

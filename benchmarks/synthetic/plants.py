@@ -8,9 +8,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_isr.data.canvas import Float
-from napari_isr.data.leaves import Arc, Leaf, Stem
-from napari_isr.data.skin import Fruit
+from synthetic.fruit import Fruit
+from synthetic.leaves import Arc, Leaf, Stem
+from synthetic.painting import Float
 
 __all__ = ["Plant", "branches", "calyx", "front_leaves", "random_leaf"]
 

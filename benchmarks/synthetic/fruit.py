@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_isr.data.canvas import Float, NoiseTexture, alpha_blend, smoothstep
-from napari_isr.data.outline import Outline
+from synthetic.outline import Outline
+from synthetic.painting import Float, NoiseTexture, alpha_blend, smoothstep
 
 __all__ = ["SKINS", "Fruit"]
 

@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_isr.data.backdrop import backdrop
-from napari_isr.data.canvas import (
+from synthetic.background import backdrop
+from synthetic.fruit import Fruit
+from synthetic.leaves import Arc, Leaf, Stem
+from synthetic.outline import random_outline
+from synthetic.painting import (
     Float,
     NoiseTexture,
     alpha_blend,
@@ -18,10 +21,7 @@ from napari_isr.data.canvas import (
     window_around,
     window_coordinates,
 )
-from napari_isr.data.foliage import Plant, branches, calyx, front_leaves, random_leaf
-from napari_isr.data.leaves import Arc, Leaf, Stem
-from napari_isr.data.outline import random_outline
-from napari_isr.data.skin import Fruit
+from synthetic.plants import Plant, branches, calyx, front_leaves, random_leaf
 
 __all__ = ["PaintedScene", "paint_scene"]
 

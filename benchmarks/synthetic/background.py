@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_isr.data.canvas import Float, NoiseTexture, alpha_blend, upsample_bilinear
+from synthetic.painting import Float, NoiseTexture, alpha_blend, upsample_bilinear
 
 __all__ = ["backdrop"]
 
