@@ -1,0 +1,1 @@
+"""Extensions of napari-isr: a shape, a feature block and an export format."""
