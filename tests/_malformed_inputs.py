@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from napari_isr.io.session._zip import MAIN
 from napari_isr.io.session.session import FORMAT
+from napari_isr.io.session.snapshot_io import MAIN
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 EVENTS = ("os.mkdir", "os.rename", "os.link", "os.symlink", "os.remove", "subprocess.Popen")

@@ -19,8 +19,7 @@ from napari_isr.batch.config import BatchItem, BatchSettings
 from napari_isr.batch.dask_client import check_distributed, connect_client, raise_if_disconnected
 from napari_isr.batch.discovery import find_items, find_strokes
 from napari_isr.batch.records import RECORDS, THUMBNAILS, WORK, is_done, read_record, write_failure
-from napari_isr.batch.report import write_report
-from napari_isr.batch.summary import write_summary
+from napari_isr.batch.report import write_report, write_summary
 from napari_isr.batch.worker import TaskOutcome, process_item
 from napari_isr.errors import InputError
 
@@ -178,7 +177,7 @@ def _what_was_learned(
     if session is not None and trained is not None:
         raise InputError("a session and a trained predictor are both given: choose one of them")
     if session is not None:
-        from napari_isr.batch.session_settings import settings_from_session
+        from napari_isr.batch.config import settings_from_session
 
         learned, told = settings_from_session(Path(session).expanduser())
         asked = {*given, *(("own_shapes",) if "shape" in given else ())}

@@ -112,7 +112,7 @@ def process_item(item: BatchItem, settings: BatchSettings, out: str, trained: st
 
 def _segment(item: BatchItem, settings: BatchSettings, work: Path, trained: str) -> dict[str, Any]:
     """Write all results into the folder ``work``; what the record says of them."""
-    from napari_isr.batch.thumbnail import write_thumbnail
+    from napari_isr.batch.report import write_thumbnail
     from napari_isr.io.export import ExportData, write_export
     from napari_isr.io.readers import read_scribbles
 
@@ -147,7 +147,7 @@ def _segment(item: BatchItem, settings: BatchSettings, work: Path, trained: str)
 
 
 def _read(item: BatchItem, settings: BatchSettings) -> _LoadedImage:
-    from napari_isr.batch.ome_zarr import read_spacing
+    from napari_isr.batch.discovery import read_spacing
     from napari_isr.io.chunked import is_zarr
     from napari_isr.io.readers import read_image
 

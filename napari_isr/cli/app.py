@@ -87,7 +87,7 @@ def project(
     factors, names = parse_numbers("--scale", scale), parse_names(name or [])
     limit_torch_threads()
     from napari_isr.api import project as run
-    from napari_isr.cli.coordinate_files import read_coordinates
+    from napari_isr.cli.parsing import read_coordinates
     from napari_isr.io.readers import read_probability
     from napari_isr.io.sequences import read_sequence
 

@@ -10,7 +10,7 @@ from napari_isr.atomic_files import check_file_writable
 from napari_isr.data import load_sample
 from napari_isr.errors import InputError
 from napari_isr.io.export import write_labels
-from napari_isr.io.export.json_report import write_report
+from napari_isr.io.export.csv import write_report
 from napari_isr.io.export.overlay import write_overlay
 from napari_isr.results.result import iou
 

@@ -79,7 +79,7 @@ def write_result(
         Names, spacing, unit, axes, image and strokes, see :meth:`ExportData.from_result`.
     """
     from napari_isr.io.export import ExportData, write_export, write_uncertainty
-    from napari_isr.io.export.json_report import write_report
+    from napari_isr.io.export.csv import write_report
 
     content = ExportData.from_result(result, scale or 1, **about)
     for output in outputs:

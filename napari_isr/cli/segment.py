@@ -116,7 +116,7 @@ def segment(
     names = parse_names(name or [])
     limit_torch_threads()
     from napari_isr.api import check_axes, with_per_frame_fit
-    from napari_isr.cli.coordinate_files import read_coordinates
+    from napari_isr.cli.parsing import read_coordinates
     from napari_isr.features import FeatureCache, default_folder, parse_features
     from napari_isr.io.readers import read_image
     from napari_isr.io.scribble_files import read_label_scribbles, read_scribble_file

@@ -6,13 +6,14 @@ from typing import Protocol
 
 from torch import Tensor
 
-from napari_isr.evidence.block_layout import axis_anisotropy, remaining_anisotropy
-from napari_isr.evidence.foreground_weight import (
+from napari_isr.evidence.grid import (
     FILLING_WEIGHT,
     FOREGROUND_WEIGHT,
+    DenseEvidence,
+    axis_anisotropy,
+    remaining_anisotropy,
     signed_evidence,
 )
-from napari_isr.evidence.grid import DenseEvidence
 from napari_isr.evidence.lazy import LazyEvidence, coarse_axes
 
 __all__ = [

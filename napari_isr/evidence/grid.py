@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from napari_isr.evidence.block_layout import (
-    block_sides,
-    block_size_for,
-    remaining_anisotropy,
-    split_into_blocks,
-)
+__all__ = [
+    "FILLING_WEIGHT",
+    "FOREGROUND_WEIGHT",
+    "DenseEvidence",
+    "axis_anisotropy",
+    "block_sides",
+    "block_size_for",
+    "remaining_anisotropy",
+    "signed_evidence",
+    "split_into_blocks",
+]
 
-__all__ = ["DenseEvidence"]
+# Generated occluded fruit are best with 3 to 6, nuclei and photographs with 1.5 to 2.25.
+FOREGROUND_WEIGHT = 2.25
+# For shapes that fill what is hidden, where boundaries are sharp at edges: a leaf's edge then
+# counts against the fruit behind it. Of 2.25 to 6, the least that brings generated fruit to 0.92.
+FILLING_WEIGHT = 4.0
 
 
 @dataclass(frozen=True)
@@ -129,3 +139,65 @@ class DenseEvidence:
         columns = index.unbind(1)
         points = torch.stack([a[i] for a, i in zip(level.axes, columns, strict=True)], dim=1)
         return points if self.lift is None else self.lift(points), level.values[columns]
+
+
+def block_size_for(sizes: Sequence[int], cells: int, stretch: Sequence[int]) -> int:
+    """Side of blocks, a power of two, such that at most ``cells`` of them cover all."""
+    block = 1
+
+    def count() -> int:
+        sides = block_sides(block, stretch)
+        return math.prod(-(-n // side) for n, side in zip(sizes, sides, strict=True))
+
+    while count() > max(cells, 1):
+        block *= 2
+    return block
+
+
+def axis_anisotropy(spacing: Sequence[float]) -> tuple[int, ...]:
+    """How many times as long as the shortest one each side is, to the nearest power of two."""
+    logs = (math.floor(math.log2(side / min(spacing)) + 0.5) for side in spacing)
+    return tuple(2**log for log in logs)
+
+
+def block_sides(block: int, stretch: Sequence[int]) -> tuple[int, ...]:
+    """Cells of such a block along each axis: fewer where they are long, so that it is not."""
+    return tuple(max(1, block // times) for times in stretch)
+
+
+def remaining_anisotropy(block: int, stretch: Sequence[int]) -> tuple[int, ...]:
+    """The stretch of blocks."""
+    return tuple(max(1, times // block) for times in stretch)
+
+
+def split_into_blocks(values: Tensor, dim: int, step: int) -> Tensor:
+    """Split one axis into (blocks, step), padded with zeros at the end."""
+    size = values.shape[dim]
+    blocks = -(-size // step)
+    if blocks * step != size:
+        padding = list(values.shape)
+        padding[dim] = blocks * step - size
+        values = torch.cat([values, values.new_zeros(padding)], dim=dim)
+    folded: Tensor = values.unflatten(dim, (blocks, step))
+    return folded
+
+
+def signed_evidence(probability: Tensor, foreground_weight: float = FOREGROUND_WEIGHT) -> Tensor:
+    """Evidence of pixels from the probability of the foreground.
+
+    Parameters
+    ----------
+    probability : tensor
+        Values in [0, 1]; 0.5 says nothing.
+    foreground_weight : float, optional
+        How many background pixels one foreground pixel outweighs. With 1 the best shape explains
+        the most pixels. Above, it fills what is hidden behind something: a part is kept as soon
+        as more than ``1 / (1 + foreground_weight)`` of it is seen.
+
+    Returns
+    -------
+    tensor
+        Evidence of the same size, between -1 and ``foreground_weight``.
+    """
+    evidence = 2 * probability - 1
+    return torch.where(evidence > 0, evidence * foreground_weight, evidence)

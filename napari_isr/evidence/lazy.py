@@ -11,14 +11,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from napari_isr.evidence.block_layout import (
+from napari_isr.evidence.grid import (
+    FOREGROUND_WEIGHT,
+    DenseEvidence,
     axis_anisotropy,
     block_sides,
     block_size_for,
     remaining_anisotropy,
+    signed_evidence,
 )
-from napari_isr.evidence.foreground_weight import FOREGROUND_WEIGHT, signed_evidence
-from napari_isr.evidence.grid import DenseEvidence
 from napari_isr.geometry.image import ImageGeometry
 from napari_isr.geometry.time_series import TimeSeriesGeometry
 

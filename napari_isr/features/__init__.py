@@ -15,12 +15,11 @@ from napari_isr.cancellation import check_cancelled
 from napari_isr.errors import InputError, suggest_name
 from napari_isr.features.cache import FeatureCache, default_folder
 from napari_isr.features.color_features import ColorFeatures
-from napari_isr.features.coordinate_features import CoordinateFeatures
 from napari_isr.features.dino import Dino, find_dino_weights
 from napari_isr.features.edge_refinement import EDGES
 from napari_isr.features.normalized_cuts import NormalizedCutFeatures
 from napari_isr.features.plane_features import PlaneFeatureBlock
-from napari_isr.features.position import PositionFeatures
+from napari_isr.features.position import CoordinateFeatures, PositionFeatures
 from napari_isr.features.scribble_proximity import NEARNESS
 from napari_isr.features.semantic import Semantic
 from napari_isr.features.source_image import SourceImage

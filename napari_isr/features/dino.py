@@ -15,8 +15,7 @@ from napari_isr.device import iterate_with_cpu_fallback
 from napari_isr.errors import InputError
 from napari_isr.features.cache import FeatureCache
 from napari_isr.features.plane_features import PlaneFeatureBlock
-from napari_isr.features.plane_reader import PlaneReader
-from napari_isr.features.source_image import SourceImage
+from napari_isr.features.source_image import PlaneReader, SourceImage
 from napari_isr.features.weight_files import WeightFile, weights_from_argument_or_env
 from napari_isr.geometry.image import ImageGeometry
 

@@ -13,13 +13,13 @@ import numpy.typing as npt
 from napari_isr.cancellation import check_cancelled
 from napari_isr.features.cell_grid import GridField, grid_shape, mean_cell_colors
 from napari_isr.features.color_features import ColorFeatures
-from napari_isr.features.color_histograms import ColorHistograms
 from napari_isr.features.edge_refinement import (
     COLOR_WEIGHT,
     PRIOR_WEIGHT,
     ROUNDS,
     SEED_LOG_ODDS,
     STEPS,
+    ColorHistograms,
     EdgeRefiner,
     TotalVariationCut,
     softmax_with_background,

@@ -14,7 +14,7 @@ from napari_isr.cancellation import check_cancelled
 from napari_isr.errors import InputError
 from napari_isr.features.cache import Arrays, FeatureCache, content_hash_key
 from napari_isr.features.pca import PcaReduction
-from napari_isr.features.plane_reader import PlaneReader, rescale_coordinates, sample_bilinear
+from napari_isr.features.source_image import PlaneReader, rescale_coordinates, sample_bilinear
 from napari_isr.geometry.image import meshgrid_points
 
 __all__ = ["PlaneFeatureBlock"]

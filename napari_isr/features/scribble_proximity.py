@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_isr.cancellation import check_cancelled
-from napari_isr.features.cell_graph import CellGraph
-from napari_isr.features.cell_grid import CellGrid, GridField
+from napari_isr.features.cell_grid import CellGraph, CellGrid, GridField
 from napari_isr.features.optical_flow import flow_correspondences, optical_flow
 from napari_isr.features.source_image import SourceImage
 from napari_isr.geometry.image import ImageGeometry

@@ -14,8 +14,7 @@ from napari_isr.errors import InputError
 from napari_isr.features.cache import FeatureCache
 from napari_isr.features.efficientnet_lite0 import STRIDES, EfficientNetLite0
 from napari_isr.features.plane_features import PlaneFeatureBlock
-from napari_isr.features.plane_reader import PlaneReader
-from napari_isr.features.source_image import SourceImage
+from napari_isr.features.source_image import PlaneReader, SourceImage
 from napari_isr.features.weight_files import WeightFile
 from napari_isr.geometry.image import ImageGeometry
 

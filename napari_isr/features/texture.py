@@ -12,8 +12,7 @@ from napari_isr.features.cache import FeatureCache
 from napari_isr.features.color import to_lab_or_scaled
 from napari_isr.features.pca import PcaReduction
 from napari_isr.features.plane_features import PlaneFeatureBlock
-from napari_isr.features.plane_reader import PlaneReader
-from napari_isr.features.source_image import SourceImage
+from napari_isr.features.source_image import PlaneReader, SourceImage
 from napari_isr.geometry.image import ImageGeometry
 
 __all__ = ["Texture"]

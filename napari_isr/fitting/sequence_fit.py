@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from napari_isr.evidence import Evidence
+from napari_isr.evidence import DenseEvidence, Evidence
 from napari_isr.fitting.front_propagation import front_arrival_samples
-from napari_isr.fitting.sampling import Samples, boundary_samples
-from napari_isr.fitting.seen import START_CELLS, FrameSet, concatenate_samples, to_sequence_samples
+from napari_isr.fitting.sampling import Samples, add_scribble_evidence, boundary_samples
 from napari_isr.fitting.sparse import sparse_gauss_newton
 from napari_isr.fitting.step import Step
 from napari_isr.fitting.tracking import BoxTrack, restrict_to_window, track_box
@@ -28,7 +28,7 @@ from napari_isr.shapes.sparse_jacobian import SparseJacobianShape
 from napari_isr.shapes.time_varying import TimeVaryingShape
 from napari_isr.shapes.tube import Tube, TubeCrossSection
 
-__all__ = ["SequenceFit"]
+__all__ = ["START_CELLS", "FrameSet", "SequenceFit", "concatenate_samples", "to_sequence_samples"]
 
 KEY_CELLS = 16384  # of the frame in which it unfolds first
 GOAL_CELLS = 6144  # of all frames together, in which it unfolds
@@ -42,6 +42,7 @@ WARM_START_MIN_EXPLAINED = 0.85  # of what it explained: then a warm fit looks f
 STILL = 0.02  # less of a frame's evidence explained than before: then nothing has to unfold there
 GONE = -0.05  # evidence in a frame's shape, per typical frame: below, the object is not there
 MAX_LOGIT_SLOPE_PER_CELL = 8.0  # slope of the logit, per finest cell
+START_CELLS = 2048  # of a frame, in which the object is looked for
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,73 @@ class _Initialization:
     states: list[dict[str, Tensor]]
     sizes: list[float]
     trusted: list[int]
+
+
+class FrameSet:
+    """Frames with their evidence and strokes, and a moving shape that is held against them.
+
+    Parameters
+    ----------
+    shape : TimeVaryingShape
+        The shape.
+    frames : sequence of (float, Evidence)
+        Time (shape coordinate) and evidence of each frame, rising.
+    strokes : Samples or None
+        Further points of the sequence.
+    """
+
+    def __init__(
+        self, shape: TimeVaryingShape, frames: list[tuple[float, Evidence]], strokes: Samples | None
+    ) -> None:
+        self.shape, self.frames, self.strokes = shape, frames, strokes
+        self._coarse: list[DenseEvidence] | None = None
+
+    def scribbles_of(self, time: float) -> Samples | None:
+        """The strokes of a frame, in coordinates of the frame."""
+        if self.strokes is None:
+            return None
+        times = [t for t, _ in self.frames]
+        middle = [(a + b) / 2 for a, b in pairwise(times)]
+        nearest = np.searchsorted(middle, self.strokes.points[:, 0].cpu().numpy())
+        here = torch.from_numpy(np.flatnonzero(nearest == times.index(time)))
+        if not len(here):
+            return None
+        here = here.to(self.strokes.points.device)
+        return Samples(
+            self.strokes.points[here, 1:], self.strokes.target[here], self.strokes.weight[here]
+        )
+
+    def coarse_grids(self) -> list[DenseEvidence]:
+        """Evidence of each frame on a few cells, that of its strokes included."""
+        if self._coarse is None:
+            self._coarse = [self.grid(t, e, START_CELLS) for t, e in self.frames]
+        return self._coarse
+
+    def grid(self, time: float, evidence: Evidence, cells: int) -> DenseEvidence:
+        """Evidence of a frame on about so many cells, that of its strokes included."""
+        grid, drawn = evidence.coarsen(evidence.block_size_for(cells)), self.scribbles_of(time)
+        return grid if drawn is None else add_scribble_evidence(grid, drawn)
+
+    @torch.no_grad()
+    def evidence_inside(self) -> list[float]:
+        """Evidence inside the shape of each frame."""
+        found = []
+        for (time, _), grid in zip(self.frames, self.coarse_grids(), strict=True):
+            logit = self.shape.load_at(time)(grid.points)
+            found.append(float(grid.values.flatten() @ (logit > 0).to(logit)))
+        return found
+
+    def explained_per_frame(self, inside: list[float]) -> list[float]:
+        """Evidence inside the shape of each frame, as part of all of it that is for the object."""
+        total = [float(grid.values.clamp_min(0).sum()) for grid in self.coarse_grids()]
+        return [x / max(t, 1e-30) for x, t in zip(inside, total, strict=True)]
+
+    def explained_fraction(self, inside: list[float] | None = None) -> float:
+        """Evidence inside the shape, as part of all that is for the object."""
+        total = sum(float(grid.values.clamp_min(0).sum()) for grid in self.coarse_grids())
+        there = [self.shape.is_present(time) for time, _ in self.frames]
+        inside = self.evidence_inside() if inside is None else inside
+        return sum(np.where(there, inside, 0.0)) / max(total, 1e-30)
 
 
 class SequenceFit(FrameSet):
@@ -278,3 +346,18 @@ def _best_run(gain: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     there = np.zeros(len(gain), bool)
     there[best[0] : best[1]] = True
     return there
+
+
+def to_sequence_samples(samples: Samples, time: float) -> Samples:
+    """Samples of a frame as those of the sequence."""
+    when = torch.full_like(samples.points[:, :1], time)
+    return Samples(torch.cat([when, samples.points], dim=1), samples.target, samples.weight)
+
+
+def concatenate_samples(parts: list[Samples]) -> Samples:
+    """All samples together."""
+    return Samples(
+        torch.cat([p.points for p in parts]),
+        torch.cat([p.target for p in parts]),
+        torch.cat([p.weight for p in parts]),
+    )

@@ -21,7 +21,9 @@ __all__ = ["Step", "adam", "levenberg_marquardt", "minimize"]
 
 TEMPO = 20  # first-order steps that do about as much as one of second order
 LIVE = 1e-3  # of the steepest sample: samples that are flatter have no say in a step
-FELT = 1e-12  # derivatives that are smaller have no say; their products are denormal, and very slow
+MIN_DERIVATIVE = (
+    1e-12  # derivatives that are smaller have no say; their products are denormal, and very slow
+)
 SECOND_ORDER_LIMIT = 600  # parameters; beyond, the normal equations cost more than they bring
 
 
@@ -167,7 +169,7 @@ def gauss_newton(
     _, jacobian = shape.logit_and_jacobian(points)
     rows = jacobian.T if free is None else jacobian.T.index_select(0, free)
     unit = torch.exp2(largest.log2().ceil())  # a power of two: scaling by it rounds nothing
-    rows = F.hardshrink(rows * (slope / unit), FELT)
+    rows = F.hardshrink(rows * (slope / unit), MIN_DERIVATIVE)
     return (rows @ rows.T) * unit.square(), (rows @ residual) * unit
 
 

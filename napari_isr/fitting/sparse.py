@@ -19,7 +19,9 @@ PRODUCTS = 12  # products with the Gauss-Newton matrix per step at most
 ACCURACY = 1e-2  # of the linear system: part of the residual (squared, scaled) that may remain
 PATIENT = 4  # products between two looks at the error, where a look is to wait for the device
 FLOOR = 0.1  # of the damping, so that parameters that no sample feels stay where they are
-FELT = 1e-11  # derivatives that are smaller have no say; their products are denormal, and very slow
+MIN_SPARSE_DERIVATIVE = (
+    1e-11  # derivatives that are smaller have no say; their products are denormal, and very slow
+)
 PRIOR = 1e-6  # pull of the parameters to rest, per unit of weight: a tie-breaker
 
 
@@ -114,7 +116,7 @@ class _System:
         else:  # to leave them out, the device would have to be asked how many there are
             slope = torch.where(live, slope, 0.0)
         _, rows = shape.sparse_jacobian(points)
-        self.rows: RowSparseMatrix = rows.hard_threshold(FELT).scaled(slope)
+        self.rows: RowSparseMatrix = rows.hard_threshold(MIN_SPARSE_DERIVATIVE).scaled(slope)
         self.gradient = self.rows.transposed_times(
             residual
         ) + prior * shape.prior_precision_product(away)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from napari_isr.errors import InputError, suggest_name
 from napari_isr.predictors.base import PixelClassifier, Predictor
-from napari_isr.predictors.cnn import Cnn
+from napari_isr.predictors.conv_base import Cnn, UNet
 from napari_isr.predictors.feature_view import FeatureView
 from napari_isr.predictors.logistic_regression import LogisticRegression
 from napari_isr.predictors.mlp import MlpEnsemble
 from napari_isr.predictors.precomputed import PrecomputedPredictor
-from napari_isr.predictors.unet import UNet
 
 __all__ = [
     "AUTO",

@@ -16,8 +16,7 @@ from napari_isr.features.cell_grid import GridField
 from napari_isr.features.edge_refinement import ROUNDS, STEPS, DualVariables, EdgeRefiner
 from napari_isr.features.scribble_proximity import ScribbleProximity
 from napari_isr.fitting.projection import iter_project_shape
-from napari_isr.fitting.sampling import boundary_samples
-from napari_isr.fitting.scribble_samples import stroke_samples, violated_scribbles
+from napari_isr.fitting.sampling import boundary_samples, stroke_samples, violated_scribbles
 from napari_isr.fitting.solvers import minimize
 from napari_isr.geometry.image import meshgrid_points
 from napari_isr.rendering.rasterize import grid_contours, trace_contours

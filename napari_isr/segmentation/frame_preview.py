@@ -13,8 +13,7 @@ from napari_isr.errors import InputError
 from napari_isr.evidence import DenseEvidence, signed_evidence
 from napari_isr.features.edge_refinement_sequence import SeededSequenceEdgeRefiner
 from napari_isr.fitting.projection import iter_project_shape
-from napari_isr.fitting.sampling import Samples, add_scribble_evidence
-from napari_isr.fitting.scribble_samples import stroke_samples
+from napari_isr.fitting.sampling import Samples, add_scribble_evidence, stroke_samples
 from napari_isr.geometry.time_series import TimeSeriesGeometry
 from napari_isr.rendering.rasterize import ShapeLogit, grid_contours, trace_contours
 from napari_isr.scribbles import Scribbles

@@ -14,8 +14,7 @@ import torch
 from napari_isr._timing import StageTimer
 from napari_isr.errors import InputError
 from napari_isr.evidence import LazyEvidence
-from napari_isr.fitting.sampling import Samples
-from napari_isr.fitting.scribble_samples import stroke_samples, violated_scribbles
+from napari_isr.fitting.sampling import Samples, stroke_samples, violated_scribbles
 from napari_isr.fitting.sequence import SequenceEvidence, iter_fit
 from napari_isr.geometry.image import ImageGeometry
 from napari_isr.rendering.rasterize import ShapeLogit

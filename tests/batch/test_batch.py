@@ -15,14 +15,12 @@ from PIL import Image
 
 import napari_isr as isr
 from napari_isr.batch import BatchSettings
-from napari_isr.batch.config import BatchItem
+from napari_isr.batch.config import BatchItem, settings_from_session
 from napari_isr.batch.dask_client import raise_if_disconnected
-from napari_isr.batch.discovery import find_items, find_strokes
-from napari_isr.batch.ome_zarr import read_spacing
+from napari_isr.batch.discovery import find_items, find_strokes, read_spacing
 from napari_isr.batch.records import RECORDS, THUMBNAILS, WORK
 from napari_isr.batch.report import report_page
 from napari_isr.batch.scheduler import _is_worker_death, _record_lost_task, check_formats
-from napari_isr.batch.session_settings import settings_from_session
 from napari_isr.batch.worker import process_item
 from napari_isr.errors import InputError
 from napari_isr.io.readers import read_image

@@ -10,10 +10,11 @@ import napari_isr as isr
 from napari_isr.errors import InputError
 from napari_isr.evidence import FILLING_WEIGHT, FOREGROUND_WEIGHT
 from napari_isr.features import ImageFeatures, SourceImage, parse_features
-from napari_isr.features.color_histograms import SUREST, ColorHistograms
 from napari_isr.features.edge_refinement import (
     BOUNDARY_COST,
     SEED_LOG_ODDS,
+    SUREST,
+    ColorHistograms,
     EdgeRefiner,
     TotalVariationCut,
     softmax_with_background,

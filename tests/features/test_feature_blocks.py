@@ -6,10 +6,9 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from napari_isr.features import SourceImage
-from napari_isr.features.normalized_cuts import normalized_cuts
+from napari_isr.features.normalized_cuts import affinities, normalized_cuts, slic_planes
 from napari_isr.features.pca import PcaReduction
-from napari_isr.features.plane_reader import PlaneReader
-from napari_isr.features.superpixels import affinities, slic_planes
+from napari_isr.features.source_image import PlaneReader
 from napari_isr.geometry.image import ImageGeometry
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from napari_isr.cancellation import Cancelled
 from napari_isr.features import random_walker as walker
-from napari_isr.features.cell_graph import CellGraph, _dissection
+from napari_isr.features.cell_grid import CellGraph, _dissection
 from napari_isr.features.random_walker import FEW, IncrementalRandomWalker
 
 
@@ -113,7 +113,7 @@ def test_the_order_of_elimination_has_every_cell_once(shape):
 
 
 def test_lengths_are_kept_for_the_classes_that_did_not_change(graph, monkeypatch):
-    import napari_isr.features.cell_graph as module
+    import napari_isr.features.cell_grid as module
 
     asked = []
     dijkstra = module.dijkstra

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from napari_isr.features import SourceImage
-from napari_isr.features.cell_graph import FAR, LEAK, CellGraph
-from napari_isr.features.cell_grid import GridField
+from napari_isr.features.cell_grid import FAR, LEAK, CellGraph, GridField
 from napari_isr.features.scribble_proximity import ScribbleProximity
 from napari_isr.geometry.image import ImageGeometry
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csc_matrix, diags
 
-from napari_isr.features._superlu import SuperLUFactor
+from napari_isr.features.random_walker import SuperLUFactor
 
 
 @pytest.mark.parametrize("ordered", [True, False])

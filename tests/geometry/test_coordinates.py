@@ -13,7 +13,7 @@ import napari_isr as isr
 from napari_isr.certificates import certify_coordinates
 from napari_isr.certificates.convex_hull import hull_candidates, points_in_convex_hull
 from napari_isr.cli.app import main
-from napari_isr.cli.coordinate_files import read_coordinates
+from napari_isr.cli.parsing import read_coordinates
 from napari_isr.errors import InputError
 from napari_isr.geometry.coordinates import (
     MOST_KEPT,

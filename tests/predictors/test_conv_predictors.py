@@ -8,9 +8,9 @@ import torch
 
 from napari_isr.features import ImageFeatures, SourceImage
 from napari_isr.geometry.image import ImageGeometry, meshgrid_points
-from napari_isr.predictors import FeatureView, cnn, make_predictor
+from napari_isr.predictors import FeatureView, conv_base, make_predictor
 from napari_isr.predictors.base import JITTER, JITTER_RICH, feature_noise_std
-from napari_isr.predictors.patch_sampler import CROPS, PatchSampler, reflect_pad
+from napari_isr.predictors.conv_base import CROPS, PatchSampler, reflect_pad
 
 MAPS = ["cnn", "unet"]
 
@@ -146,12 +146,12 @@ def slope(model, planes, smooth):
 
 
 def test_the_penalty_is_the_squared_slope_by_place_and_color():
-    model = cnn.Cnn(4, 2)
+    model = conv_base.Cnn(4, 2)
     draw = torch.Generator().manual_seed(0)
     planes = torch.randn(2, 4, 10, 10, generator=draw)
     smooth = torch.tensor([True, False, True, False])
     found = torch.stack([model.regularization(planes, smooth, draw).detach() for _ in range(300)])
-    expected = cnn.PENALTY * slope(model, planes, smooth)
+    expected = conv_base.PENALTY * slope(model, planes, smooth)
     assert float(found.mean()) == pytest.approx(float(expected), rel=0.1)
     assert model.regularization(planes, torch.zeros_like(smooth), draw) == 0
 
@@ -160,7 +160,7 @@ def test_a_penalized_network_changes_less_with_color(scene, monkeypatch):
     image, scribbles, _ = scene
     looked, slopes = view(image), []
     for penalty in (0.0, 3.0):
-        monkeypatch.setattr(cnn, "PENALTY", penalty)
+        monkeypatch.setattr(conv_base, "PENALTY", penalty)
         model = trained(looked, scribbles, "cnn")
         slopes.append(
             float(

@@ -19,7 +19,7 @@ from napari_isr.io.export.formats import (
     format_for_path,
     split_extension,
 )
-from napari_isr.io.export.values import check_map_writable, write_uncertainty
+from napari_isr.io.export.probability_maps import check_map_writable, write_uncertainty
 
 if TYPE_CHECKING:
     from napari_isr.results.result import Result

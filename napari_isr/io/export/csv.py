@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from skimage.measure import marching_cubes, mesh_surface_area, regionprops
 
+from napari_isr.atomic_files import atomic_write
 from napari_isr.io.export.export_data import ExportData, ExportObject
 
-__all__ = ["measure_object", "write"]
+__all__ = ["measure_object", "write", "write_report"]
 
 AXES = {"y": "row", "x": "column"}
 
@@ -106,3 +109,15 @@ def _surface(one: ExportObject, content: ExportData) -> float:
         vertices, faces, _, _ = marching_cubes(np.pad(one.mask, 1).astype(np.float32), 0.5)
         step = np.array(content.pixel_size)
     return float(mesh_surface_area(vertices * step, faces)) if len(faces) else 0.0
+
+
+def write_report(path: Path, report: Mapping[str, Any]) -> None:
+    """Write :meth:`napari_isr.Result.to_dict`; the file is there whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If the place cannot be written to.
+    """
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

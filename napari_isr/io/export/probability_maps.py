@@ -8,18 +8,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_isr.atomic_files import atomic_write
 from napari_isr.errors import InputError
 from napari_isr.io.export.export_data import ExportData
 from napari_isr.io.export.npy import write_array
+from napari_isr.io.export.output_checks import check_extension
 from napari_isr.io.export.tiff import write_values
 from napari_isr.stroke_suggestion import elementwise_max
 
 if TYPE_CHECKING:
     from napari_isr.results.result import ObjectResult
 
-__all__ = ["probabilities_npy", "probabilities_tiff", "uncertainty_npy", "uncertainty_tiff"]
+__all__ = [
+    "check_map_writable",
+    "probabilities_npy",
+    "probabilities_tiff",
+    "uncertainty_npy",
+    "uncertainty_tiff",
+    "write_uncertainty",
+]
 
 Values = npt.NDArray[np.float32]
+ENDINGS = (".tif", ".tiff", ".npy")
 
 
 def probabilities_npy(path: Path, content: ExportData) -> None:
@@ -65,3 +75,45 @@ def _tiff(path: Path, content: ExportData, values: Any) -> None:
     step = tuple(s * n / m for s, n, m in sides)
     axes = content.axes if values.ndim == content.ndim else ""
     write_values(path, values.astype(np.float32), step, content.unit, axes)
+
+
+def check_map_writable(path: str | Path) -> Path:
+    """Raise an InputError unless numbers can be written there; nothing is written.
+
+    Parameters
+    ----------
+    path : str or BoxTrack
+        The file to be; its ending picks the format.
+
+    Returns
+    -------
+    Path
+    """
+    return check_extension(path, ENDINGS, "a map of numbers")
+
+
+def write_uncertainty(path: str | Path, content: ExportData) -> Path:
+    """Write the largest entropy of all objects, in bits; the file is there whole or not at all.
+
+    Parameters
+    ----------
+    path : str or BoxTrack
+        A ``.tif`` or ``.npy`` file.
+    content : ExportData
+        A result, made ready to be written.
+
+    Returns
+    -------
+    Path
+        What was written.
+
+    Raises
+    ------
+    InputError
+        If the ending is unknown or the place cannot be written to.
+    """
+    target = check_map_writable(path)
+    array = target.suffix.lower() == ".npy"
+    with atomic_write(target) as temporary:
+        (uncertainty_npy if array else uncertainty_tiff)(temporary, content)
+    return target

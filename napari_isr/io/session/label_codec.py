@@ -6,8 +6,9 @@ stroke costs what the stroke costs, also in a very large image.
 
 from __future__ import annotations
 
+import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Any
 
@@ -19,12 +20,20 @@ from napari_isr.errors import InputError
 from napari_isr.io.session.content_hash import array_digest
 from napari_isr.io.session.schema import LabelBlock, LabelImageRecord
 
-__all__ = ["decode_labels", "encode_labels"]
+__all__ = [
+    "Tensors",
+    "content_filename",
+    "decode_labels",
+    "encode_labels",
+    "from_bytes",
+    "to_bytes",
+]
 
 BLOCK = 1024
 MOST = 2**32 - 1  # what fits the four bytes of a pixel
 Write = Callable[[str, Callable[[], bytes]], None]  # a file's name, and how to make its content
 Read = Callable[[str], bytes]
+Tensors = Mapping[str, npt.NDArray[np.generic]]
 
 
 def encode_labels(array: Any, write: Write) -> LabelImageRecord:
@@ -122,3 +131,37 @@ def _decode(content: bytes, block: LabelBlock) -> npt.NDArray[Any]:
     if plain.ndim == 3 and plain.shape[-1] == 4:
         return np.ascontiguousarray(plain).view("<u4")[..., 0].astype(np.uint32)
     return plain.astype(np.uint16) if plain.dtype.kind == "i" else plain
+
+
+def to_bytes(tensors: Tensors) -> bytes:
+    """Arrays by name as the content of a file."""
+    from safetensors.numpy import save
+
+    return bytes(save({name: np.ascontiguousarray(value) for name, value in tensors.items()}))
+
+
+def content_filename(content: bytes) -> str:
+    """Name of the file with this content."""
+    return f"{hashlib.blake2b(content, digest_size=16).hexdigest()}.safetensors"
+
+
+def from_bytes(content: bytes, name: str) -> dict[str, npt.NDArray[np.generic]]:
+    """Read what :func:`to_bytes` made.
+
+    Raises
+    ------
+    InputError
+        If the content is not what was saved under ``name``, or not all numbers are finite.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    if content_filename(content) != name:
+        raise InputError(f"the file '{name}' is not what was saved")
+    try:
+        tensors: dict[str, npt.NDArray[np.generic]] = load(content)
+    except (SafetensorError, KeyError, ValueError, TypeError):
+        raise InputError(f"the file '{name}' is no safetensors file") from None
+    if not all(np.isfinite(value).all() for value in tensors.values()):
+        raise InputError(f"the file '{name}' holds numbers that are not finite")
+    return tensors

@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_isr.errors import InputError
-from napari_isr.io.session.frames import decode_geometry, encode_geometry
-from napari_isr.io.session.schema import ObjectRecord, SessionRecord
-from napari_isr.io.session.shape_io import build_shape
-from napari_isr.io.session.snapshot import ShapeState
+from napari_isr.errors import IncompatibleShapeError, InputError
+from napari_isr.io.session.label_codec import from_bytes
+from napari_isr.io.session.schema import (
+    CoordinateRecord,
+    GeometryRecord,
+    ObjectRecord,
+    SessionRecord,
+    ShapeState,
+)
 from napari_isr.io.session.snapshot_io import Write, decode_array, encode_array, encode_tensors
-from napari_isr.io.session.tensor_codec import from_bytes
 
 if TYPE_CHECKING:
+    from napari_isr.geometry.coordinates import CoordinateMap
+    from napari_isr.geometry.image import ImageGeometry
     from napari_isr.results.result import ObjectResult, Result
+    from napari_isr.segmentation.segmenter import Segmenter
+    from napari_isr.shapes.base import Shape
 
-__all__ = ["decode_result", "encode_result"]
+__all__ = [
+    "build_shape",
+    "decode_geometry",
+    "decode_result",
+    "encode_geometry",
+    "encode_result",
+    "export_shape_states",
+    "restore_shape_states",
+]
+
+VALUES = "values"
+log = logging.getLogger(__name__)
+OLD = (
+    "its sequence was fitted by an earlier version, whose shapes had another form: strokes and "
+    "settings are there, fit it again"
+)
 
 
 def encode_result(result: Result, write: Write) -> dict[str, Any]:
@@ -135,3 +158,122 @@ def _pixels(pixels: Any, size: tuple[int, ...]) -> Any:
     if pixels.size and ((pixels < 0).any() or (pixels >= np.array(size)).any()):
         raise InputError("a pixel lies outside of its image")
     return pixels
+
+
+def encode_geometry(frame: ImageGeometry, write: Write) -> GeometryRecord:
+    """What is saved of a frame; maps of further coordinates are written.
+
+    Raises
+    ------
+    InputError
+        If it is of a kind that a session cannot hold.
+    """
+    from napari_isr.geometry.coordinates import CoordinateGeometry
+    from napari_isr.geometry.image import ImageGeometry
+    from napari_isr.geometry.time_series import TimeSeriesGeometry
+
+    if type(frame) not in (ImageGeometry, CoordinateGeometry, TimeSeriesGeometry):
+        raise InputError(
+            f"a session cannot hold a {type(frame).__name__}: export the masks instead"
+        )
+    found = []
+    if isinstance(frame, CoordinateGeometry):
+        for name, one in zip(frame.names, frame.coordinates, strict=True):
+            # With missing values filled in, which is what the shape was fitted to.
+            file = encode_tensors({VALUES: one.filled_values}, write)
+            found.append(
+                CoordinateRecord(name=name, weight=one.weight, unit=one.unit, values_file=file)
+            )
+    return GeometryRecord(
+        shape=frame.shape,
+        spacing=frame.spacing,
+        coordinates=tuple(found),
+        timed=isinstance(frame, TimeSeriesGeometry),
+    )
+
+
+def decode_geometry(record: GeometryRecord, read: Callable[[str], bytes]) -> ImageGeometry:
+    """Make the frame again."""
+    from napari_isr.geometry.coordinates import CoordinateGeometry
+    from napari_isr.geometry.image import ImageGeometry
+    from napari_isr.geometry.time_series import TimeSeriesGeometry
+
+    if record.timed:
+        return TimeSeriesGeometry(record.shape, record.spacing)
+    if not record.coordinates:
+        return ImageGeometry(record.shape, record.spacing)
+    names = tuple(one.name for one in record.coordinates)
+    maps = tuple(_coordinate(one, len(record.shape), read) for one in record.coordinates)
+    return CoordinateGeometry(record.shape, record.spacing, names, maps)
+
+
+def _coordinate(record: CoordinateRecord, ndim: int, read: Callable[[str], bytes]) -> CoordinateMap:
+    from napari_isr.geometry.coordinates import CoordinateMap
+
+    values = from_bytes(read(record.values_file), record.values_file).get(VALUES)
+    if values is None or values.dtype != np.float32 or values.ndim != ndim or not values.size:
+        raise InputError(f"the map of the coordinate '{record.name}' does not fit its image")
+    return CoordinateMap(values, record.weight, record.unit)
+
+
+def export_shape_states(result: Result | None) -> dict[int, ShapeState]:
+    """The fitted shapes of a result, without torch."""
+    if result is None:
+        return {}
+    return {
+        label: ShapeState(
+            item.shape_name,
+            {k: v.detach().cpu().numpy().copy() for k, v in item.shape.state_dict().items()},
+            item.shape.explained_fraction,
+        )
+        for label, item in result.objects.items()
+        if item.shape is not None
+    }
+
+
+def restore_shape_states(kept: Mapping[int, ShapeState], segmenter: Segmenter) -> None:
+    """Let the next run of a segmenter start from kept shapes.
+
+    A shape that this version reads no more, or that has no finite weights, is fitted from nothing.
+    """
+    from napari_isr.shapes.registry import ShapeSpec
+
+    for label, one in kept.items():
+        try:
+            shape = build_shape(one, segmenter.frame)
+        except InputError as error:
+            log.warning("The kept shape of object %d does not fit: %s", label, error)
+            continue
+        if shape is not None:
+            segmenter.warm_start(label, ShapeSpec.parse(one.spec), shape)
+
+
+def build_shape(kept: ShapeState, frame: ImageGeometry) -> Shape | None:
+    """Make the shape again; None for ``none``.
+
+    Raises
+    ------
+    InputError
+        If this version reads it no more, or its weights do not fit or are not finite; of a shape
+        that moves an OldShapeError, for those had other forms.
+    """
+    import torch
+
+    from napari_isr.shapes.registry import ShapeSpec
+    from napari_isr.shapes.time_varying import TimeVaryingShape
+
+    shape = ShapeSpec.parse(kept.spec).build(frame.n_coordinates, frame)
+    if shape is None:
+        return None
+    try:
+        values = {name: torch.from_numpy(np.array(v)) for name, v in kept.weights.items()}
+        shape.load_state_dict(values)
+    except (RuntimeError, TypeError):  # torch says with both, in many lines, what is wrong
+        if isinstance(shape, TimeVaryingShape):
+            raise IncompatibleShapeError(OLD) from None
+        raise InputError(f"the weights are not those of a shape '{kept.spec}'") from None
+    # Looked at here, for a large number may be none any more in single precision.
+    if not all(bool(torch.isfinite(value).all()) for value in shape.state_dict().values()):
+        raise InputError(f"the weights of a shape '{kept.spec}' are not finite")
+    shape.explained_fraction = kept.explained
+    return shape

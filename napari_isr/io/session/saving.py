@@ -11,10 +11,9 @@ import numpy.typing as npt
 
 from napari_isr.errors import InputError
 from napari_isr.io.session.content_hash import array_digest, image_key
-from napari_isr.io.session.schema import ImageReference
+from napari_isr.io.session.result_io import export_shape_states
+from napari_isr.io.session.schema import ImageReference, Snapshot
 from napari_isr.io.session.session import CHOICES, Session
-from napari_isr.io.session.shape_io import export_shape_states
-from napari_isr.io.session.snapshot import Snapshot
 from napari_isr.lazy_arrays import is_lazy, pyramid_levels
 
 if TYPE_CHECKING:

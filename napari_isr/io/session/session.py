@@ -12,21 +12,21 @@ import numpy.typing as npt
 
 from napari_isr.errors import IncompatibleShapeError, InputError
 from napari_isr.io.chunked import is_zarr
-from napari_isr.io.session._zip import MAIN, open_reader, open_writer
 from napari_isr.io.session.content_hash import image_key
-from napari_isr.io.session.result_io import decode_result, encode_result
-from napari_isr.io.session.schema import GeometryRecord, SessionRecord
-from napari_isr.io.session.shape_io import restore_shape_states
-from napari_isr.io.session.snapshot import Snapshot
+from napari_isr.io.session.label_codec import content_filename, from_bytes
+from napari_isr.io.session.result_io import decode_result, encode_result, restore_shape_states
+from napari_isr.io.session.schema import GeometryRecord, SessionRecord, Snapshot
 from napari_isr.io.session.snapshot_io import (
+    MAIN,
     MOST_JSON,
     decode_snapshot,
     encode_snapshot,
     encode_tensors,
     from_json,
+    open_reader,
+    open_writer,
     to_json,
 )
-from napari_isr.io.session.tensor_codec import content_filename, from_bytes
 
 if TYPE_CHECKING:
     from napari_isr.results.result import Result

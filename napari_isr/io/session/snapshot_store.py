@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_isr.errors import InputError
-from napari_isr.io.session.schema import SnapshotRecord
-from napari_isr.io.session.snapshot import Snapshot
+from napari_isr.io.session.schema import Snapshot, SnapshotRecord
 from napari_isr.io.session.snapshot_io import load, read_record, save
 
 __all__ = ["FOLDER_VARIABLE", "SnapshotStore", "StoredSnapshots", "default_folder"]

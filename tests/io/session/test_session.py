@@ -19,8 +19,8 @@ from PIL import Image
 import napari_isr as isr
 from napari_isr.errors import InputError
 from napari_isr.io.session import ImageReference, Session, Snapshot, image_key
-from napari_isr.io.session._zip import MAIN
-from napari_isr.io.session.tensor_codec import content_filename, to_bytes
+from napari_isr.io.session.label_codec import content_filename, to_bytes
+from napari_isr.io.session.snapshot_io import MAIN
 from napari_isr.segmentation.segmenter import Segmenter
 from napari_isr.shapes import shape_names
 from tests._malformed_inputs import attack, parts_of, repacked, sealed, writes_watched

@@ -29,7 +29,7 @@ from napari_isr.io.session import (
     restore_shape_states,
     save,
 )
-from napari_isr.io.session.tensor_codec import content_filename, to_bytes
+from napari_isr.io.session.label_codec import content_filename, to_bytes
 from napari_isr.segmentation import shape_stage as shape_fits
 from napari_isr.segmentation.segmenter import Segmenter
 from napari_isr.shapes import Convex
