@@ -18,15 +18,14 @@ from napari_isr.gui.fitting.job import AvailableChoices, FitJob
 from napari_isr.gui.fitting.scheduler import FitScheduler
 from napari_isr.gui.fitting.transfer import DeferredTransfer
 from napari_isr.gui.hints import NO_IMAGE, NO_STROKES, no_image_hint, no_scribbles_hint
-from napari_isr.gui.layers.uncertainty_layer import center_view_on
+from napari_isr.gui.layers.suggestion_layer import center_view_on
 from napari_isr.gui.layers.utils import add_scribbles_layer, image_shape
 from napari_isr.gui.models import FIT_SETTINGS, DockSettings, DockState
 from napari_isr.gui.nd.axis_roles import MOST
 from napari_isr.gui.nd.job_inputs import nd_job_fields
 from napari_isr.gui.objects.actions import ObjectActions
 from napari_isr.gui.result_presenter import ResultPresenter
-from napari_isr.gui.scribbles.brush_activity import BrushActivity
-from napari_isr.gui.scribbles.change_detector import ScribbleChangeDetector
+from napari_isr.gui.scribbles.change_detector import BrushActivity, ScribbleChangeDetector
 from napari_isr.io.session import ShapeState
 from napari_isr.lazy_arrays import is_lazy
 

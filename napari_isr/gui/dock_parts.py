@@ -16,18 +16,17 @@ from napari_isr.gui._qt_utils import make_executor
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.image_list.navigator import ImageNavigator
 from napari_isr.gui.image_list.widget import ImageListWidget
-from napari_isr.gui.layers.alignment import LayerAlignment
-from napari_isr.gui.layers.utils import is_result_layer
-from napari_isr.gui.nd.axis_role_widget import AxisRoleWidget
-from napari_isr.gui.nd.coordinate_layer_combo_box import CoordinateLayerComboBox
-from napari_isr.gui.nd.tools_widget import StackToolsWidget
+from napari_isr.gui.layers.utils import LayerAlignment, is_result_layer
+from napari_isr.gui.nd.tools_widget import AxisRoleWidget, CoordinateLayerComboBox, StackToolsWidget
 from napari_isr.gui.persistence.manager import PersistenceManager, RestoreBar
 from napari_isr.gui.persistence.session_actions import SessionActions, SessionButtons
 from napari_isr.gui.scribbles.label_selector import LabelSelector
 from napari_isr.gui.widgets._common import (
     CollapsibleSection,
+    LayerComboBox,
     StringComboBox,
     ThinProgressBar,
+    VerticalScrollArea,
     WrappingLabel,
     make_button,
     make_checkbox,
@@ -35,13 +34,10 @@ from napari_isr.gui.widgets._common import (
     make_row,
 )
 from napari_isr.gui.widgets.certificate_panel import CertificatePanel
-from napari_isr.gui.widgets.copy_as_code import CopyAsCodeButtons
-from napari_isr.gui.widgets.export import Exporter, ExportOptions
-from napari_isr.gui.widgets.layer_combo_box import LayerComboBox
+from napari_isr.gui.widgets.export import CopyAsCodeButtons, Exporter, ExportOptions
 from napari_isr.gui.widgets.object_panel import ObjectPanel
 from napari_isr.gui.widgets.shape_options import ShapeOptionsWidget
 from napari_isr.gui.widgets.shape_picker import ShapePicker
-from napari_isr.gui.widgets.vertical_scroll_area import VerticalScrollArea
 from napari_isr.gui.widgets.welcome import WelcomePanel
 
 if TYPE_CHECKING:

@@ -22,9 +22,9 @@ from napari_isr.gui.persistence.manager import PersistenceManager
 from napari_isr.gui.persistence.preferences import Preferences
 from napari_isr.gui.properties import Properties
 from napari_isr.gui.repaint_scheduler import RepaintCoalescer
-from napari_isr.gui.tones import BAD
-from napari_isr.gui.widgets.binding import bind_checkbox, bind_combo_box, setter
-from napari_isr.gui.widgets.held import FixedOptionsRow
+from napari_isr.gui.theme import BAD
+from napari_isr.gui.widgets._common import bind_checkbox, bind_combo_box, setter
+from napari_isr.gui.widgets.shape_options import FixedOptionsRow
 
 if TYPE_CHECKING:
     import napari

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from napari.layers import Image, Labels
 
+from napari_isr.gui._napari_patches import MouseCallbackBlocker
 from napari_isr.gui.fitting.shape_spec_text import (
     clear_fixed_options,
     join_spec,
@@ -21,8 +22,7 @@ from napari_isr.gui.fitting.shape_spec_text import (
 from napari_isr.gui.handle_models import Handle, HandleGeometry, LatticeHandle, Point, make_handle
 from napari_isr.gui.layers.handle_layer import HandleLayer
 from napari_isr.gui.models import DockSettings
-from napari_isr.gui.mute import MouseCallbackBlocker
-from napari_isr.gui.scribbles.active_object import ActiveObject
+from napari_isr.gui.scribbles.label_selector import ActiveObject
 
 __all__ = ["HandleController"]
 

@@ -9,18 +9,33 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
 
 from napari_isr.certificates.certificate import CENTER_KEY
 from napari_isr.gui.fitting.shape_spec_text import same_shape, split_spec
 from napari_isr.gui.shape_catalog import shape_catalog
 
-__all__ = ["AxisHandle", "CenterHandle", "Handle", "HandleGeometry", "LatticeHandle", "make_handle"]
+if TYPE_CHECKING:
+    from napari_isr.results.result import ObjectResult, Result
+
+__all__ = [
+    "AxisHandle",
+    "CenterHandle",
+    "Handle",
+    "HandleGeometry",
+    "LatticeHandle",
+    "extract_handle_geometry",
+    "make_handle",
+]
 
 Point = tuple[float, float]  # row, column
 BEYOND = 1.15  # the ends of an axis lie so far out, in half lengths of the object
 LEAST_REACH = 6.0  # pixels
 SHORTEST, PARALLEL = 3.0, 0.15  # of lattice vectors: pixels, sine of the angle between them
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -286,3 +301,46 @@ def _plus(a: Point, b: Point) -> Point:
 
 def _minus(a: Any, b: Any) -> Point:
     return a[0] - b[0], a[1] - b[1]
+
+
+def extract_handle_geometry(result: Result) -> dict[int, HandleGeometry]:
+    """Places that the fit found, of every object with a shape in the plane."""
+    return {
+        label: _found(item)
+        for label, item in result.objects.items()
+        if item.shape is not None and item.frame.ndim == 2
+    }
+
+
+def _found(item: ObjectResult) -> HandleGeometry:
+    parameters: dict[str, Any] = item.parameters
+    element = None
+    if "lattice" in parameters:
+        element = _element(item.mask, float(np.abs(parameters["lattice"]).max()))
+    return HandleGeometry(item.shape_name, parameters, _box(item.mask), element)
+
+
+def _box(mask: Mask) -> tuple[Point, Point]:
+    """First and last row and column; the whole image of an empty mask."""
+    ends = []
+    for axis in (1, 0):
+        index = np.flatnonzero(mask.any(axis=axis))
+        ends.append((index[0], index[-1]) if len(index) else (0, mask.shape[1 - axis] - 1))
+    (top, bottom), (left, right) = ends
+    return (float(top), float(left)), (float(bottom), float(right))
+
+
+def _element(mask: Mask, step: float) -> Point | None:
+    """Centre of the element of a pattern that is nearest to the middle of the image."""
+    from scipy import ndimage  # in the worker: it takes long to load
+
+    middle = [n / 2 for n in mask.shape]
+    corner = [max(0, int(m - 1.5 * step)) for m in middle]
+    ends = [int(m + 1.5 * step) + 2 for m in middle]
+    window = mask[corner[0] : ends[0], corner[1] : ends[1]]
+    pieces, count = ndimage.label(window)
+    if not count:
+        return None
+    centres = np.array(ndimage.center_of_mass(window, pieces, range(1, count + 1))) + corner
+    best = np.hypot(*(centres - middle).T).argmin()
+    return float(centres[best, 0]), float(centres[best, 1])

@@ -18,9 +18,9 @@ from qtpy.QtWidgets import QWidget
 from napari_isr.errors import InputError
 from napari_isr.gui._concurrency import BackgroundTask
 from napari_isr.gui._qt_utils import make_executor
-from napari_isr.gui.colors import copy_colormap
 from napari_isr.gui.layers.utils import METADATA_KIND, insert_layer_above, layer_transform_kwargs
 from napari_isr.gui.shape_catalog import shape_catalog
+from napari_isr.gui.theme import copy_colormap
 
 if TYPE_CHECKING:
     from napari_isr.label_projection import ProjectedLabels

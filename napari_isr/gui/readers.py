@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_isr.gui.colors import scribble_colormap
 from napari_isr.gui.layers.utils import METADATA_KIND
+from napari_isr.gui.theme import scribble_colormap
 from napari_isr.io.session import ENDING, Session, load_session
 
 __all__ = ["get_reader", "session_layers"]

@@ -13,10 +13,8 @@ from napari_isr.gui._qt_utils import QueuedCallback, make_single_shot_timer
 from napari_isr.gui.fitting.fit_history import FitHistoryEntry
 from napari_isr.gui.fitting.job import FitContour, FitFinished
 from napari_isr.gui.handle_controller import HandleController
-from napari_isr.gui.layers.conflict_layer import ConflictLayer
 from napari_isr.gui.layers.contour_layer import ContourLayer
-from napari_isr.gui.layers.suggestion_layer import SuggestionLayer
-from napari_isr.gui.layers.uncertainty_layer import UncertaintyLayer
+from napari_isr.gui.layers.suggestion_layer import ConflictLayer, SuggestionLayer, UncertaintyLayer
 from napari_isr.gui.layers.utils import ResultLayers
 from napari_isr.gui.models import DockSettings
 from napari_isr.gui.nd.current_slice import CurrentSlice, is_stack

@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 
 from napari_isr.data import load_sample
-from napari_isr.gui.colors import scribble_colormap
 from napari_isr.gui.layers.utils import COORDINATE, METADATA_KIND
+from napari_isr.gui.theme import scribble_colormap
 
 __all__ = ["add_sample", "cat", "cell", "coffee", "coins", "fruit", "motorcycle", "sample_layers"]
 

@@ -8,8 +8,7 @@ from typing import Any
 from psygnal import Signal
 
 from napari_isr.gui._concurrency import BackgroundExecutor, BackgroundTask
-from napari_isr.gui.nd.current_slice import CurrentSlice
-from napari_isr.gui.nd.planes import Plane, ViewedSlice
+from napari_isr.gui.nd.current_slice import CurrentSlice, Plane, ViewedSlice
 
 __all__ = ["SliceContourTracer", "neighboring_slices"]
 

@@ -14,8 +14,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_isr.gui.widgets.object_table import NAME, PROOF
-from napari_isr.gui.widgets.object_table_delegates import DETAILS
+from napari_isr.gui.widgets.object_table import DETAILS, NAME, PROOF
 
 WAIT = 30_000
 CONTROLS = {

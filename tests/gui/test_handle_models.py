@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 
-from napari_isr.gui.finding import extract_handle_geometry
 from napari_isr.gui.fitting.job import FitFinished, FitJob, run_job
 from napari_isr.gui.fitting.segmenter_cache import SegmenterCache
 from napari_isr.gui.fitting.shape_spec_text import clear_fixed_options, set_shape_of, shape_of
@@ -14,9 +13,10 @@ from napari_isr.gui.handle_models import (
     CenterHandle,
     HandleGeometry,
     LatticeHandle,
+    extract_handle_geometry,
     make_handle,
 )
-from napari_isr.gui.layers.handle_mesh import COLORS, build_handle_mesh
+from napari_isr.gui.layers.handle_layer import COLORS, build_handle_mesh
 from napari_isr.gui.models import DockSettings
 
 BOX = ((10.0, 20.0), (50.0, 100.0))

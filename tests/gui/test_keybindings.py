@@ -13,9 +13,8 @@ from qtpy.QtTest import QTest
 from skimage.color import rgb2lab
 
 from napari_isr.gui import keybindings as keys
-from napari_isr.gui.colors import PREDICTOR, SHAPE, scribble_colormap
-from napari_isr.gui.widgets.object_table import NAME
-from napari_isr.gui.widgets.object_table_delegates import COLOR
+from napari_isr.gui.theme import PREDICTOR, SHAPE, scribble_colormap
+from napari_isr.gui.widgets.object_table import COLOR, NAME
 
 WAIT = 30_000
 OF_OTHER_LAYERS = ("points", "shapes", "surface", "tracks", "vectors", "image")

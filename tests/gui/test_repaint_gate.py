@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from napari_isr.gui.fitting.repaint_gate import RepaintGate
+from napari_isr.gui.repaint_scheduler import RepaintGate
 
 
 def waiting(repaint_gate: RepaintGate) -> threading.Thread:
@@ -15,7 +15,7 @@ def waiting(repaint_gate: RepaintGate) -> threading.Thread:
 
 
 def test_the_fit_goes_on_when_the_window_has_drawn(qtbot, monkeypatch):
-    monkeypatch.setattr("napari_isr.gui.fitting.repaint_gate.MAX_PAUSE_S", 60)
+    monkeypatch.setattr("napari_isr.gui.repaint_scheduler.MAX_PAUSE_S", 60)
     repaint_gate = RepaintGate()
     repaint_gate.wait()  # nobody draws
     repaint_gate.close_now()
@@ -42,7 +42,7 @@ def test_the_fit_does_not_wait_for_ever(qtbot):
 
 
 def test_nobody_waits_once_it_is_closed(qtbot, monkeypatch):
-    monkeypatch.setattr("napari_isr.gui.fitting.repaint_gate.MAX_PAUSE_S", 60)
+    monkeypatch.setattr("napari_isr.gui.repaint_scheduler.MAX_PAUSE_S", 60)
     repaint_gate = RepaintGate()
     repaint_gate.close_until_painted()
     thread = waiting(repaint_gate)

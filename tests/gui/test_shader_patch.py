@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from vispy.visuals import MeshVisual
 
-from napari_isr.gui.shaders import BUILDER, patch_shader_cache
+from napari_isr.gui._napari_patches import BUILDER, patch_shader_cache
 
 FACES = np.array([[0, 1, 2]])
 

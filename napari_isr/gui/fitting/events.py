@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from napari_isr.gui.handle_models import HandleGeometry
 from napari_isr.gui.models import ObjectRow
-from napari_isr.gui.nd.planes import Plane
+from napari_isr.gui.nd.current_slice import Plane
 
 if TYPE_CHECKING:
     from napari_isr.results.result import Result

@@ -17,7 +17,6 @@ import numpy as np
 
 from napari_isr.errors import InputError
 from napari_isr.gui.available_choices import AvailableChoices
-from napari_isr.gui.finding import extract_handle_geometry
 from napari_isr.gui.fitting.events import (
     FitContour,
     FitFailed,
@@ -27,9 +26,10 @@ from napari_isr.gui.fitting.events import (
     News,
 )
 from napari_isr.gui.fitting.label_images import compose_label_images
-from napari_isr.gui.missing import missing_scribble_hint
+from napari_isr.gui.handle_models import extract_handle_geometry
+from napari_isr.gui.hints import missing_scribble_hint
 from napari_isr.gui.models import ObjectRow
-from napari_isr.gui.nd.planes import Plane, ViewedSlice, follow_viewed_slice
+from napari_isr.gui.nd.current_slice import Plane, ViewedSlice, follow_viewed_slice
 from napari_isr.gui.object_measurements import measure_size
 from napari_isr.io.session import ShapeState
 from napari_isr.scribbles import BACKGROUND, Scribbles

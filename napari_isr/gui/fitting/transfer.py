@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_isr.gui.missing import missing_scribble_hint
+from napari_isr.gui.hints import missing_scribble_hint
 from napari_isr.scribbles import Scribbles
 
 if TYPE_CHECKING:

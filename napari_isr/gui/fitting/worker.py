@@ -22,8 +22,8 @@ from napari_isr.gui.fitting.job import (
     News,
     run_job,
 )
-from napari_isr.gui.fitting.repaint_gate import RepaintGate
 from napari_isr.gui.fitting.segmenter_cache import SegmenterCache
+from napari_isr.gui.repaint_scheduler import RepaintGate
 
 __all__ = ["FitWorker", "fit_small_disc"]
 

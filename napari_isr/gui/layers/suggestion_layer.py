@@ -11,27 +11,33 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from napari.layers import Image, Labels, Surface
+from napari.layers import Image, Labels, Points, Surface
 from napari.utils import Colormap
 
-from napari_isr.gui.colors import CASING, label_rgb
-from napari_isr.gui.layers.polyline_mesh import Mesh, polyline_mesh
+from napari_isr.gui.layers.contour_layer import Mesh, polyline_mesh
 from napari_isr.gui.layers.utils import (
+    DebouncedZoomListener,
     TransientLayer,
     align_to_image,
     insert_layer_above,
     layer_metadata,
     layer_transform_kwargs,
+    pixel_size,
     set_data_quietly,
 )
-from napari_isr.gui.layers.zooming import DebouncedZoomListener
+from napari_isr.gui.nd.current_slice import set_slice_to_point
+from napari_isr.gui.theme import CASING, label_rgb
 
-__all__ = ["SuggestionLayer"]
+__all__ = ["ConflictLayer", "SuggestionLayer", "UncertaintyLayer", "center_view_on"]
 
 RADIUS, HALF, MARGIN, SOFT = 10.0, 2.4, 0.9, 0.8  # pixels on the screen
 CORNERS = 40
 DARK, BRIGHT = 1.0, 3.0  # values of the mesh where it is opaque; one less: transparent
 ZOOM_STEP = 1.04
+MOST = 400  # marks; more would hide what they mark
+RED = "#ff3b30"
+# What is clear stays as it is in the image; what is not glows in a hue that photographs lack.
+UNCERTAINTY_COLORS = ("#00000000", "#b400ff66", "#f050ffbf", "#fff0ffee")
 
 
 class SuggestionLayer(TransientLayer):
@@ -128,3 +134,87 @@ class SuggestionLayer(TransientLayer):
 def _colormap(color: tuple[float, ...]) -> Colormap:
     colors = [(*rgb, alpha) for rgb in (CASING, color) for alpha in (0.0, 1.0)]
     return Colormap(colors, name="next stroke")
+
+
+class ConflictLayer(TransientLayer):
+    """The layer ``<image> [conflict]`` of one image, there only while strokes are in conflict.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    image : Image
+    """
+
+    kind = "conflict"
+
+    def show(self, result: Any) -> None:
+        """Mark the pixels in conflict of all objects; without any, take the layer away."""
+        found = [o.conflict.pixels for o in result.objects.values() if o.conflict is not None]
+        pixels = np.concatenate(found) if found else np.zeros((0, 2))
+        pixels = pixels[:: max(1, -(-len(pixels) // MOST))]
+        self.forget_if_removed()
+        if not len(pixels):
+            self.remove()
+        elif self._layer is None:
+            self._add(pixels)
+        else:
+            self._layer.data = pixels
+
+    def _add(self, pixels: Any) -> None:
+        self._layer = Points(
+            pixels,
+            name=f"{self._image.name} [conflict]",
+            metadata=layer_metadata(self.kind, self._image),
+            symbol="x",
+            size=max(4.0, 6.0 / pixel_size(self._image)),
+            face_color=RED,
+            border_color=RED,
+            **layer_transform_kwargs(self._image),
+        )
+        insert_layer_above(self._viewer, self._layer, None)
+
+
+class UncertaintyLayer(TransientLayer):
+    """The layer ``<image> [uncertainty]`` of one image, there only while it is asked for.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    image : Image
+    """
+
+    kind = "uncertainty"
+
+    def show(self, values: npt.NDArray[np.float32]) -> None:
+        """Show a map of entropies in bits (H, W)."""
+        self.forget_if_removed()
+        if self._layer is not None and self._layer.data.shape != values.shape:
+            self.remove()
+        if self._layer is None:
+            self._add(values)
+        else:
+            set_data_quietly(self._layer, values)
+            align_to_image(self._layer, self._image)
+
+    def _add(self, values: npt.NDArray[np.float32]) -> None:
+        self._layer = Image(
+            values,
+            name=f"{self._image.name} [uncertainty]",
+            metadata=layer_metadata(self.kind, self._image),
+            rgb=False,
+            colormap=Colormap(UNCERTAINTY_COLORS, name="glow"),
+            contrast_limits=(0, 1),
+            blending="translucent",
+            **layer_transform_kwargs(self._image, values.shape),
+        )
+        insert_layer_above(self._viewer, self._layer, self._image)
+
+
+def center_view_on(viewer: Any, image: Image, point: tuple[float, ...]) -> None:
+    """Bring a pixel of an image to the middle of the canvas; of a stack its plane first."""
+    set_slice_to_point(viewer, image, point)
+    world = np.zeros(max(viewer.dims.ndim, image.ndim))
+    world[-image.ndim :] = image.data_to_world(point)
+    shown = world[list(viewer.dims.displayed)]
+    camera = viewer.scene.camera
+    camera.center = (*np.asarray(camera.center)[: -len(shown)], *shown)

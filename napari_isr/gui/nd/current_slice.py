@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
 from psygnal import Signal
 
 from napari_isr.gui.layers.utils import image_shape
-from napari_isr.gui.nd.planes import Plane, ViewedSlice
 
-__all__ = ["CurrentSlice", "current_slice", "is_stack", "set_slice_to_point"]
+if TYPE_CHECKING:
+    from napari_isr.segmentation.segmenter import Segmenter
+    from napari_isr.segmentation.update import Update
+
+__all__ = [
+    "CurrentSlice",
+    "Plane",
+    "ViewedSlice",
+    "current_slice",
+    "follow_viewed_slice",
+    "is_stack",
+    "set_slice_to_point",
+]
+
+Plane = tuple[float | None, ...]  # where it lies along each axis, None for the two that it extends
 
 
 def is_stack(image: Image | None) -> bool:
@@ -108,3 +122,50 @@ class CurrentSlice:
         if plane is not None and plane != self.viewed_slice.plane:
             self.viewed_slice.plane = plane
             self.changed.emit(plane)
+
+
+class ViewedSlice:
+    """The plane that is shown, for a thread that wants to compute that first.
+
+    Parameters
+    ----------
+    plane : tuple, optional
+        The plane now; the GUI thread sets another one as soon as it is shown.
+    """
+
+    def __init__(self, plane: Plane | None = None) -> None:
+        self.plane = plane
+
+
+def follow_viewed_slice(
+    updates: Iterator[Update], segmenter: Segmenter, viewed_slice: ViewedSlice | None
+) -> Iterator[tuple[Update, Plane | None]]:
+    """Updates of a run, with outlines in the plane that is looked at just then.
+
+    Parameters
+    ----------
+    updates : iterator of Update
+        Of a run that has not begun.
+    segmenter : Segmenter
+        Which runs.
+    viewed_slice : ViewedSlice or None
+        None: the image is no stack.
+
+    Yields
+    ------
+    (Update, tuple or None)
+        The update, and the plane that its outlines lie in.
+    """
+    plane = None
+    while True:
+        if (
+            viewed_slice is not None
+            and viewed_slice.plane is not None
+            and viewed_slice.plane != plane
+        ):
+            plane = viewed_slice.plane
+            segmenter.set_view_plane(plane)
+        update = next(updates, None)
+        if update is None:
+            return
+        yield update, plane

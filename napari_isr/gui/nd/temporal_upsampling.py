@@ -13,8 +13,8 @@ from napari.layers import Labels
 from psygnal import Signal
 
 from napari_isr.gui._concurrency import BackgroundTask
-from napari_isr.gui.colors import copy_colormap
 from napari_isr.gui.layers.utils import METADATA_KIND, insert_layer_above, layer_transform_kwargs
+from napari_isr.gui.theme import copy_colormap
 
 if TYPE_CHECKING:
     from napari_isr.gui.controller import Controller

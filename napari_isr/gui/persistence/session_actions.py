@@ -14,10 +14,10 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QWidget
 
 from napari_isr.errors import InputError
 from napari_isr.gui._concurrency import BackgroundExecutor
-from napari_isr.gui.finding import extract_handle_geometry
 from napari_isr.gui.fitting.fit_history import FitHistoryEntry
 from napari_isr.gui.fitting.job import FitFinished, object_rows
 from napari_isr.gui.fitting.label_images import compose_label_images
+from napari_isr.gui.handle_models import extract_handle_geometry
 from napari_isr.gui.layers.utils import image_shape
 from napari_isr.gui.models import ObjectRow
 from napari_isr.gui.nd.axis_roles import resolve_axes

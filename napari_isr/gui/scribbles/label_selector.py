@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Labels
+from psygnal import Signal
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
 from napari_isr.gui import keybindings as keys
 from napari_isr.gui._concurrency import BackgroundExecutor
-from napari_isr.gui.colors import label_rgb
+from napari_isr.gui.theme import label_rgb
 from napari_isr.gui.widgets._common import color_swatch_icon
 
-__all__ = ["LabelSelector", "activate_paint_mode"]
+__all__ = ["ActiveObject", "LabelSelector", "activate_paint_mode"]
 
 BACKGROUND, FIRST_OBJECT = 1, 2
 
@@ -127,3 +128,35 @@ def _flat(name: str, text: str, tip: str) -> QPushButton:
     button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     return button
+
+
+class ActiveObject:
+    """Follows the selected label of a stroke layer."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        self._layer: Labels | None = None
+        self._label = FIRST_OBJECT
+
+    @property
+    def label(self) -> int:
+        """The object's label."""
+        return self._label
+
+    def set_layer(self, layer: Labels | None) -> None:
+        """Follow another layer, or none."""
+        if layer is self._layer:
+            return
+        if self._layer is not None:
+            self._layer.events.selected_label.disconnect(self._look)
+        self._layer = layer
+        if layer is not None:
+            layer.events.selected_label.connect(self._look)
+            self._look()
+
+    def _look(self) -> None:
+        label = int(self._layer.selected_label) if self._layer is not None else 0
+        if label >= FIRST_OBJECT and label != self._label:
+            self._label = label
+            self.changed.emit()

@@ -19,9 +19,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_isr.gui.layers.uncertainty_layer import center_view_on
+from napari_isr.gui.layers.suggestion_layer import center_view_on
 from napari_isr.gui.nd.axis_roles import resolve_axes
-from napari_isr.gui.tones import ALARM, BAD, DOUBT, GOOD, ON_DARK, status_colors
+from napari_isr.gui.theme import ALARM, BAD, DOUBT, GOOD, ON_DARK, status_colors
 from napari_isr.gui.widgets._common import WrappingLabel
 
 if TYPE_CHECKING:

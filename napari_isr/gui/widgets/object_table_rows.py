@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari_isr.gui.fitting.shape_spec_text import same_shape, shape_of, split_spec
-from napari_isr.gui.formatting import format_area, format_number
 from napari_isr.gui.models import DockSettings, ObjectRow
+from napari_isr.gui.object_measurements import format_area, format_number
 from napari_isr.scribbles import FIRST_OBJECT
 
 __all__ = ["ObjectTableRow", "build_rows"]

@@ -2,23 +2,51 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QGridLayout,
+    QLabel,
+    QLineEdit,
+    QSizePolicy,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
-from napari_isr.gui.fitting.shape_spec_text import join_spec, same_shape, split_spec
+from napari_isr.gui.controller import Controller
+from napari_isr.gui.fitting.shape_spec_text import (
+    clear_fixed_options,
+    fixed_options,
+    join_spec,
+    same_shape,
+    shape_of,
+    split_spec,
+)
+from napari_isr.gui.scribbles.label_selector import ActiveObject
 from napari_isr.gui.widgets._common import WrappingLabel, make_button, make_row
-from napari_isr.gui.widgets.option_editors import make_option_editor
 
 if TYPE_CHECKING:
     from napari_isr.shapes.options import OptionSchema
 
-__all__ = ["ShapeOptionsWidget"]
+__all__ = ["FixedOptionsRow", "OptionEditor", "ShapeOptionsWidget", "make_option_editor"]
 
 NUMBERS = ("int", "float")  # kinds of options
 SHORT = 7  # letters
+UNBOUNDED_OPTION = 10**6
+# Two stand side by side in a narrow dock; napari's own are twice as wide.
+NARROW = """
+QAbstractSpinBox { min-width: 30px; padding: 1px 0px; }
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 15px; }
+"""
+AUTO = "auto"
+FOUND = "found by the fit"
 
 
 class ShapeOptionsWidget(QWidget):
@@ -132,3 +160,230 @@ def _rows(infos: Iterable[OptionSchema]) -> list[list[str]]:
         else:
             rows.append([info.name])
     return rows + [short[k : k + 2] for k in range(0, len(short), 2)]
+
+
+class FixedOptionsRow:
+    """Keeps the row up to date with the object that the brush is on.
+
+    Parameters
+    ----------
+    options : ShapeOptionsWidget
+        Has the row.
+    controller : Controller
+    """
+
+    def __init__(self, options: ShapeOptionsWidget, controller: Controller) -> None:
+        self._options, self._controller = options, controller
+        self._active = ActiveObject()
+        self._active.changed.connect(self._show)
+        settings = controller.settings
+        settings.events.shape.connect(self._show)
+        settings.events.own_shapes.connect(self._show)
+        controller.scribble_layer_changed.connect(self._active.set_layer)
+        options.released.connect(self._release)
+        self._active.set_layer(controller.scribble_layer)
+        self._show()
+
+    def close(self) -> None:
+        """Let go of the stroke layer."""
+        self._active.set_layer(None)
+
+    def _show(self) -> None:
+        label = self._active.label
+        self._options.show_fixed_options(
+            label, fixed_options(shape_of(self._controller.settings, label))
+        )
+
+    def _release(self, *_: Any) -> None:
+        alone = len(self._controller.state.rows) <= 1
+        clear_fixed_options(self._controller.settings, self._active.label, alone=alone)
+
+
+class OptionEditor:
+    """A control with its option; a mixin for widgets that have ``edited``.
+
+    The value is the text after the ``=``, empty for the default.
+    """
+
+    info: OptionSchema
+
+    def apply_schema(self, info: OptionSchema) -> None:
+        """Take name and tooltip from the option."""
+        self.info = info
+        widget: Any = self
+        widget.setObjectName(f"isr_option_{info.name}")
+        widget.setAccessibleName(info.name)
+        tip = f"{info.description[:1].upper()}{info.description[1:]}"
+        widget.setToolTip(f"{tip}." if tip else info.name)
+
+    @property
+    def default(self) -> str:
+        """The default as it is written."""
+        value = self.info.default
+        return AUTO if value is None and self.info.auto else str(value)
+
+
+class NumberBox(OptionEditor):
+    """What whole and other numbers have in common; the lowest step is ``auto`` where it may be."""
+
+    edited = Signal()
+
+    def set_up(self, info: OptionSchema, step: float) -> None:
+        """Set limits, and the default."""
+        box: Any = self
+        self.apply_schema(info)
+        kind = int if info.kind == "int" else float
+        low = kind(-UNBOUNDED_OPTION if info.minimum is None else info.minimum)
+        box.setRange(low - step if info.auto else low, kind(info.maximum or UNBOUNDED_OPTION))
+        box.setSingleStep(step)
+        if info.auto:
+            box.setSpecialValueText(AUTO)
+        box.setKeyboardTracking(False)  # 24 is not 2 first
+        box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        box.setStyleSheet(NARROW)
+        self.value_text = ""
+        box.valueChanged.connect(lambda _: self.edited.emit())
+
+    @property
+    def value_text(self) -> str:
+        """The number as it is written; empty for the default."""
+        box: Any = self
+        text = AUTO if self._is_auto() else f"{box.value():g}"
+        return "" if text == self.default else text
+
+    @value_text.setter
+    def value_text(self, text: str) -> None:
+        box: Any = self
+        text = text or self.default
+        kind = int if self.info.kind == "int" else float
+        try:
+            value = box.minimum() if text == AUTO else kind(text)
+        except ValueError:
+            return  # the library says what is wrong with it
+        box.blockSignals(True)
+        box.setValue(value)
+        box.blockSignals(False)
+
+    def _is_auto(self) -> bool:
+        box: Any = self
+        return self.info.auto and box.value() == box.minimum()
+
+
+class IntBox(NumberBox, QSpinBox):
+    """A whole number."""
+
+    edited = Signal()
+
+    def __init__(self, info: OptionSchema) -> None:
+        QSpinBox.__init__(self)
+        self.set_up(info, 1)
+
+
+class FloatBox(NumberBox, QDoubleSpinBox):
+    """A number."""
+
+    edited = Signal()
+
+    def __init__(self, info: OptionSchema) -> None:
+        QDoubleSpinBox.__init__(self)
+        self.setDecimals(3)
+        self.set_up(info, 0.1)
+
+
+class BoolBox(OptionEditor, QCheckBox):
+    """Yes or no."""
+
+    edited = Signal()
+
+    def __init__(self, info: OptionSchema) -> None:
+        QCheckBox.__init__(self, info.name)
+        self.apply_schema(info)
+        self.setChecked(bool(info.default))
+        self.toggled.connect(lambda _: self.edited.emit())
+
+    @property
+    def value_text(self) -> str:
+        """``true`` or ``false``; empty for the default."""
+        return "" if self.isChecked() == self.info.default else str(self.isChecked()).lower()
+
+    @value_text.setter
+    def value_text(self, text: str) -> None:
+        self.blockSignals(True)
+        self.setChecked((text or str(self.info.default)).lower() in ("true", "1", "yes", "on"))
+        self.blockSignals(False)
+
+
+class ChoiceBox(OptionEditor, QComboBox):
+    """One of several words."""
+
+    edited = Signal()
+
+    def __init__(self, info: OptionSchema) -> None:
+        QComboBox.__init__(self)
+        self.apply_schema(info)
+        self.addItems([*([AUTO] if info.auto else []), *info.choices])
+        self.value_text = ""
+        self.currentTextChanged.connect(lambda _: self.edited.emit())
+
+    @property
+    def value_text(self) -> str:
+        """The word; empty for the default."""
+        return "" if self.currentText() == self.default else str(self.currentText())
+
+    @value_text.setter
+    def value_text(self, text: str) -> None:
+        self.blockSignals(True)
+        self.setCurrentText(text or self.default)
+        self.blockSignals(False)
+
+
+class TextBox(OptionEditor, QLineEdit):
+    """A place as numbers with slashes, or any text."""
+
+    edited = Signal()
+    problem = Signal(str)
+
+    def __init__(self, info: OptionSchema) -> None:
+        QLineEdit.__init__(self)
+        self.apply_schema(info)
+        self._told = ""
+        self.setPlaceholderText(FOUND if info.auto else str(info.default))
+        self.editingFinished.connect(self._finish)
+
+    @property
+    def value_text(self) -> str:
+        """What is written; empty for the default."""
+        return "".join(str(self.text()).split())
+
+    @value_text.setter
+    def value_text(self, text: str) -> None:
+        self._told = text
+        if text != self.value_text:
+            self.setText(text)
+
+    def _finish(self) -> None:
+        text = self.value_text
+        if text == self._told:
+            return
+        self._told = text
+        if self.info.kind == "place" and text and not _is_place(text):
+            self.problem.emit(
+                f"{self.info.name.capitalize()} takes numbers with a slash between them, "
+                "for example 120.5/88; leave it empty and the fit finds it."
+            )
+        else:
+            self.edited.emit()
+
+
+def make_option_editor(info: OptionSchema) -> QWidget:
+    """Make the control that fits an option."""
+    made = {"int": IntBox, "float": FloatBox, "bool": BoolBox, "choice": ChoiceBox}
+    kind: Any = made.get(info.kind, TextBox)
+    return kind(info)
+
+
+def _is_place(text: str) -> bool:
+    try:
+        return all(math.isfinite(float(part)) for part in text.split("/"))
+    except ValueError:
+        return False

@@ -15,8 +15,7 @@ from napari_isr.gui.fitting.job import FitJob
 from napari_isr.gui.fitting.segmenter_cache import SegmenterCache
 from napari_isr.gui.fitting.transfer import DeferredTransfer
 from napari_isr.gui.image_list.model import ImageList, ImageListEntry, ImageState, list_images
-from napari_isr.gui.widgets.object_table import NAME
-from napari_isr.gui.widgets.object_table_delegates import DETAILS
+from napari_isr.gui.widgets.object_table import DETAILS, NAME
 from napari_isr.results.result import iou
 from tests.gui.conftest import SIZE
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage.measure import points_in_poly
 
-from napari_isr.gui.layers.thinning import simplify_polyline
+from napari_isr.gui.layers.contour_layer import simplify_polyline
 
 TOLERANCE = 0.2
 

@@ -2,7 +2,7 @@
 
 from napari.components import ViewerModel
 
-from napari_isr.gui.layers.zooming import DebouncedZoomListener
+from napari_isr.gui.layers.utils import DebouncedZoomListener
 
 
 def test_one_call_when_the_zoom_rests_and_none_after_the_end(qtbot):

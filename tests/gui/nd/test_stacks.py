@@ -10,7 +10,7 @@ from napari_isr.gui._testing import CanvasMouse
 from napari_isr.gui.nd.current_slice import current_slice
 from napari_isr.gui.persistence.room import OverwriteCheck
 from napari_isr.gui.slice_contour_tracer import neighboring_slices
-from napari_isr.gui.widgets.copy_as_code import script_from_controller
+from napari_isr.gui.widgets.export import script_from_controller
 from napari_isr.io.session import SnapshotStore, image_key
 from napari_isr.results.result import iou
 from tests.gui.conftest import PATIENCE, fit

@@ -6,11 +6,18 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QComboBox, QLineEdit, QTableWidget
 
-from napari_isr.gui.formatting import format_area, format_number
+from napari_isr.gui.object_measurements import format_area, format_number
 from napari_isr.gui.objects.undo import label_indices
-from napari_isr.gui.widgets.object_shape_combo_box import FOLLOW
-from napari_isr.gui.widgets.object_table import DELETE, EYE, NAME, PROOF, SHAPE
-from napari_isr.gui.widgets.object_table_delegates import DETAILS, HIDDEN
+from napari_isr.gui.widgets.object_table import (
+    DELETE,
+    DETAILS,
+    EYE,
+    FOLLOW,
+    HIDDEN,
+    NAME,
+    PROOF,
+    SHAPE,
+)
 
 WAIT = 30_000
 

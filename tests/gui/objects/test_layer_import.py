@@ -8,8 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
 from napari_isr.gui._testing import CanvasMouse
-from napari_isr.gui.widgets.object_table import NAME
-from napari_isr.gui.widgets.object_table_delegates import DETAILS
+from napari_isr.gui.widgets.object_table import DETAILS, NAME
 from napari_isr.results.result import iou
 
 WAIT = 30_000

@@ -15,7 +15,7 @@ from napari_isr.gui.fitting.job import (
     run_job,
 )
 from napari_isr.gui.fitting.segmenter_cache import SegmenterCache
-from napari_isr.gui.layers.polyline_mesh import polyline_mesh
+from napari_isr.gui.layers.contour_layer import polyline_mesh
 from napari_isr.gui.models import DockSettings, DockState, ObjectRow
 from napari_isr.gui.scribbles.change_detector import array_checksum
 
