@@ -16,7 +16,8 @@ from napari_isr.gui._qt_utils import make_executor
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.image_list.navigator import ImageNavigator
 from napari_isr.gui.image_list.widget import ImageListWidget
-from napari_isr.gui.layers.utils import LayerAlignment, is_result_layer
+from napari_isr.gui.layers.alignment import LayerAlignment
+from napari_isr.gui.layers.utils import is_result_layer
 from napari_isr.gui.nd.tools_widget import AxisRoleWidget, CoordinateLayerComboBox, StackToolsWidget
 from napari_isr.gui.persistence.manager import PersistenceManager, RestoreBar
 from napari_isr.gui.persistence.session_actions import SessionActions, SessionButtons
