@@ -39,7 +39,7 @@ def fit(dock, strokes, shape, qtbot):
 
 def spot(dock, hand, grip, away=(0.0, 0.0)):
     """Pixels (row, column) of a grip, or so far away from it."""
-    return tuple(np.add(handles(dock)._handle.grips[grip], away))
+    return tuple(np.add(handles(dock)._handle.control_points[grip], away))
 
 
 def drag(dock, hand, grip, away, qtbot):
