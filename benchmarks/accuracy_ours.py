@@ -8,9 +8,10 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_isr.config import MODES
 from napari_isr.features import feature_names
 from napari_isr.predictors import predictor_names
-from napari_isr.segmentation.segmenter import MODES, Segmenter
+from napari_isr.segmentation.segmenter import Segmenter
 
 __all__ = ["CONFIGURATIONS", "Configuration", "Ours"]
 

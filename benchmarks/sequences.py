@@ -17,7 +17,6 @@ import torch
 from sequences_data import ball, generated, sequence
 
 from napari_isr import project
-from napari_isr.api import with_per_frame_fit
 from napari_isr.features import FeatureCache
 from napari_isr.results.result import ObjectResult
 from napari_isr.segmentation.segmenter import Segmenter
@@ -57,7 +56,7 @@ def measure_truth() -> None:
         alone = run(film, ends, cache, features="rgb,semantic", shape="none")
         tube = run(film, ends, cache)
         joint = run(film, ends, cache, mode="joint")
-        own = run(film, every, cache, shape=str(with_per_frame_fit("connected")))
+        own = run(film, every, cache, shape="connected:over_time=frames")
         masks = (alone.probability > 0.5, tube.probability > 0.5, tube.mask, joint.mask, own.mask)
         values = " | ".join(f"{mean_iou(mask, truth):.3f}" for mask in masks)
         holds = tube.certificate.holds and joint.certificate.holds

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_isr.batch.scheduler import run_batch as run_batch
     from napari_isr.certificates import Certificate as Certificate
     from napari_isr.certificates import register_certificate_check as register_certificate_check
+    from napari_isr.config import SegmentationConfig as SegmentationConfig
     from napari_isr.data import load_sample as load_sample
     from napari_isr.errors import InputError as InputError
     from napari_isr.geometry.coordinates import CoordinateMap as CoordinateMap
@@ -51,6 +52,7 @@ _HOMES = {
     "InputError": "errors",
     "ObjectResult": "results.object_result",
     "Result": "results.result",
+    "SegmentationConfig": "config",
     "Segmenter": "segmentation.segmenter",
     "Session": "io.session",
     "Shape": "shapes.base",
@@ -95,6 +97,7 @@ __all__ = [
     "ObjectResult",
     "Result",
     "Scribbles",
+    "SegmentationConfig",
     "Segmenter",
     "Session",
     "Shape",

@@ -1,16 +1,16 @@
-"""The two calls: project unaries on a shape, segment an image from strokes."""
+"""Public functions ``project`` and ``segment``."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from napari_isr.config import SegmentationConfig
 from napari_isr.device import iterate_with_cpu_fallback, resolve_device
 from napari_isr.errors import InputError
 from napari_isr.evidence import (
@@ -20,11 +20,12 @@ from napari_isr.evidence import (
     signed_evidence,
 )
 from napari_isr.fitting.sequence import SequenceEvidence, iter_fit, sequence_evidence_from_array
-from napari_isr.geometry.coordinates import Coordinates, with_coordinates
+from napari_isr.geometry.coordinates import Coordinates
 from napari_isr.geometry.image import ImageGeometry
-from napari_isr.geometry.time_series import TimeSeriesGeometry, make_geometry
+from napari_isr.geometry.time_series import TimeSeriesGeometry
 from napari_isr.results.result import ObjectResult, Result
 from napari_isr.scribbles import FIRST_OBJECT, Scribbles
+from napari_isr.segmentation.config_geometry import geometry_from_config
 from napari_isr.segmentation.segmenter import Segmenter
 from napari_isr.segmentation.trained_predictor import TrainedPredictor
 from napari_isr.shapes.base import Shape
@@ -44,6 +45,7 @@ def project(
     foreground_weight: float = FOREGROUND_WEIGHT,
     device: str = "auto",
     seed: int = 0,
+    config: SegmentationConfig | None = None,
 ) -> Result:
     """Find the shape nearest to probabilities or a mask (eq. 1 of the source).
 
@@ -71,7 +73,9 @@ def project(
     device : {"auto", "cpu", "cuda", "mps", "xpu"}, optional
         Where to compute.
     seed : int, optional
-        Kept in the report; a projection draws nothing at random.
+        Value for the report. A projection uses no random numbers.
+    config : SegmentationConfig, optional
+        All settings at once, instead of the keyword arguments of the same names.
 
     Returns
     -------
@@ -103,6 +107,7 @@ def project(
         foreground_weight=foreground_weight,
         device=device,
         seed=seed,
+        config=config,
     )
     assert result is not None
     return result
@@ -112,32 +117,25 @@ def iter_project(
     unaries: npt.ArrayLike,
     shape: str | ShapeSpec = "convex",
     *,
-    axes: str | None = None,
-    spacing: Sequence[float | None] = (),
     coordinates: Coordinates | None = None,
-    per_frame: bool = False,
     foreground_weight: float = FOREGROUND_WEIGHT,
-    device: str = "auto",
-    seed: int = 0,
+    config: SegmentationConfig | None = None,
+    **settings: Any,
 ) -> Iterator[Result | None]:
-    """Do what :func:`project` does in steps, between which it can be stopped.
+    """Yield None after each step of :func:`project`, then its result.
 
-    Yields
-    ------
-    Result or None
-        None after each step, at last the result.
+    The caller can stop between two steps. Parameters are those of :func:`project`.
     """
+    config = SegmentationConfig.from_keywords(config, shape=shape, **settings)
     probability = as_probability(unaries)
-    check_axes(axes, probability.ndim)
-    frame = with_coordinates(make_geometry(probability.shape, spacing, axes), coordinates)
+    config.check_ndim(probability.ndim)
+    frame = geometry_from_config(config, probability.shape, coordinates)
     weight = foreground_weight
     if not 0 < foreground_weight < float("inf"):
         raise InputError(f"foreground_weight must be positive, not {foreground_weight}")
-    spec = with_per_frame_fit(shape) if per_frame else ShapeSpec.parse(shape)
+    spec = ShapeSpec.parse(config.shape_for(FIRST_OBJECT))
     check_supported_shapes(frame, [spec.name])
-    if per_frame and not isinstance(frame, TimeSeriesGeometry):
-        raise InputError("per_frame is for sequences: say axes='tyx', with the time first")
-    where, module, objective = resolve_device(device), None, None
+    where, module, objective = resolve_device(config.device), None, None
     start = time.perf_counter()
     for state in iterate_with_cpu_fallback(
         where, lambda there: _fitting(spec, probability, frame, there, weight)
@@ -157,7 +155,7 @@ def iter_project(
         yield None
     _ = item.certificate
     item.seconds = {"projection": fitted - start, "render": time.perf_counter() - fitted}
-    yield Result({FIRST_OBJECT: item}, str(where), seed)
+    yield Result({FIRST_OBJECT: item}, str(where), config.seed)
 
 
 def segment(
@@ -176,6 +174,7 @@ def segment(
     device: str = "auto",
     seed: int = 0,
     trained: TrainedPredictor | None = None,
+    config: SegmentationConfig | None = None,
     **options: Any,
 ) -> Result:
     """Segment objects from a few strokes.
@@ -208,7 +207,9 @@ def segment(
     seed : int, optional
         Two calls with one seed on one machine give the same result.
     trained : TrainedPredictor, optional
-        What :meth:`Segmenter.export_predictor` learned from other images.
+        A predictor that :meth:`Segmenter.export_predictor` returned for other images.
+    config : SegmentationConfig, optional
+        All settings at once, instead of the keyword arguments of the same names.
     **options
         ``unaries``, ``weights``, ``dino``, ``download``, ``cache``, ``memory`` and
         ``most_pixels`` of :class:`Segmenter`.
@@ -231,37 +232,28 @@ def segment(
         if isinstance(scribbles, Scribbles | None)
         else Scribbles.from_label_image(scribbles)
     )
-    ndim = len(strokes.shape) if strokes is not None else cast("TrainedPredictor", trained).ndim
-    check_axes(axes, ndim)
-    segmenter = Segmenter(
-        image,
-        ndim=ndim,
-        axes=axes,
-        spacing=spacing,
-        coordinates=coordinates,
+    arrays = {name: options.pop(name) for name in ("unaries", "cache") if name in options}
+    config = SegmentationConfig.from_keywords(
+        config,
+        shape=shape,
+        mode=mode,
         predictor=predictor,
         features=features,
-        mode=mode,
+        axes=axes,
+        spacing=spacing,
+        per_frame=per_frame,
         device=device,
         seed=seed,
-        trained=trained,
         **options,
     )
-    if per_frame:
-        if isinstance(shape, Mapping):
-            shape = {label: with_per_frame_fit(name) for label, name in shape.items()}
-        else:
-            shape = with_per_frame_fit(shape)
-        if not isinstance(segmenter.frame, TimeSeriesGeometry):
-            raise InputError("per_frame is for sequences: say axes='tyx', with the time first")
-    for _ in segmenter.run(strokes or Scribbles.empty(segmenter.frame.shape), shape, given):
+    ndim = len(strokes.shape) if strokes is not None else cast("TrainedPredictor", trained).ndim
+    segmenter = Segmenter(
+        image, ndim=ndim, coordinates=coordinates, trained=trained, config=config, **arrays
+    )
+    empty = Scribbles.empty(segmenter.frame.shape)
+    for _ in segmenter.run(strokes or empty, given=given):
         pass
     return segmenter.result
-
-
-def with_per_frame_fit(shape: str | ShapeSpec) -> ShapeSpec:
-    """The same shape, each frame of a sequence fitted by itself."""
-    return replace(ShapeSpec.parse(shape), over_time="frames")
 
 
 def _fitting(
@@ -319,14 +311,3 @@ def as_probability(unaries: npt.ArrayLike) -> npt.NDArray[np.float32]:
             "or a mask are needed"
         )
     return np.ascontiguousarray(array, dtype=np.float32)
-
-
-def check_axes(axes: str | None, ndim: int) -> None:
-    """Raise an InputError unless ``axes`` names ``ndim`` axes in the order t, z, y, x."""
-    if axes is None:
-        return
-    known = ("yx", "zyx", "tyx", "tzyx")
-    if axes not in known:
-        raise InputError(f"axes must be one of {', '.join(known)}, not '{axes}'")
-    if len(axes) != ndim:
-        raise InputError(f"axes '{axes}' names {len(axes)} axes, but the array has {ndim}")

@@ -21,7 +21,7 @@ def check_file_writable(path: Path) -> None:
 
     Parameters
     ----------
-    path : BoxTrack
+    path : Path
         The file to be.
 
     Raises
@@ -40,7 +40,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
     Parameters
     ----------
-    path : BoxTrack
+    path : Path
         Where the file ends up; a file that was there before is replaced in one step.
 
     Yields
@@ -109,7 +109,7 @@ def atomic_directory(path: Path) -> Iterator[Path]:
 
     Parameters
     ----------
-    path : BoxTrack
+    path : Path
         Where it ends up; see :func:`check_directory_writable`.
 
     Yields

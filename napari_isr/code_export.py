@@ -26,7 +26,7 @@ class ScriptTemplate:
     own_shapes : mapping of int to str
         Shapes of single objects, by label.
     predictor, features, mode, device : str
-        As :func:`napari_isr.slic_planes` takes them.
+        As :func:`napari_isr.segment` takes them.
     given : mapping of int to str
         Files with the masks or probabilities of objects that are not from strokes, by label.
     trained : str

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_isr.config import SegmentationConfig
 from napari_isr.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class BatchSettings:
     own_shapes : dict of int to str, optional
         Shapes of single objects, by label.
     mode, predictor, features, device : str, optional
-        As :func:`napari_isr.slic_planes` takes them.
+        As :func:`napari_isr.segment` takes them.
     axes : str, optional
         What the axes are.
     spacing : tuple of float, optional
@@ -98,6 +99,16 @@ class BatchSettings:
     trained: str = ""
 
     @property
+    def config(self) -> SegmentationConfig:
+        """Settings of the segmentation of each image."""
+        known = {
+            name: getattr(self, name)
+            for name in SegmentationConfig.model_fields
+            if hasattr(self, name)
+        }
+        return SegmentationConfig(**known)
+
+    @property
     def content_hash(self) -> str:
         """Hash of all settings: results of other settings are made anew."""
         told = asdict(self) | {"scale": [float(factor) for factor in self.scale]}
@@ -110,7 +121,7 @@ def settings_from_session(path: Path) -> tuple[TrainedPredictor, dict[str, Any]]
 
     Parameters
     ----------
-    path : BoxTrack
+    path : Path
         An ``.isr`` file.
 
     Returns

@@ -175,7 +175,7 @@ def read_spacing(path: Path, inner: str = "") -> tuple[tuple[float, ...], str]:
 
     Parameters
     ----------
-    path : BoxTrack
+    path : Path
         The store.
     inner : str, optional
         Place of the image in it.

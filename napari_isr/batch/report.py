@@ -196,7 +196,7 @@ def write_thumbnail(path: Path, image: Any, result: Result) -> None:
 
     Parameters
     ----------
-    path : BoxTrack
+    path : Path
         A ``.webp`` file.
     image : array
         What was segmented; of a stack the plane with most of the objects is drawn.

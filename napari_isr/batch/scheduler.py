@@ -44,7 +44,7 @@ class BatchResult:
         ``"failed"`` or ``"open"`` if it was stopped before), ``error``, ``files``, ``report`` …
     new : int
         Images that were worked on now.
-    summary, report : BoxTrack
+    summary, report : Path
         The CSV and the HTML file.
     """
 

@@ -168,24 +168,9 @@ def _result(
 
     labels = {*(learned.object_labels if learned else ())}
     labels |= {*(Scribbles.from_label_image(strokes).objects if strokes is not None else ())}
-    own = settings.own_shapes
-    shapes = {label: own.get(label, settings.shape) for label in sorted(labels)}
-    return segment(
-        picture.pixels,
-        strokes,
-        shapes,
-        mode=settings.mode,
-        predictor=settings.predictor,
-        features=settings.features,
-        axes=settings.axes,
-        spacing=picture.spacing,
-        per_frame=settings.per_frame,
-        device=settings.device,
-        seed=settings.seed,
-        trained=learned,
-        weights=settings.weights,
-        dino=settings.dino,
-    )
+    # An image need not have all objects of the batch.
+    config = settings.config.for_labels(labels).replace(spacing=picture.spacing)
+    return segment(picture.pixels, strokes, trained=learned, config=config)
 
 
 @lru_cache(maxsize=2)

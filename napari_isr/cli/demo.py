@@ -24,7 +24,7 @@ def run_demo(name: str, folder: Path) -> Iterator[str]:
     ----------
     name : str
         Of the sample.
-    folder : BoxTrack
+    folder : Path
         Where the files go; made if its parent exists.
 
     Yields

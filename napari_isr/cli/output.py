@@ -66,14 +66,14 @@ def write_result(
     Parameters
     ----------
     result : Result
-    outputs : list of BoxTrack
+    outputs : list of Path
         Their endings pick the formats.
     scale : tuple of float
         Empty: 1.
-    report : BoxTrack, optional
+    report : Path, optional
     each : bool, optional
         One file for each object.
-    uncertainty : BoxTrack, optional
+    uncertainty : Path, optional
         A file for the uncertainty.
     **about
         Names, spacing, unit, axes, image and strokes, see :meth:`ExportData.from_result`.
@@ -101,9 +101,9 @@ def write_session_file(
 
     Parameters
     ----------
-    path : BoxTrack
+    path : Path
     found : Result or Segmenter
-    image : BoxTrack
+    image : Path
         The image's file.
     embed : bool
         Put the image into the session.

@@ -115,17 +115,16 @@ def segment(
     shapes, factors = parse_shapes(shape or []), parse_numbers("--scale", scale)
     names = parse_names(name or [])
     limit_torch_threads()
-    from napari_isr.api import check_axes, with_per_frame_fit
     from napari_isr.cli.parsing import read_coordinates
+    from napari_isr.config import SegmentationConfig
     from napari_isr.features import FeatureCache, default_folder, parse_features
     from napari_isr.io.readers import read_image
     from napari_isr.io.scribble_files import read_label_scribbles, read_scribble_file
     from napari_isr.io.sequences import read_sequence
     from napari_isr.lazy_arrays import pyramid_levels
     from napari_isr.scribbles import Scribbles
-    from napari_isr.segmentation.segmenter import Segmenter, resolve_shape_specs
+    from napari_isr.segmentation.segmenter import Segmenter
     from napari_isr.segmentation.trained_predictor import TrainedPredictor
-    from napari_isr.shapes.registry import ShapeSpec
 
     learned, objects = (
         None if trained is None else TrainedPredictor.load(trained),
@@ -135,7 +134,6 @@ def segment(
     whole = pyramid_levels(picture)[0].shape
     strokes = None if scribbles is None else read_scribble_file(scribbles, axes, whole)
     ndim = len(strokes.shape) if strokes is not None else cast("TrainedPredictor", learned).ndim
-    check_axes(axes, ndim)
     labels = sorted(
         {
             *(strokes.objects if strokes else ()),
@@ -143,34 +141,38 @@ def segment(
             *objects,
         }
     )
-    chosen: dict[int, str | ShapeSpec] = dict.fromkeys(labels, shapes.get(None, "convex"))
-    chosen.update({label: name for label, name in shapes.items() if label is not None})
-    resolve_shape_specs(chosen, labels)
-    if per_frame:
-        chosen = {label: with_per_frame_fit(name) for label, name in chosen.items()}
+    config = SegmentationConfig(
+        shape=shapes.pop(None, "convex"),
+        own_shapes=shapes,
+        mode=mode,
+        predictor=predictor,
+        features=features,
+        axes=axes,
+        spacing=parse_spacing(spacing, axes),
+        per_frame=per_frame,
+        device=device,
+        seed=seed,
+        weights=weights,
+        dino=dino,
+        download=download,
+        memory=memory,
+    )
+    config.check_ndim(ndim)
+    config.shapes_for(labels)
     used = parse_features(features, ndim, bool(axes and axes[0] == "t")) if unaries is None else ()
     used = learned.features if learned is not None else used
     check_unused_weights(used, weights=weights, dino=dino, download=download)
     segmenter = Segmenter(
         picture,
         ndim=ndim,
-        axes=axes,
-        mode=mode,
-        predictor=predictor,
-        features=features,
-        spacing=parse_spacing(spacing, axes),
         coordinates=read_coordinates(coordinate or []),
-        device=device,
-        seed=seed,
         unaries=None if unaries is None else load_unaries(unaries, axes),
-        weights=weights,
-        dino=dino,
-        download=download,
         cache=FeatureCache(default_folder() if cache else None),
         trained=learned,
-        memory=memory,
+        config=config,
     )
-    for _ in segmenter.run(strokes or Scribbles.empty(segmenter.frame.shape), chosen, objects):
+    empty = Scribbles.empty(segmenter.frame.shape)
+    for _ in segmenter.run(strokes or empty, given=objects):
         pass
     result = segmenter.result
     if save_trained is not None:

@@ -30,7 +30,7 @@ class WeightFile:
 
     Parameters
     ----------
-    path : BoxTrack
+    path : Path
         A PyTorch state dict, or a ``.safetensors`` file.
     expected : str, optional
         SHA-256 that the file must have.

@@ -40,10 +40,10 @@ class AvailableChoices:
     @classmethod
     def load(cls) -> AvailableChoices:
         """Ask the library, which imports torch."""
+        from napari_isr.config import MODES
         from napari_isr.features import feature_names
         from napari_isr.gui.shape_catalog import extend_catalog, load_cards
         from napari_isr.predictors import predictor_names
-        from napari_isr.segmentation.segmenter import MODES
         from napari_isr.shapes.registry import shape_names, shape_options
 
         extend_catalog(load_cards())

@@ -33,7 +33,7 @@ def read_array(path: str | Path) -> npt.NDArray[Any]:
 
     Parameters
     ----------
-    path : str or BoxTrack
+    path : str or Path
         A ``.npy``, ``.tif``, ``.png``, ``.jpg`` ... file.
 
     Returns
@@ -69,7 +69,7 @@ def read_image(path: str | Path) -> Any:
 
     Parameters
     ----------
-    path : str or BoxTrack
+    path : str or Path
         As for :func:`read_image_eager`, or a folder in the form of zarr or OME-Zarr.
 
     Returns
@@ -146,7 +146,7 @@ def read_scribbles(path: str | Path) -> Any:
 
     Parameters
     ----------
-    path : str or BoxTrack
+    path : str or Path
         As for :func:`read_image`.
 
     Returns
@@ -188,7 +188,7 @@ def read_probability(path: str | Path) -> npt.NDArray[np.float32]:
 
     Parameters
     ----------
-    path : str or BoxTrack
+    path : str or Path
         As for :func:`read_array`.
 
     Returns

@@ -24,7 +24,7 @@ def read_scribble_file(path: Path, axes: str | None, shape: Sequence[int]) -> Sc
 
     Parameters
     ----------
-    path : BoxTrack
+    path : Path
     axes : str or None
         What the axes of the image are.
     shape : sequence of int

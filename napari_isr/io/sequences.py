@@ -23,7 +23,7 @@ def read_sequence(path: Path, read: Callable[[Path], Any], axes: str | None) -> 
 
     Parameters
     ----------
-    path : BoxTrack
+    path : Path
         A file; a folder, whose pictures are the frames; or a pattern such as ``frames/*.png``.
     read : callable
         Reads one file.

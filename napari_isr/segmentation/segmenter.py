@@ -12,17 +12,18 @@ import numpy.typing as npt
 import torch
 
 from napari_isr._timing import StageTimer
+from napari_isr.config import SegmentationConfig, resolve_mode
 from napari_isr.device import iterate_with_cpu_fallback, resolve_device
 from napari_isr.errors import InputError
 from napari_isr.features import FeatureCache, SourceImage, parse_features
-from napari_isr.geometry.coordinates import Coordinates, with_coordinates
-from napari_isr.geometry.time_series import TimeSeriesGeometry, make_geometry
-from napari_isr.memory_budget import MEMORY, check_memory, result_pixel_budget
+from napari_isr.geometry.coordinates import Coordinates
+from napari_isr.memory_budget import MEMORY, result_pixel_budget
 from napari_isr.predictors import resolve_predictor_name
 from napari_isr.predictors.precomputed import validate_unaries
 from napari_isr.rendering.slice_contours import validate_slice
 from napari_isr.results.result import Result
 from napari_isr.scribbles import BACKGROUND, Scribbles
+from napari_isr.segmentation.config_geometry import geometry_from_config
 from napari_isr.segmentation.feature_stage import FeatureStage
 from napari_isr.segmentation.frame_preview import preview_viewed_frame, viewed_frame_index
 from napari_isr.segmentation.joint_stage import alternate, predictor_contours
@@ -37,11 +38,11 @@ from napari_isr.segmentation.transfer import (
     train_transferable,
     transfer_feature_names,
 )
-from napari_isr.segmentation.update import MODES, Update, resolve_mode, resolve_shape_specs
+from napari_isr.segmentation.update import Update
 from napari_isr.shapes.base import Shape
 from napari_isr.shapes.registry import ShapeSpec, check_supported_shapes
 
-__all__ = ["MODES", "Segmenter", "Update", "resolve_mode", "resolve_shape_specs"]
+__all__ = ["Segmenter", "Update"]
 
 # Ends of the stages on the progress of a run; what is left is for the pixels.
 STAGE_PROGRESS_ENDS = {"sequential": (0.4, 0.7, 0.7), "joint": (0.2, 0.4, 0.8)}
@@ -88,6 +89,8 @@ class Segmenter:
         Megabytes that pixels may take, beside what the program itself needs: of an image that is
         read where it lies (dask, zarr, memory maps, pyramids) and of results. Default: 256 for
         such images; no bound for others.
+    config : SegmentationConfig, optional
+        All settings at once, instead of the keyword arguments above.
 
     Raises
     ------
@@ -116,25 +119,41 @@ class Segmenter:
         most_pixels: int | None = None,
         coordinates: Coordinates | None = None,
         memory: float | None = None,
+        config: SegmentationConfig | None = None,
     ) -> None:
-        budget = MEMORY if memory is None else check_memory(memory)
-        in_time = axes is not None and axes.startswith("t")
-        self.source = SourceImage(image, ndim, memory=budget, frames=in_time)
-        self.frame = with_coordinates(make_geometry(self.source.shape, spacing, axes), coordinates)
-        if most_pixels is None and (memory is not None or self.source.is_lazy):
+        config = SegmentationConfig.from_keywords(
+            config,
+            axes=axes,
+            spacing=spacing,
+            predictor=predictor,
+            features=features,
+            mode=mode,
+            device=device,
+            seed=seed,
+            weights=weights,
+            dino=dino,
+            download=download,
+            most_pixels=most_pixels,
+            memory=memory,
+        )
+        config.check_ndim(ndim)
+        budget = MEMORY if config.memory is None else config.memory
+        self.config = config
+        self.source = SourceImage(image, ndim, memory=budget, frames=config.is_sequence)
+        self.frame = geometry_from_config(config, self.source.shape, coordinates)
+        most_pixels = config.most_pixels
+        if most_pixels is None and (config.memory is not None or self.source.is_lazy):
             most_pixels = result_pixel_budget(budget, ndim)
         self.raster = self.frame.downsampled(most_pixels)
-        self.mode = resolve_mode(mode)
-        self.predictor_name = resolve_predictor_name(predictor)
-        self.features_name = parse_features(
-            features, ndim, isinstance(self.frame, TimeSeriesGeometry)
-        )
+        self.mode = resolve_mode(config.mode)
+        self.predictor_name = resolve_predictor_name(config.predictor)
+        self.features_name = parse_features(config.features, ndim, config.is_sequence)
         self.unaries = None if unaries is None else validate_unaries(unaries, self.frame)
         self.carried = trained
         if trained is not None:
-            self._carry(trained, predictor, features)
-        self.device = resolve_device(device)
-        self.seed, self.cache = int(seed), cache
+            self._carry(trained)
+        self.device = resolve_device(config.device)
+        self.seed, self.cache = config.seed, cache
         self.result = Result({}, str(self.device), self.seed)
         self._sight = FeatureStage(
             self.source,
@@ -143,9 +162,9 @@ class Segmenter:
             self.device,
             cache,
             trained,
-            weights=weights,
-            dino=dino,
-            download=download,
+            weights=config.weights,
+            dino=config.dino,
+            download=config.download,
         )
         self._learner = PredictorStage(
             self._sight, self.predictor_name, self.unaries, trained, self.seed, self.device
@@ -154,17 +173,13 @@ class Segmenter:
         self._shapes = ShapeStage(self.frame, self.device)
         self._clock = StageTimer()
 
-    def _carry(
-        self, trained: TrainedPredictor, predictor: str, features: str | Sequence[str]
-    ) -> None:
+    def _carry(self, trained: TrainedPredictor) -> None:
         """Look at the image as at those that the predictor was trained on."""
         if self.unaries is not None:
             raise InputError("unaries and a trained predictor are both given: choose one of them")
-        check_transferable(trained, self.source, self.frame.ndim, predictor, features)
+        check_transferable(trained, self.source, self.frame.ndim, self.config)
         self.predictor_name = trained.predictor
-        self.features_name = transfer_feature_names(
-            trained, isinstance(self.frame, TimeSeriesGeometry)
-        )
+        self.features_name = transfer_feature_names(trained, self.config.is_sequence)
         if trained.dtype == self.source.data.dtype.str:
             self.source.span = trained.span
 
@@ -235,7 +250,7 @@ class Segmenter:
     def run(
         self,
         scribbles: npt.NDArray[np.integer] | Scribbles,
-        shapes: str | ShapeSpec | Mapping[int, str | ShapeSpec] = "convex",
+        shapes: str | ShapeSpec | Mapping[int, str | ShapeSpec] | None = None,
         given: Mapping[int, Any] | None = None,
         sketch: bool = False,
     ) -> Iterator[Update]:
@@ -248,9 +263,9 @@ class Segmenter:
         ----------
         scribbles : (n1, ..., nd) integer array or Scribbles
             0 unlabelled, 1 background, 2, 3, ... objects.
-        shapes : str, ShapeSpec or mapping
+        shapes : str, ShapeSpec or mapping, optional
             One shape for all objects, or one for each label; labels that a mapping leaves out
-            get ``convex``.
+            get ``convex``. Default: those of the configuration.
         given : mapping of int to array, optional
             Objects whose unaries are from elsewhere: by label probabilities in [0, 1] or a mask,
             each as large as the image. They need no strokes; those that they have are honoured.
@@ -281,7 +296,7 @@ class Segmenter:
         self,
         device: torch.device,
         scribbles: npt.NDArray[np.integer] | Scribbles,
-        shapes: str | ShapeSpec | Mapping[int, str | ShapeSpec],
+        shapes: str | ShapeSpec | Mapping[int, str | ShapeSpec] | None,
         given: Mapping[int, Any] | None,
         sketch: bool,
     ) -> Iterator[Update]:
@@ -294,7 +309,9 @@ class Segmenter:
         )
         self._given = validate_object_unaries(given, self.frame, self._given)
         strokes.validate(self.frame.shape, self._given, complete=self.carried is None)
-        specs = resolve_shape_specs(shapes, sorted({*self.object_labels(strokes), *self._given}))
+        config = self.config if shapes is None else self.config.replace(shape=shapes)
+        labels = sorted({*self.object_labels(strokes), *self._given})
+        specs = {label: ShapeSpec.parse(text) for label, text in config.shapes_for(labels).items()}
         check_supported_shapes(self.frame, (spec.name for spec in specs.values()))
         self._clock = StageTimer()
         trained, projected, refined = STAGE_PROGRESS_ENDS[self.mode]

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from napari_isr.config import SegmentationConfig
 from napari_isr.errors import InputError
 from napari_isr.features import ImageFeatures, SourceImage, parse_features
 from napari_isr.features.edge_refinement import EDGES
@@ -44,8 +45,7 @@ def check_transferable(
     trained: TrainedPredictor,
     image: SourceImage,
     ndim: int,
-    predictor: str,
-    features: str | Sequence[str],
+    config: SegmentationConfig,
 ) -> None:
     """Raise an InputError unless a trained predictor can be used on an image.
 
@@ -57,10 +57,8 @@ def check_transferable(
         The image.
     ndim : int
         Number of its axes.
-    predictor : str
-        The predictor that the user asked for.
-    features : str or sequence of str
-        The features that the user asked for.
+    config : SegmentationConfig
+        The settings that the user asked for.
     """
     if trained.ndim != ndim:
         raise InputError(
@@ -72,12 +70,13 @@ def check_transferable(
             f"the predictor was trained on images of {_channels(trained.channels)}, but this one "
             f"has {_channels(image.channels)}: train one on an image like this"
         )
+    predictor, features = config.predictor, config.features
     if predictor != "auto" and resolve_predictor_name(predictor) != trained.predictor:
         raise InputError(
             f"the trained predictor is '{trained.predictor}', not '{predictor}': leave the choice "
             "of the predictor out, or do not carry it"
         )
-    asked = None if features == "auto" else parse_features(features, ndim, ndim > 2)
+    asked = None if features == "auto" else parse_features(features, ndim, config.is_sequence)
     if asked is not None and set(asked) != {*trained.features, *trained.local}:
         raise InputError(
             f"the features {','.join(asked)} are not those of the trained predictor "

@@ -19,12 +19,12 @@ from PIL import Image
 
 from napari_isr.api import segment as api_segment
 from napari_isr.certificates import convexity_defects
+from napari_isr.config import MODES
 from napari_isr.features import default_folder, describe_semantic_source, feature_names
 from napari_isr.features.weight_files import VARIABLE, find_weights
 from napari_isr.io.readers import read_image_eager
 from napari_isr.predictors import predictor_names
 from napari_isr.results.result import iou
-from napari_isr.segmentation.segmenter import MODES
 from napari_isr.stroke_suggestion import binary_entropy
 from tests._cli import cli
 

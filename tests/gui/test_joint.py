@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from napari_isr.config import MODES
 from napari_isr.features import default_folder, parse_features
 from napari_isr.features.cache import FeatureCache
 from napari_isr.features.semantic import Semantic
@@ -22,7 +23,7 @@ from napari_isr.gui.fitting.job import (
 from napari_isr.gui.fitting.segmenter_cache import SegmenterCache
 from napari_isr.gui.fitting.worker import fit_small_disc
 from napari_isr.predictors import resolve_predictor_name
-from napari_isr.segmentation.segmenter import MODES, Segmenter
+from napari_isr.segmentation.segmenter import Segmenter
 
 WAIT = 30_000
 

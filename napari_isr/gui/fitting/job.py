@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_isr.config import SegmentationConfig
 from napari_isr.errors import InputError
 from napari_isr.gui.available_choices import AvailableChoices
 from napari_isr.gui.fitting.events import (
@@ -198,12 +199,10 @@ def _fit(job: FitJob, segmenters: SegmenterCache) -> Iterator[News]:
 
 def shape_spec_for(job: FitJob, label: int) -> str | ShapeSpec:
     """The shape that an object is to have."""
-    shape = job.own_shapes.get(label, job.shape)
-    if not job.per_frame:
-        return shape
-    from napari_isr.api import with_per_frame_fit
-
-    return with_per_frame_fit(shape)
+    config = SegmentationConfig(
+        shape=job.shape, own_shapes=job.own_shapes, axes=job.axes, per_frame=job.per_frame
+    )
+    return config.shape_for(label)
 
 
 def _done(job: FitJob, result: Result, rows: dict[int, ObjectRow], hint: str) -> FitFinished:

@@ -62,8 +62,8 @@ def write(
     Parameters
     ----------
     result : Result
-        What :func:`napari_isr.slic_planes` or :func:`napari_isr.project` gave.
-    path : str or BoxTrack
+        What :func:`napari_isr.segment` or :func:`napari_isr.project` gave.
+    path : str or Path
         Its ending picks the format, see ``docs/export.md``: ``.png``, ``.tif``, ``.ome.tif``,
         ``.zarr``, ``.npy``, ``.npz``, ``.json`` and ``.polygons.json`` (COCO), ``.geojson``,
         ``.zip`` (ImageJ), ``.svg``, ``.csv``, ``.probabilities.tif``, ``.uncertainty.tif``,
@@ -151,7 +151,7 @@ def write_labels(
 
     Parameters
     ----------
-    path : str or BoxTrack
+    path : str or Path
         Its ending picks the format; outlines follow the pixels.
     labels : (n1, ..., nd) integer array
         0 and the objects' labels.

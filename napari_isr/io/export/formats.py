@@ -95,7 +95,7 @@ def check_writable(path: str | Path) -> Path:
 
     Parameters
     ----------
-    path : str or BoxTrack
+    path : str or Path
         The file to be; its ending picks the format.
 
     Returns

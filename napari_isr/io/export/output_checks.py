@@ -16,7 +16,7 @@ def check_extension(path: str | Path, endings: Collection[str], what: str) -> Pa
 
     Parameters
     ----------
-    path : str or BoxTrack
+    path : str or Path
         The file to be; its ending picks the format.
     endings : collection of str
         The known ones.

@@ -82,7 +82,7 @@ def check_map_writable(path: str | Path) -> Path:
 
     Parameters
     ----------
-    path : str or BoxTrack
+    path : str or Path
         The file to be; its ending picks the format.
 
     Returns
@@ -97,7 +97,7 @@ def write_uncertainty(path: str | Path, content: ExportData) -> Path:
 
     Parameters
     ----------
-    path : str or BoxTrack
+    path : str or Path
         A ``.tif`` or ``.npy`` file.
     content : ExportData
         A result, made ready to be written.

@@ -47,7 +47,7 @@ def write_values(
 
     Parameters
     ----------
-    path : BoxTrack
+    path : Path
     values : array
     step : tuple of float, optional
         Distance of pixel centres along each of the last axes.

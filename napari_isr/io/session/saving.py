@@ -43,7 +43,7 @@ def save_session(
 
     Parameters
     ----------
-    path : str or BoxTrack
+    path : str or Path
         The ending ``.isr`` is added if there is none.
     result : Result or Segmenter
         What was found; a segmenter knows its image and settings, too.
@@ -62,7 +62,7 @@ def save_session(
         Of the spacing, and what the axes are.
     trained : TrainedPredictor, optional
         What was learned, for other images.
-    file : str or BoxTrack, optional
+    file : str or Path, optional
         The image's file, to find it again.
     embed : bool, optional
         Put the image itself into the file.

@@ -203,7 +203,7 @@ class Session:
 
         Parameters
         ----------
-        path : str or BoxTrack
+        path : str or Path
             The ending ``.isr`` is added if there is none.
 
         Raises
@@ -241,7 +241,7 @@ def load_session(path: str | Path, *, most_bytes: int = MOST_BYTES) -> Session:
 
     Parameters
     ----------
-    path : str or BoxTrack
+    path : str or Path
         A ``.isr`` file.
     most_bytes : int, optional
         That its parts may need in memory; a larger file is refused.

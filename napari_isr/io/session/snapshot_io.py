@@ -315,7 +315,7 @@ def open_reader(path: Path, most_bytes: int) -> Iterator[Read]:
 
     Parameters
     ----------
-    path : BoxTrack
+    path : Path
     most_bytes : int
         That all parts together may have.
 

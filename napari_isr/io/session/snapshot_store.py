@@ -51,7 +51,7 @@ class StoredSnapshots:
 
     Parameters
     ----------
-    folder : BoxTrack
+    folder : Path
     """
 
     folder: Path
