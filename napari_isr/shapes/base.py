@@ -301,6 +301,13 @@ class Shape(nn.Module, ABC):
         fresh._buffers = {name: state[name] for name in self._buffers}
         return fresh
 
+    def register_pose(self, name: str, value: Tensor, *, fixed: bool) -> None:
+        """Register a pose as a parameter, or as a buffer if the user fixed it."""
+        if fixed:
+            self.register_buffer(name, value)
+        else:
+            self.register_parameter(name, nn.Parameter(value))
+
     def initial_state(self, **values: Tensor) -> dict[str, Tensor]:
         """Return a copy of the state with other values and the sharpness of the first stage."""
         state = {name: value.detach().clone() for name, value in self.state_dict().items()}

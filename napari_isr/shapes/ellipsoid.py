@@ -1,4 +1,4 @@
-"""The ellipsoid that explains the most evidence: where shapes start from."""
+"""Ellipsoid that explains the most evidence, from which fits start."""
 
 from __future__ import annotations
 
@@ -14,12 +14,17 @@ from napari_isr.evidence import DenseEvidence
 
 __all__ = ["Ellipsoid", "fit_ellipsoid", "unit_directions"]
 
-GROWTH = 1.3  # ratio of successive box sides, and how far beyond itself an ellipsoid looks
+# Ratio of successive cube sides, and of the moments' neighborhood to the ellipsoid.
+GROWTH = 1.3
+# Limits of a radius relative to the current ellipsoid.
+MIN_RADIUS_RATIO, MAX_RADIUS_RATIO = 0.3, 3.0
+# Smallest ratio of half axes.
+MIN_AXIS_RATIO = 0.05
 
 
 @dataclass(frozen=True)
 class Ellipsoid:
-    """``{center + radii @ u : |u| <= 1}`` and how much evidence it holds.
+    """``{center + radii @ u : |u| <= 1}`` and the evidence inside.
 
     Parameters
     ----------
@@ -43,18 +48,18 @@ class Ellipsoid:
 
 
 def fit_ellipsoid(grid: DenseEvidence, rounds: int = 4) -> Ellipsoid:
-    """Ellipsoid with about the most evidence inside.
+    """Find the ellipsoid with about the most evidence inside.
 
-    The best cube over all places and a series of sizes is found exactly by summed-area tables,
-    so that noise or a second object far away has no pull. Then moments of the foreground nearby
-    and the best radius, found exactly by sorting, take turns.
+    Summed-area tables find the best cube over all positions and a series of sizes exactly, so that
+    noise or a distant second object has no influence. Then two steps alternate: moments of the
+    foreground nearby, and the best radius, which sorting finds exactly.
 
     Parameters
     ----------
     grid : DenseEvidence
         The evidence.
     rounds : int, optional
-        How often.
+        Number of alternations.
 
     Returns
     -------
@@ -68,7 +73,7 @@ def fit_ellipsoid(grid: DenseEvidence, rounds: int = 4) -> Ellipsoid:
         distance = (torch.linalg.inv(radii) @ (points - center).T).square_().sum(0).sqrt_()
         order = distance.argsort()
         value, last = evidence[order].cumsum(0).max(0)
-        radius = distance[order[last]].clamp(0.3, 3.0)
+        radius = distance[order[last]].clamp(MIN_RADIUS_RATIO, MAX_RADIUS_RATIO)
         radii = radii * radius
         if float(value) > best.evidence:
             best = Ellipsoid(center, radii, float(value))
@@ -78,25 +83,25 @@ def fit_ellipsoid(grid: DenseEvidence, rounds: int = 4) -> Ellipsoid:
 
 
 def _moments(points: Tensor, mass: Tensor, floor: float) -> tuple[Tensor, Tensor]:
-    """Center and radii of the uniform ellipsoid with the moments of the mass."""
+    """Return center and radii of the uniform ellipsoid with the moments of a mass (n,)."""
     mass = torch.where(mass.sum() > 0, mass, torch.ones_like(mass))
     mass = mass / mass.sum()
     center = mass @ points
     offset = points - center
     values, vectors = torch.linalg.eigh((offset.T * mass) @ offset)
     radii = (values.clamp_min(0) * (points.shape[1] + 2)).sqrt()
-    # A line or a single point of foreground must still give a set with an inside.
-    radii = torch.maximum(radii, (0.05 * radii[-1:]).clamp_min(floor))
+    # A line or a single point of foreground must also give a set with an interior.
+    radii = torch.maximum(radii, (MIN_AXIS_RATIO * radii[-1:]).clamp_min(floor))
     return center, (vectors * radii) @ vectors.T
 
 
 def _best_cube(grid: DenseEvidence) -> tuple[Tensor, Tensor]:
-    """Center (d,) and sides (d,) of the cube of cells with the most evidence."""
+    """Return center (d,) and sides (d,) of the cube of cells with the most evidence."""
     table = grid.values
     for dim in range(grid.ndim):
         table = table.cumsum(dim)
     table = F.pad(table, (1, 0) * grid.ndim)
-    best, place = -math.inf, ([0] * grid.ndim, list(grid.values.shape))
+    best, found = -math.inf, ([0] * grid.ndim, list(grid.values.shape))
     side, tried = 1.0, set[int]()
     while side < GROWTH * max(grid.values.shape):
         if round(side) not in tried:
@@ -108,27 +113,28 @@ def _best_cube(grid: DenseEvidence) -> tuple[Tensor, Tensor]:
                 sums = sums.narrow(dim, count, size) - sums.narrow(dim, 0, size)
             value, index = sums.flatten().max(0)
             if float(value) > best:
-                # torch.unravel_index would load a computer algebra system for this.
+                # torch.unravel_index would import sympy.
                 corner = [int(i) for i in np.unravel_index(int(index), tuple(sums.shape))]
-                best, place = float(value), (corner, counts)
+                best, found = float(value), (corner, counts)
         side *= GROWTH
-    members = [a[i : i + n] for a, i, n in zip(grid.axes, *place, strict=True)]
+    members = [a[i : i + n] for a, i, n in zip(grid.axes, *found, strict=True)]
     center = torch.stack([m.mean() for m in members])
     return center, torch.stack([m[-1] - m[0] + grid.cell_size for m in members])
 
 
 def unit_directions(count: int, ndim: int, like: Tensor) -> Tensor:
-    """Unit vectors (count, ndim), evenly spread, the same at every call.
+    """Return evenly spread unit vectors (count, ndim), the same at every call.
 
-    Circle: equal angles. Higher: normal quantiles of a low-discrepancy sequence (the fractional
-    parts of multiples of powers of the generalised golden ratio), scaled to length 1.
+    On the circle they have equal angles. In more dimensions they are normalized normal quantiles of
+    a low-discrepancy sequence: the fractional parts of multiples of powers of the generalized
+    golden ratio.
 
     Parameters
     ----------
     count, ndim : int
-        How many vectors, of how many coordinates.
+        Number of vectors and of coordinates.
     like : tensor
-        Gives device and dtype.
+        Device and dtype of the result.
 
     Returns
     -------
@@ -139,7 +145,8 @@ def unit_directions(count: int, ndim: int, like: Tensor) -> Tensor:
         angle = index * (2 * math.pi / count)
         return torch.stack([angle.cos(), angle.sin()], dim=1).to(like.dtype)
     ratio = 2.0
-    for _ in range(64):  # the root of x**(ndim + 1) = x + 1
+    # The generalized golden ratio is the root of x**(ndim + 1) = x + 1.
+    for _ in range(64):
         ratio = (1 + ratio) ** (1 / (ndim + 1))
     columns = [(0.5 + (index + 1) * ratio ** -(k + 1)) % 1 for k in range(ndim)]
     normal = torch.special.ndtri(torch.stack(columns, dim=1).clamp(1e-6, 1 - 1e-6))

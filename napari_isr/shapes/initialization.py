@@ -1,7 +1,7 @@
-"""Where symmetric shapes start from: centers, axes and orders that explain the most evidence.
+"""Initial centers, axes and orders of symmetric shapes, which explain the most evidence.
 
-Evidence is summed in polar bins about candidate centers. A symmetry folds the bins onto each
-other, and the best symmetric set of bins is known in closed form: those with a positive sum.
+Evidence is summed in polar bins about candidate centers. A symmetry maps the bins onto each other.
+The best symmetric set of bins has a closed form: the bins with a positive sum over the symmetry.
 """
 
 from __future__ import annotations
@@ -30,23 +30,31 @@ __all__ = [
     "sum_over_leading_axes",
 ]
 
-SEARCH_CELLS = 1024  # cells that candidate centers are judged on
-COARSE = 3  # rings that a cell may span
-FINE = 24  # cells that a table's reach is long, at least, once they are split
-GRID = 5  # candidates along each axis
-ROUNDS = 2
-AXES = 36  # candidate angles of a mirror axis
-ORDERS = range(2, 9)  # what "auto" chooses from
-NEARLY = 0.96  # a higher order may explain this much less: all sets of order 6 are of order 3 too
+# Cells of the evidence on which candidate centers are scored.
+SEARCH_CELLS = 1024
+# Rings that a cell may span before cells are split.
+MAX_RINGS_PER_CELL = 3
+# Cells along the reach of a table after cells are split.
+MIN_CELLS_PER_REACH = 24
+# Candidate centers along each axis, refinements of their grid, and its initial half side in radii.
+GRID_CENTERS, GRID_ROUNDS, GRID_REACH = 5, 2, 0.6
+# Penalty of candidates far from the middle of the grid, for candidates that score equally.
+TIE_PENALTY = 1e-3
+# Candidate angles of a mirror axis, normals of a mirror plane, and its shifts in object radii.
+N_AXES, N_PLANE_NORMALS, PLANE_SHIFTS = 36, 32, (-0.2, 0.0, 0.2)
+# Orders from which "auto" chooses.
+AUTO_ORDERS = range(2, 9)
+# Fraction of the best score that a higher order needs: all sets of order 6 are also of order 3.
+HIGHER_ORDER_SCORE = 0.96
 
 Score = Callable[[Tensor], Tensor]
-"""Maps polar tables (..., sectors, rings) to the evidence (...) of the best set of bins."""
+"""Function of polar tables (..., sectors, rings): the evidence (...) of the best set of bins."""
 
 
 def polar_histogram(
     grid: DenseEvidence, centers: Tensor, reach: Tensor, sectors: int, rings: int
 ) -> Tensor:
-    """Evidence in polar bins about each of several centers.
+    """Sum evidence in polar bins about each of several centers.
 
     Parameters
     ----------
@@ -56,16 +64,16 @@ def polar_histogram(
         Candidate centers. In more than two dimensions, sectors are the cells of
         :func:`~napari_isr.shapes.ellipsoid.unit_directions`.
     reach : scalar tensor
-        Radius of the outermost ring; what lies beyond it is left out.
+        Radius of the outermost ring. Evidence beyond it is left out.
     sectors, rings : int
-        Number of bins; sector 0 is centered at angle 0.
+        Numbers of bins. Sector 0 is centered at angle 0.
 
     Returns
     -------
     (m, sectors, rings) tensor
     """
     grid = refine_cells_near(grid, centers, reach, rings)
-    # One coordinate at a time, and a last ring for all that is beyond: that is quicker.
+    # One coordinate at a time, and an extra ring for all cells beyond the reach, are faster.
     offsets = [x - c[:, None] for x, c in zip(grid.points.T, centers.T, strict=True)]
     squares = [offset.square() for offset in offsets]
     radius = sum(squares[1:], start=squares[0]).sqrt_()
@@ -87,15 +95,15 @@ def polar_histogram(
 def refine_cells_near(
     grid: DenseEvidence, centers: Tensor, reach: Tensor, rings: int
 ) -> DenseEvidence:
-    """The cells within reach, split: a cell is a square, not a point, to an object of few cells."""
+    """Split the cells within reach of the centers, if the object has few cells."""
     cells = float(reach) / grid.cell_size
-    if COARSE * cells >= rings:
+    if MAX_RINGS_PER_CELL * cells >= rings:
         return grid
     low, high = centers.amin(0) - reach - grid.cell_size, centers.amax(0) + reach + grid.cell_size
     values, axes = grid.values, []
     for dim, axis in enumerate(grid.axes):
         side = float(axis[1] - axis[0]) if len(axis) > 1 else grid.cell_size
-        parts = math.ceil(FINE * side / float(reach))
+        parts = math.ceil(MIN_CELLS_PER_REACH * side / float(reach))
         shifts = (torch.arange(parts).to(centers) + 0.5) / parts - 0.5
         index = ((axis >= low[dim]) & (axis <= high[dim])).nonzero()[:, 0]
         values = values.index_select(dim, index).repeat_interleave(parts, dim) / parts
@@ -104,7 +112,7 @@ def refine_cells_near(
 
 
 def coarsen_if_large(grid: DenseEvidence, size: Tensor) -> DenseEvidence:
-    """Fewer cells, if an object of that radius can still be made out."""
+    """Return fewer cells, if they still resolve an object of a radius."""
     block = grid.block_size_for(SEARCH_CELLS)
     return grid.coarsen(block) if size > 4 * block * grid.cell_size else grid
 
@@ -115,9 +123,9 @@ def search_centers(
     keep: int = 1,
     fixed: Tensor | None = None,
     ellipsoid: Ellipsoid | None = None,
-    candidates: int = GRID,
+    candidates: int = GRID_CENTERS,
 ) -> tuple[Tensor, Tensor]:
-    """Centers that a score likes best, on a grid about the object that is refined.
+    """Find the centers with the best scores on a grid about the object, which is refined.
 
     Parameters
     ----------
@@ -126,13 +134,13 @@ def search_centers(
     score : callable
         Maps centers (m, d) and the object's radius to scores (m,).
     keep : int, optional
-        How many to return.
+        Number of centers to return.
     fixed : (d,) tensor, optional
-        A center given by the user: the only candidate.
+        Center that the user fixed: the only candidate.
     ellipsoid : Ellipsoid, optional
-        Where the object is, if that is known already.
+        Ellipsoid of the object. Default: it is fitted.
     candidates : int, optional
-        How many are tried along each axis, in the plane.
+        Number of candidates along each axis, in the plane.
 
     Returns
     -------
@@ -144,35 +152,35 @@ def search_centers(
     ellipsoid = fit_ellipsoid(grid) if ellipsoid is None else ellipsoid
     size = ellipsoid.size.clamp_min(grid.cell_size)
     if fixed is not None:
-        # As seen from there, the object reaches as far as its far side.
+        # From this center, the object reaches to its far side.
         return fixed[None], torch.maximum(size, (fixed - ellipsoid.center).norm() / 2)
     grid = coarsen_if_large(grid, size)
     step = torch.linspace(-1, 1, candidates if grid.ndim == 2 else 3).to(size)
     offsets = torch.cartesian_prod(*[step] * grid.ndim)
-    centers, spread = ellipsoid.center[None], ellipsoid.radii * 0.6
-    for _ in range(ROUNDS):
+    centers, spread = ellipsoid.center[None], ellipsoid.radii * GRID_REACH
+    for _ in range(GRID_ROUNDS):
         centers = (centers[:1] + offsets @ spread).contiguous()
         values = score(grid, centers, size)
-        # Between equals (noise aside) the middle is the safer one.
-        values = values - 1e-3 * values.abs().max() * offsets.norm(dim=1)
+        # Among equal scores, up to noise, the middle of the grid is safer.
+        values = values - TIE_PENALTY * values.abs().max() * offsets.norm(dim=1)
         centers = centers[values.argsort(descending=True)[:keep]]
         spread = spread / (len(step) - 1)
     return centers, size
 
 
 def average_over_rotations(tables: Tensor, order: int) -> Tensor:
-    """Mean of polar tables (..., sectors, rings) over the turns by a whole number of sectors."""
+    """Average polar tables (..., sectors, rings) over turns by ``sectors / order`` sectors."""
     parts = tables.unflatten(-2, (order, -1)).mean(-3)
     return torch.cat([parts] * order, dim=-2)
 
 
 def average_over_reflections(tables: Tensor) -> Tensor:
-    """Mean of polar tables (..., sectors, rings) and their mirror images, for each axis.
+    """Average polar tables (..., sectors, rings) and their mirror images, for each axis.
 
     Returns
     -------
     (..., axes, sectors, rings) tensor
-        As many axes as sectors, the angle between two is half a sector.
+        As many axes as sectors. The angle between neighbors is half a sector.
     """
     index = torch.arange(tables.shape[-2], device=tables.device)
     images = tables[..., (index[:, None] - index) % len(index), :]
@@ -188,36 +196,36 @@ def search_mirror_axes(
     fixed: Tensor | None = None,
     ellipsoid: Ellipsoid | None = None,
 ) -> list[tuple[Tensor, Tensor, float]]:
-    """Centers (d,), object radii and angles of mirror axes, best first."""
+    """Return centers (d,), object radii and angles of mirror axes, best first."""
 
     def rate(level: DenseEvidence, centers: Tensor, size: Tensor) -> Tensor:
-        tables = polar_histogram(level, centers, reach * size, AXES, rings // 2)
+        tables = polar_histogram(level, centers, reach * size, N_AXES, rings // 2)
         return score(average_over_reflections(tables)).amax(-1)
 
     centers, size = search_centers(grid, rate, fixed=fixed, ellipsoid=ellipsoid)
     values = score(
-        average_over_reflections(polar_histogram(grid, centers[:1], reach * size, AXES, rings))
+        average_over_reflections(polar_histogram(grid, centers[:1], reach * size, N_AXES, rings))
     )[0]
-    # Neighbouring angles are one candidate.
+    # Neighboring angles are one candidate.
     peaks = (values >= values.roll(1)) & (values >= values.roll(-1))
     order = torch.where(peaks, values, -math.inf).argsort(descending=True)[:keep]
-    return [(centers[0], size, int(i) * math.pi / AXES) for i in order.tolist() if bool(peaks[i])]
+    return [(centers[0], size, int(i) * math.pi / N_AXES) for i in order.tolist() if bool(peaks[i])]
 
 
 def search_mirror_planes(
     grid: DenseEvidence, ellipsoid: Ellipsoid, keep: int = 1
 ) -> list[tuple[Tensor, Tensor]]:
-    """Points (d,) and orthonormal frames (d, d), the last column normal to a mirror plane.
+    """Return points (d,) on mirror planes and orthonormal bases (d, d), best first.
 
-    Every cell is looked up at its mirror image, for normals along the axes of the object and
-    evenly spread ones.
+    The last column of a basis is normal to the plane. The candidates are the axes of the object
+    and evenly spread normals. Their score compares every cell with its mirror image.
     """
     normals = torch.linalg.eigh(ellipsoid.radii).eigenvectors.T
-    normals = torch.cat([normals, unit_directions(32, grid.ndim, like=normals)])
+    normals = torch.cat([normals, unit_directions(N_PLANE_NORMALS, grid.ndim, like=normals)])
     values, offset = grid.values.flatten(), grid.points - ellipsoid.center
     found = []
     for normal in normals:
-        for shift in (-0.2, 0.0, 0.2):
+        for shift in PLANE_SHIFTS:
             distance = shift * ellipsoid.size
             image = grid.points - 2 * ((offset @ normal) - distance)[:, None] * normal
             index = [
@@ -227,26 +235,26 @@ def search_mirror_planes(
             score = (values + grid.values[tuple(index)]).clamp_min(0).sum()
             found.append((float(score), ellipsoid.center + distance * normal, normal))
     found.sort(key=lambda item: -item[0])
-    frames = []
+    planes = []
     for _, point, normal in found[:keep]:
         basis = torch.linalg.qr(torch.cat([normal[:, None], torch.eye(grid.ndim).to(normal)], 1))
-        frames.append((point, basis.Q.roll(-1, 1)))
-    return frames
+        planes.append((point, basis.Q.roll(-1, 1)))
+    return planes
 
 
 def candidate_orders(option: int | str) -> Sequence[int]:
-    """Orders to try for the option ``order``: the one given, or all that ``auto`` knows."""
-    return ORDERS if option == "auto" else [int(option)]
+    """Return the orders to try: the one given, or all orders for ``auto``."""
+    return AUTO_ORDERS if option == "auto" else [int(option)]
 
 
 def best_bin_sum(tables: Tensor) -> Tensor:
-    """Evidence of the best set of bins in polar tables (..., sectors, rings)."""
+    """Return the evidence (...) of the best set of bins in tables (..., sectors, rings)."""
     return tables.clamp_min(0).sum((-1, -2))
 
 
 def n_sectors_for(order: int) -> int:
-    """A number of sectors that ``order`` divides."""
-    return order * math.ceil(AXES / order)
+    """Return a number of sectors that ``order`` divides."""
+    return order * math.ceil(N_AXES / order)
 
 
 def search_rotation_order(
@@ -258,12 +266,13 @@ def search_rotation_order(
     fixed: Tensor | None = None,
     ellipsoid: Ellipsoid | None = None,
 ) -> tuple[int, Tensor, Tensor]:
-    """Order, center (2,) and object radius of the rotational symmetry that explains the most.
+    """Return order, center (2,) and object radius of the best rotational symmetry.
 
-    Among orders that explain nearly the same the highest one is taken, for it says the most.
+    Among orders that explain nearly the same evidence, the highest one is the most specific.
     """
     ellipsoid = fit_ellipsoid(grid) if ellipsoid is None else ellipsoid
-    known: dict[int, tuple[Tensor, Tensor]] = {}  # the first centers are the same for all orders
+    # The first grid of centers is the same for all orders, so its tables are kept.
+    known: dict[int, tuple[Tensor, Tensor]] = {}
     found = []
     for order in orders:
 
@@ -279,13 +288,13 @@ def search_rotation_order(
         centers, size = search_centers(grid, rate, fixed=fixed, ellipsoid=ellipsoid)
         value = float(rate(grid, centers[:1], size)) if len(orders) > 1 else 0.0
         found.append((value, order, centers[0], size))
-    enough = NEARLY * max(value for value, *_ in found)
+    enough = HIGHER_ORDER_SCORE * max(value for value, *_ in found)
     _, order, center, size = max((f for f in found if f[0] >= enough), key=lambda f: f[1])
     return order, center, size
 
 
 def sum_over_leading_axes(grid: DenseEvidence) -> DenseEvidence:
-    """The evidence summed over all axes but the last two."""
+    """Sum the evidence over all axes but the last two."""
     if grid.ndim == 2:
         return grid
     return DenseEvidence(grid.values.flatten(0, -3).sum(0), grid.axes[-2:])

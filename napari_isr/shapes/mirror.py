@@ -7,11 +7,18 @@ from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from napari_isr.evidence import DenseEvidence
 from napari_isr.geometry.image import ImageGeometry
 from napari_isr.shapes.base import ICONS, ShapeDescription, ShapeOptions
+from napari_isr.shapes.basis_functions import (
+    bilinear_form,
+    boxed_bump_values,
+    boxed_extent,
+    boxed_gaussian_bumps,
+    khatri_rao,
+)
 from napari_isr.shapes.ellipsoid import fit_ellipsoid
 from napari_isr.shapes.initialization import best_bin_sum, search_mirror_axes, search_mirror_planes
 from napari_isr.shapes.options import (
@@ -24,20 +31,15 @@ from napari_isr.shapes.options import (
     double_copy,
 )
 from napari_isr.shapes.registry import register_shape
-from napari_isr.shapes.symmetric_bases import (
-    bilinear_form,
-    boxed_bump_values,
-    boxed_extent,
-    boxed_gaussian_bumps,
-    khatri_rao,
-)
 from napari_isr.shapes.symmetric_level_set import SymmetricLevelSet
 
 __all__ = ["Mirror", "MirrorOptions"]
 
-REACH = 2.2  # half side of the box of the bumps, in units of the scale
-LONGEST = 1.7  # the scale is such that the object's longest half axis is not longer
-RINGS = 24
+# Half side of the box of the bumps, in units of the scale.
+BOX_REACH = 2.2
+# Longest half axis of the object at the start, in units of the scale.
+MAX_HALF_AXIS = 1.7
+N_RINGS = 24
 
 
 class MirrorOptions(AxisOptions):
@@ -50,12 +52,12 @@ class MirrorOptions(AxisOptions):
 
 @register_shape
 class Mirror(SymmetricLevelSet):
-    r"""``{x : F(u, |v|) > 0}`` with ``v`` the distance from an axis, ``u`` the place along it.
+    r"""``{x : F(u, |v|) > 0}`` with distance ``v`` from an axis and position ``u`` along it.
 
-    ``F`` is a product of Gaussian bumps on a grid, even in ``v``: a point and its mirror image have
-    the same coordinates ``(u, |v|)``, so the set is its own mirror image for every value of
-    the parameters. The frame is a rotation of isotropic coordinates, so the axis is a mirror in
-    physical space. In more dimensions ``u`` has several coordinates and the axis is a plane.
+    ``F`` is a product of Gaussian bumps on a grid, even in ``v``. A point and its mirror image have
+    the same coordinates ``(u, |v|)``. So the set is its own mirror image for every value of the
+    parameters. The coordinates are isotropic, so the axis is a mirror in physical space. In more
+    dimensions ``u`` has several coordinates, and the axis is a plane.
 
     References
     ----------
@@ -83,23 +85,20 @@ class Mirror(SymmetricLevelSet):
     def _make_pose(self) -> None:
         self.knots = self.options.knots or {2: 13, 3: 7}.get(self.ndim, 5)
         angles = torch.zeros(self.ndim * (self.ndim - 1) // 2)
-        if self.options.axis is None:
-            self.turn = nn.Parameter(angles)
-            self.offset = nn.Parameter(torch.zeros(1))
-        else:
-            self.register_buffer("turn", angles)
-            self.register_buffer("offset", torch.zeros(1))
+        fixed = self.options.axis is not None
+        self.register_pose("turn", angles, fixed=fixed)
+        self.register_pose("offset", torch.zeros(1), fixed=fixed)
         self.register_buffer("base", torch.eye(self.ndim))
 
     def apply_fixed_pose(self, frame: ImageGeometry) -> None:
-        """Put the anchor on the axis that the user gave; see :meth:`Shape.apply_fixed_pose`."""
+        """Put the anchor on the axis of the user; see :meth:`Shape.apply_fixed_pose`."""
         if self.options.axis is not None:
             point, angle = axis_from_pixels(self.options.axis, frame)
             self.anchor.copy_(point)
             self.base.copy_(axis_basis(angle))
 
-    def _frame(self) -> Tensor:
-        """Orthonormal columns (d, d), the last one normal to the axis."""
+    def _orthonormal_basis(self) -> Tensor:
+        """Return orthonormal columns (d, d), the last one normal to the axis."""
         if self.ndim == 2:
             cosine, sine = self.turn.cos(), self.turn.sin()
             turned = torch.stack([torch.cat([cosine, sine]), torch.cat([-sine, cosine])])
@@ -108,59 +107,59 @@ class Mirror(SymmetricLevelSet):
 
     @property
     def knot_spacing(self) -> float:
-        """Distance of neighbouring bumps, in local units."""
-        return 2 * REACH / (self.knots - 3)
+        """Distance of neighboring bumps in local units."""
+        return 2 * BOX_REACH / (self.knots - 3)
 
     def _box(self) -> tuple[float, int, int]:
-        """Distance of the knots, bumps along the axis, bumps across half of the object."""
+        """Return the knot spacing, and the numbers of bumps along the axis and across a half."""
         return self.knot_spacing, self.knots, math.ceil((self.knots + 1) / 2)
 
     def basis_functions(self, local: Tensor) -> tuple[Tensor, Tensor]:
-        """Tensor bumps (n, m) and excess (n,); see :meth:`SymmetricLevelSet.basis_functions`."""
+        """Return tensor products of bumps (n, m) and excess (n,)."""
         axes, excess = self._values(local)
         return khatri_rao(axes), excess
 
     def box_distance(self, local: Tensor) -> Tensor:
-        """City-block distance from the box; see :meth:`SymmetricLevelSet.box_distance`."""
+        """Return the city-block distance from the box (n,)."""
         total = torch.zeros_like(local[:, 0])
-        for place, count, even in self._places(local):
-            total = total + (place.abs() - boxed_extent(count, even)).clamp_min(0)
+        for position, count, even in self._positions(local):
+            total = total + (position.abs() - boxed_extent(count, even)).clamp_min(0)
         return self.knot_spacing * total
 
-    def _places(self, local: Tensor) -> list[tuple[Tensor, int, bool]]:
-        """For each axis: places (n,) in steps, how many bumps there are, whether they are even."""
+    def _positions(self, local: Tensor) -> list[tuple[Tensor, int, bool]]:
+        """Return for each axis positions (n,) in knots, number of bumps, and whether even."""
         step, along, across = self._box()
-        *places, last = (local @ self._frame()).unbind(1)
-        lengthwise = [(place / step, along, False) for place in places]
+        *positions, last = (local @ self._orthonormal_basis()).unbind(1)
+        lengthwise = [(position / step, along, False) for position in positions]
         return [*lengthwise, ((last - self.offset) / step, across, True)]
 
     def _values(self, local: Tensor) -> tuple[list[Tensor], Tensor]:
-        found = [boxed_bump_values(*place) for place in self._places(local)]
-        excess = torch.stack([far for _, far in found]).sum(0)
+        found = [boxed_bump_values(*axis) for axis in self._positions(local)]
+        excess = torch.stack([beyond for _, beyond in found]).sum(0)
         return [values for values, _ in found], self.knot_spacing * excess
 
     def _bumps(self, local: Tensor) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
-        found = [boxed_gaussian_bumps(*place) for place in self._places(local)]
-        excess = torch.stack([far for *_, far in found]).sum(0)
+        found = [boxed_gaussian_bumps(*axis) for axis in self._positions(local)]
+        excess = torch.stack([beyond for *_, beyond in found]).sum(0)
         return [(values, slopes) for values, slopes, _ in found], self.knot_spacing * excess
 
     def value(self, local: Tensor) -> tuple[Tensor, Tensor]:
-        """In two dimensions the products need not be made; see :meth:`SymmetricLevelSet.value`."""
+        """Return the level without products in the plane; see :meth:`SymmetricLevelSet.value`."""
         if self.ndim != 2:
             return super().value(local)
         (left, right), excess = self._values(local)
         return bilinear_form(left, self.weights.view(left.shape[1], -1), right), excess
 
     def pose_derivatives(self, local: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Closed form; see :meth:`SymmetricLevelSet.pose_derivatives`."""
+        """Return the closed form; see :meth:`SymmetricLevelSet.pose_derivatives`."""
         axes, excess = self._bumps(local)
         basis = khatri_rao([values for values, _ in axes])
         if self.options.axis is not None:
             return basis, excess, local[:, :0]
         if self.ndim != 2:
-            return basis, excess, self._slopes_in_space(local)
+            return basis, excess, self._pose_derivatives_in_space(local)
         step, along, across = self._box()
-        u, v = (local @ self._frame()).unbind(1)
+        u, v = (local @ self._orthonormal_basis()).unbind(1)
         (left, left_slope), (right, right_slope) = axes
         weights = self.weights.view(along, across)
         by_u = bilinear_form(left_slope, weights, right) / step
@@ -169,11 +168,11 @@ class Mirror(SymmetricLevelSet):
         distance = v - self.offset
         by_u = by_u - torch.where(u.abs() > half_u, u.sign(), torch.zeros_like(u))
         by_v = by_v - torch.where(distance.abs() > half_v, distance.sign(), torch.zeros_like(v))
-        # A turn moves (u, v) to (u cos - v sin, u sin + v cos).
+        # A rotation maps (u, v) to (u cos - v sin, u sin + v cos).
         return basis, excess, self.sharpness * torch.stack([u * by_v - v * by_u, -by_v], dim=1)
 
-    def _slopes_in_space(self, local: Tensor) -> Tensor:
-        by_folded = self.point_gradients(local) @ self._frame()
+    def _pose_derivatives_in_space(self, local: Tensor) -> Tensor:
+        by_folded = self.point_gradients(local) @ self._orthonormal_basis()
         with torch.enable_grad():
             turned = torch.autograd.functional.jacobian(
                 lambda turn: self.base @ cayley_rotation(turn, self.ndim), self.turn.detach()
@@ -185,7 +184,7 @@ class Mirror(SymmetricLevelSet):
         """Start from several axes, with the evidence symmetrised about each."""
         ellipsoid = fit_ellipsoid(grid)
         longest = torch.linalg.eigvalsh(ellipsoid.radii)[-1]
-        scale = torch.maximum(ellipsoid.size, longest / LONGEST).clamp_min(grid.cell_size)
+        scale = torch.maximum(ellipsoid.size, longest / MAX_HALF_AXIS).clamp_min(grid.cell_size)
         if self.options.axis is not None:
             along = self.base[:, 0]
             anchor = self.anchor + along * (along @ (ellipsoid.center - self.anchor))
@@ -194,44 +193,43 @@ class Mirror(SymmetricLevelSet):
             found = search_mirror_axes(
                 grid,
                 best_bin_sum,
-                REACH * float(scale / ellipsoid.size),
-                RINGS,
+                BOX_REACH * float(scale / ellipsoid.size),
+                N_RINGS,
                 keep=2,
                 ellipsoid=ellipsoid,
             )
-            frames = [(center, axis_basis(angle).to(center)) for center, _, angle in found]
+            poses = [(center, axis_basis(angle).to(center)) for center, _, angle in found]
         else:
-            frames = search_mirror_planes(grid, ellipsoid, keep=2)
+            poses = search_mirror_planes(grid, ellipsoid, keep=2)
         zeros = {"turn": torch.zeros_like(self.turn), "offset": torch.zeros_like(self.offset)}
         return [
             self.state_from_evidence(grid, anchor=center, scale=scale, base=base, **zeros)
-            for center, base in frames
+            for center, base in poses
         ]
 
     def describe(self, frame: ImageGeometry) -> dict[str, Any]:
-        """Axis in pixels; in three dimensions or more a point of the plane and its normal."""
+        """Return the axis in pixels, in space a point of the plane and its normal."""
         exact = double_copy(self)
-        axes = exact._frame()
+        axes = exact._orthonormal_basis()
         point = exact.anchor + exact.scale * exact.offset * axes[:, -1]
         if exact.ndim == 2:
             angle = math.atan2(float(axes[0, 0]), float(axes[1, 0]))
             return {**describe_axis(point, angle, frame), **describe_spacing(frame)}
-        found = describe_point(point, frame)
         return {
-            "plane_point": found,
+            "plane_point": describe_point(point, frame),
             "normal": describe_normal(axes[:, -1]),
             **describe_spacing(frame),
         }
 
 
 def axis_basis(angle: float) -> Tensor:
-    """Columns: the direction of an axis at an angle, from the columns' axis, and its normal."""
+    """Return columns (2, 2): the direction of an axis at an angle from axis 1, and its normal."""
     cosine, sine = math.cos(angle), math.sin(angle)
     return torch.tensor([[sine, cosine], [cosine, -sine]])
 
 
 def cayley_rotation(angles: Tensor, ndim: int) -> Tensor:
-    """Rotation (d, d) from d (d - 1) / 2 numbers, the identity at 0."""
+    """Return the Cayley rotation (d, d) of d (d - 1) / 2 numbers, the identity for zeros."""
     upper = torch.triu_indices(ndim, ndim, offset=1, device=angles.device)
     skew = torch.zeros(ndim, ndim, device=angles.device, dtype=angles.dtype)
     skew = skew.index_put((upper[0], upper[1]), angles / 2)

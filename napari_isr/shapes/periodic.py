@@ -13,11 +13,11 @@ from napari_isr.errors import InputError
 from napari_isr.evidence import DenseEvidence, Evidence
 from napari_isr.geometry.image import ImageGeometry
 from napari_isr.shapes.base import ICONS, FitStage, Shape, ShapeDescription, ShapeOptions
+from napari_isr.shapes.basis_functions import ridge_fit
 from napari_isr.shapes.initialization import sum_over_leading_axes
 from napari_isr.shapes.lattice import find_lattice, rectify, spectral_contrast
 from napari_isr.shapes.options import Place, describe_spacing, double_copy, lattice_from_pixels
 from napari_isr.shapes.registry import register_shape
-from napari_isr.shapes.symmetric_bases import ridge_fit
 
 __all__ = ["Periodic", "PeriodicOptions"]
 

@@ -6,13 +6,23 @@ from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from napari_isr.certificates.certificate import CENTER_KEY
 from napari_isr.errors import InputError
 from napari_isr.evidence import DenseEvidence
 from napari_isr.geometry.image import ImageGeometry
 from napari_isr.shapes.base import ICONS, ShapeDescription, ShapeOptions
+from napari_isr.shapes.basis_functions import (
+    bilinear_form,
+    boxed_bump_values,
+    boxed_extent,
+    boxed_gaussian_bumps,
+    fourier_basis,
+    hstack,
+    khatri_rao,
+    to_polar,
+)
 from napari_isr.shapes.ellipsoid import fit_ellipsoid
 from napari_isr.shapes.initialization import (
     best_bin_sum,
@@ -28,26 +38,20 @@ from napari_isr.shapes.options import (
     point_from_pixels,
 )
 from napari_isr.shapes.registry import register_shape
-from napari_isr.shapes.symmetric_bases import (
-    bilinear_form,
-    boxed_bump_values,
-    boxed_extent,
-    boxed_gaussian_bumps,
-    fourier_basis,
-    hstack,
-    khatri_rao,
-    to_polar,
-)
 from napari_isr.shapes.symmetric_level_set import SymmetricLevelSet
 
 __all__ = ["Rotational", "RotationalOptions"]
 
-REACH = 2.2  # radius of the box of the bumps, in units of the scale
-LONGEST = 1.7  # the scale is such that the object's longest half axis is not longer
-RINGS = 24
-FINEST = 10  # periods in a full turn that are resolved at least
-HEIGHTS = 7  # bumps along the axis of rotation in 3-D
-RISE = 2 * REACH / (HEIGHTS - 3)  # distance of these, in units of the scale
+# Radius of the box of the bumps, in units of the scale.
+BOX_REACH = 2.2
+# Longest half axis of the object at the start, in units of the scale.
+MAX_HALF_AXIS = 1.7
+N_RINGS = 24
+# Periods in a full turn that the functions of the angle resolve at least.
+MIN_RESOLVED_PERIODS = 10
+# Bumps along the axis of rotation in space, and their distance in units of the scale.
+N_HEIGHTS = 7
+HEIGHT_SPACING = 2 * BOX_REACH / (N_HEIGHTS - 3)
 
 
 class RotationalOptions(OrderOptions):
@@ -64,9 +68,9 @@ class Rotational(SymmetricLevelSet):
 
     :math:`F = \sum_j a_{j0} B_j(r) + \sum_{j \ge 2, k \ge 1} B_j(r) (a_{jk} \cos k n t + b_{jk}
     \sin k n t)` with bumps :math:`B_j` along the radius. A turn by :math:`2 \pi / n` changes
-    neither ``r`` nor ``cos n t`` and ``sin n t``, so the set is the same after it for every value
-    of the parameters. In three dimensions the axis of rotation is along the first axis of the
-    image, and the height is a further coordinate of ``F``.
+    neither ``r`` nor ``cos n t`` nor ``sin n t``. So the set is invariant for every value of the
+    parameters. In three dimensions the axis of rotation is along the first axis of the image, and
+    the height is another coordinate of ``F``.
 
     References
     ----------
@@ -93,31 +97,29 @@ class Rotational(SymmetricLevelSet):
     def _make_pose(self) -> None:
         if self.ndim > 3:
             raise InputError("rotational is for images with 2 or 3 axes")
-        if self.options.center is None:
-            self.center = nn.Parameter(torch.zeros(self.ndim))
-        else:
-            self.register_buffer("center", torch.zeros(self.ndim))
+        fixed = self.options.center is not None
+        self.register_pose("center", torch.zeros(self.ndim), fixed=fixed)
         self.rings = self.options.rings or (9 if self.ndim == 2 else 6)
         order = candidate_orders(self.options.order)[0]
-        count = 2 if self.ndim == 3 else min(max(-(-FINEST // max(order, 3)), 2), 5)
+        count = 2 if self.ndim == 3 else min(max(-(-MIN_RESOLVED_PERIODS // max(order, 3)), 2), 5)
         self.register_buffer("orders", order * torch.arange(1.0, count + 1))
 
     def apply_fixed_pose(self, frame: ImageGeometry) -> None:
-        """Put the anchor at the center that the user gave; see :meth:`Shape.apply_fixed_pose`."""
+        """Put the anchor at the center of the user; see :meth:`Shape.apply_fixed_pose`."""
         if self.options.center is not None:
             self.anchor.copy_(point_from_pixels(self.options.center, frame, "center"))
 
     @property
     def knot_spacing(self) -> float:
-        """Distance of neighbouring bumps, in local units."""
-        return REACH / (self.rings - 2)
+        """Distance of neighboring bumps in local units."""
+        return BOX_REACH / (self.rings - 2)
 
     def basis_functions(self, local: Tensor) -> tuple[Tensor, Tensor]:
-        """Products (n, m) and excess (n,); see :meth:`SymmetricLevelSet.basis_functions`."""
+        """Return products (n, m) and excess (n,)."""
         return self._polar(local - self.center)[:2]
 
     def value(self, local: Tensor) -> tuple[Tensor, Tensor]:
-        """In two dimensions the products need not be made; see :meth:`SymmetricLevelSet.value`."""
+        """Return the level without products in the plane; see :meth:`SymmetricLevelSet.value`."""
         if self.ndim != 2:
             return super().value(local)
         distance, angle = to_polar(local - self.center)
@@ -128,18 +130,19 @@ class Rotational(SymmetricLevelSet):
         return rings @ alone + swing, self.knot_spacing * excess
 
     def box_distance(self, local: Tensor) -> Tensor:
-        """Distance from the box; see :meth:`SymmetricLevelSet.box_distance`."""
+        """Return the distance from the box (n,)."""
         offset = local - self.center
         distance = offset[:, -2:].norm(dim=1)
         excess: Tensor = (
             distance - self.knot_spacing * boxed_extent(self.rings, even=True)
         ).clamp_min(0)
         if self.ndim == 3:
-            reach = RISE * boxed_extent(HEIGHTS, even=False)
+            reach = HEIGHT_SPACING * boxed_extent(N_HEIGHTS, even=False)
             excess = excess + (offset[:, 0].abs() - reach).clamp_min(0)
         return excess
 
     def _polar(self, offset: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+        """Return products, excess, and radius, bumps, slopes and functions of the angle."""
         count = self.rings
         step = self.knot_spacing
         distance, angle = to_polar(offset)
@@ -147,20 +150,20 @@ class Rotational(SymmetricLevelSet):
         around = fourier_basis(angle, self.orders)
         basis, excess = self._join(rings, around), step * excess
         if self.ndim == 3:
-            height, far = boxed_bump_values(offset[:, 0] / RISE, HEIGHTS, even=False)
-            basis, excess = khatri_rao([height, basis]), excess + RISE * far
+            height, beyond = boxed_bump_values(offset[:, 0] / HEIGHT_SPACING, N_HEIGHTS, even=False)
+            basis, excess = khatri_rao([height, basis]), excess + HEIGHT_SPACING * beyond
         return basis, excess, (distance, rings, slopes / step, around)
 
     @staticmethod
     def _join(rings: Tensor, around: Tensor) -> Tensor:
-        """All rings alone, and those that fade out at the center times the functions of the angle.
+        """Return all rings, and products of functions of the angle with rings that vanish at 0.
 
-        The angle means nothing at the center.
+        The angle is undefined at the center.
         """
         return hstack([rings, khatri_rao([rings[:, 2:], around[:, 1:]])])
 
     def pose_derivatives(self, local: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Closed form; see :meth:`SymmetricLevelSet.pose_derivatives`."""
+        """Return the closed form; see :meth:`SymmetricLevelSet.pose_derivatives`."""
         offset = local - self.center
         basis, excess, (distance, rings, slopes, around) = self._polar(offset)
         if "center" not in self._parameters:
@@ -181,7 +184,7 @@ class Rotational(SymmetricLevelSet):
         return basis, excess, pose
 
     def lipschitz_bound(self) -> float | None:
-        """Not known: at the center the slope may be steep."""
+        """Return None, for the slope at the center is unbounded."""
         return None
 
     def initial_states(self, grid: DenseEvidence) -> list[dict[str, Tensor]]:
@@ -192,8 +195,8 @@ class Rotational(SymmetricLevelSet):
             sum_over_leading_axes(grid),
             candidate_orders(self.options.order),
             best_bin_sum,
-            REACH,
-            RINGS,
+            BOX_REACH,
+            N_RINGS,
             fixed=None if fixed is None else fixed[-2:],
             ellipsoid=ellipsoid if self.ndim == 2 else None,
         )
@@ -204,25 +207,25 @@ class Rotational(SymmetricLevelSet):
             self.state_from_evidence(
                 grid,
                 anchor=center,
-                scale=torch.maximum(size, longest / LONGEST),
+                scale=torch.maximum(size, longest / MAX_HALF_AXIS),
                 center=torch.zeros_like(self.center),
                 orders=order * torch.arange(1, len(self.orders) + 1).to(self.orders),
             )
         ]
 
     def constant_weights(self) -> Tensor:
-        """Weights (m,) whose level set is 1 everywhere."""
+        """Return the weights (m,) whose level set is 1 everywhere."""
         count = self.rings
         weights = torch.zeros_like(self.weights).view(-1, self.features_per_height())
         weights[:, :count] = 1
         return weights.flatten()
 
     def features_per_height(self) -> int:
-        """How many functions of the last two coordinates there are."""
+        """Return the number of functions of the last two coordinates."""
         return self.rings + (self.rings - 2) * 2 * len(self.orders)
 
     def describe(self, frame: ImageGeometry) -> dict[str, Any]:
-        """Center in pixels and order."""
+        """Return the center in pixels and the order."""
         exact = double_copy(self)
         center = exact.anchor + exact.scale * exact.center
         return {

@@ -12,6 +12,13 @@ from napari_isr.certificates.certificate import CENTER_KEY
 from napari_isr.evidence import DenseEvidence
 from napari_isr.geometry.image import ImageGeometry
 from napari_isr.shapes.base import ICONS, FitStage, Shape, ShapeDescription, ShapeOptions
+from napari_isr.shapes.basis_functions import (
+    fourier_basis,
+    fourier_derivative,
+    hstack,
+    ridge_fit,
+    to_polar,
+)
 from napari_isr.shapes.ellipsoid import unit_directions
 from napari_isr.shapes.initialization import polar_histogram, search_centers
 from napari_isr.shapes.options import (
@@ -23,24 +30,22 @@ from napari_isr.shapes.options import (
     point_from_pixels,
 )
 from napari_isr.shapes.registry import register_shape
-from napari_isr.shapes.symmetric_bases import (
-    fourier_basis,
-    fourier_derivative,
-    hstack,
-    ridge_fit,
-    to_polar,
-)
 
-__all__ = ["REACH", "RINGS", "Star", "StarOptions", "best_radii", "to_spherical"]
+__all__ = ["N_RINGS", "TABLE_REACH", "Star", "StarOptions", "best_radii", "to_spherical"]
 
-SECTORS, RINGS = 48, 36
-TRIED = 7  # centers along each axis whose best rings are compared
-CANDIDATES = 4  # centers whose stars are compared in full
-REACH = 3.0  # radius of the outermost ring, in radii of the object
-SMALLEST = 0.1  # first radius where nothing is for the object
-LARGEST = 6.0  # radius in shape coordinates: three times the reach of any image
-LEAST = 1e-3  # radius in local units
-SMOOTHING = 0.02  # of the first radii, for the fourth harmonic; grows with its fourth power
+N_SECTORS, N_RINGS = 48, 36
+# Radius of the outermost ring of polar tables, in radii of the object.
+TABLE_REACH = 3.0
+# Centers along each axis whose tables are compared, and centers whose stars are fitted.
+GRID_CENTERS, N_START_CENTERS = 7, 4
+# Initial radius of a sector without evidence for the object, in radii of the object.
+EMPTY_SECTOR_RADIUS = 0.1
+# Shape coordinates: three times the reach of any image.
+MAX_RADIUS = 6.0
+# Local units.
+MIN_RADIUS = 1e-3
+# Penalty of the fourth harmonic in the initial radii. It grows with the fourth power.
+START_SMOOTHING = 0.02
 
 
 class StarOptions(CenterOptions):
@@ -54,11 +59,12 @@ class Star(Shape):
     r"""``{x : r <= R(u)}``, with distance ``r`` and direction ``u`` from a center ``c``.
 
     The logit is :math:`\beta (R(u) - r)` with :math:`R = \epsilon + 1 / (\exp(-s) + 1 / R_1) > 0`
-    for :math:`s = \sum_k w_k \varphi_k(u)`: about :math:`\exp s`, and bounded. Along each ray from
-    ``c`` the direction is constant and ``r`` grows, so the logit falls and changes sign exactly
-    once: the set is star-shaped about ``c``, which is inside, for every value of the
-    parameters. In two dimensions :math:`\varphi` is the Fourier series of the angle; in more,
-    bumps :math:`\exp(\kappa (u^T m_k - 1))` at directions :math:`m_k` evenly spread on the sphere.
+    for :math:`s = \sum_k w_k \varphi_k(u)`, which is about :math:`\exp s` and bounded. Along each
+    ray from ``c`` the direction is constant and ``r`` grows. So the logit decreases and changes
+    sign exactly once. The set is star-shaped about ``c``, which is inside, for every value of the
+    parameters. In two dimensions :math:`\varphi` is the Fourier series of the angle. In more
+    dimensions it consists of bumps :math:`\exp(\kappa (u^T m_k - 1))` at directions :math:`m_k`
+    that are evenly spread on the sphere.
 
     References
     ----------
@@ -83,7 +89,8 @@ class Star(Shape):
     options: StarOptions
     stages = (FitStage(12, 3), FitStage(40, 4), FitStage(100, 3))
     warm_stages = (FitStage(40, 2), FitStage(100, 3))
-    damping = 0.3  # with less, few loud strokes make spikes elsewhere
+    # With less damping, few strokes of large weight make spikes elsewhere.
+    damping = 0.3
     sample_budget = 4096
     start_cells = 8192
     center: Tensor
@@ -92,11 +99,9 @@ class Star(Shape):
 
     def __init__(self, ndim: int, options: ShapeOptions | None = None) -> None:
         super().__init__(ndim, options)
-        center = torch.zeros(ndim)
-        if self._given_center() is None:
-            self.center = nn.Parameter(center)
-        else:  # held fixed: the anchor
-            self.register_buffer("center", center)
+        # A fixed center is the anchor.
+        fixed = self.options.center is not None
+        self.register_pose("center", torch.zeros(ndim), fixed=fixed)
         self._make_basis()
 
     def _make_basis(self) -> None:
@@ -104,64 +109,60 @@ class Star(Shape):
         if self.ndim == 2:
             self.register_buffer("orders", torch.arange(1.0, count + 1))
             size = 1 + 2 * count
-        else:  # bumps: as many as spherical harmonics up to a quarter of that degree
+        else:
+            # As many bumps as spherical harmonics up to a quarter of that degree.
             size = (count // 4 + 1) ** 2
             self.register_buffer("middles", unit_directions(size, self.ndim, like=self.anchor))
         self.radius = nn.Parameter(torch.zeros(size))
 
-    def _given_center(self) -> tuple[float, ...] | None:
-        return self.options.center
-
     def apply_fixed_pose(self, frame: ImageGeometry) -> None:
-        """Put the anchor at the center that the user gave; see :meth:`Shape.apply_fixed_pose`."""
-        center = self._given_center()
-        if center is not None:
-            self.anchor.copy_(point_from_pixels(center, frame, "center"))
+        """Put the anchor at the center of the user; see :meth:`Shape.apply_fixed_pose`."""
+        if self.options.center is not None:
+            self.anchor.copy_(point_from_pixels(self.options.center, frame, "center"))
 
-    def _middle(self) -> Tensor:
-        """Local coordinates of the center."""
+    def _local_center(self) -> Tensor:
         return self.center
 
     def forward(self, points: Tensor) -> Tensor:
-        """Logit at points; see :meth:`Shape.forward`."""
-        offset = self.to_local(points) - self._middle()
+        """Return the logit at points; see :meth:`Shape.forward`."""
+        offset = self.to_local(points) - self._local_center()
         if self.ndim == 2:
             distance, angle = to_polar(offset)
-            exponent = self._series(angle) @ self.radius
+            exponent = self._angular_basis(angle) @ self.radius
         else:
             distance, direction = to_spherical(offset)
-            exponent = self._sphere(direction) @ self.radius
+            exponent = self._spherical_basis(direction) @ self.radius
         return self.sharpness * (self._radius(exponent)[0] - distance)
 
     def _radius(self, exponent: Tensor) -> tuple[Tensor, Tensor]:
-        """Radius in local units, and its derivative by the exponent."""
-        free = 1 / ((-exponent).exp() + self.scale / LARGEST)
-        return LEAST + free, free * (1 - free * (self.scale / LARGEST))
+        """Return the radius in local units, and its derivative by the exponent."""
+        free = 1 / ((-exponent).exp() + self.scale / MAX_RADIUS)
+        return MIN_RADIUS + free, free * (1 - free * (self.scale / MAX_RADIUS))
 
-    def _series(self, angle: Tensor) -> Tensor:
-        """Functions of the angle (n, m)."""
+    def _angular_basis(self, angle: Tensor) -> Tensor:
+        """Return functions (n, m) of the angle (n,)."""
         return fourier_basis(angle, self.orders)
 
-    def _circle(self, angle: Tensor) -> tuple[Tensor, Tensor]:
-        """Functions of the angle (n, m), and the slope (n,) of their weighted sum."""
+    def _angular_derivative(self, angle: Tensor) -> tuple[Tensor, Tensor]:
+        """Return functions (n, m) of the angle, and the slope (n,) of their weighted sum."""
         basis = fourier_basis(angle, self.orders)
         return basis, fourier_derivative(basis, self.orders, self.radius)
 
-    def _sphere(self, direction: Tensor) -> Tensor:
-        """Functions of the direction (n, m) in three dimensions or more."""
-        # As wide as the middles are apart.
+    def _spherical_basis(self, direction: Tensor) -> Tensor:
+        """Return functions (n, m) of the direction (n, d) in three dimensions or more."""
+        # The bumps are as wide as their distance.
         return (len(self.middles) / 4 * (direction @ self.middles.T - 1)).exp()
 
     def logit_and_jacobian(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Closed form in two dimensions, and in more for the star itself."""
+        """Return the closed form in two dimensions, and in more for the plain star."""
         if self.ndim != 2:
             if type(self) is not Star:
                 return super().logit_and_jacobian(points)
-            return self._in_space(points)
+            return self._jacobian_in_space(points)
         with torch.no_grad():
-            offset = self.to_local(points) - self._middle()
+            offset = self.to_local(points) - self._local_center()
             distance, angle = to_polar(offset)
-            basis, slope = self._circle(angle)
+            basis, slope = self._angular_derivative(angle)
             radius, rate = self._radius(basis @ self.radius)
             rate = self.sharpness * rate
             slope = rate * slope
@@ -174,90 +175,108 @@ class Star(Shape):
                 slope = slope / safe
                 by_row = self.sharpness * row - slope * column
                 by_column = self.sharpness * column + slope * row
-                parts.insert(0, self._by_center(torch.stack([by_row, by_column], dim=1)))
+                by_center = torch.stack([by_row, by_column], dim=1)
+                parts.insert(0, self._by_center_parameter(by_center))
             return self.sharpness * (radius - distance), hstack(parts)
 
     @torch.no_grad()
-    def _in_space(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        distance, direction = to_spherical(self.to_local(points) - self._middle())
-        basis = self._sphere(direction)
+    def _jacobian_in_space(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        distance, direction = to_spherical(self.to_local(points) - self._local_center())
+        basis = self._spherical_basis(direction)
         radius, rate = self._radius(basis @ self.radius)
         rate = self.sharpness * rate
         parts = [rate[:, None] * basis]
         if "center" in self._parameters:
-            # How the exponent grows along the sphere, per unit of space.
+            # Gradient of the exponent along the sphere.
             slope = len(self.middles) / 4 * (basis * self.radius) @ self.middles
             slope = slope - (slope * direction).sum(1, keepdim=True) * direction
             safe = distance.clamp_min(torch.finfo(distance.dtype).tiny ** 0.5)[:, None]
             parts.insert(0, self.sharpness * direction - rate[:, None] * slope / safe)
         return self.sharpness * (radius - distance), torch.cat(parts, dim=1)
 
-    def _by_center(self, gradient: Tensor) -> Tensor:
-        """Derivatives (n, d) by the parameter ``center`` from those by the center itself."""
-        return gradient
+    def _by_center_parameter(self, by_center: Tensor) -> Tensor:
+        """Return derivatives (n, d) by the parameter from those by the local center."""
+        return by_center
 
     def initial_states(self, grid: DenseEvidence) -> list[dict[str, Tensor]]:
-        """Start from the center whose best radii, one for each sector, explain the most."""
+        """Start from the centers whose best radii, one for each sector, explain the most."""
         centers, size = search_centers(
-            grid, self._score, keep=CANDIDATES, fixed=self._fixed(), candidates=TRIED
+            grid,
+            self._score_centers,
+            keep=N_START_CENTERS,
+            fixed=self._fixed_center(),
+            candidates=GRID_CENTERS,
         )
-        tables = self._table(grid, centers, size)
-        return [self._start(c, size, table) for c, table in zip(centers, tables, strict=True)]
+        tables = self._polar_tables(grid, centers, size)
+        return [
+            self._from_table(center, size, table)
+            for center, table in zip(centers, tables, strict=True)
+        ]
 
-    def _fixed(self) -> Tensor | None:
-        return None if self._given_center() is None else self.anchor
+    def _fixed_center(self) -> Tensor | None:
+        return None if self.options.center is None else self.anchor
 
-    def _score(self, grid: DenseEvidence, centers: Tensor, size: Tensor) -> Tensor:
-        return best_radii(self._table(grid, centers, size))[0].sum(1)
+    def _score_centers(self, grid: DenseEvidence, centers: Tensor, size: Tensor) -> Tensor:
+        return best_radii(self._polar_tables(grid, centers, size))[0].sum(1)
 
     @staticmethod
-    def _table(
-        grid: DenseEvidence, centers: Tensor, size: Tensor, sectors: int = SECTORS
+    def _polar_tables(
+        grid: DenseEvidence, centers: Tensor, size: Tensor, sectors: int = N_SECTORS
     ) -> Tensor:
-        return polar_histogram(grid, centers, REACH * size, sectors, RINGS)
+        return polar_histogram(grid, centers, TABLE_REACH * size, sectors, N_RINGS)
 
     @torch.no_grad()
-    def _start(
-        self, center: Tensor, size: Tensor, table: Tensor, **changed: Tensor
+    def _from_table(
+        self, center: Tensor, size: Tensor, table: Tensor, **values: Tensor
     ) -> dict[str, Tensor]:
-        """Radii fitted to the best rings of a (symmetrised) table (sectors, rings).
+        """Return the state with radii fitted to the best rings of a table (sectors, rings).
 
-        ``changed`` is what else the state dictionary shall hold.
+        The table may be averaged over a symmetry. ``values`` are further parts of the state.
         """
-        state = {name: value.clone() for name, value in self.state_dict().items()}
-        state.update(changed, anchor=center, scale=size, center=torch.zeros_like(center))
-        state["sharpness"] = torch.full_like(self.sharpness, self.stages[0].sharpness)
+        zero = torch.zeros_like(center)
+        state = self.initial_state(**values, anchor=center, scale=size, center=zero)
         fresh = self.with_state(state)
         sector = unit_directions(len(table), self.ndim, like=center)
-        if self.ndim == 2:  # its first coordinate is the cosine
+        if self.ndim == 2:
+            # The first coordinate of these directions is the cosine.
             angle = torch.atan2(sector[:, 1], sector[:, 0])
-            basis, frequency = fresh._series(angle), fresh._frequencies()
+            basis, frequency = fresh._angular_basis(angle), fresh._frequencies()
         else:
-            basis, frequency = fresh._sphere(sector), torch.full_like(self.radius, 2.0)
+            basis, frequency = fresh._spherical_basis(sector), torch.full_like(self.radius, 2.0)
         target = best_radii(table)[1].log()
-        state["radius"] = ridge_fit(basis, target, SMOOTHING * len(table) * (frequency / 4) ** 4)
+        penalty = START_SMOOTHING * len(table) * (frequency / 4) ** 4
+        state["radius"] = ridge_fit(basis, target, penalty)
         return state
 
     def _frequencies(self) -> Tensor:
         return torch.cat([self.orders.new_zeros(1), self.orders, self.orders])
 
     def describe(self, frame: ImageGeometry) -> dict[str, Any]:
-        """Center in pixels."""
+        """Return the center in pixels."""
         exact = double_copy(self)
-        center = exact.anchor + exact.scale * exact._middle()
+        center = exact.anchor + exact.scale * exact._local_center()
         known = {**describe_extra_coordinates(center, frame), **describe_spacing(frame)}
         return {CENTER_KEY: describe_point(center, frame), **known}
 
 
 def best_radii(table: Tensor) -> tuple[Tensor, Tensor]:
-    """Most evidence within a radius, and that radius, along the last axis of polar tables."""
+    """Return the most evidence within a radius, and that radius, along the rings of tables.
+
+    Parameters
+    ----------
+    table : (..., sectors, rings) tensor
+
+    Returns
+    -------
+    evidence, radius : (..., sectors) tensors
+    """
     value, ring = table.cumsum(-1).max(-1)
-    radius = (ring + 1) * (REACH / RINGS)
-    return value.clamp_min(0), torch.where(value > 0, radius, SMALLEST).to(table)
+    radius = (ring + 1) * (TABLE_REACH / N_RINGS)
+    return value.clamp_min(0), torch.where(value > 0, radius, EMPTY_SECTOR_RADIUS).to(table)
 
 
 def to_spherical(offset: Tensor) -> tuple[Tensor, Tensor]:
-    """Distance (n,) and unit direction (n, d); at the center some fixed direction."""
+    """Return the distance (n,) and the unit direction (n, d), a fixed one at the center."""
     at_center = (offset == 0).all(1)
     safe = offset + at_center[:, None]
     distance = safe.norm(dim=1)

@@ -5,9 +5,8 @@ import math
 import pytest
 import torch
 
-from napari_isr.shapes._numerics import LOG2E, stable_exp2_sum
+from napari_isr.shapes.basis_functions import LOG2E, stable_exp2_sum, to_polar
 from napari_isr.shapes.registry import ShapeSpec, shape_names
-from napari_isr.shapes.symmetric_bases import to_polar
 
 
 def test_sum_of_powers_is_the_log_sum_exp_even_of_far_apart_and_infinite_exponents():

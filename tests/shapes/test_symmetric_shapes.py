@@ -16,8 +16,8 @@ from napari_isr.fitting import iter_project_shape
 from napari_isr.geometry.image import ImageGeometry
 from napari_isr.geometry.time_series import TimeSeriesGeometry
 from napari_isr.shapes import Shape, ShapeSpec
+from napari_isr.shapes.basis_functions import fourier_basis, fourier_derivative, gaussian_bumps
 from napari_isr.shapes.lattice import find_lattice
-from napari_isr.shapes.symmetric_bases import fourier_basis, fourier_derivative, gaussian_bumps
 from tests._hypothesis_profiles import examples
 
 PLANE = {
