@@ -30,7 +30,7 @@ __all__ = [
 
 
 class Evidence(Protocol):
-    """What a fit asks of the unaries: sums over blocks of pixels, everywhere or where needed."""
+    """Interface of evidence for a fit: sums over blocks of pixels, dense or on demand."""
 
     @property
     def ndim(self) -> int:
@@ -48,7 +48,7 @@ class Evidence(Protocol):
         """Side of blocks, a power of two, such that at most ``cells`` of them cover the image."""
 
     def block_shape(self, block: int) -> tuple[int, ...]:
-        """Pixels of such a block along each axis: fewer where they are long, so that it is not."""
+        """Return the pixels of a block along each axis, fewer along anisotropic axes."""
 
     def coarsen(self, block: int) -> DenseEvidence:
         """Evidence of all blocks; see :meth:`block_shape`."""

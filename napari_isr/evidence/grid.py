@@ -74,7 +74,7 @@ class DenseEvidence:
         return flat if self.lift is None else self.lift(flat)
 
     def on_coordinate_grid(self) -> DenseEvidence:
-        """The same evidence on a grid whose axes are all coordinates, those of `lift` included.
+        """Return the evidence on a grid whose axes are all coordinates, those of ``lift`` included.
 
         It has about as many cells, and no evidence where there are no pixels.
         """
@@ -155,7 +155,7 @@ def block_size_for(sizes: Sequence[int], cells: int, stretch: Sequence[int]) -> 
 
 
 def axis_anisotropy(spacing: Sequence[float]) -> tuple[int, ...]:
-    """How many times as long as the shortest one each side is, to the nearest power of two."""
+    """Return the length of each side relative to the shortest one, rounded to a power of two."""
     logs = (math.floor(math.log2(side / min(spacing)) + 0.5) for side in spacing)
     return tuple(2**log for log in logs)
 
@@ -166,7 +166,7 @@ def block_sides(block: int, stretch: Sequence[int]) -> tuple[int, ...]:
 
 
 def remaining_anisotropy(block: int, stretch: Sequence[int]) -> tuple[int, ...]:
-    """The stretch of blocks."""
+    """Return the anisotropy that remains after pixels are joined to blocks."""
     return tuple(max(1, times // block) for times in stretch)
 
 

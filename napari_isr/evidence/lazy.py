@@ -74,7 +74,7 @@ class LazyEvidence:
         return block_size_for(self.frame.shape, cells, axis_anisotropy(self.frame.spacing))
 
     def block_shape(self, block: int) -> tuple[int, ...]:
-        """Pixels of such a block along each axis: fewer where they are long, so that it is not."""
+        """Return the pixels of a block along each axis, fewer along anisotropic axes."""
         return block_sides(block, axis_anisotropy(self.frame.spacing))
 
     @cached_property
@@ -116,7 +116,7 @@ class LazyEvidence:
 
 
 def coarse_axes(frame: ImageGeometry) -> list[npt.NDArray[np.float64]]:
-    """Pixels along each axis that stand for the whole image, whatever its size.
+    """Return coarse pixel positions along each axis that cover the whole image.
 
     Parameters
     ----------

@@ -59,11 +59,11 @@ class FeatureBlock(Protocol):
 
     @property
     def name(self) -> str:
-        """What they are."""
+        """Name of the features."""
 
     @property
     def source(self) -> str:
-        """What they come from, for reports."""
+        """Source of the features, for reports."""
 
     @property
     def width(self) -> int:
@@ -74,12 +74,12 @@ class FeatureBlock(Protocol):
 
 
 def feature_names() -> list[str]:
-    """Names of the blocks, in their fixed order."""
+    """Return the names of the blocks in their fixed order."""
     return list(_NAMES)
 
 
 def describe_semantic_source(weights: str | os.PathLike[str] | None = None) -> str:
-    """What the semantic features of this machine come from, for ``info`` and reports.
+    """Describe the source of the semantic features on this machine, for ``info`` and reports.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ class FeatureStack:
 
     @property
     def sources(self) -> dict[str, str]:
-        """What each block comes from, by its name, for reports."""
+        """Source of each block for reports, keyed by name."""
         return {block.name: block.source for block in self.blocks}
 
     @property
@@ -297,10 +297,13 @@ class ImageFeatures(FeatureStack):
 
     @property
     def normalizations(self) -> dict[str, dict[str, npt.NDArray[np.float32]]]:
-        """What the :attr:`carried` blocks standardise and reduce by: another image needs it."""
+        """Normalization of each :attr:`transferable` block, keyed by name.
+
+        Another image needs it.
+        """
         return {block.name: block.normalization for block in self._lasting}
 
     @property
     def versions(self) -> dict[str, str]:
-        """What the :attr:`carried` blocks depend on beside the pixels, such as a network."""
+        """Version of each :attr:`transferable` block, such as a digest, keyed by name."""
         return {b.name: repr(b.version) for b in self._lasting if isinstance(b, PlaneFeatureBlock)}

@@ -89,7 +89,7 @@ class FeatureCache:
             path.unlink(missing_ok=True)
 
     def _files(self) -> list[Path]:
-        """The folder's files, the least recently used first."""
+        """Return the files of the folder, the least recently used first."""
         if self.folder is None or not self.folder.is_dir():
             return []
         found = [(path.stat().st_mtime_ns, path) for path in self.folder.glob("*.npz")]
@@ -133,7 +133,7 @@ class FeatureCache:
 
 
 def content_hash_key(name: str, *parts: object) -> str:
-    """Name a thing by what it is computed from.
+    """Hash the values that a result is computed from.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def content_hash_key(name: str, *parts: object) -> str:
 
 
 def default_folder() -> Path:
-    """The user's folder for files that can be computed again; not made here."""
+    """Return the user's cache folder. The folder is not created."""
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("napari-isr", appauthor=False)) / "features"

@@ -47,7 +47,7 @@ class GridField:
         self.values, self.frame = values, frame
 
     def at(self, points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-        """Values (n, classes) at pixel coordinates (n, d); linear between cells."""
+        """Interpolate values (n, classes) linearly at pixel coordinates (n, d)."""
         sizes = self.values.shape[:-1]
         scale = np.array(sizes) / np.array(self.frame.shape)
         where = ((np.asarray(points, np.float64) + 0.5) * scale - 0.5).T
@@ -171,7 +171,7 @@ def _read(rgb: ColorFeatures, points: npt.NDArray[np.float64]) -> npt.NDArray[np
 
 
 def grid_shape(frame: ImageGeometry, count: int) -> tuple[int, ...]:
-    """Number of cells along each axis."""
+    """Return the number of cells along each axis."""
     sides = np.array(frame.shape) * np.array(frame.spacing)
     cell = (np.prod(sides) / count) ** (1 / frame.ndim)
     sizes = np.array(frame.shape)
@@ -238,7 +238,7 @@ class CellGraph:
     def random_walk_probabilities(
         self, seeds: npt.NDArray[np.int64], classes: int
     ) -> npt.NDArray[np.float64]:
-        """Probability that a random walker first meets a seed of each class.
+        """Return the probability that a random walker first meets a seed of each class.
 
         Parameters
         ----------

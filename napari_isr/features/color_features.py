@@ -55,12 +55,12 @@ class ColorFeatures:
 
     @property
     def normalization(self) -> dict[str, Array]:
-        """What the values are standardised by."""
+        """Mean and deviation by which the values are standardized."""
         return {"mean": self._mean, "deviation": self._deviation}
 
     @property
     def source(self) -> str:
-        """What they come from."""
+        """Source of the values."""
         return "CIE L*a*b*" if self._colored else "channels"
 
     @property

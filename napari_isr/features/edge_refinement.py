@@ -106,7 +106,7 @@ class TotalVariationCut:
         return self.refine(odds, seeds, self.zero_duals(len(odds)), odds, ROUNDS, STEPS)
 
     def zero_duals(self, count: int) -> DualVariables:
-        """Where the dual variables of ``count`` objects begin."""
+        """Return the initial dual variables of ``count`` objects."""
         return [np.zeros((count, *weight.shape), np.float32) for *_, weight in self.pairs]
 
     def refine(
@@ -207,7 +207,7 @@ class EdgeRefiner:
     def with_seeds(
         self, points: npt.NDArray[np.integer], classes: npt.NDArray[np.integer], count: int
     ) -> SeededEdgeRefiner:
-        """The edges and these strokes; parameters as for :meth:`CellGrid.label_cells`."""
+        """Add seeds of scribbles. Parameters are those of :meth:`CellGrid.label_cells`."""
         return SeededEdgeRefiner(
             self, self.fine.label_cells(points, classes, count).reshape(self.fine.sizes)
         )
@@ -230,7 +230,7 @@ class SeededEdgeRefiner:
 
     @property
     def points(self) -> npt.NDArray[np.float64]:
-        """Where :meth:`settle` wants to know what is believed: pixel coordinates (n, 2)."""
+        """Pixel coordinates (n, 2) at which :meth:`refine` needs prior probabilities."""
         return self.edges.coarse.points
 
     def log_odds(self, logs: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
@@ -247,7 +247,7 @@ class SeededEdgeRefiner:
 
 
 def softmax_with_background(odds: Array) -> Array:
-    """Probabilities (k, h, w) of the objects from their log-odds against the background."""
+    """Return probabilities (k, h, w) of objects from log-odds against the background."""
     if len(odds) == 1:  # the same, quicker
         alone: Array = expit(odds)
         return alone
@@ -319,7 +319,7 @@ class ColorHistograms:
         return found.reshape(-1, *shares.shape[1:])
 
     def bin_log_ratios(self, shares: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-        """The same (k, bins), bin by bin."""
+        """Return the log-ratios (k, bins) of the bins."""
         logs = np.log(np.stack([self._density(share.ravel()) for share in shares]))
         found: npt.NDArray[np.float32] = np.clip(logs[1:] - logs[0], -SUREST, SUREST).astype("f4")
         return found

@@ -91,7 +91,7 @@ class SequenceEdgeRefiner:
         return meshgrid_points(self.coarse_axes(number))
 
     def coarse_axes(self, number: int) -> list[npt.NDArray[np.float64]]:
-        """The same, axis by axis."""
+        """Pixel coordinates of the coarse cells along each axis."""
         return _axes(number, self.coarse, self.frame)
 
     def fine_axes(self) -> list[npt.NDArray[np.float64]]:
@@ -101,7 +101,7 @@ class SequenceEdgeRefiner:
     def with_seeds(
         self, points: npt.NDArray[np.integer], classes: npt.NDArray[np.integer], count: int
     ) -> SeededSequenceEdgeRefiner:
-        """The edges and these strokes; parameters as for :meth:`CellGrid.label_cells`."""
+        """Add seeds of scribbles. Parameters are those of :meth:`CellGrid.label_cells`."""
         seeds = {}
         for number in np.unique(points[:, 0]).tolist():
             here = points[:, 0] == number
@@ -139,7 +139,7 @@ class SeededSequenceEdgeRefiner:
 
     @property
     def points(self) -> npt.NDArray[np.float64]:
-        """Where :meth:`settle` wants to know what is believed: pixel coordinates (n, 3)."""
+        """Pixel coordinates (n, 3) at which :meth:`refine` needs prior probabilities."""
         return self.edges.points
 
     def refine(self, logs: npt.NDArray[np.floating], believed: Believed) -> LazyFrameField:
@@ -274,7 +274,7 @@ class LazyFrameField:
 def make_edge_refiner(
     image: SourceImage, frame: ImageGeometry
 ) -> EdgeRefiner | SequenceEdgeRefiner:
-    """The edges of a plane, or of a sequence of planes."""
+    """Make the edge refiner of a plane or of a sequence of planes."""
     return (
         SequenceEdgeRefiner(image, frame)
         if isinstance(frame, TimeSeriesGeometry)

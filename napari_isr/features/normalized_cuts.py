@@ -249,7 +249,7 @@ def slic_planes(colors: Floats, places: Floats, count: int) -> Superpixels:
 
 
 def affinities(cells: Superpixels, grid: tuple[int, ...]) -> csr_matrix:
-    """How much superpixels belong together: a symmetric matrix (n, n).
+    """Return the affinities of superpixels, a symmetric matrix (n, n).
 
     Neighbours do, the more the longer their border is and the less its contrast; and those that
     look alike, wherever they are, as far as they are near.

@@ -63,7 +63,7 @@ def _flow(first: Gray, second: Gray) -> Flow:
 
 
 def _shift(first: Gray, second: Gray) -> tuple[float, float]:
-    """What moves the second picture onto the first, or nothing if that is no better."""
+    """Estimate the shift of the second picture onto the first, zero if no shift is better."""
     window = np.outer(*(np.hanning(n + 2)[1:-1] for n in first.shape))
     faded = [(gray - gray.mean()) * window for gray in (first, second)]
     tried = [(0.0, 0.0)]

@@ -71,7 +71,7 @@ class PcaReduction:
 
     @property
     def arrays(self) -> dict[str, Array]:
-        """What :meth:`carried` takes, by name."""
+        """Arrays for :meth:`from_arrays`, keyed by name."""
         return {"mean": self.mean, "matrix": self.matrix}
 
     def __call__(self, maps: Array) -> Array:

@@ -57,19 +57,19 @@ class PlaneFeatureBlock(ABC):
     @property
     @abstractmethod
     def source(self) -> str:
-        """What the features come from, in words."""
+        """Source of the features in words."""
 
     @property
     @abstractmethod
     def version(self) -> tuple[object, ...]:
-        """What a map depends on beside the pixels; maps kept under another one are not used."""
+        """Values beside the pixels that a map depends on. They are part of the cache key."""
 
     @abstractmethod
     def compute_scales(self, pixels: Array) -> list[Array]:
         """Maps (h / stride, w / stride, c) of a plane (h, w, channels), one for each stride."""
 
     def pixels(self, plane: tuple[int, ...]) -> Array:
-        """What the stages are computed from: (h, w, channels) at working size."""
+        """Return the input (h, w, channels) of the features at working size."""
         return self.planes.rgb(plane)
 
     def at(self, points: npt.NDArray[np.floating]) -> Array:
@@ -92,7 +92,7 @@ class PlaneFeatureBlock(ABC):
         return np.asarray(self._kept(plane)["map"], np.float32)
 
     def _kept(self, plane: tuple[int, ...]) -> Arrays:
-        """The map of a plane, and the components that it is made of."""
+        """Return the map of a plane and its components, from the cache if possible."""
         shape = (*(n // self.strides[0] for n in self.planes.size), self.width)
 
         def fits(arrays: Arrays) -> bool:
@@ -107,7 +107,7 @@ class PlaneFeatureBlock(ABC):
         return self.cache.get_or_compute(self._key(plane), lambda: self._reduced(plane), fits)
 
     def _key(self, plane: tuple[int, ...]) -> str:
-        """What the map of a plane is kept under."""
+        """Return the cache key of the map of a plane."""
         # The key is kept, for to read the plane and to hash it takes longer than to read points.
         if plane not in self._keys:
             basis = self._basis if self.given is None else tuple(self.given.values())
@@ -123,7 +123,7 @@ class PlaneFeatureBlock(ABC):
         return tuple(self.pixels(plane) for plane in self.planes.sample_planes(BASIS_PLANES))
 
     def _reduced(self, plane: tuple[int, ...]) -> dict[str, Array]:
-        """The map of a plane, and the components."""
+        """Compute the map of a plane and its components."""
         channels, widths = self._joined(self.pixels(plane))
         check_cancelled()
         if self._reduction is None:
@@ -136,7 +136,7 @@ class PlaneFeatureBlock(ABC):
         return {"map": self._reduction(channels), **self._reduction.arrays}
 
     def _begun(self, plane: tuple[int, ...], channels: Array, widths: list[int]) -> PcaReduction:
-        """The components, found from a few planes whose maps are kept as well."""
+        """Return components fitted to a few planes, whose maps are cached."""
         looked = {plane: channels}
         spread = self.planes.sample_planes(BASIS_PLANES) if self._basis else [plane]
         for other, pixels in zip(spread, self._basis, strict=False):
@@ -152,7 +152,7 @@ class PlaneFeatureBlock(ABC):
         return reduction
 
     def _joined(self, pixels: Array) -> tuple[Array, list[int]]:
-        """All channels (h, w, c) on the grid of the finest stage, and how many each stage has."""
+        """Join all channels (h, w, c) on the finest grid, and count those of each scale."""
         stages = self.compute_scales(pixels)
         height, width = stages[0].shape[:2]
         cells = meshgrid_points([np.arange(float(height)), np.arange(float(width))])

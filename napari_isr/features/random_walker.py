@@ -167,5 +167,5 @@ class SuperLUFactor:
 
 @cache
 def _thread(process: int) -> PersistentThread:
-    """One for each process: threads do not come along where it is forked."""
+    """Return one thread for each process. Threads do not survive a fork."""
     return PersistentThread("napari-isr factors")

@@ -30,7 +30,7 @@ Field = npt.NDArray[np.float64]
 
 
 class ScribbleProximity:
-    """What the strokes say of the pixels around them, before anything is learned.
+    """Estimates classes of pixels from the distance and random walk to scribbles.
 
     The log-odds of two measures add up: the probability that a random walker from a pixel meets
     the object's strokes first, and the ratio of the geodesic distances to the strokes of the
@@ -97,7 +97,7 @@ class ScribbleProximity:
     def geodesic_log_probabilities(
         self, points: npt.NDArray[np.integer], classes: npt.NDArray[np.integer], count: int
     ) -> Field:
-        """The part (cells.
+        """Return the fast part (cells, classes) of :meth:`log_probabilities`.
 
         Classes) of :meth:`log_probabilities` that is quick, and not made again there.
         """

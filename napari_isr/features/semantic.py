@@ -97,7 +97,7 @@ class Semantic(PlaneFeatureBlock):
 
 @lru_cache(maxsize=1)
 def _network(weights: WeightFile, _: str, device: torch.device) -> EfficientNetLite0:
-    """The network, 13 MB, for all images: known by its weights' digest, not by their file alone."""
+    """Return the network (13 MB). It is shared by all images and identified by its digest."""
     tensors = weights.read()
     try:
         network = EfficientNetLite0(tensors)

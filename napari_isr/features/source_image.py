@@ -100,7 +100,7 @@ class SourceImage:
         return np.where(flat, sample.min(0), low), np.where(flat, sample.max(0), high)
 
     def _sample(self) -> npt.NDArray[np.float32]:
-        """Pixels on a regular grid (n, c); all of them where there are few, or floats."""
+        """Sample pixels (n, c) on a grid, or return all pixels if they are few or floats."""
         count = int(np.prod(self.shape))
         step = 1
         # Every float is looked at, for a single NaN would spoil the features.
@@ -151,7 +151,7 @@ class SourceImage:
         return self._scaled(values.reshape(*values.shape[:2], self.channels))
 
     def _for_plane(self, index: Sequence[int], step: int) -> tuple[Any, tuple[int, ...], int]:
-        """Where a plane is read best: array, position and step there."""
+        """Choose the array, position and step from which a plane is read."""
         if index:  # of a stack, whose kept planes are small: the coarsest level that is as fine
             for level in reversed(self._levels):
                 rows = level.shape[len(index)]
@@ -170,7 +170,7 @@ class SourceImage:
 
 
 def _kept(levels: Sequence[Any], ndim: int, memory: float, frames: bool) -> npt.NDArray[Any]:
-    """What is kept in memory of an image that is not: means over cells of the same area."""
+    """Return the pixels that are cached for a lazy image: means over cells."""
     first = levels[0]
     channels = int(first.shape[-1]) if len(first.shape) > ndim else 1
     most = cache_pixel_budget(memory, channels * first.dtype.itemsize)
@@ -238,7 +238,7 @@ class PlaneReader:
         return to_rgb(self.pixels(index))
 
     def sample_planes(self, count: int) -> list[tuple[int, ...]]:
-        """At most ``count`` planes, evenly spread over all."""
+        """Return at most ``count`` evenly spaced planes."""
         total = math.prod(self.leading)
         chosen = np.unique(np.linspace(0, total - 1, min(count, total)).round().astype(int))
         return [
@@ -275,7 +275,7 @@ class PlaneReader:
 
 
 def sample_bilinear(values: Array, where: npt.NDArray[np.floating]) -> Array:
-    """Values (n, c) of a map (h, w, c) between its cells, at rows and columns (n, 2) of cells.
+    """Interpolate values (n, c) of a map (h, w, c) bilinearly at rows and columns (n, 2).
 
     Outside the map the nearest cell counts.
     """

@@ -79,7 +79,7 @@ class Texture(PlaneFeatureBlock):
         return arrays
 
     def pixels(self, plane: tuple[int, ...]) -> Array:
-        """All channels; see :meth:`PlaneFeatureBlock.pixels`."""
+        """Return all channels. See :meth:`PlaneFeatureBlock.pixels`."""
         return self.planes.pixels(plane)
 
     def compute_scales(self, pixels: Array) -> list[Array]:

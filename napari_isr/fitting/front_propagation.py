@@ -110,7 +110,7 @@ def front_arrival_samples(
 
 
 def target_mask(values: Values) -> Mask:
-    """One piece without holes that holds much of the evidence.
+    """Return one component without holes that contains most of the evidence.
 
     Pieces of the foreground are joined to the largest one along the cheapest ways, where that
     gains evidence; then the same is done for the background, which opens holes to the outside.
@@ -136,7 +136,7 @@ def target_mask(values: Values) -> Mask:
 
 
 def _joined(values: Values, mask: Mask, main: int) -> Mask:
-    """The component ``main`` of a mask, and those that are worth the way there."""
+    """Join the component ``main`` with the components that outweigh the path to them."""
     labels, count = ndimage.label(mask)
     result: Mask = labels == main
     gains = ndimage.sum_labels(values, labels, np.arange(1, count + 1))
@@ -208,7 +208,7 @@ def _near_start(shape: Shape, grid: DenseEvidence) -> Mask:
 
 
 def _around_goal(shape: Shape, grid: DenseEvidence, cells: int) -> DenseEvidence:
-    """The part of the grid that matters, not too fine."""
+    """Crop the grid to the surroundings of the target, coarsened if it is fine."""
     block = grid.block_size_for(cells)
     coarse = grid.coarsen(block)
     values = coarse.values.cpu().numpy().astype(np.float64)

@@ -39,7 +39,7 @@ def coupling_weight(turn: int) -> float:
 
 
 def sample_coupling_points(frame: ImageGeometry, seed: int, turn: int) -> npt.NDArray[np.float64]:
-    """Pixel coordinates (n, d), drawn evenly from the whole image.
+    """Draw pixel coordinates (n, d) uniformly from the whole image.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def sample_coupling_points(frame: ImageGeometry, seed: int, turn: int) -> npt.ND
 
 
 def shape_class_probabilities(inside: Sequence[Tensor | None], learned: Tensor) -> Tensor:
-    """Probabilities of the classes, as the shapes see them.
+    """Return the class probabilities that the shapes imply.
 
     Objects may overlap: where several claim a point they share it, and the background has what
     none of them claims.

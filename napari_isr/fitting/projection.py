@@ -231,7 +231,7 @@ class _Fit:
         self.shape.sharpness.copy_(torch.clamp(limit, min=2.0, max=stage.sharpness))
 
     def overlooked(self, objective: float) -> bool:
-        """Whether the last stage brought the set where its samples were too coarse to see it."""
+        """Return True if the samples of the last stage were too coarse for the set."""
         samples = self.samples()
         with torch.no_grad():
             now = float(samples.objective(self.shape(samples.points)))

@@ -54,7 +54,7 @@ class Samples:
 
     @classmethod
     def from_evidence(cls, points: Tensor, evidence: Tensor) -> Samples:
-        """Points whose target is the sign of the evidence and whose weight is its size."""
+        """Make samples whose targets are the signs and whose weights are the sizes of evidence."""
         return cls(points, (evidence > 0).to(evidence.dtype), evidence.abs())
 
     def __add__(self, other: Samples) -> Samples:
@@ -66,11 +66,11 @@ class Samples:
         )
 
     def with_weight_factor(self, factor: float) -> Samples:
-        """The same points with ``factor`` times the weight."""
+        """Multiply the weights by ``factor``."""
         return Samples(self.points, self.target, self.weight * factor)
 
     def to(self, device: torch.device) -> Samples:
-        """The same on another device."""
+        """Copy the samples to another device."""
         return Samples(self.points.to(device), self.target.to(device), self.weight.to(device))
 
     def objective(self, logit: Tensor) -> Tensor:
@@ -185,7 +185,7 @@ def _ratios(evidence: Evidence, block: int, ratio: int) -> list[int]:
 
 
 def _crossed(shape: Shape, points: Tensor, logit: Tensor, change: Tensor, side: float) -> Tensor:
-    """Whether the zero level, or the soft zone around it, may reach into cells of this size.
+    """Return a mask of cells that the soft zone around the zero level may intersect.
 
     ``change`` is by how much the logit differs between neighbours, summed over the axes. Cells
     larger than the details that the shape may have there are crossed too.
@@ -208,7 +208,7 @@ def _changes(logit: Tensor) -> Tensor:
 
 
 def add_scribble_evidence(grid: DenseEvidence, strokes: Samples) -> DenseEvidence:
-    """The grid with the weight of the strokes added to the cells they lie in."""
+    """Add the weight of scribbles to the cells of a grid."""
     index: list[Tensor | None] = []
     for axis, x in zip(grid.axes, strokes.points.T, strict=True):
         middles = (axis[1:] + axis[:-1]) / 2
@@ -218,7 +218,7 @@ def add_scribble_evidence(grid: DenseEvidence, strokes: Samples) -> DenseEvidenc
 
 
 def stroke_samples(strokes: Scribbles, label: int, frame: ImageGeometry) -> Samples:
-    """What the strokes say of one object, many times louder than single pixels.
+    """Make samples of one object from scribbles, weighted above single pixels.
 
     Strokes of other objects say nothing: objects may overlap.
     """

@@ -123,7 +123,7 @@ def sequence_evidence_from_array(
 
 
 def frame_reliability(probability: Tensor) -> float:
-    """How far a frame is believed, 0 to 1, by the correlation of neighbouring pixels."""
+    """Estimate the reliability of a frame in [0, 1] from the correlation of adjacent pixels."""
     centered = probability - probability.mean()
     total = float(centered.square().mean())
     if total < 1e-12:  # even: it says the same everywhere
@@ -163,7 +163,7 @@ def iter_fit(
 
 
 def _sampled_frames(evidence: LazyEvidence) -> SequenceEvidence:
-    """The evidence of single frames."""
+    """Return the evidence of single frames."""
     timeline = evidence.frame
     assert isinstance(timeline, TimeSeriesGeometry)
 
@@ -178,7 +178,7 @@ def _sampled_frames(evidence: LazyEvidence) -> SequenceEvidence:
 
 
 def _together(fit: SequenceFit, warm: bool) -> Iterator[FitState]:
-    """All frames at once, from soft and simple to sharp and free."""
+    """Fit all frames at once, from soft and coarse to sharp and free."""
     shape = fit.shape
     cold = fit.initialize(warm)
     steps, objective = (STEPS if cold else STEPS_WARM), float("inf")
@@ -204,7 +204,7 @@ def _together(fit: SequenceFit, warm: bool) -> Iterator[FitState]:
 
 
 def _one_by_one(fit: SequenceFit, warm: bool) -> Iterator[FitState]:
-    """Each frame for itself, from the clearest one outward, each from its neighbour's shape."""
+    """Fit each frame from the shape of its neighbor, outward from the most reliable frame."""
     shape, count = fit.shape, len(fit.frames)
     support = [float(grid.values.clamp_min(0).sum()) for grid in fit.coarse_grids()]
     seed = int(np.argmax(support))

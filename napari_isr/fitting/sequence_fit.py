@@ -75,7 +75,7 @@ class FrameSet:
         self._coarse: list[DenseEvidence] | None = None
 
     def scribbles_of(self, time: float) -> Samples | None:
-        """The strokes of a frame, in coordinates of the frame."""
+        """Return the scribbles of a frame in coordinates of the frame."""
         if self.strokes is None:
             return None
         times = [t for t, _ in self.frames]
@@ -143,7 +143,7 @@ class SequenceFit(FrameSet):
         self._still: list[bool] = [False] * len(frames)
 
     def finish(self) -> None:
-        """Say where the object is, and keep what the fit explains, for the next one."""
+        """Store the presence of the object, and what the fit explains, for the next fit."""
         inside = self.update_presence()
         self.shape.explained_fraction, self.shape.held = (
             self.explained_fraction(inside),
@@ -237,7 +237,7 @@ class SequenceFit(FrameSet):
     # -------------------------------------------------------------------------- on the way
 
     def update_presence(self) -> list[float]:
-        """Say where the object is and where not: a frame that holds none is left out.
+        """Mark the frames that contain the object, and return the evidence inside each.
 
         Returns :meth:`inside`.
         """
@@ -259,7 +259,7 @@ class SequenceFit(FrameSet):
         return [(t, e) for t, e in self.frames if self.shape.is_present(t)]
 
     def samples(self, detail: int = 1) -> Samples:
-        """Points of all frames, close together where the boundary of each runs."""
+        """Sample points of all frames, dense near the boundary of each."""
         frames = self._there()
         budget = max(LEAST, POINTS // len(frames)) * detail
         parts = []
@@ -271,7 +271,7 @@ class SequenceFit(FrameSet):
         return concatenate_samples(parts)
 
     def run(self, stage: FitStage) -> Iterator[Step]:
-        """One stage of the fit."""
+        """Run one stage of the fit."""
         self.set_sharpness(stage.sharpness)
         sparse = isinstance(self.shape.frame_shape, SparseJacobianShape)
         yield from sparse_gauss_newton(
@@ -326,7 +326,7 @@ class SequenceFit(FrameSet):
 
 
 def _extrapolation_damping(states: list[dict[str, Tensor]], times: list[float]) -> Tensor:
-    """How far moves and growth go on (2, 2) before the first state, and after the last one."""
+    """Return damping (2, 2) of motion and growth before the first and after the last state."""
     found = []
     for order in (slice(None, None, -1), slice(None)):
         when = torch.tensor(times[order], dtype=torch.float64)
@@ -337,7 +337,7 @@ def _extrapolation_damping(states: list[dict[str, Tensor]], times: list[float]) 
 
 
 def _best_run(gain: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """The run of frames with the largest sum of gains."""
+    """Return the run of frames with the largest sum of gains."""
     total = np.concatenate([[0.0], np.cumsum(gain)])
     best = max(
         ((i, j) for i in range(len(gain)) for j in range(i + 1, len(gain) + 1)),
@@ -355,7 +355,7 @@ def to_sequence_samples(samples: Samples, time: float) -> Samples:
 
 
 def concatenate_samples(parts: list[Samples]) -> Samples:
-    """All samples together."""
+    """Concatenate samples."""
     return Samples(
         torch.cat([p.points for p in parts]),
         torch.cat([p.target for p in parts]),

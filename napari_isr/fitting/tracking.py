@@ -35,7 +35,7 @@ class BoxTrack:
 
 
 def track_box(grids: list[DenseEvidence]) -> BoxTrack:
-    """The box whose way through the frames gathers the most evidence, found exactly.
+    """Find the box track with the most evidence by the Viterbi algorithm.
 
     A move costs the more the longer it is, with its square, so that frames that say nothing are
     passed on the straight line between their neighbours. Dynamic programming (Viterbi) over all
@@ -72,7 +72,7 @@ def track_box(grids: list[DenseEvidence]) -> BoxTrack:
 
 
 def restrict_to_window(grid: DenseEvidence, place: Tensor, side: float) -> DenseEvidence:
-    """The evidence within a box around a place; all of it beyond speaks against the object."""
+    """Restrict the evidence to a box. Pixels outside it count against the object."""
     near = torch.ones_like(grid.values, dtype=torch.bool)
     for dim, (axis, x) in enumerate(zip(grid.axes, place, strict=True)):
         within = (axis - x).abs() <= max(MARGIN * side, grid.cell_size)

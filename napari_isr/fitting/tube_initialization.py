@@ -56,7 +56,7 @@ def transfer_to_frame(
     start: dict[str, Tensor],
     other: dict[str, Tensor],
 ) -> dict[str, Tensor]:
-    """The set ``key``, which began as ``start``, where another frame's began as ``other``."""
+    """Transfer the set ``key`` from the initial shape ``start`` to another one, ``other``."""
     inner.load_state_dict(key)
     ratio = (other["scale"] / start["scale"]).clamp(1 / LARGER, LARGER)
     inner.move_to(other["anchor"] + (key["anchor"] - start["anchor"]) * ratio, ratio)
@@ -67,7 +67,7 @@ def transfer_to_frame(
 def extrapolate(
     inner: TubeCrossSection, last: dict[str, Tensor], before: dict[str, Tensor], steps: Tensor
 ) -> None:
-    """Let ``inner``, which is as the last frame's set, go on as it went from the one before.
+    """Extrapolate the last change between frames to the shape ``inner``, in place.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def extrapolate(
 
 
 def motion_autocorrelation(values: Tensor, times: Tensor) -> float:
-    """How far something goes on as it went, 0 to 1: what a step says of the one after it.
+    """Estimate the persistence of motion in [0, 1]: the correlation of consecutive steps.
 
     The least-squares factor from each velocity to the next.
 

@@ -172,7 +172,7 @@ class CoordinateGeometry(ImageGeometry):
         return torch.cat(columns, dim=1)
 
     def _steps(self, coordinate: CoordinateMap) -> list[float]:
-        """Pixels of the map for each unit of the shape coordinates."""
+        """Return the pixels of the map for each unit of the normalized coordinates."""
         sizes = zip(coordinate.normalized_values.shape, self.shape, self.spacing, strict=True)
         return [self.physical_unit_length * n / (m * s) for n, m, s in sizes]
 
@@ -188,7 +188,7 @@ class CoordinateGeometry(ImageGeometry):
         return np.concatenate([flat, values])
 
     def extra_coordinates_of(self, point: torch.Tensor) -> dict[str, float]:
-        """The further coordinates of a point (dims,) in the units of their maps, by name."""
+        """Return the extra coordinates of a point (dims,) in their units, keyed by name."""
         found = {}
         names = zip(self.names, self.coordinates, point[self.ndim :].tolist(), strict=True)
         for name, coordinate, value in names:
@@ -251,14 +251,14 @@ def with_coordinates(frame: ImageGeometry, coordinates: Coordinates | None) -> I
 
 
 def _kept(values: Any) -> npt.NDArray[Any]:
-    """The values; of a map that is not in memory means over cells of the same area."""
+    """Return the values, reduced to means over cells if the map is lazy."""
     if not is_lazy(values) or values.dtype.kind not in "buif" or 0 in values.shape:
         return np.asarray(values)
     return block_mean(values, downsampled_shape(values.shape, MOST_KEPT), read_chunk_bytes(MEMORY))
 
 
 def _between(table: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
-    """Values (n,) of a table (n1, ..., nd) at positions (n, d), linear between its entries."""
+    """Interpolate a table (n1, ..., nd) linearly at positions (n, d)."""
     last = torch.tensor(table.shape, device=where.device) - 1
     where = torch.minimum(where.clamp_min(0), last.to(where))
     low = torch.minimum(where.long(), (last - 1).clamp_min(0))

@@ -102,7 +102,7 @@ class ImageGeometry:
         return coordinates
 
     def extra_coordinates_of(self, point: torch.Tensor) -> dict[str, float]:
-        """The further coordinates of a point (dims,) in their own units, by name."""
+        """Return the extra coordinates of a point (dims,) in their own units, keyed by name."""
         return {}
 
     @cached_property
@@ -188,7 +188,7 @@ class ImageGeometry:
         scale: float | Sequence[float] = 1,
         window: Sequence[tuple[float, float]] | None = None,
     ) -> list[npt.NDArray[np.float64]]:
-        """Pixel coordinates of the output pixels' centres along each axis.
+        """Return pixel coordinates of the centers of output pixels along each axis.
 
         Output pixels tile the window without gap or overlap, so that the picture at ``scale=4``
         shows the same scene as the one at ``scale=1``.
@@ -246,7 +246,7 @@ class ImageGeometry:
 
 
 def meshgrid_points(axes: Sequence[npt.NDArray[np.floating]]) -> npt.NDArray[np.float64]:
-    """Points of the product of ``axes``, the last axis running fastest: (n, d)."""
+    """Return the points (n, d) of the product of ``axes``. The last axis runs fastest."""
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
 
 

@@ -32,7 +32,7 @@ _PREDICTORS: dict[str, type[Predictor]] = {
 
 
 def predictor_names() -> list[str]:
-    """Names of the predictors."""
+    """Return the names of the predictors."""
     return list(_PREDICTORS)
 
 

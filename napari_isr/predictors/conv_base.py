@@ -107,7 +107,7 @@ class ConvPredictor(Predictor):
     def regularization(
         self, planes: Tensor, smooth: Tensor, draw: torch.Generator
     ) -> Tensor | float:
-        """What is added to the loss of jittered planes.
+        """Return a penalty that is added to the loss of jittered planes.
 
         ``smooth`` holds the numbers of the inputs that are followed slowly, see
         :class:`PaintedScene`.

@@ -28,7 +28,7 @@ class FeatureBlock(Protocol):
 
     @property
     def name(self) -> str:
-        """What they are."""
+        """Name of the features."""
 
     @property
     def width(self) -> int:
@@ -86,7 +86,7 @@ class FeatureView:
         return torch.from_numpy(self.features.at(points)).to(self.device)
 
     def cached_points(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """The same points; their features are read once, and kept until others are given."""
+        """Return the points after their features were read into the cache."""
         if self._kept is None or self._kept[0] is not points:
             self._kept = points, torch.from_numpy(self.features.at(points)).to(self.device)
         return points
@@ -140,7 +140,7 @@ class FeatureView:
         return maps
 
     def sample_grid(self, maps: Tensor, points: npt.NDArray[np.floating]) -> Tensor:
-        """Values (n, c) of maps (c, n1, ..., nd) at pixel coordinates, linear between cells."""
+        """Interpolate maps (c, n1, ..., nd) linearly at pixel coordinates (n, d)."""
         sizes = torch.tensor(maps.shape[1:], device=maps.device)
         strides = torch.tensor(maps[0].contiguous().stride(), device=maps.device)
         scale = torch.tensor(maps.shape[1:]) / torch.tensor(self.frame.shape)

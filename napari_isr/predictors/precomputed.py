@@ -118,7 +118,7 @@ def validate_unaries(given: Any, frame: ImageGeometry) -> npt.NDArray[Any]:
 
 
 def _objects(given: npt.NDArray[Any], labels: Sequence[int], ndim: int) -> list[npt.NDArray[Any]]:
-    """Probability of each object."""
+    """Return the probability of each object."""
     if given.ndim == ndim and given.dtype.kind in "ui" and given.max(initial=0) > 1:
         missing = [label for label in labels if not (given == label).any()]
         if missing:

@@ -33,13 +33,13 @@ HALVINGS = 24  # of the pieces of a way, until neighbours on it lie in neighbour
 
 @runtime_checkable
 class PathConnected(Protocol):
-    """What a shape must know of its set, to have its pixels repaired; shape coordinates."""
+    """Interface of a shape whose pixels can be repaired, in normalized coordinates."""
 
     def path_between(self, start: Tensor, stop: Tensor, fractions: Tensor) -> Tensor:
-        """Points (m, d) in the set, on the way between two points (d,) of it."""
+        """Return points (m, d) of the set on a path between two of its points (d,)."""
 
     def interior_point(self) -> Tensor:
-        """A point (d,) of the set, if it has one."""
+        """Return a point (d,) of the set, if it has one."""
 
 
 def repair_mask(
@@ -87,7 +87,7 @@ def repair_mask(
 
 
 def path_query_for(shape: PathConnected, frame: ImageGeometry) -> tuple[PathBetween, Points]:
-    """What :func:`repair_mask` asks for, in pixel coordinates.
+    """Return the queries of :func:`repair_mask` in pixel coordinates.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def path_query_for(shape: PathConnected, frame: ImageGeometry) -> tuple[PathBetw
 
 
 def _ends(labels: Indices, count: int, corner: Indices) -> list[tuple[Indices, Indices]]:
-    """A pixel of each piece but the largest, and one of the largest that is near."""
+    """Pair a pixel of each smaller component with a near pixel of the largest one."""
     sizes = np.bincount(labels.ravel())[1:]
     main = 1 + int(sizes.argmax())
     near = ndimage.distance_transform_edt(
@@ -126,7 +126,7 @@ def _ends(labels: Indices, count: int, corner: Indices) -> list[tuple[Indices, I
 
 
 def _way(grid: _Grid, start: Indices, stop: Indices, path_between: PathBetween) -> Indices:
-    """Pixels (m, d) that the way from one pixel centre to another runs through."""
+    """Return the pixels (m, d) on the line between two pixel centers."""
     ends = grid.centres(np.stack([start, stop]))
     fractions = np.linspace(0, 1, FIRST_POINTS)
     pixels = grid.pixels(path_between(ends[0], ends[1], fractions))
@@ -147,7 +147,7 @@ def _way(grid: _Grid, start: Indices, stop: Indices, path_between: PathBetween) 
 
 
 def _filled(mask: Mask) -> Mask:
-    """The mask without holes; the background is joined through corners too."""
+    """Fill the holes of a mask. The background is connected through corners as well."""
     background, _ = ndimage.label(np.pad(~mask, 1, constant_values=True), np.ones((3,) * mask.ndim))
     within = tuple(slice(1, -1) for _ in mask.shape)
     filled: Mask = background[within] != background.flat[0]
@@ -164,7 +164,7 @@ class _Grid:
         self.sizes = np.array([len(axis) for axis in axes])
 
     def centres(self, index: Indices) -> Points:
-        """Pixel coordinates (m, d) of the pixels (m, d)."""
+        """Return the coordinates (m, d) of pixels (m, d)."""
         points: Points = self.first + index * self.step
         return points
 
@@ -179,7 +179,7 @@ class _Grid:
         return np.where(over, last, index)
 
     def drawn(self, mask: Mask, index: Indices) -> Mask:
-        """The mask and those of the pixels (m, d) that are on the grid."""
+        """Add the pixels (m, d) that lie on the grid to a mask."""
         index = index[((index >= 0) & (index < self.sizes)).all(axis=1)]
         result = mask.copy()
         result[tuple(index.T)] = True

@@ -48,7 +48,7 @@ def block_variation_bound(frame: ImageGeometry, bound: float) -> BlockVariationB
 
 
 def _spread(coordinate: CoordinateMap, frame: CoordinateGeometry) -> BlockVariationBound:
-    """How far a coordinate in a block is from that in its middle, at most."""
+    """Bound the difference of a coordinate within a block from its center."""
     table, weight = coordinate.normalized_values.numpy(), frame.scale_of(coordinate)
     scale = np.array(table.shape) / np.array(frame.shape)
 

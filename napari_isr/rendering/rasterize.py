@@ -86,7 +86,7 @@ def rasterize_blocks(
     axes: Sequence[npt.NDArray[np.float64]],
     reach: BlockVariationBound | None = None,
 ) -> Iterator[npt.NDArray[np.bool_] | None]:
-    """Where a logit is positive on the product of axes, in steps of a few milliseconds.
+    """Rasterize a logit on the product of axes, in steps of a few milliseconds.
 
     Where a bound of the slope is known, whole blocks are decided by the logit at their centre,
     and only those near the boundary are looked at more closely; the mask is the same.
@@ -135,7 +135,7 @@ def rasterize_blocks(
 def grid_coordinates(
     axes: Sequence[npt.NDArray[np.float64]], index: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float64]:
-    """Coordinates (n, d) of the pixels with indices (n, d) on the product of axes."""
+    """Return coordinates (n, d) of the pixels with indices (n, d) on the product of axes."""
     return np.stack([axis[i] for axis, i in zip(axes, index.T, strict=True)], axis=1)
 
 
@@ -229,7 +229,7 @@ def grid_contours(
 
 
 def _outside_of_pixels(contour: npt.NDArray[np.float64], frame: ImageGeometry) -> bool:
-    """Whether it lies in the half pixel between the border and the outermost pixels' centres."""
+    """Return True for points between the border and the outermost pixel centers."""
     low, high = contour.min(axis=0), contour.max(axis=0)
     return bool((high < 0).any() or (low > np.subtract(frame.shape, 1)).any())
 
@@ -292,7 +292,7 @@ def _on_level(
 def _illinois_weight(
     value: npt.NDArray[np.float64], last: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """How much the value at the end that stays counts, by what the other end's was and is."""
+    """Return the weight of the retained end of a bracket (Illinois algorithm)."""
     less = 1 - value / np.where(last == 0, 1, last)
     return np.where(less > 0, less, 0.5)
 
@@ -303,7 +303,7 @@ def _between(
     high: npt.NDArray[np.float64],
     low: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
-    """Where a line through the values at both ends is zero."""
+    """Interpolate the zero between the values at both ends."""
     part = high / np.maximum(high - low, np.finfo(np.float64).tiny)
     between: npt.NDArray[np.float64] = inner + part[:, None] * (outer - inner)
     return between

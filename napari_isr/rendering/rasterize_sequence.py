@@ -27,7 +27,7 @@ Points = npt.NDArray[np.float64]
 def rasterize_sequence(
     shape: TimeVaryingShape, frame: TimeSeriesGeometry, axes: Sequence[Points]
 ) -> Iterator[Mask | None]:
-    """Where a moving shape is, on the product of axes, in steps of a few milliseconds.
+    """Rasterize a moving shape on the product of axes, in steps of a few milliseconds.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def _is_whole(mask: Mask) -> bool:
 
 
 def _mended(mask: Mask, inner: Shape, frame: TimeSeriesGeometry, axes: Sequence[Points]) -> Mask:
-    """The pixels of a frame's shape; of a connected one joined."""
+    """Repair the pixels of the shape of a frame if it must be connected."""
     if not isinstance(inner, PathConnected) or (mask.any() and _is_whole(mask)):
         return mask
     return repair_mask(mask, axes, *path_query_for(inner, frame.frame_geometry))

@@ -24,7 +24,7 @@ def rasterize_refined(
     coarse: Mask,
     shape: Sequence[int],
 ) -> Iterator[Mask | None]:
-    """Where a logit is positive, if a coarser mask says so or it is near the rim of that one.
+    """Rasterize a logit near the boundary of a coarser mask, which is copied elsewhere.
 
     For shapes whose logit has no bound of its slope that could decide whole blocks. What is
     thinner than a pixel of the coarse mask, and far from all others, stays unseen.

@@ -111,7 +111,7 @@ def slice_grid_contours(
 def slice_values(
     values: npt.NDArray[np.floating], axes: Sequence[Points], plane: Plane
 ) -> npt.NDArray[np.floating]:
-    """Values of a grid in a plane (n, m), interpolated between the two nearest layers of nodes."""
+    """Interpolate values (n, m) in a slice between the two nearest layers of nodes."""
     for axis in range(len(plane) - 1, -1, -1):  # from the last on: the others keep their number
         place, nodes = plane[axis], axes[axis]
         if place is None:
@@ -126,7 +126,7 @@ def slice_values(
 
 
 def _flat(frame: ImageGeometry, plane: Plane) -> ImageGeometry:
-    """The frame of the plane."""
+    """Return the geometry of the slice."""
     if frame.ndim == 2:
         return frame  # with all that it knows
     free = [axis for axis, place in enumerate(plane) if place is None]

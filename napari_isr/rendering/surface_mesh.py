@@ -68,7 +68,7 @@ def surface_mesh(
 
 
 def _box(mask: npt.NDArray[np.bool_]) -> list[tuple[float, float]]:
-    """Where the object may be: a pixel more than the mask on every side, within the image."""
+    """Return the bounding box of the mask, with a margin of one pixel within the image."""
     found = []
     for axis, size in enumerate(mask.shape):
         others = tuple(other for other in range(mask.ndim) if other != axis)

@@ -21,7 +21,7 @@ Mask = npt.NDArray[np.bool_]
 def rasterize_connected(
     logit: Logit, axes: Sequence[npt.NDArray[np.float64]]
 ) -> Iterator[Mask | None]:
-    """Where the logit of a set in one piece is positive, in steps of a few milliseconds.
+    """Rasterize the logit of a connected set, in steps of a few milliseconds.
 
     One pixel of each block is looked at, and every pixel of those blocks that the boundary may
     cross. From there the boundary is followed: wherever two neighbouring pixels differ, all of
