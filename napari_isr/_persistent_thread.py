@@ -50,7 +50,7 @@ class PersistentThread:
         return wait_cancellable(answer)
 
     def post(self, compute: Callable[[], Any]) -> None:
-        """Let it be done there, without waiting.
+        """Run a function in the thread without waiting.
 
         The collector may call this at any moment and in any thread, also in the middle of a
         :meth:`call`: it takes no lock, and this queue can be entered twice.

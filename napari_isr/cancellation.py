@@ -32,7 +32,7 @@ _asked: ContextVar[Callable[[], bool] | None] = ContextVar("napari_isr_asked", d
 
 @contextmanager
 def cancellable(asked: Callable[[], bool]) -> Iterator[None]:
-    """Let what is called in this block stop at its next breath once ``asked()`` is true.
+    """Cancel the code of this block at its next check once ``asked()`` is true.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def run_cancellable(compute: Callable[[], T]) -> T:
-    """Let a function of another library, which cannot breathe, compute in another thread.
+    """Run a function of another library in a thread, so that the caller can be cancelled.
 
     When it is asked to stop, the thread is left to itself: it ends with what it computes.
 

@@ -15,7 +15,7 @@ REST = "convex"  # what objects get that a mapping of shapes leaves out
 
 @dataclass(frozen=True)
 class ScriptTemplate:
-    """What makes a fit, ready to be written down.
+    """Settings of a fit as a program.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class ScriptTemplate:
 
     @property
     def output_path(self) -> str:
-        """Where the mask goes."""
+        """Path of the output."""
         return self.output or f"{PurePath(self.image).stem}-mask.png"
 
     def to_python(self) -> str:
@@ -126,7 +126,7 @@ class ScriptTemplate:
         return shlex.join(words)
 
     def _call(self) -> list[str]:
-        """The call of ``segment``, on one line or on several."""
+        """Return the call of ``segment`` on one or several lines."""
         before, shape = self._shapes()
         arguments = ["image", "strokes", shape]
         arguments += [f"{name}={value!r}" for name, value in self._chosen().items()]
@@ -172,7 +172,7 @@ class ScriptTemplate:
         return ["given = {", *lines, "}"]
 
     def _chosen(self) -> dict[str, str]:
-        """What differs from the defaults."""
+        """Return the settings that differ from the defaults."""
         asked = {"mode": self.mode, "predictor": self.predictor, "features": self.features}
         asked["device"] = self.device
         return {name: value for name, value in asked.items() if value != DEFAULT}
@@ -187,5 +187,5 @@ class ScriptTemplate:
 
 
 def _file(name: str) -> str:
-    """A file name that is not taken for an option."""
+    """Return a file name that cannot be taken for an option."""
     return f"./{name}" if name.startswith("-") else name

@@ -60,7 +60,7 @@ def resolve_device(name: str) -> torch.device:
 
 
 def _accelerator() -> torch.device | None:
-    """The accelerator that torch sees, if it is one of those that are known."""
+    """Return the accelerator of torch, if its type is supported."""
     if not torch.accelerator.is_available():
         return None
     found = torch.accelerator.current_accelerator()
@@ -69,7 +69,7 @@ def _accelerator() -> torch.device | None:
 
 @cache
 def _working_accelerator() -> torch.device:
-    """The accelerator, else the CPU; tried once, for a driver may be too old for torch."""
+    """Return the accelerator if it works, else the CPU. A driver may be too old for torch."""
     found = _accelerator()
     if found is None:
         return torch.device("cpu")

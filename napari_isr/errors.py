@@ -20,7 +20,7 @@ class IncompatibleShapeError(InputError):
 
 
 def suggest_name(name: str, known: Iterable[str]) -> str:
-    """Name what is known, the closest match first.
+    """List the known names, the closest match first.
 
     Parameters
     ----------

@@ -53,7 +53,7 @@ class ProjectedLabels:
 
     @property
     def message(self) -> str:
-        """What was done, in one sentence."""
+        """Outcome in one sentence."""
         count, failed = len(self.objects), self.failed
         what = "1 object" if count == 1 else f"{count} objects"
         if failed:
@@ -140,7 +140,7 @@ def as_mask_or_probability(values: npt.ArrayLike, name: str) -> npt.NDArray[Any]
 
 
 def _parts(array: npt.NDArray[Any], shape: str) -> list[Part]:
-    """Every object: its label, where to fit it, and how to get its mask or probabilities."""
+    """Return the label, window and pixels of every object."""
     whole = tuple(slice(0, n) for n in array.shape)
     if array.dtype.kind == "f":
         return [(FIRST_OBJECT, whole, lambda: array)]

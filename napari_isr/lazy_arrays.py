@@ -90,7 +90,7 @@ def iter_chunks(array: Any, most: int) -> Iterator[Window]:
 
 
 def _edges(array: Any) -> list[list[int]]:
-    """Where chunks begin and end along each axis; rows of an array that has none."""
+    """Return the chunk boundaries along each axis, or rows without chunks."""
     shape = tuple(array.shape)
     chunks = getattr(array, "shards", None) or getattr(array, "chunks", None)
     if chunks is None:
@@ -105,7 +105,7 @@ def _edges(array: Any) -> list[list[int]]:
 
 
 def downsampled_shape(shape: Sequence[int], most: int, *, frames: bool = False) -> tuple[int, ...]:
-    """Size of a coarser image of the same area with at most about ``most`` pixels.
+    """Return the shape of a coarser image with at most about ``most`` pixels.
 
     The longest axes get shorter first, so that a stack of few planes keeps them.
 
@@ -162,7 +162,7 @@ def block_mean(array: Any, sizes: Sequence[int], most: int) -> npt.NDArray[Any]:
 
 
 def _copied(array: Any, most: int) -> npt.NDArray[Any]:
-    """The array in memory, read block by block."""
+    """Copy the array into memory block by block."""
     found = np.empty(tuple(array.shape), array.dtype)
     for window in iter_chunks(array, most):
         check_cancelled()

@@ -30,13 +30,13 @@ def check_memory(memory: float) -> float:
 
 
 def cache_pixel_budget(memory: float, size: int) -> int:
-    """Pixels of so many bytes that may be kept of an image that is not in memory."""
+    """Return the number of pixels of a lazy image that may be cached."""
     # While means are made, their sums are there too.
     return max(1, int(KEPT * memory * MEGABYTE / (size + 4)))
 
 
 def result_pixel_budget(memory: float, ndim: int) -> int:
-    """Pixels that the results of an image with so many axes may have."""
+    """Return the number of pixels that results may have."""
     most = int(RASTER * memory * MEGABYTE / RASTER_BYTES)
     return min(most, MOST_RASTER.get(ndim, most))
 

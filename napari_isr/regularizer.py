@@ -218,7 +218,7 @@ class ShapeRegularizer(nn.Module):
         index: Sequence[Hashable] | Tensor | None,
         factors: Tensor,
     ) -> list[Tensor | None]:
-        """Probability of each image's nearest shape; None if it is empty or counts for nothing."""
+        """Return the probabilities of the nearest shapes, None for empty or unweighted images."""
         names = index.tolist() if isinstance(index, Tensor) else index
         if names is not None and len(names) != len(images):
             raise InputError(
@@ -243,7 +243,7 @@ class ShapeRegularizer(nn.Module):
         return found
 
     def _fit(self, name: Hashable, frame: ImageGeometry) -> ShapeProjector:
-        """The fit of an image, taken up again if the image has been seen before."""
+        """Return the fit of an image, warm-started if the image was seen before."""
         if name in self._known and self._known[name].frame == frame:
             return self._known[name]
         shape = self.spec.build(self.ndim, frame)

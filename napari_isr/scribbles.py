@@ -136,7 +136,7 @@ class Scribbles:
 
     @classmethod
     def empty(cls, shape: tuple[int, ...]) -> Scribbles:
-        """No strokes on an image of this size."""
+        """Return scribbles without pixels for an image of this size."""
         return cls(shape, np.zeros((0, len(shape)), np.int64), np.zeros(0, np.int64))
 
     none = empty  # Name in version 0.1.0.
@@ -167,21 +167,21 @@ class Scribbles:
             )
 
     def select(self, labels: Container[int]) -> Scribbles:
-        """The strokes of some labels."""
+        """Return the scribbles of some labels."""
         use = np.isin(self.labels, [k for k in (BACKGROUND, *self.objects) if k in labels])
         return Scribbles(self.shape, self.points[use], self.labels[use], self.each)
 
     def exclude(self, labels: Container[int]) -> Scribbles:
-        """The strokes of all other labels."""
+        """Return the scribbles of all other labels."""
         return self.select([k for k in (BACKGROUND, *self.objects) if k not in labels])
 
     def pixels_of(self, label: int) -> npt.NDArray[np.int64]:
-        """Pixel coordinates (n, d) of one label."""
+        """Return the pixel coordinates (n, d) of one label."""
         points: npt.NDArray[np.int64] = self.points[self.labels == label]
         return points
 
     def resample_to(self, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
-        """Pixel coordinates (n, d) of all labels on another raster of the same area."""
+        """Return pixel coordinates (n, d) of all labels on another raster of the same area."""
         if shape == self.shape:
             return self.points
         sizes = zip(self.points.T, shape, self.shape, strict=True)
@@ -190,7 +190,7 @@ class Scribbles:
     def sample(
         self, seed: int, count: int = SAMPLE
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """At most ``count`` pixels of each label: points (n, d) and labels (n,)."""
+        """Return at most ``count`` pixels of each label: points (n, d) and labels (n,)."""
         rng = np.random.default_rng(seed)
         chosen = []
         for label in (BACKGROUND, *self.objects):
@@ -203,7 +203,7 @@ class Scribbles:
 def _labeled(
     array: Any,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Coordinates (n, d) and labels (n,) of the pixels that are not 0.
+    """Return coordinates (n, d) and labels (n,) of the non-zero pixels.
 
     Most of a large picture holds no stroke, which its maximum tells ten times as fast as a search
     does. What is searched is a copy: somebody may be drawing.
@@ -223,7 +223,7 @@ def _labeled(
 def _places(
     index: npt.NDArray[np.int64], shape: tuple[int, ...], first: Sequence[int]
 ) -> npt.NDArray[np.int64]:
-    """Coordinates (n, d) of flat indices of a block; in half the time of ``numpy.nonzero``."""
+    """Return coordinates (n, d) of flat indices, twice as fast as ``numpy.nonzero``."""
     places = np.empty((len(index), len(shape)), np.int64)
     for axis in range(len(shape) - 1, -1, -1):
         rest = index // shape[axis] if axis else np.zeros_like(index)
@@ -235,7 +235,7 @@ def _places(
 def _drawn(
     line: npt.NDArray[np.float64], shape: tuple[int, ...], width: float
 ) -> tuple[npt.NDArray[np.int64], float]:
-    """Pixels (m, d) of a line, or enough of them, and how many it has."""
+    """Return pixels (m, d) of a line, or a subset of them, and their number."""
     if line.ndim != 2 or line.shape[1] != len(shape) or not len(line):
         raise InputError(
             f"a line must be an (n, {len(shape)}) array of pixel coordinates, not one of size "

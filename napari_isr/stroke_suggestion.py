@@ -44,7 +44,7 @@ class StrokeSuggestion:
 
     @property
     def message(self) -> str:
-        """What to do and why, for the user."""
+        """Suggestion and its reason for the user."""
         where = ", ".join(f"{x:.0f}" for x in self.point)
         if self.predictor == self.shape:
             why = "it could be either"
@@ -65,7 +65,7 @@ class StrokeSuggestion:
 
 
 def elementwise_max(maps: Iterable[Values]) -> Values:
-    """Pixel by pixel the highest value of several maps of one size."""
+    """Return the largest value of several maps at each pixel."""
     found: Values = np.maximum.reduce(list(maps))
     return found
 

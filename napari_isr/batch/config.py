@@ -40,13 +40,13 @@ class BatchItem:
 
     @property
     def uri(self) -> str:
-        """Where it is, for people."""
+        """Location of the image for messages."""
         return f"{self.path}/{self.inner}" if self.inner else self.path
 
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """How every image of a batch is segmented, and what is written.
+    """Settings of a batch: the segmentation of each image, and the files to write.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def settings_from_session(path: Path) -> tuple[TrainedPredictor, dict[str, Any]]
 
 
 def _without_fixed_options(text: str) -> str:
-    """A shape without the places that were held fixed."""
+    """Return a shape without the options that fix its pose in one image."""
     from napari_isr.shapes.registry import ShapeSpec
 
     return str(ShapeSpec.parse(text).without_pose())

@@ -124,7 +124,7 @@ def _is_picture(path: Path) -> bool:
 
 
 def _name(path: str, inner: str) -> str:
-    """What an image is called: its file's name without the ending, and its place in a store."""
+    """Return the name of an image: the stem of its file, and its position in a store."""
     place = Path(path)
     stem = place.stem if is_zarr(place) or place.suffix.lower() != "" else place.name
     stem = stem.removesuffix(".ome")
@@ -136,7 +136,7 @@ def _name(path: str, inner: str) -> str:
 
 
 def _named(items: list[BatchItem], each: bool) -> list[BatchItem]:
-    """The items with names that do not clash, on file systems that ignore the case either."""
+    """Return the items with names that are unique even if the file system ignores case."""
     count = Counter(item.name.casefold() for item in items)
 
     def clashes(name: str) -> bool:
@@ -171,7 +171,7 @@ def list_images(path: Path) -> list[str]:
 
 
 def read_spacing(path: Path, inner: str = "") -> tuple[tuple[float, ...], str]:
-    """What an OME-Zarr image says of itself.
+    """Read the spacing and unit of an OME-Zarr image.
 
     Parameters
     ----------
@@ -236,7 +236,7 @@ def _walk(node: Any, place: str) -> Iterator[str]:
 
 
 def _multiscales(node: Any) -> Mapping[str, Any] | None:
-    """What an OME-Zarr group says of its first image, in either version; None for others."""
+    """Return the first multiscale record of an OME-Zarr group of either version, or None."""
     about = node.attrs.get("ome") or node.attrs
     found = about.get("multiscales") if isinstance(about, Mapping) or about is node.attrs else None
     return found[0] if found and not hasattr(node, "shape") else None

@@ -27,7 +27,7 @@ Record = Mapping[str, Any]
 
 
 def file_stamp(path: str | None) -> list[int] | None:
-    """Size and time of the last change of a file or of all files of a folder; None without one."""
+    """Return size and modification time of a file or of the files of a folder, or None."""
     if path is None:
         return None
     place = Path(path)
@@ -43,7 +43,7 @@ def file_stamp(path: str | None) -> list[int] | None:
 
 
 def read_record(out: Path, name: str) -> dict[str, Any] | None:
-    """The record of an image; None if there is none, or a broken one."""
+    """Read the record of an image, or return None if it is missing or damaged."""
     try:
         found = json.loads((out / RECORDS / f"{name}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -57,7 +57,7 @@ def write_report(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
 
 
 def report_page(records: Sequence[Mapping[str, Any]]) -> str:
-    """The page as HTML, which needs nothing but the thumbnails beside it.
+    """Return the page as HTML. It refers only to the thumbnails beside it.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def _fails(record: Mapping[str, Any]) -> bool:
 
 
 def _card(place: int, record: Mapping[str, Any]) -> str:
-    """One image."""
+    """Return the HTML of one image."""
     lines = [line for line in summary_rows(record) if line["object"] is not None]
     agreement = min((line["agreement"] for line in lines), default=-1.0)
     holds = -1 if not lines else 0 if _fails(record) else 1
@@ -133,7 +133,7 @@ def _object(line: Mapping[str, Any]) -> str:
 
 
 def _kind(file: str, name: str) -> str:
-    """What a file is, without the image's name."""
+    """Return the kind of a file: its name without that of the image."""
     return file.removeprefix(name).lstrip(".-")
 
 

@@ -35,7 +35,7 @@ TRIES = 3  # of a task whose workers died again and again
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What became of a batch.
+    """Outcome of a batch.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class BatchResult:
 
     @property
     def message(self) -> str:
-        """What became of it, in one sentence."""
+        """Outcome in one sentence."""
         done, failed, left = (len(self.by_status(s)) for s in ("done", "failed", "open"))
         parts = [f"{done} of {len(self.records)} images are done"]
         parts += [f"{failed} failed"] if failed else []
@@ -171,7 +171,7 @@ def _what_was_learned(
     settings: BatchSettings,
     given: Iterable[str],
 ) -> tuple[TrainedPredictor | None, BatchSettings]:
-    """The predictor, and settings with what a session says where nothing else was asked for."""
+    """Return the predictor, and the settings completed by those of a session."""
     from napari_isr.segmentation.trained_predictor import TrainedPredictor
 
     if session is not None and trained is not None:
@@ -315,7 +315,7 @@ def _record_lost_task(
 
 
 def _record(item: BatchItem, settings: BatchSettings, out: Path) -> dict[str, Any]:
-    """What is known of an image now; one of other settings is still open."""
+    """Return the record of an image. A record of other settings counts as open."""
     found = read_record(out, item.name)
     if found is not None and (
         is_done(found, item, settings, out)

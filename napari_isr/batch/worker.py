@@ -37,7 +37,7 @@ __all__ = ["TaskOutcome", "process_item"]
 
 @dataclass(frozen=True)
 class TaskOutcome:
-    """What a worker says of an image; everything else is in its record.
+    """Outcome of one image. Its record holds the details.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ class Check(BaseModel):
 
     @property
     def passed(self) -> bool:
-        """Whether the value is within the limit. NaN is not."""
+        """True if the value is within the limit. NaN is not."""
         return bool(self.value <= self.limit)
 
     # Name in version 0.1.0.
@@ -76,7 +76,7 @@ class Certificate(BaseModel):
 
     @builtins.property
     def holds(self) -> bool:
-        """Whether all checks passed."""
+        """True if all checks passed."""
         return all(check.passed for check in self.checked)
 
     @builtins.property

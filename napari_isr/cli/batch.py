@@ -147,7 +147,7 @@ def check_workers(workers: int | None, scheduler: str | None) -> None:
 
 
 def install_sigterm_handler() -> None:
-    """Let a polite end (SIGTERM) be as clean as Ctrl-C."""
+    """Install a handler that treats SIGTERM as Ctrl-C."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 

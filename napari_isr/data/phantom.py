@@ -95,7 +95,7 @@ def _ellipsoid(
 
 
 def _tube(grid: Sequence[Grid]) -> NDArray[np.bool_]:
-    """A tube along a bow that rises from one corner of the volume to another."""
+    """Return a tube along an arc that rises from one corner of the volume to another."""
     inside = np.zeros(grid[0].shape, bool)
     for t in np.linspace(0, 1, 60):
         centre = (1.3 * t - 0.65, 0.75 - 1.1 * t**2, -0.55 + 0.9 * np.sin(t * np.pi / 2))

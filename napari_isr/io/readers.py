@@ -116,7 +116,7 @@ def _checked(path: str | Path, *, colors: bool, lazy: bool = False) -> Any:
 
 
 def _opened(path: Path) -> Any:
-    """What can be read in parts; None for other files."""
+    """Open a file that can be read in parts, or return None."""
     ending = path.suffix.lower()
     return open_npy(path) if ending == ".npy" else open_tiff(path) if ending in TIFF else None
 

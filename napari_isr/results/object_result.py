@@ -80,7 +80,7 @@ class ObjectResult(RenderedShape):
 
     @cached_property
     def certificate(self) -> Certificate:
-        """What was proved and what was checked on :attr:`mask`."""
+        """Certificate of the guarantee and of the checks on :attr:`mask`."""
         family = self.shape.name if self.shape is not None else "none"
         promise = self.shape.guarantee if self.shape is not None else None
         if isinstance(self._on_raster, ShapeLogit) and isinstance(self.frame, CoordinateGeometry):
@@ -101,7 +101,7 @@ class ObjectResult(RenderedShape):
     frames_empty = empty_frames  # Name in version 0.1.0.
 
     def upsample_time(self, times: int) -> Mask:
-        """Mask of a sequence with so many frames for each, evaluated in between, not blended.
+        """Return the mask of a sequence, evaluated at intermediate times as well.
 
         Raises
         ------
@@ -129,7 +129,7 @@ class ObjectResult(RenderedShape):
 
     @cached_property
     def next_stroke(self) -> StrokeSuggestion | None:
-        """Where one more stroke would tell most; None where all is clear."""
+        """Suggestion of the most informative next stroke, or None if all pixels are certain."""
         return suggest_stroke(self.label, self.probability, self.mask, self.drawn)
 
     @property

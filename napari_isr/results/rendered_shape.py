@@ -37,7 +37,7 @@ Points = npt.NDArray[np.float64]
 
 @dataclass
 class RenderedShape:
-    """What can be drawn of one fitted object.
+    """Masks, contours and surfaces of one fitted object.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class RenderedShape:
         return lambda points: self._logit((points + 0.5) * factor - 0.5)
 
     def _raster_axes(self) -> list[Points]:
-        """Where the pixels of :attr:`mask` lie in the image."""
+        """Return the positions of the pixels of :attr:`mask` in the image along each axis."""
         sizes = zip(self.frame.shape, self._image.shape, strict=True)
         return self._image.axis_positions([n / m for n, m in sizes])
 
@@ -156,7 +156,7 @@ class RenderedShape:
 
     @cached_property
     def _connections(self) -> tuple[PathBetween, Points] | None:
-        """What keeps the pixels of a connected set together; None for other shapes."""
+        """Query of paths in a connected set, or None for other shapes."""
         exact = copy.deepcopy(self.shape)
         if exact is None or not isinstance(exact, PathConnected):
             return None
@@ -169,7 +169,7 @@ class RenderedShape:
         shape: Sequence[int] | None = None,
         window: Sequence[tuple[float, float]] | None = None,
     ) -> Mask:
-        """Mask at any resolution, evaluated afresh, not enlarged.
+        """Evaluate the mask at any resolution.
 
         Parameters
         ----------

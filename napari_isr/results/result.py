@@ -71,7 +71,7 @@ class Result:
 
     @property
     def next_stroke(self) -> StrokeSuggestion | None:
-        """Where one more stroke would tell most, of all objects; None where all is clear.
+        """Suggestion of the most informative next stroke of all objects, or None.
 
         In pixels of the image.
         """
@@ -88,7 +88,7 @@ class Result:
     def labels(
         self, scale: float | Sequence[float] = 1, *, shape: Sequence[int] | None = None
     ) -> npt.NDArray[np.uint16]:
-        """One label image of all objects; where they overlap, the higher label is on top.
+        """Return one label image of all objects. The higher label is on top where they overlap.
 
         Parameters
         ----------

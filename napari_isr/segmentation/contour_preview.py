@@ -38,7 +38,7 @@ STILL, LARGE_EVIDENCE_CHANGE = (
 
 @dataclass(frozen=True)
 class _PreviewState:
-    """What a finished run believed of the objects: the answer, and its rough copy."""
+    """State of a finished run: log-odds of the objects on fine and coarse cells."""
 
     classes: tuple[int, ...]
     answer: GridField  # log-odds of the objects against the background
@@ -169,7 +169,7 @@ class ContourPreview:
         return (logs[:, 1:] - logs[:, :1]).T.reshape(-1, *sizes).astype(np.float32)
 
     def _change(self, ground: _PreviewState, strokes: Scribbles) -> GridField:
-        """By how much strokes change the objects' log-odds."""
+        """Return the change of log-odds that scribbles cause."""
         flows = [flow.copy() for flow in ground.flows]
         seeds = self._seeds(strokes, ground.classes)
         odds = ground.odds + self._near(strokes, ground.classes) - ground.near
@@ -231,10 +231,10 @@ class ContourPreview:
 
 
 def _table(odds: npt.NDArray[np.float32]) -> Tensor:
-    """Probabilities (n, classes) from log-odds (n, objects) against the background."""
+    """Return probabilities (n, classes) from log-odds (n, objects) against the background."""
     return torch.from_numpy(np.pad(odds, ((0, 0), (1, 0)))).softmax(1)
 
 
 def _change(old: Tensor, new: Tensor) -> float:
-    """By how much the evidence (n,) of an object changed, as part of what it was."""
+    """Return the relative change of the evidence (n,) of an object."""
     return float((new - old).abs().sum() / old.abs().sum().clamp_min(1e-30))

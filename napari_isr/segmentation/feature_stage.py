@@ -65,12 +65,12 @@ class FeatureStage:
         self._scenes: dict[bool, FeatureView] = {}
 
     def to(self, device: torch.device) -> FeatureStage:
-        """The same on another device, where all is looked at anew."""
+        """Return a copy on another device, without computed features."""
         known = self.source, self.frame, self.names, device, self.cache, self.carried
         return FeatureStage(*known, **self._weights)
 
     def compute(self) -> ImageFeatures:
-        """The features of the image; made once."""
+        """Return the features of the image. They are computed once."""
         if self._features is None:
             features = ImageFeatures(
                 self.source,
@@ -95,7 +95,7 @@ class FeatureStage:
         return self._features
 
     def preview_view(self) -> FeatureView | None:
-        """What a predictor sees at once of a sequence with edges, its maps not being made."""
+        """Return the features of a sequence that need no plane maps, or None."""
         features = self.compute()
         if not isinstance(self.edges, SequenceEdgeRefiner) or self.carried is not None:
             return None
@@ -103,7 +103,7 @@ class FeatureStage:
         return FeatureView(FeatureStack(seen), self.frame, self.device)
 
     def view(self, bare: bool) -> tuple[FeatureView, bool]:
-        """What a predictor sees, and whether it is new.
+        """Return the view of the features for a predictor, and True if it is new.
 
         Parameters
         ----------

@@ -30,7 +30,7 @@ __all__ = ["preview_viewed_frame", "viewed_frame_index"]
 
 
 def viewed_frame_index(shapes: ShapeStage) -> int | None:
-    """Number of the frame that is looked at, of a sequence of plane frames; else None."""
+    """Return the index of the viewed frame of a plane sequence, or None."""
     frame, plane = shapes.frame, shapes.plane
     if (
         not isinstance(frame, TimeSeriesGeometry)
@@ -118,7 +118,7 @@ def preview_viewed_frame(
 
 
 def _begin(shape: Shape, grid: DenseEvidence, drawn: Samples | None) -> None:
-    """Let a fit begin where the shape's own search would, to go on as one that is warm."""
+    """Initialize a fit by the search of the shape, so that it continues as a warm one."""
     coarse = grid.coarsen(grid.block_size_for(shape.start_cells))
     coarse = coarse if drawn is None else add_scribble_evidence(coarse, drawn)
     shape.load_state_dict(shape.initial_states(coarse)[0])

@@ -62,7 +62,7 @@ def _first_outlines(
     shapes: ShapeStage,
     clock: StageTimer,
 ) -> Iterator[Update]:
-    """The same of one frame, as it is seen at first."""
+    """Yield preliminary contours of one frame."""
     frame, plane = shapes.frame, shapes.plane
     assert plane is not None
     assert plane[0] is not None

@@ -43,7 +43,7 @@ class ObjectUnaries:
     device: torch.device
 
     def coarse(self, label: int) -> Tensor:
-        """Probabilities of an object at few points all over the image."""
+        """Return probabilities of an object on a coarse grid over the whole image."""
         if label in self.given:
             return self.given[label].coarse
         return self._predictor.coarse[self.classes.index(label)]
@@ -51,7 +51,7 @@ class ObjectUnaries:
     def preview_frame(
         self, label: int, number: int
     ) -> tuple[Tensor, list[npt.NDArray[np.float64]]] | None:
-        """Probabilities (1.
+        """Return preliminary probabilities (1, h, w) of an object in a frame, and their axes.
 
         H, w) of an object in a frame at first, see :meth:`PredictedUnaries.preview_frame`.
         """
@@ -67,7 +67,7 @@ class ObjectUnaries:
     def iter_dense(
         self, raster: ImageGeometry
     ) -> Iterator[dict[int, npt.NDArray[np.float32]] | float]:
-        """Probabilities of every object at every pixel; before, how much is done.
+        """Yield the progress, then the probabilities of all objects at every pixel.
 
         Parameters
         ----------

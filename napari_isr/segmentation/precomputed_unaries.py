@@ -37,7 +37,7 @@ class PrecomputedUnaries:
         self.values, self.frame = values, frame
 
     def at(self, points: npt.NDArray[np.floating]) -> Tensor:
-        """Probabilities (n,) at pixel coordinates (n, d), linear between pixels."""
+        """Interpolate probabilities (n,) linearly at pixel coordinates (n, d)."""
         where = np.asarray(points, dtype=np.float64).T
         found = map_coordinates(self.values, where, order=1, mode="nearest", output=np.float32)
         return torch.from_numpy(found)
@@ -60,7 +60,7 @@ class PrecomputedUnaries:
         return LazyEvidence(probability, self.frame, self.coarse.to(device))
 
     def dense(self, raster: ImageGeometry) -> npt.NDArray[np.float32]:
-        """Probabilities (n1, ..., nd) of all pixels of a raster that covers the image."""
+        """Return probabilities (n1, ..., nd) of all pixels of a raster that covers the image."""
         sizes = zip(raster.shape, self.frame.shape, strict=True)
         nearest = [((2 * np.arange(n) + 1) * size) // (2 * n) for n, size in sizes]
         return self.values[np.ix_(*nearest)].astype(np.float32)
@@ -109,7 +109,7 @@ def validate_object_unaries(
 
 
 def _checked(array: npt.NDArray[Any], label: int, frame: ImageGeometry) -> npt.NDArray[Any]:
-    """Probabilities or a bool mask."""
+    """Check and return probabilities or a bool mask."""
     who = f"the unaries given for object {label}"
     if array.dtype.kind not in "buif":
         raise InputError(f"{who} hold {array.dtype} values: probabilities or a mask are needed")

@@ -67,11 +67,11 @@ class PredictedUnaries:
         self.frame = scene.frame
 
     def copy(self) -> PredictedUnaries:
-        """The same after the predictor was trained further."""
+        """Return a copy for a predictor that was trained further."""
         return PredictedUnaries(self.scene, self.predictor, self.nearness, self.edges)
 
     def at(self, points: npt.NDArray[np.floating]) -> Tensor:
-        """Probabilities (n, classes) at pixel coordinates (n, d)."""
+        """Return probabilities (n, classes) at pixel coordinates (n, d)."""
         if self.edge_refined is None:
             return self._added(*self._parts(points)).softmax(1)
         return torch.from_numpy(self.edge_refined.at(points)).to(self.scene.device).softmax(1)
@@ -89,7 +89,7 @@ class PredictedUnaries:
 
     @cached_property
     def predictor_weight(self) -> float:
-        """How much the predictor's log-odds count, beside nearness."""
+        """Weight of the log-odds of the predictor beside those of scribble proximity."""
         learned, near = self._everywhere
         return 1.0 if near is None else predictor_weight_from_agreement(learned, near)
 
@@ -115,7 +115,7 @@ class PredictedUnaries:
         return self.edges.refine(logs)
 
     def preview_frame(self, number: int) -> tuple[Tensor, list[npt.NDArray[np.float64]]] | None:
-        """What is seen of a frame at first, before edges of all frames are looked at.
+        """Return preliminary probabilities of a frame, without edges in other frames.
 
         Returns
         -------
@@ -136,7 +136,7 @@ class PredictedUnaries:
         return values, axes
 
     def frame_only(self, number: int) -> tuple[Tensor, list[npt.NDArray[np.float64]]]:
-        """What is seen of one frame of a sequence with edges, the others not being looked at.
+        """Return probabilities of one frame with edges, without reading the other frames.
 
         Returns
         -------
@@ -191,13 +191,16 @@ class PredictedUnaries:
         return LazyEvidence(probability, self.frame, base, self.foreground_weight(fills))
 
     def foreground_weight(self, fills: bool) -> float:
-        """What foreground counts in the evidence; parameters as for :meth:`evidence`."""
+        """Return the weight of the foreground in the evidence.
+
+        Parameters are those of :meth:`evidence`.
+        """
         return FILLING_WEIGHT if fills and self.edges is not None else FOREGROUND_WEIGHT
 
     def iter_dense(
         self, raster: ImageGeometry | None = None
     ) -> Iterator[npt.NDArray[np.float32] | float]:
-        """Probabilities (classes, n1, ..., nd) of every pixel; before, how much is done.
+        """Yield progress in [0, 1], then the class probabilities (classes, n1, ..., nd).
 
         Parameters
         ----------
@@ -220,7 +223,7 @@ class PredictedUnaries:
 
 
 def object_probability(classes: Tensor, index: int) -> Tensor:
-    """Probability (...) of an object from that of all classes (..., classes).
+    """Return the probability (...) of an object from those of all classes (..., classes).
 
     Where another object is seen, this one may be behind it: that counts little against it.
     """
@@ -231,7 +234,7 @@ def object_probability(classes: Tensor, index: int) -> Tensor:
 
 
 def predictor_weight_from_agreement(learned: Tensor, near: Tensor) -> float:
-    """How much a predictor's log-probabilities (n, classes) count beside those of nearness."""
+    """Return the weight of a predictor from its agreement with scribble proximity."""
     return MAX_PREDICTOR_WEIGHT * min(
         1.0, max(0.0, correlation(learned.exp(), near.softmax(1)) / FULL_TRUST_CORRELATION)
     )

@@ -64,7 +64,7 @@ class PredictorStage:
         self._predictor: tuple[tuple[tuple[int, ...], FeatureView], Predictor] | None = None
 
     def to(self, device: torch.device) -> PredictorStage:
-        """The same on another device, where a predictor is trained anew."""
+        """Return a copy on another device, without a trained predictor."""
         known = self.predictor_name, self.unaries, self.carried, self.seed, device
         moved = PredictorStage(self.sight.to(device), *known)
         moved.strokes = self.strokes
@@ -138,7 +138,7 @@ class PredictorStage:
         return ObjectUnaries(learned, classes, given, self.device)
 
     def train_preview(self, strokes: Scribbles) -> ObjectUnaries | None:
-        """What a predictor learns from the strokes by what takes no time to be seen.
+        """Train a preview predictor on features that need no plane maps.
 
         Nothing of it is kept. None without strokes of all classes, or without film edges.
         """

@@ -83,7 +83,7 @@ def render_objects(
 def _probabilities(
     unaries: ObjectUnaries, raster: ImageGeometry, start: float, clock: StageTimer
 ) -> Generator[Update, None, dict[int, npt.NDArray[np.float32]]]:
-    """Probabilities of all objects at every pixel."""
+    """Yield updates, and return the probabilities of all objects at every pixel."""
     for found in clock.time_iterator("predictor", unaries.iter_dense(raster)):
         if not isinstance(found, float):
             return found

@@ -184,7 +184,7 @@ class Segmenter:
             self.source.span = trained.span
 
     def set_view_plane(self, plane: Sequence[float | None]) -> None:
-        """Let updates hold the outlines in one plane of a stack, ``(5, None, None)`` for slice 5.
+        """Set the slice whose contours are in updates, such as ``(5, None, None)`` for slice 5.
 
         Raises
         ------
@@ -356,7 +356,7 @@ class Segmenter:
             self._sight.sketch.update(unaries, strokes)
 
     def restore(self, result: Result) -> None:
-        """Let the next run start from the shapes of an earlier result of this image.
+        """Warm-start the next run with the shapes of an earlier result of this image.
 
         Parameters
         ----------
@@ -367,7 +367,7 @@ class Segmenter:
             self.warm_start(label, ShapeSpec.parse(item.shape_name), item.shape)
 
     def warm_start(self, label: int, spec: ShapeSpec, shape: Shape | None) -> None:
-        """Let an object's next fit start from a copy of a fitted shape.
+        """Warm-start the next fit of an object with a copy of a fitted shape.
 
         Parameters
         ----------

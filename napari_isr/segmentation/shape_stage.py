@@ -67,7 +67,7 @@ class ShapeStage:
         self._outlines: dict[int, Contours] = {}  # of shapes as they are now
 
     def to(self, device: torch.device) -> ShapeStage:
-        """The same on another device."""
+        """Return a copy on another device."""
         moved = ShapeStage(self.frame, device)
         moved.plane = self.plane
         for label in self._fitted:
@@ -80,11 +80,11 @@ class ShapeStage:
         return not self._fitted
 
     def shape(self, label: int) -> Shape | None:
-        """The shape of an object of the last run; None if none was asked for."""
+        """Return the shape of an object of the last run, or None without one."""
         return self._shapes[label][1]
 
     def fitted(self, specs: Mapping[int, ShapeSpec]) -> dict[int, FittedShape]:
-        """The objects' shapes, if all of them were fitted as these; else none at all."""
+        """Return the fitted shapes if all of them have these specifications, else an empty dict."""
         found = {}
         for label, spec in specs.items():
             known, shape = self._shapes.get(label, (None, None))
@@ -103,7 +103,7 @@ class ShapeStage:
     def probabilities_at(
         self, points: npt.NDArray[np.float64], specs: Mapping[int, ShapeSpec]
     ) -> list[torch.Tensor | None]:
-        """Probability (n,) that pixel coordinates (n, d) lie in each object, by its shape."""
+        """Return probabilities (n,) by the shape of each object at pixel coordinates (n, d)."""
         where = torch.from_numpy(self.frame.to_normalized(points)).float().to(self.device)
         with torch.no_grad():
             shapes = [self.shape(label) for label in specs]
@@ -224,7 +224,7 @@ class ShapeStage:
         shape.load_state_dict(best)
 
     def _shape_for(self, label: int, spec: ShapeSpec) -> tuple[Shape | None, bool]:
-        """The object's shape, and whether it has been fitted before."""
+        """Return the shape of an object, and True if it has been fitted before."""
         if label not in self._shapes or self._shapes[label][0] != spec:
             shape = spec.build(self.frame.n_coordinates, self.frame)
             self._shapes[label] = (spec, shape.to(self.device) if shape is not None else None)
@@ -234,7 +234,7 @@ class ShapeStage:
 
 @contextmanager
 def _prefix_error_with_label(label: int, several: bool) -> Iterator[None]:
-    """Where an object cannot have its shape, say which one of several it is."""
+    """Prefix an error of a shape with the label of its object."""
     try:
         yield
     except InputError as error:

@@ -140,7 +140,7 @@ class TrainedPredictor:
         return target
 
     def to_bytes(self) -> bytes:
-        """All as the content of a file."""
+        """Encode the predictor as the content of a file."""
         from safetensors.numpy import save
 
         about = _About(
@@ -243,7 +243,7 @@ class TrainedPredictor:
 
 
 def _width(about: _About, bases: Bases) -> int:
-    """Number of features of a pixel; raises KeyError or InputError where a basis is wrong."""
+    """Return the number of features, or raise if a normalization is invalid."""
     widths = []
     for name in about.features:
         if name == "spatial":
@@ -262,7 +262,7 @@ def _width(about: _About, bases: Bases) -> int:
 
 
 def _floats(key: str, value: Array) -> npt.NDArray[np.float32]:
-    """The array, if it holds 32-bit floats that are all finite."""
+    """Check that an array holds finite 32-bit floats, and return it."""
     if value.dtype != np.float32 or not np.isfinite(value).all():
         raise InputError(f"'{key}' holds something else than finite 32-bit numbers")
     return value

@@ -215,7 +215,7 @@ def train_transferable(
 
 
 def transferred_columns(trained: TrainedPredictor, scene: FeatureView) -> list[int]:
-    """Which features of a scene the carried ones are."""
+    """Return the indices of the transferred features among those of an image."""
     found: list[int] = []
     start = 0
     for block in scene.features.blocks:
@@ -226,7 +226,7 @@ def transferred_columns(trained: TrainedPredictor, scene: FeatureView) -> list[i
 
 
 def transfer_feature_names(trained: TrainedPredictor, in_time: bool = False) -> tuple[str, ...]:
-    """Names of the features of an image, or a sequence, that a predictor is carried to."""
+    """Return the names of the features that a transferred predictor needs."""
     planes = trained.ndim - in_time == 2
     local = tuple(name for name in trained.local if planes or name != EDGES)
     if trained.predictor != LogisticRegression.name:  # whose width depends on the blocks

@@ -137,7 +137,7 @@ class Connected(SparseJacobianShape):
 
     @torch.no_grad()
     def path_between(self, start: Tensor, stop: Tensor, fractions: Tensor) -> Tensor:
-        """Points on a way between two points that stays in the set, if both are in it.
+        """Return points on a path that stays in the set if both of its ends do.
 
         The way is the preimage of the straight segment between their images.
 
@@ -158,7 +158,7 @@ class Connected(SparseJacobianShape):
 
     @torch.no_grad()
     def interior_point(self) -> Tensor:
-        """A point (d,) deep in the set, by a subgradient method on the convex function."""
+        """Return a point (d,) deep in the set, found by a subgradient method."""
         normals = F.normalize(self.pieces[:, :-1], dim=1)
         place = best = self.middle.clamp(-1, 1)
         value, length = -torch.inf, self.size * 1.0
@@ -172,7 +172,7 @@ class Connected(SparseJacobianShape):
         return self._demagnified(self.deformation.inverse(best[:, None]).T)[0]
 
     def warp(self, points: Tensor) -> Tensor:
-        """The warp: points (n, d) of the image to the cube, the object enlarged."""
+        """Map points (n, d) of the image to the cube, in which the object is enlarged."""
         low, high = self._ends()
         place = ((points - self.anchor) / self.spread).asinh()
         return ((2 * place - low - high) / (high - low)).clamp(-1, 1)
@@ -203,7 +203,7 @@ class Connected(SparseJacobianShape):
         return offsets, torch.ones_like(offsets)
 
     def prior_mean(self) -> Tensor:
-        """Not deformed, and the pieces as they are; see :class:`SparseJacobianShape`."""
+        """Return the parameters of the undeformed set with its present pieces."""
         rest = torch.zeros_like(self.parameter_vector())
         rest[: self.pieces.numel()] = self.pieces.detach().flatten()
         return rest

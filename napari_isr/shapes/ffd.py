@@ -113,13 +113,13 @@ class FfdLevel(nn.Module):
         )
 
     def forward(self, points: Tensor) -> Tensor:
-        """Points (d, n) of the box, moved; coordinates come first, for speed."""
+        """Move points (d, n) of the box. Coordinates are the first axis for speed."""
         index, t = self._locate(points)
         weight = _product(spline_weights(t).unbind(1))
         return points + (self._gathered(self._coefficients(), index) * weight).sum(1)
 
     def forward_with_jacobian(self, points: Tensor) -> LevelJacobian:
-        """Points (d, n) of the box, moved, with derivatives."""
+        """Move points (d, n) of the box, with derivatives."""
         index, t = self._locate(points)
         weights, slopes = spline_weights(t).unbind(1), spline_derivatives(t).unbind(1)
         near, weight = self._gathered(self._coefficients(), index), _product(weights)
@@ -137,7 +137,7 @@ class FfdLevel(nn.Module):
         return LevelJacobian(image, torch.stack(rows, dim=1), columns, values)
 
     def inverse(self, points: Tensor) -> Tensor:
-        """Points (d, n) that :meth:`redo` takes to ``points``, by iterating the contraction."""
+        """Invert :meth:`forward` at points (d, n) by fixed-point iteration."""
         limit = 8 * torch.finfo(points.dtype).eps
         guess = points
         for _ in range(SOLVE_STEPS):
@@ -182,13 +182,13 @@ class Deformation(nn.ModuleList):
             yield level
 
     def forward(self, points: Tensor) -> Tensor:
-        """Points (d, n) of the box, moved within the box."""
+        """Move points (d, n) within the box."""
         for level in self:
             points = level(points)
         return points
 
     def tangents(self, points: Tensor) -> list[LevelJacobian]:
-        """All levels at the points (d, n), one after the other."""
+        """Return the Jacobians of all levels at points (d, n)."""
         found = []
         for level in self:
             found.append(level.forward_with_jacobian(points))
@@ -196,7 +196,7 @@ class Deformation(nn.ModuleList):
         return found
 
     def inverse(self, points: Tensor) -> Tensor:
-        """Points (d, n) that :meth:`redo` takes to ``points``."""
+        """Return the points (d, n) that :meth:`forward` maps to ``points``."""
         for level in reversed(list(self)):
             points = level.inverse(points)
         return points

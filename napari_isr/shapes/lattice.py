@@ -83,7 +83,7 @@ def _autocorrelation(values: Tensor) -> Tensor:
 
 
 def subtract_mean(values: Tensor) -> Tensor:
-    """Values minus their mean; zeros mean that nothing is known and stay."""
+    """Subtract the mean from non-zero values. Zeros mark unknown values and stay."""
     known = (values != 0).to(values)
     return (values - values.sum() / known.sum().clamp_min(1)) * known
 
@@ -171,7 +171,7 @@ def _nearby_peak(correlation: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def rectify(values: Tensor, horizon: Tensor) -> Tensor:
-    """Values looked up where a plane in perspective shows the cells of a square grid.
+    """Sample values where a plane in perspective shows the cells of a square grid.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ def rectify(values: Tensor, horizon: Tensor) -> Tensor:
 
 
 def spectral_contrast(values: Tensor) -> float:
-    """How much of the spectrum's energy is in few peaks: highest for a pattern that repeats."""
+    """Return the share of spectral energy in few peaks, which is high for repeating patterns."""
     window = [torch.hann_window(n + 2, periodic=False)[1:-1].to(values) for n in values.shape]
     energy = torch.fft.rfft2(subtract_mean(values) * window[0][:, None] * window[1])
     power = energy.abs().square()

@@ -115,7 +115,7 @@ class Periodic(Shape):
         return STEEPEST * self.horizon / (1 + self.horizon.square().sum()).sqrt()
 
     def _place(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Coordinates (n, 2) on the plane, and how near it is (n,): 0 at the horizon."""
+        """Return coordinates (n, 2) on the plane, and proximity (n,), 0 at the horizon."""
         offset = points[:, -2:] - self.anchor[-2:]
         if not self.options.perspective:
             return offset / self.scale, torch.ones_like(offset[:, 0])
@@ -169,7 +169,7 @@ class Periodic(Shape):
             return logit, jacobian
 
     def own_samples(self, evidence: Evidence, budget: int) -> tuple[Tensor, Tensor] | None:
-        """Every cell of the image, folded into one lattice cell for each tile of the image.
+        """Fold every cell of the image into one lattice cell for each tile of the image.
 
         What is exactly periodic can be summed before it is fitted: a few thousand samples stand
         for all pixels. The tiles keep what tells the lattice itself.
@@ -272,7 +272,7 @@ class Periodic(Shape):
         return {"scale": scale, "frequency": torch.linalg.inv(vectors / scale).T.contiguous()}
 
     def _with_pattern(self, state: dict[str, Tensor], plane: DenseEvidence) -> dict[str, Tensor]:
-        """The state with the smoothed evidence of one cell as the level set."""
+        """Set the smoothed evidence of one cell as the level set of a state."""
         fresh = type(self)(self.ndim, self.options).to(plane.values)
         fresh.load_state_dict(state)
         folded = fresh._folded(plane)[0].sum(0).flatten()
@@ -283,7 +283,7 @@ class Periodic(Shape):
         return state
 
     def _start_horizon(self, plane: DenseEvidence) -> Tensor | None:
-        """The horizon whose rectified image repeats most clearly."""
+        """Return the horizon whose rectified image repeats most clearly, or None."""
         if not self.options.perspective:
             return None
         values = plane.coarsen(plane.block_size_for(HORIZON_CELLS)).values

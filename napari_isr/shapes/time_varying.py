@@ -117,12 +117,12 @@ class TimeVaryingShape(SparseJacobianShape):
         return low, high, share
 
     def shape_at(self, time: float) -> Shape:
-        """The shape at a time (shape coordinate), a copy; see :meth:`is_present`."""
+        """Return a copy of the shape at a normalized time. See :meth:`is_present`."""
         self._load(time)
         return copy.deepcopy(self.frame_shape)
 
     def load_at(self, time: float) -> Shape:
-        """The shape at a time (shape coordinate), until the next one is asked for; no copy."""
+        """Load the parameters of a normalized time, and return the shape without a copy."""
         self._load(time)
         return self.frame_shape
 
@@ -148,13 +148,13 @@ class TimeVaryingShape(SparseJacobianShape):
         return result
 
     def prior_mean(self) -> Tensor:
-        """Where the family's parameters began; see :class:`SparseJacobianShape`."""
+        """Return the initial parameters of the family. See :class:`SparseJacobianShape`."""
         if self.start is None:
             return self.parameter_vector()
         return self.start["track"].flatten()
 
     def prior_precision_product(self, vector: Tensor) -> Tensor:
-        """To rest, and of each control to its neighbours; see :class:`SparseJacobianShape`."""
+        """Multiply by the precision of the prior, which couples each control to its neighbors."""
         table = vector.view_as(self.track)
         change = self.stiffness * (len(table) - 1) * table.diff(dim=0)
         pulled = table.clone()
@@ -164,7 +164,7 @@ class TimeVaryingShape(SparseJacobianShape):
 
     @torch.no_grad()
     def sparse_jacobian(self, points: Tensor) -> tuple[Tensor, RowSparseMatrix]:
-        """Those of the frames' shapes.
+        """Return the logit and the Jacobian of the controls. See :class:`SparseJacobianShape`.
 
         Shared among their controls; see :class:`SparseJacobianShape`.
         """
@@ -201,13 +201,13 @@ class TimeVaryingShape(SparseJacobianShape):
             self.set_control(index, self.frame_shape)
 
     def describe(self, frame: ImageGeometry) -> dict[str, Any]:
-        """What the family's shape has to read, by the number of the frame."""
+        """Describe the shape of each frame, keyed by frame."""
         assert isinstance(frame, TimeSeriesGeometry)
         found = {n: self.describe_at(t, frame) for n, t in _numbered(frame)}
         return {"frames": found} if any(found.values()) else {}
 
     def describe_at(self, time: float, frame: TimeSeriesGeometry) -> Mapping[str, Any]:
-        """What there is to read at a time, in pixels of a single frame."""
+        """Describe the shape at a time in pixels of a frame."""
         self._load(time)
         return self.frame_shape.describe(frame.frame_geometry)
 
@@ -217,7 +217,7 @@ def _numbered(frame: TimeSeriesGeometry) -> list[tuple[int, float]]:
 
 
 def _by_time(points: Tensor) -> list[tuple[float, Tensor]]:
-    """The times (rising) of points (n, d), and which points are of each."""
+    """Group points (n, d) by their rising times."""
     times, member = points[:, 0].unique(return_inverse=True)
     if len(times) == 1:
         return [(float(times[0]), torch.arange(len(points), device=points.device))]

@@ -37,7 +37,7 @@ class TubeCrossSection(Connected):
 
     @classmethod
     def for_geometry(cls, frame: ImageGeometry, options: ConnectedOptions) -> TubeCrossSection:
-        """A set for frames of this size: in small ones, fine knots would follow single pixels."""
+        """Make a cross-section for frames of this size. Small frames get coarse knots."""
         return cls(frame.ndim, options, most=max(round(max(frame.shape) / KNOT), 1))
 
     def _offsets(self) -> tuple[Tensor, Tensor]:
@@ -47,7 +47,7 @@ class TubeCrossSection(Connected):
         return least + (raw + length) / 2, (1 + raw / length) / 2
 
     def warp(self, points: Tensor) -> Tensor:
-        """The warp, which takes the anchor to the middle of the cube, or near it."""
+        """Warp points so that the anchor lies near the middle of the cube."""
         place, shift = super().warp(points), self._shift()
         return (place - shift) / (1 - shift * place)
 
@@ -62,7 +62,7 @@ class TubeCrossSection(Connected):
         return super()._demagnified((points + shift) / (1 + shift * points))
 
     def _shift(self) -> Tensor:
-        """Where the anchor lies in the cube without the second part of the warp."""
+        """Return the position of the anchor in the cube without the second part of the warp."""
         low, high = self._ends()
         return (-(low + high) / (high - low)).clamp(-FARTHEST, FARTHEST)
 
@@ -80,7 +80,7 @@ class TubeCrossSection(Connected):
             self.spread.mul_((self.warp_jacobian(anchor[None])[0] / wanted).clamp(0.5, 2))
 
     def center(self) -> Tensor:
-        """A point (d,) of the set, which follows the parameters continuously."""
+        """Return a point (d,) of the set, which follows the parameters continuously."""
         return self._demagnified(self.deformation.inverse(self.middle[:, None]).T)[0]
 
 
@@ -115,7 +115,7 @@ class Tube(TimeVaryingShape):
 
     @torch.no_grad()
     def path_between(self, start: Tensor, stop: Tensor, fractions: Tensor) -> Tensor:
-        """Points (m, d) on a way in the tube between two of its points (d,).
+        """Return points (m, d) on a path in the tube between two of its points (d,).
 
         A third of the way leads to the center of the frame, a third along the centers, and a
         third from there.
@@ -138,7 +138,7 @@ class Tube(TimeVaryingShape):
 
     @torch.no_grad()
     def interior_point(self) -> Tensor:
-        """The center (d,) in the middle of the time for which the tube is there."""
+        """Return the center (d,) at the middle of the time in which the tube is present."""
         there = self.knots[self.presence > 0]
         time = (there[0] + there[-1]) / 2 if len(there) else self.knots.mean()
         return torch.cat([time[None], self._slice(float(time)).center()])

@@ -85,7 +85,7 @@ def write(path: Path, content: ExportData) -> None:
 
 
 def _centroid(mask: npt.NDArray[np.bool_], content: ExportData) -> list[float]:
-    """In pixels of the image, of a mask that is not empty."""
+    """Return the centroid of a non-empty mask in pixels of the image."""
     found = []
     for axis, scale in enumerate(content.scale):
         counts = mask.sum(axis=tuple(k for k in range(mask.ndim) if k != axis))
@@ -101,7 +101,7 @@ def _perimeter(one: ExportObject, content: ExportData) -> float:
 
 
 def _surface(one: ExportObject, content: ExportData) -> float:
-    """Of the implicit function where there is one, else around the voxels."""
+    """Return the surface area of the implicit function, or of the voxels without one."""
     if one.item is not None:
         vertices, faces = one.item.surface()
         step = np.array(content.spacing) * content.image_size / one.item.frame.shape

@@ -75,7 +75,7 @@ class ExportObject:
 
     @property
     def single_piece(self) -> bool:
-        """Whether its shape has one component without holes."""
+        """True if the shape guarantees one component without holes."""
         shape = self.item.shape if self.item is not None else None
         return shape is not None and shape.description.single_piece
 
@@ -104,7 +104,7 @@ class ExportObject:
         return nest_rings(pixel_contours(self.mask))
 
     def at_result_resolution(self) -> ExportObject:
-        """The same at the resolution of the result, which is bounded whatever the output's."""
+        """Return the object at the resolution of the result, which is bounded."""
         assert self.item is not None
         return _object(self.item, self.name, self.item.frame.shape)
 
@@ -187,11 +187,11 @@ class ExportData:
         return image
 
     def select(self, label: int) -> ExportData:
-        """The same with a single object."""
+        """Return the data of a single object."""
         return replace(self, objects=[one for one in self.objects if one.label == label])
 
     def scribble_image(self) -> ExportData:
-        """The strokes as a label image.
+        """Return the scribbles as a label image.
 
         Raises
         ------

@@ -71,7 +71,7 @@ _BY_ENDING = {ending: one for one in FORMATS for ending in one.extensions}
 
 
 def format_for_path(path: str | Path) -> ExportFormat:
-    """The format of a file, by its name.
+    """Return the format of a file by its extension.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def format_for_path(path: str | Path) -> ExportFormat:
 
 
 def split_extension(path: Path) -> tuple[str, str]:
-    """Name of a file and its ending, of which there may be two parts: ``mask``, ``.ome.tif``."""
+    """Split a path into its stem and extension, such as ``mask`` and ``.ome.tif``."""
     ending = _ending(path.name) or path.suffix
     return path.name[: len(path.name) - len(ending)], path.name[len(path.name) - len(ending) :]
 
@@ -110,6 +110,6 @@ def check_writable(path: str | Path) -> Path:
 
 
 def _ending(name: str) -> str | None:
-    """The longest known ending, if there is something before it."""
+    """Return the longest known extension that a stem precedes, or None."""
     fits = [e for e in _BY_ENDING if name.lower().endswith(e) and len(name) > len(e)]
     return max(fits, key=len, default=None)

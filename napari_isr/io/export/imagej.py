@@ -68,6 +68,6 @@ def _roi(roifile: Any, one: ExportObject, polygons: list[Polygon]) -> Any:
 
 
 def _plain(one: ExportObject) -> str:
-    """A name for a file in the zip: no folders, no signs that ImageJ stumbles over."""
+    """Return a name for a member of the archive that ImageJ accepts."""
     safe = "".join(c if c.isalnum() or c in " -_" else "_" for c in one.name).strip()
     return f"{one.label:04d}-{safe[:60]}" if safe else f"{one.label:04d}"

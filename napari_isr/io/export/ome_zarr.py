@@ -43,7 +43,7 @@ def write(path: Path, content: ExportData) -> None:
 
 
 def _levels(content: ExportData) -> Any:
-    """The content at falling resolutions; of labels alone only as they are."""
+    """Yield the content at decreasing resolutions, labels only as they are."""
     yield content
     size, labels = content.size, {one.label for one in content.objects}
     while content.result is not None and max(size[-2:]) > TILE:

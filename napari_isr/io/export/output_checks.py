@@ -37,7 +37,7 @@ def check_extension(path: str | Path, endings: Collection[str], what: str) -> Pa
 def unknown_extension_error(
     path: str | Path, endings: Collection[str], what: str = ""
 ) -> InputError:
-    """The error for a file whose ending is none of these."""
+    """Return the error for a file with an unknown extension."""
     ending = Path(path).suffix.lower()
     hint = suggest_name(ending, list(endings)) if ending else f"known: {', '.join(endings)}"
     return InputError(f"'{path}' has no known ending{what}: {hint}")

@@ -130,7 +130,7 @@ def pixel_contours(mask: npt.NDArray[np.bool_]) -> list[Ring]:
 def _without_first_if_straight(
     ring: list[tuple[int, int]], last: int | None
 ) -> list[tuple[int, int]]:
-    """A trace may begin in the middle of a side, which is no corner."""
+    """Drop the first vertex of a trace if it lies on a straight side."""
     step = (ring[1][0] > ring[0][0]) - (ring[1][0] < ring[0][0])
     along = (ring[1][1] > ring[0][1]) - (ring[1][1] < ring[0][1])
     return ring[1:] if last is not None and STEPS[last] == (step, along) else ring

@@ -53,7 +53,7 @@ def uncertainty_tiff(path: Path, content: ExportData) -> None:
 
 
 def _probabilities(content: ExportData) -> Values:
-    """Of one object (...); of several (n, ...), labels rising."""
+    """Return the probabilities of one object (...), or of several (n, ...) by rising label."""
     maps = [item.probability for item in _items(content)]
     return maps[0] if len(maps) == 1 else np.stack(maps)
 

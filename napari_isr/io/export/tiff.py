@@ -107,7 +107,7 @@ def _resolution(step: tuple[float, ...], unit: str) -> dict[str, Any]:
 
 
 def _ome(content: ExportData) -> dict[str, Any]:
-    """What the header of an OME-TIFF says."""
+    """Return the metadata of an OME-TIFF."""
     metadata: dict[str, Any] = {"axes": content.axes.upper()}
     if content.unit or any(s != 1 for s in content.pixel_size):
         for axis, size in zip(content.axes, content.pixel_size, strict=True):

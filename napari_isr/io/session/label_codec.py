@@ -102,7 +102,7 @@ def _blocks(array: Any) -> Iterator[tuple[tuple[int, ...], npt.NDArray[Any]]]:
 
 
 def _narrow(part: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The same numbers in as few bytes as a PNG can hold them."""
+    """Convert integers to the smallest type that a PNG can store."""
     low, high = int(part.min()), int(part.max())
     if low < 0 or high > MOST:
         raise InputError(f"labels are kept from 0 to {MOST}, not {low if low < 0 else high}")
@@ -141,7 +141,7 @@ def to_bytes(tensors: Tensors) -> bytes:
 
 
 def content_filename(content: bytes) -> str:
-    """Name of the file with this content."""
+    """Return the name of the file with this content."""
     return f"{hashlib.blake2b(content, digest_size=16).hexdigest()}.safetensors"
 
 

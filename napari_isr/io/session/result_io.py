@@ -152,7 +152,7 @@ def _map(maps: Mapping[str, Any], name: str, dtype: type) -> Any:
 
 
 def _pixels(pixels: Any, size: tuple[int, ...]) -> Any:
-    """Pixel coordinates that lie in the image."""
+    """Return the pixel coordinates that lie in the image."""
     if pixels.ndim != 2 or pixels.shape[1] != len(size):
         raise InputError("a list of pixels has other axes than its image")
     if pixels.size and ((pixels < 0).any() or (pixels >= np.array(size)).any()):
@@ -161,7 +161,7 @@ def _pixels(pixels: Any, size: tuple[int, ...]) -> Any:
 
 
 def encode_geometry(frame: ImageGeometry, write: Write) -> GeometryRecord:
-    """What is saved of a frame; maps of further coordinates are written.
+    """Encode a geometry, and write the maps of its extra coordinates.
 
     Raises
     ------
@@ -217,7 +217,7 @@ def _coordinate(record: CoordinateRecord, ndim: int, read: Callable[[str], bytes
 
 
 def export_shape_states(result: Result | None) -> dict[int, ShapeState]:
-    """The fitted shapes of a result, without torch."""
+    """Return the fitted shapes of a result as arrays, without torch."""
     if result is None:
         return {}
     return {
@@ -232,7 +232,7 @@ def export_shape_states(result: Result | None) -> dict[int, ShapeState]:
 
 
 def restore_shape_states(kept: Mapping[int, ShapeState], segmenter: Segmenter) -> None:
-    """Let the next run of a segmenter start from kept shapes.
+    """Warm-start the next run of a segmenter with stored shapes.
 
     A shape that this version reads no more, or that has no finite weights, is fitted from nothing.
     """

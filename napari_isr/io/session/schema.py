@@ -183,7 +183,7 @@ class GeometryRecord(_StrictModel):
 
 
 class ObjectRecord(_StrictModel):
-    """What was found of one object; its probabilities are the tensor ``probability/<label>``."""
+    """Record of one object. Its probabilities are the tensor ``probability/<label>``."""
 
     spec: str
     mask: LabelImageRecord

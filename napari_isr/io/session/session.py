@@ -93,7 +93,7 @@ class Session:
     names = object_names  # Name in version 0.1.0.
 
     def image(self, near: Path | str | None = None) -> Any:
-        """Pixels of the image: embedded ones, or those of its file; a large one is not loaded.
+        """Return the pixels of the image, embedded or from its file. A large file stays lazy.
 
         Parameters
         ----------
@@ -178,7 +178,7 @@ class Session:
         return dict(zip(frame.names, frame.coordinates, strict=True))
 
     def trained_predictor(self, image: Any = None) -> TrainedPredictor:
-        """What can be carried to other images: as it was saved, or learned from the strokes.
+        """Return the stored predictor, or train a transferable one on the scribbles.
 
         Parameters
         ----------

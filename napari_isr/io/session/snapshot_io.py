@@ -173,7 +173,7 @@ def read_record(path: Path) -> SnapshotRecord:
 
 
 def to_json(record: SnapshotRecord, kind: str) -> bytes:
-    """A record as the content of a file, with a hash by which damage is seen."""
+    """Encode a record as the content of a file, with a hash that reveals damage."""
     content = json.dumps(record.model_dump(mode="json"), sort_keys=True)
     digest = hashlib.sha256(content.encode()).hexdigest()
     return f'{{"format": "{kind}", "sha256": "{digest}", "content": {content}}}\n'.encode()
@@ -343,7 +343,7 @@ def open_reader(path: Path, most_bytes: int) -> Iterator[Read]:
 
 
 def _checked(archive: zipfile.ZipFile, path: Path, most_bytes: int) -> dict[str, zipfile.ZipInfo]:
-    """The parts by name, if all of them are such as a session has."""
+    """Return the parts keyed by name, if all of them belong to a session."""
     found: dict[str, zipfile.ZipInfo] = {}
     total = 0
     listed = archive.infolist()

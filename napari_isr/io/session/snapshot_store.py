@@ -35,7 +35,7 @@ DAYS, BYTES = 90, 2**30  # that are kept
 
 
 def default_folder() -> Path:
-    """The user's folder for work that must not be lost; not made here.
+    """Return the user's folder for autosaved work. The folder is not created.
 
     The environment variable ``NAPARI_ISR_DATA`` names another one.
     """
@@ -68,7 +68,7 @@ class StoredSnapshots:
 
     @cached_property
     def record(self) -> SnapshotRecord | None:
-        """What the newest snapshot that is not broken says, without its pictures."""
+        """Record of the newest intact snapshot, without its label images."""
         for path in self._newest_first():
             try:
                 return read_record(path)
@@ -77,7 +77,7 @@ class StoredSnapshots:
         return None
 
     def snapshot(self) -> Snapshot | None:
-        """The newest snapshot that is not broken; None if there is none."""
+        """Return the newest intact snapshot, or None."""
         for path in self._newest_first():
             try:
                 return load(self.folder, path.name, forgiving=True)
@@ -137,7 +137,7 @@ class SnapshotStore:
             return path
 
     def close(self) -> None:
-        """The process ends in good order: what it saved is no crash's."""
+        """Mark the snapshots of this process as saved by an orderly exit."""
         with self._lock:
             if self._alive is not None:
                 self._alive.release()
@@ -147,7 +147,7 @@ class SnapshotStore:
     # ----------------------------------------------------------------------------- reading
 
     def latest(self, key: str) -> Snapshot | None:
-        """The newest snapshot of an image, whichever process saved it; None if there is none.
+        """Return the newest snapshot of an image by any process, or None.
 
         Snapshots that the user does not want any more do not count.
         """
@@ -157,12 +157,12 @@ class SnapshotStore:
         return None
 
     def find(self, key: str) -> list[StoredSnapshots]:
-        """What is kept of an image, by process, what was saved last first."""
+        """Return the snapshots of an image for each process, the newest first."""
         places = (self.folder / "images" / key).glob("*-*-*")
         return [StoredSnapshots(place) for place in sorted(places, key=_saved_at, reverse=True)]
 
     def find_orphaned(self) -> list[StoredSnapshots]:
-        """What processes left that did not end in good order, what was saved last first."""
+        """Return the snapshots of processes that crashed, the newest first."""
         dead = {path.stem for path in (self.folder / "running").glob("*.lock") if self._dead(path)}
         places = [p for name in dead for p in (self.folder / "images").glob(f"*/{name}.*")]
         kept = [StoredSnapshots(place) for place in sorted(places, key=_saved_at, reverse=True)]
@@ -204,7 +204,7 @@ class SnapshotStore:
         return self.folder / "running" / f"{process}.lock"
 
     def _live(self) -> None:
-        """Let other processes see that this one lives."""
+        """Lock a file that shows other processes that this one is alive."""
         from filelock import FileLock
 
         if self._alive is None:
@@ -248,7 +248,7 @@ def _prune(folder: Path) -> None:
 
 
 def _same(new: SnapshotRecord, old: SnapshotRecord) -> bool:
-    """Whether two snapshots differ in nothing but their time."""
+    """Return True if two snapshots differ at most in their times."""
     return new.model_copy(update={"saved": old.saved}) == old
 
 
