@@ -1,4 +1,4 @@
-"""Adam, without what ``torch.optim`` loads: its import takes more than a whole fit."""
+"""Adam optimizer that does not import ``torch._dynamo``, which costs seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threads that stay: for what must not be done in threads that come and go."""
+"""Worker threads that live as long as the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""To stop long work from outside: it breathes now and then, and stops there if it was asked to.
+"""Cooperative cancellation: long-running code calls :func:`check_cancelled`.
 
 Generators are closed at their yields; this is for what lies deeper, in functions that are called
 for an answer: a network's layers, checks of a certificate.

@@ -1,4 +1,4 @@
-"""Settings as code: the same fit as a Python program and as a line for the shell."""
+"""Export of settings as a Python program or a shell command."""
 
 from __future__ import annotations
 

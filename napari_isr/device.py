@@ -1,4 +1,4 @@
-"""Which device the tensors live on, and what happens where its memory does not suffice."""
+"""Selection of a torch device, and fallbacks if its memory is exhausted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exceptions that bad input raises."""
+"""Exceptions for invalid input."""
 
 from __future__ import annotations
 

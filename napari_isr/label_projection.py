@@ -1,4 +1,4 @@
-"""Masks of other tools: every label of a label image becomes an object with a shape."""
+"""Projection of all labels of a label image onto a shape."""
 
 from __future__ import annotations
 

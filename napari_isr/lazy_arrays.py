@@ -1,4 +1,4 @@
-"""Arrays that may not fit into memory (dask, zarr, memory maps, pyramids), read in blocks."""
+"""Block-wise reading of arrays that exceed memory."""
 
 from __future__ import annotations
 

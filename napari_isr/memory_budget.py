@@ -1,4 +1,4 @@
-"""How much memory pixels may take, shared out among those who keep them."""
+"""Memory budgets for pixels."""
 
 from __future__ import annotations
 

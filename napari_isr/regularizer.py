@@ -1,4 +1,4 @@
-"""Shapes for anyone's network: the distance of its predictions to a set of shapes, as a loss."""
+"""Distance of predictions to a set of shapes as a training loss."""
 
 from __future__ import annotations
 

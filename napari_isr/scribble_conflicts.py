@@ -1,4 +1,4 @@
-"""Scribbles that no object of a shape can separate: their pixels, and one sentence."""
+"""Conflicts of scribbles that no object of a shape can satisfy."""
 
 from __future__ import annotations
 

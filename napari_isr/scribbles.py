@@ -1,4 +1,4 @@
-"""Strokes (scribbles): the labelled pixels of a label image."""
+"""Scribbles: the labeled pixels of a label image."""
 
 from __future__ import annotations
 

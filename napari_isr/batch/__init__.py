@@ -1,4 +1,4 @@
-"""Many images: what is to be done, one image's task, the cluster, the summary, the report."""
+"""Batch processing of many images on a dask cluster."""
 
 from napari_isr.batch.config import BatchItem, BatchSettings
 from napari_isr.batch.scheduler import BatchResult, run_batch

@@ -1,4 +1,4 @@
-"""What a batch is made of: images by their places, and settings that are the same for all."""
+"""Items and settings of a batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cluster that a batch runs on: processes of this machine, or one that is there already."""
+"""Clients of a local or a running dask cluster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which images a batch is about: files, folders, patterns and zarr stores, and their strokes."""
+"""Discovery of images in files, folders, patterns and zarr stores."""
 
 from __future__ import annotations
 

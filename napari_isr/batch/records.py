@@ -1,4 +1,4 @@
-"""What is done: one JSON record for each image, written after its results and at once."""
+"""JSON records of finished images, written atomically after their results."""
 
 from __future__ import annotations
 

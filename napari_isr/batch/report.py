@@ -1,4 +1,4 @@
-"""The report as one page: a picture with outlines of every image, to look through and sort."""
+"""Summary table, thumbnails and HTML report of a batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many images on a cluster: what is not done yet is done, and everything is summed up."""
+"""Scheduler of a batch: it submits unfinished images and collects their records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One image of a batch, as a worker does it: read, segment, write, note down."""
+"""Task of a batch worker: read, segment and write one image."""
 
 from __future__ import annotations
 

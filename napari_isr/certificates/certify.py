@@ -1,4 +1,4 @@
-"""Registry of checks, and certificates of images, of sequences and of lifted pixels."""
+"""Registry of checks, and certificates of images, sequences and coordinate geometries."""
 
 from __future__ import annotations
 

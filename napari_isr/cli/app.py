@@ -1,4 +1,4 @@
-"""The command line: segment, batch, project, export, demo, info."""
+"""Commands ``project``, ``export``, ``demo`` and ``info``, and the entry point."""
 
 from __future__ import annotations
 

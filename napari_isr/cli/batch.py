@@ -1,4 +1,4 @@
-"""The command ``napari-isr batch``: many images on a dask cluster."""
+"""Command ``napari-isr batch``."""
 
 from __future__ import annotations
 

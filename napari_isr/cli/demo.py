@@ -1,4 +1,4 @@
-"""The demonstration: a bundled sample through the whole path, with files to look at."""
+"""Demonstration: segmentation of a bundled sample, with output files."""
 
 from __future__ import annotations
 

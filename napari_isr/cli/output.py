@@ -1,4 +1,4 @@
-"""What the command line writes, and how it is asked for it."""
+"""Output of commands: result files, reports and sessions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the words behind the options of the command line mean."""
+"""Parsers of option values."""
 
 from __future__ import annotations
 

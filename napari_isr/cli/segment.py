@@ -1,4 +1,4 @@
-"""The command ``napari-isr segment``: objects from a few strokes."""
+"""Command ``napari-isr segment``."""
 
 from __future__ import annotations
 

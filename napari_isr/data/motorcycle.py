@@ -1,4 +1,4 @@
-"""A photograph with its disparity: the floor under a motorcycle is convex in depth."""
+"""Photograph with a disparity map, in which the floor is convex."""
 
 from __future__ import annotations
 

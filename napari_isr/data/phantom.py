@@ -1,4 +1,4 @@
-"""A volume with known truth: two ellipsoids that touch, and a bent tube that runs through one."""
+"""Volume with a known truth: two touching ellipsoids and a bent tube."""
 
 from __future__ import annotations
 

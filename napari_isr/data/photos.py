@@ -1,4 +1,4 @@
-"""Photographs out of scikit-image's wheel, with strokes drawn by hand."""
+"""Photographs of scikit-image with hand-drawn scribbles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record that every sample fills."""
+"""Data model of samples."""
 
 from __future__ import annotations
 

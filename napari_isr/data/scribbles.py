@@ -1,4 +1,4 @@
-"""Strokes as polylines: rasterising them, and drawing them where a hand would."""
+"""Scribble strokes as polylines, and their rasterization."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evidence: what the unaries say for and against an object, on a grid of cells."""
+"""Evidence for and against an object, on a grid of cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evidence on a grid of cells, all of it known."""
+"""Dense evidence on a grid of cells, and block sizes."""
 
 from __future__ import annotations
 

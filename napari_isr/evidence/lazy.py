@@ -1,4 +1,4 @@
-"""Evidence that is evaluated where it is asked for, whatever the size of the image."""
+"""Lazy evidence, evaluated on demand for images of any size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features of pixels, evaluated at points: one block a file."""
+"""Features of pixels, evaluated at points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Maps that were computed before, found again by the content that they were computed from."""
+"""Cache of feature maps, keyed by a hash of their inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cells that cover an image: their sizes, colours, and the strokes in them."""
+"""Grid of cells over an image, and the graph of its cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Channels of any number as colours, and colours as a person tells them apart."""
+"""Conversion of channels to RGB and to perceptual colors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Colour (or grey value, or any channels) of each pixel."""
+"""Color features: the channels of each pixel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a pixel shows, as a large network sees it that has learned without labels."""
+"""Semantic features of DINO, a self-supervised vision transformer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Boundaries at edges: log-odds of cells, settled by colours and contrasts."""
+"""Edge refinement: total variation with color histograms (GrabCut)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Boundaries at edges in a sequence: each frame settled by itself, with colours of all of them."""
+"""Edge refinement of sequences, with color histograms of all frames."""
 
 from __future__ import annotations
 

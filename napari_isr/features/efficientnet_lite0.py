@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 up to its last stage: a small network that knows natural images."""
+"""EfficientNet-Lite0, a small network trained on natural images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What belongs together in an image, found from the image alone."""
+"""Superpixels and normalized cuts of an image."""
 
 from __future__ import annotations
 

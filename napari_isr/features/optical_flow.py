@@ -1,4 +1,4 @@
-"""Where things move from one frame of a sequence to the next."""
+"""Optical flow between the frames of a sequence."""
 
 from __future__ import annotations
 

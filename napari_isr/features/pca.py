@@ -1,4 +1,4 @@
-"""Many correlated channels to a few."""
+"""Principal component analysis of correlated channels."""
 
 from __future__ import annotations
 

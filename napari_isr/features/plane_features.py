@@ -1,4 +1,4 @@
-"""Features that need a whole plane at once: maps, made when asked for, and read at points."""
+"""Base class of features that are computed for whole planes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a pixel lies in the image."""
+"""Position features: coordinates of pixels."""
 
 from __future__ import annotations
 

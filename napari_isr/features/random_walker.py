@@ -1,4 +1,4 @@
-"""The random walk between seeds, quick to solve again when seeds are added."""
+"""Random walker segmentation, updated incrementally for new seeds."""
 
 from __future__ import annotations
 

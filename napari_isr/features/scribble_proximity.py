@@ -1,4 +1,4 @@
-"""Nearness to the strokes along the image."""
+"""Proximity of pixels to scribbles along the image."""
 
 from __future__ import annotations
 

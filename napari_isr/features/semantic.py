@@ -1,4 +1,4 @@
-"""What a pixel shows, as a network sees it that has learned from photographs."""
+"""Semantic features of a network trained on photographs."""
 
 from __future__ import annotations
 

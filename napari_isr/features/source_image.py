@@ -1,4 +1,4 @@
-"""An image as floats: channels told from axes, values brought to about [0, 1]."""
+"""Source image as floats, and its planes at working size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How even, rough or streaked the surroundings of a pixel are, at several scales."""
+"""Texture features at several scales."""
 
 from __future__ import annotations
 

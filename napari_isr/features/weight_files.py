@@ -1,4 +1,4 @@
-"""Weights files: where they are, and reading them without running anything in them."""
+"""Weight files: their lookup, and safe reading without code execution."""
 
 from __future__ import annotations
 

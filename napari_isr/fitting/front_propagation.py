@@ -1,4 +1,4 @@
-"""Take a shape to a far-away goal in the right order, so that it never has to tunnel.
+"""Continuation of fits along a front that propagates to a distant target.
 
 A connected set that is fitted all at once gets stuck: a tentacle that has to grow along a bent
 tube takes the short cut through the background, and the notch between two tentacles is cut in

@@ -1,4 +1,4 @@
-r"""Joint optimisation of predictor and shapes: what the shapes tell the predictor.
+"""Coupling of predictor and shapes in joint optimization.
 
 The joint objective of the source (section 4) is the error of the predictor ``N`` and of the
 shapes ``G`` on the strokes, plus :math:`\lambda` times their distance over the whole image. It is

@@ -1,4 +1,4 @@
-"""The projection (eq. 1 of the source): the shape nearest to the unaries."""
+"""Projection of unaries on a shape (eq. 1 of the source)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Few points that stand for many pixels: large cells, split where the boundary runs."""
+"""Sample points of fits: large cells, refined at the boundary, and scribbles."""
 
 from __future__ import annotations
 

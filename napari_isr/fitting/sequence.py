@@ -1,4 +1,4 @@
-"""The projection of sequences: evidence frame by frame, and fits of moving shapes to it."""
+"""Projection of sequences: evidence of frames, and fits of moving shapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fits of moving shapes: all picked frames together, or one after the other."""
+"""Fit of a moving shape to all key frames, at once or one after the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Solvers: generators that improve a shape's parameters in place, one yield per step."""
+"""Solvers: generators that improve the parameters of a shape in place."""
 
 from __future__ import annotations
 

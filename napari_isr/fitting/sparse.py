@@ -1,4 +1,4 @@
-"""Second-order steps for shapes of many parameters of which every point feels only a few."""
+"""Second-order solver for shapes with sparse Jacobians."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every solver reports after a step."""
+"""Record of a step of a solver."""
 
 from __future__ import annotations
 

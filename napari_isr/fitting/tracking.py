@@ -1,4 +1,4 @@
-"""Where an object goes: the best way of a box through a sequence."""
+"""Tracking of a box through a sequence by the Viterbi algorithm."""
 
 from __future__ import annotations
 

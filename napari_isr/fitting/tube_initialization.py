@@ -1,4 +1,4 @@
-"""Tubes begin as one frame's set: unfolded there with care, and carried to all others."""
+"""Initialization of tubes from the set of one key frame."""
 
 from __future__ import annotations
 

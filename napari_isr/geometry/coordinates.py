@@ -1,4 +1,4 @@
-"""Further coordinates for every pixel: depth, height, or any other map of the image's size.
+"""Geometry with extra coordinates, such as depth, for each pixel.
 
 A shape is a function of coordinates. With a map ``f`` the pixel ``(row, column)`` lies at
 ``(row, column, f(row, column))``, on a surface in a space of one more dimension, and the shape is

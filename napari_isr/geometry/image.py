@@ -1,4 +1,4 @@
-"""Pixels to isotropic, centred shape coordinates and back.
+"""Map between pixels and isotropic, centered coordinates.
 
 Mirror images and rotations mean nothing in coordinates that are stretched per axis, so all axes
 share one scale, the physical size of a voxel included. This is the one module that knows what a

@@ -1,4 +1,4 @@
-"""Frames over time: an axis that is no length, whose frames are not summed but picked."""
+"""Geometry of time series, whose first axis is time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Image files that are read where they lie: zarr, OME-Zarr, large TIFF and NPY files."""
+"""Lazy readers of zarr, OME-Zarr, large TIFF and NPY files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Image, stroke and probability files: PNG, JPEG, TIFF, NPY and what else imageio reads."""
+"""Readers of images, scribbles and probabilities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strokes of files: label images, and lines as GeoJSON, which suit very large images."""
+"""Readers of scribbles: label images and GeoJSON lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sequences as files: a folder or a pattern of pictures, one a frame."""
+"""Readers of sequences: folders or patterns of image files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predictors: pixel classifiers trained on the strokes only, all of one interface."""
+"""Predictors: pixel classifiers trained on scribbles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all predictors have in common."""
+"""Base classes of predictors."""
 
 from __future__ import annotations
 

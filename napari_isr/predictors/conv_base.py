@@ -1,4 +1,4 @@
-"""Predictors that look at a neighbourhood: convolutions over maps of the features."""
+"""Convolutional predictors: CNN and U-Net on patches of feature maps."""
 
 from __future__ import annotations
 

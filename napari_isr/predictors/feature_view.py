@@ -1,4 +1,4 @@
-"""What predictors see of an image: features at points, or as maps."""
+"""View of the features of an image on one device: at points or on a grid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The linear classifier: multinomial logistic regression, solved exactly."""
+"""Multinomial logistic regression, solved exactly."""
 
 from __future__ import annotations
 

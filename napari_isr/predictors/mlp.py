@@ -1,4 +1,4 @@
-"""The per-pixel classifier: a small ensemble of multilayer perceptrons."""
+"""Ensemble of multilayer perceptrons for single pixels."""
 
 from __future__ import annotations
 

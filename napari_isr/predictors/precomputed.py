@@ -1,4 +1,4 @@
-"""Unaries that come from elsewhere: another network, another plugin, an existing mask."""
+"""Precomputed unaries of another network or an existing mask."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""From a logit to pixels, outlines and surfaces, at any resolution."""
+"""Rasterization of logits: masks, contours and surfaces at any resolution."""

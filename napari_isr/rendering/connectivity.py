@@ -1,4 +1,4 @@
-"""Pixels of a connected set: necks and gaps that are thinner than a pixel.
+"""Repair of masks of connected sets with parts thinner than a pixel.
 
 Where a set is thinner than the distance of pixel centres, the pixels whose centres lie in it may
 fall apart, or touch each other around a gap. Here the pixels are made one piece without holes

@@ -1,4 +1,4 @@
-"""How far a logit may change within blocks of pixels."""
+"""Bounds on the variation of a logit within blocks of pixels."""
 
 from __future__ import annotations
 

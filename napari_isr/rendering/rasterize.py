@@ -1,4 +1,4 @@
-"""Masks and sub-pixel contours at any resolution, straight from a logit."""
+"""Masks and sub-pixel contours of a logit at any resolution."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Masks of moving shapes, frame by frame, at any resolution in space and time."""
+"""Masks of moving shapes at any resolution in space and time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mask at a high resolution where a coarse one is known: only its rim is looked at."""
+"""Masks refined at the boundary of a coarser mask."""
 
 from __future__ import annotations
 

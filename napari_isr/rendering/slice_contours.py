@@ -1,4 +1,4 @@
-"""Outlines in one plane of a stack: what a slider of a viewer shows of a volume or a sequence."""
+"""Contours in a slice of a volume or a sequence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Surfaces of objects with three axes, straight from a logit."""
+"""Surface meshes of objects with three axes."""
 
 from __future__ import annotations
 

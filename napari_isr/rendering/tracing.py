@@ -1,4 +1,4 @@
-"""Pixels of sets that are in one piece: only those near the boundary are looked at."""
+"""Masks of connected sets, evaluated near their boundary only."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a segmentation gives back, object by object."""
+"""Results of a segmentation."""

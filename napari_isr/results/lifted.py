@@ -1,4 +1,4 @@
-"""The certificate of one result whose shape lives in more coordinates than its image has axes."""
+"""Certificate of a result with extra coordinates."""
 
 from __future__ import annotations
 

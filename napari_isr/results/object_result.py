@@ -1,4 +1,4 @@
-"""One object of a result: what was found of it, measured and proved."""
+"""Result of one object: mask, measurements and certificate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fitted shape as pixels, outlines and surfaces, at any resolution."""
+"""Masks, contours and surfaces of a fitted shape at any resolution."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a segmentation gives back: objects with masks, contours, logits and certificates."""
+"""Result of a segmentation: objects, device, seed and sources."""
 
 from __future__ import annotations
 

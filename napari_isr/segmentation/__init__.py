@@ -1,1 +1,1 @@
-"""The parts of a run of the segmenter: what is seen, learned, sketched and fitted."""
+"""Segmentation pipeline: features, predictor, shapes and rendering."""

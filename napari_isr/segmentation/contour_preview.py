@@ -1,4 +1,4 @@
-"""A first, quick answer to a stroke, drawn while the whole one is still being worked out."""
+"""Preview of contours from the previous run after a new stroke."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What there is to be seen of an image: features, and what strokes mean near them and at edges."""
+"""Stage that computes the features of an image."""
 
 from __future__ import annotations
 

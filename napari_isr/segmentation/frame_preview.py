@@ -1,4 +1,4 @@
-"""The first answer in a sequence: the frame that is looked at, before the others are."""
+"""Preview of the viewed frame of a sequence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predictor and shapes in turns: the joint mode of a run."""
+"""Stage that optimizes predictor and shapes alternately."""
 
 from __future__ import annotations
 

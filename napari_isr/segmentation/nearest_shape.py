@@ -1,4 +1,4 @@
-"""The shape that is nearest to an image of probabilities, fitted by the distance itself."""
+"""Projection of differentiable probabilities onto a shape."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unaries of all objects: what a predictor learned of some, what was given for others."""
+"""Unaries of all objects, predicted or precomputed."""
 
 from __future__ import annotations
 

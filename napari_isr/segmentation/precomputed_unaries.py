@@ -1,4 +1,4 @@
-"""Unaries that are given for single objects: a mask or probabilities from elsewhere."""
+"""Precomputed unaries of single objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unaries: the predictor's probabilities, where they are asked for."""
+"""Unaries of a predictor, evaluated on demand."""
 
 from __future__ import annotations
 

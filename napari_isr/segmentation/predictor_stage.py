@@ -1,4 +1,4 @@
-"""Predictors of one image, trained on strokes again and again."""
+"""Stage that trains the predictor on scribbles."""
 
 from __future__ import annotations
 

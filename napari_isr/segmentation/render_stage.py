@@ -1,4 +1,4 @@
-"""Pixels of all objects of a run."""
+"""Stage that renders the masks of all objects."""
 
 from __future__ import annotations
 

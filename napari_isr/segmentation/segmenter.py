@@ -1,4 +1,4 @@
-"""Strokes in, fitted objects out: a generator of updates that can be stopped and goes on warm."""
+"""Segmenter of one image: a cancellable generator of updates that restarts warm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shapes of all objects of an image, and their fits to the unaries and the strokes."""
+"""Stage that fits the shapes of all objects."""
 
 from __future__ import annotations
 

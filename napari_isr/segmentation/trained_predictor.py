@@ -1,4 +1,4 @@
-"""What a predictor has learned, in a form that can be carried to other images and kept."""
+"""Trained predictor that can be stored and transferred to other images."""
 
 from __future__ import annotations
 

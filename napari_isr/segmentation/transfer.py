@@ -1,4 +1,4 @@
-"""From one image to the next: what a predictor has learned, taken along and taken up again."""
+"""Transfer of trained predictors between images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run of the segmenter is asked for, and the news that it gives."""
+"""Updates of a run."""
 
 from __future__ import annotations
 

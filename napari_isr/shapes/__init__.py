@@ -1,4 +1,4 @@
-"""Shapes: small neural functions of coordinates whose level sets have a property by design."""
+"""Shapes: implicit functions of coordinates with guaranteed level sets."""
 
 from napari_isr.shapes.base import FitStage, Shape, ShapeDescription, ShapeOptions
 from napari_isr.shapes.convex import Convex

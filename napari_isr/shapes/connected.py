@@ -1,4 +1,4 @@
-"""Connected sets: a convex set seen through a diffeomorphism of the image onto itself."""
+"""Connected sets: preimages of convex sets under a diffeomorphism."""
 
 from __future__ import annotations
 

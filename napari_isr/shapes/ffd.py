@@ -1,4 +1,4 @@
-"""A diffeomorphism of a box onto itself: bounded cubic B-spline free-form deformations."""
+"""Free-form deformation: a diffeomorphism of a box by bounded cubic B-splines."""
 
 from __future__ import annotations
 

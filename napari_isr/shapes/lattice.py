@@ -1,4 +1,4 @@
-"""Lattices in an image: found from its autocorrelation, judged by folding it into one cell."""
+"""Lattices of periodic images, estimated from the autocorrelation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Periodic sets: the same in every cell of a lattice."""
+"""Periodic sets: unions of equal cells of a lattice."""
 
 from __future__ import annotations
 

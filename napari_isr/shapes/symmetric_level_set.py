@@ -1,4 +1,4 @@
-"""Level sets of functions of folded coordinates: the base of mirror and rotational shapes."""
+"""Base class of shapes that are level sets of symmetrized coordinates."""
 
 from __future__ import annotations
 

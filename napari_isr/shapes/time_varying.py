@@ -1,4 +1,4 @@
-"""Shapes that move: a shape of every frame whose parameters follow the time."""
+"""Time-varying shapes, whose parameters are functions of time."""
 
 from __future__ import annotations
 

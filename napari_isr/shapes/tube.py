@@ -1,4 +1,4 @@
-"""Tubes: connected sets of every frame that are joined over time."""
+"""Tubes: connected sets of frames, joined over time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Export: one format a file, and a registry by ending; one way for dock, library and CLI."""
+"""Export of results to files. The extension selects the format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""COCO JSON: one annotation for each object, its mask whole also where others lie on it.
+"""COCO JSON: one annotation for each object.
 
 As pycocotools takes them, coordinates begin at the corner of the image: the first pixel is the
 square from 0 to 1.

@@ -1,4 +1,4 @@
-"""CSV: one line of measurements for each object."""
+"""CSV tables of measurements, and JSON reports."""
 
 from __future__ import annotations
 

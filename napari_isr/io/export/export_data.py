@@ -1,4 +1,4 @@
-"""What an export is made from: objects with masks and outlines at one resolution."""
+"""Data of an export: objects with masks and polygons at one resolution."""
 
 from __future__ import annotations
 

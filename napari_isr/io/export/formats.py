@@ -1,4 +1,4 @@
-"""The formats, by the endings of file names."""
+"""Registry of export formats, keyed by file extension."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GeoJSON as QuPath reads it: one feature for each object.
+"""GeoJSON for QuPath: one feature for each object.
 
 Coordinates are (x, y) in pixels from the corner of the image: the first pixel is the square from
 0 to 1. Outer rings have a positive area in these numbers, holes a negative one.

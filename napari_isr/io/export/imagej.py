@@ -1,4 +1,4 @@
-"""ImageJ ROIs in a zip file, one for each object, as the ROI Manager opens them.
+"""ImageJ ROIs in a zip file for the ROI Manager.
 
 Area selections of ImageJ have their vertices at the corners of pixels: the first pixel is the
 square from 0 to 1.

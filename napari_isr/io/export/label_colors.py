@@ -1,4 +1,4 @@
-"""Colours of objects in pictures: the same label has the same colour in every format."""
+"""Colors of labels, the same in every format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Label images that are too large to be made whole: part after part, straight from the shapes."""
+"""Tiles of label images that exceed memory."""
 
 from __future__ import annotations
 

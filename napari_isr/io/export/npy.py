@@ -1,4 +1,4 @@
-"""NPY and NPZ: arrays as numpy keeps them, never pickled."""
+"""NPY and NPZ arrays without pickle."""
 
 from __future__ import annotations
 

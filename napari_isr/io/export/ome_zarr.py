@@ -1,4 +1,4 @@
-"""OME-Zarr: a label image in chunks, with coarser levels, each straight from the shapes."""
+"""OME-Zarr label images with chunks and levels."""
 
 from __future__ import annotations
 

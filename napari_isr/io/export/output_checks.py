@@ -1,4 +1,4 @@
-"""Whether a file of some kind can be written somewhere."""
+"""Checks of output paths."""
 
 from __future__ import annotations
 

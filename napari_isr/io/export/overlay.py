@@ -1,4 +1,4 @@
-"""A picture of the image with the outlines on it."""
+"""Overlay of contours on the image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PNG: one byte per pixel with a palette, or 16-bit grey where there are labels above 255."""
+"""PNG label images: palette, or 16-bit gray for labels above 255."""
 
 from __future__ import annotations
 

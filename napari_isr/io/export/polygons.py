@@ -1,4 +1,4 @@
-"""Outlines as polygons: nested rings with rounded vertices, convex ones exactly convex.
+"""Polygons of objects: nested rings with rounded vertices.
 
 Rings are (n, 2) arrays (row, column) in output pixels that begin at the image's corner: the centre
 of the first pixel lies at (0.5, 0.5). The first vertex is not repeated at the end. Outer rings turn

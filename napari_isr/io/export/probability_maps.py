@@ -1,4 +1,4 @@
-"""Probabilities and uncertainty, at the image's own resolution: it is that of the predictor."""
+"""Probability and uncertainty maps at the resolution of the image."""
 
 from __future__ import annotations
 

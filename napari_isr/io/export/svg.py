@@ -1,4 +1,4 @@
-"""SVG: outlines as paths.
+"""SVG paths of contours.
 
 The picture's corner is (0, 0) and its first pixel the square from 0 to 1, as browsers have it, so
 that the outlines lie right on the image when both are drawn in one box.

@@ -1,4 +1,4 @@
-"""TIFF and OME-TIFF: any number of axes, compressed without loss, with the size of a pixel."""
+"""TIFF and OME-TIFF with lossless compression and pixel sizes."""
 
 from __future__ import annotations
 

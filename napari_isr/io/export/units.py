@@ -1,4 +1,4 @@
-"""Units of length: as users and napari write them, as file formats want them."""
+"""Units of length in napari and in file formats."""
 
 from __future__ import annotations
 

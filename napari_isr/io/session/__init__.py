@@ -1,4 +1,4 @@
-"""What is kept of the work on an image: strokes, settings, given masks, fitted shapes; no torch."""
+"""Sessions: the stored work on an image. Reading one needs no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""By what an image, or any array, is known again: a hash of its content."""
+"""Content hashes that identify images and arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Label images as small PNG files: only the blocks that are drawn on, each known by its content.
+"""Codecs of label images (PNG blocks) and of tensors (safetensors).
 
 A block that did not change since it was last written is not written again, so that saving after a
 stroke costs what the stroke costs, also in a very large image.

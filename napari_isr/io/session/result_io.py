@@ -1,4 +1,4 @@
-"""Results to numbers, and back: masks bit by bit as they were saved."""
+"""Encoding of results, geometries and fitted shapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Save what the library found, with what is known of where it comes from."""
+"""Saving of a session from a segmenter or a result."""
 
 from __future__ import annotations
 

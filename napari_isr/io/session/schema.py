@@ -1,4 +1,4 @@
-"""The schema of a snapshot's JSON file."""
+"""Schema of snapshots and sessions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions: the work on one image as one file, and back."""
+"""Sessions: the work on one image as one file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A snapshot as a folder of files: JSON, pictures, tensors."""
+"""Snapshots as folders or zip files of JSON, label images and tensors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The user's own folder of snapshots: several of each image and process, old ones cleaned away.
+"""Store of autosaved snapshots in the user's folder.
 
 ``images/<key of the image>/<process>.<layer>/<number>.json`` with the files that belong to them,
 and ``running/<process>.lock``, which a process holds for as long as it lives: a lock that is there
