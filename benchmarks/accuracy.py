@@ -63,7 +63,7 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def cases_of(options: argparse.Namespace) -> list[Case]:
-    """The cases that were asked for."""
+    """Return the requested cases."""
     data = Path(os.environ.get("ISR_DATA", "../shared/data"))
     if (data / "manifest.csv").is_file():
         cases = read_cases(data, options.sets, options.people)
@@ -111,7 +111,7 @@ def todo(tasks: Sequence[Task], store: Store) -> list[Task]:
 
 
 def measured(tasks: Sequence[Task], jobs: int) -> Iterator[list[Record]]:
-    """The measurements of all tasks, as they come."""
+    """Yield the measurements of all tasks as they finish."""
     if jobs == 1:
         for task in tqdm(tasks, unit="task"):
             yield records_of(*task)

@@ -56,7 +56,7 @@ def iou(found: Mask, truth: Mask, counted: Mask) -> float:
 
 
 def shape_for(row: dict[str, str]) -> str:
-    """The strongest shape that the truth has, by the manifest's measures.
+    """Return the strongest shape class of the truth by the measures of the manifest.
 
     The manifest calls an object connected whatever its holes; the shape `connected` has none.
     """
@@ -108,14 +108,14 @@ def case_of(data: Path, row: dict[str, str], who: str) -> Case:
 
 
 def read_files(image: Path, strokes: Path, truth: Path) -> Pixels:
-    """Pixels of one object. Truths other than 0 and 255 are not counted."""
+    """Read the pixels of one object. Truth values other than 0 and 255 are not counted."""
     values = np.asarray(Image.open(truth))
     counted = (values == 0) | (values == 255)
     return np.asarray(Image.open(image)), np.asarray(Image.open(strokes)), values == 255, counted
 
 
 def paint(size: tuple[int, int], seed: int) -> Pixels:
-    """The red fruit of a generated scene."""
+    """Paint the red fruit of a generated scene."""
     sample = fruit_behind_leaves(size, seed=seed)
     strokes = np.where(sample.scribbles > 2, 0, sample.scribbles)
     return sample.image, strokes, sample.truth[2], np.ones(size, bool)

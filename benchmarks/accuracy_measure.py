@@ -25,12 +25,12 @@ NO_SHAPE = ", no shape"
 
 
 def method_names() -> list[str]:
-    """What makes a mask from strokes: ours, then the peers."""
+    """Return the names of our methods, then of the other tools."""
     return [configuration.name for configuration in CONFIGURATIONS] + list(PEERS)
 
 
 def make_method(name: str, shape: str) -> Method:
-    """A method by its name; ours are told the shape."""
+    """Make a method by its name. Our methods get the shape."""
     if name in PEERS:
         return PEERS[name]()
     ours = {configuration.name: configuration for configuration in CONFIGURATIONS}
@@ -57,7 +57,7 @@ def records_of(kind: str, case: Case, name: str) -> list[Record]:
 
 
 def mask_of(name: str, shape: str, pixels: Pixels) -> Iterator[tuple[str, dict]]:
-    """One segmentation, from nothing, with the strokes of a person."""
+    """Yield the measurements of one cold segmentation with the strokes of a person."""
     image, strokes, truth, counted = pixels
     start = time.process_time()
     method = make_method(name, shape)
@@ -70,7 +70,7 @@ def mask_of(name: str, shape: str, pixels: Pixels) -> Iterator[tuple[str, dict]]
 
 
 def oracle_of(name: str, shape: str, pixels: Pixels) -> Iterator[tuple[str, dict]]:
-    """The shape fitted to the truth itself, every pixel with the same weight."""
+    """Yield the measurements of the shape fitted to the truth with equal weights."""
     _, _, truth, counted = pixels
     start = time.process_time()
     found = isr.project(truth, name, foreground_weight=1).mask
@@ -99,7 +99,7 @@ def strokes_of(name: str, shape: str, pixels: Pixels) -> Iterator[tuple[str, dic
 
 
 def timed(update: Callable[[NDArray], NDArray[np.bool_]], seconds: list[float]) -> Callable:
-    """An update that also notes its CPU time."""
+    """Wrap an update so that it records its CPU time."""
 
     def run(strokes: NDArray) -> NDArray[np.bool_]:
         start = time.process_time()

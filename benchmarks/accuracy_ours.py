@@ -21,7 +21,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Configuration:
-    """What a user can choose; "auto" throughout is the defaults."""
+    """Settings of a user. The default "auto" stands for the defaults of the package."""
 
     predictor: str = "auto"
     features: tuple[str, ...] = ("auto",)
@@ -36,7 +36,7 @@ class Configuration:
         return f"{self.predictor} {'+'.join(self.features)} {self.mode}"
 
     def missing(self) -> str | None:
-        """What this version of the package does not have, or None."""
+        """Return the setting that this version of the package lacks, or None."""
         for kind, wanted, known in (
             ("predictor", (self.predictor,), predictor_names()),
             ("features", self.features, feature_names()),
@@ -92,5 +92,5 @@ class Ours:
 
     @property
     def predictor_mask(self) -> Mask:
-        """What the predictor alone says, after the last update."""
+        """Mask of the predictor alone after the last update."""
         return self.segmenter.result.objects[OBJECT].probability > 0.5

@@ -37,7 +37,7 @@ class Table:
     cells: dict[tuple[str, str], tuple[int, str]]
 
     def markdown(self) -> str:
-        """The table; a cell that has fewer cases than its column says how many."""
+        """Format the table. A cell with fewer cases than its column states their number."""
         methods = list(dict.fromkeys(method for method, _ in self.cells))
         columns = sorted({column for _, column in self.cells})
         most = {c: max(n for (_, k), (n, _) in self.cells.items() if k == c) for c in columns}
@@ -56,7 +56,7 @@ def row(cells: Sequence[str]) -> str:
 
 
 def tables_of(records: Sequence[Record], half: str) -> list[Table]:
-    """All tables of one half of the images, or of "all"; empty ones are left out."""
+    """Return all non-empty tables of one half of the images, or of "all"."""
     chosen = [r for r in records if half in ("all", r.half)]
     masks, oracle, strokes = (
         [r for r in chosen if r.kind == kind] for kind in ("mask", "oracle", "strokes")
@@ -94,7 +94,7 @@ def tabulate(
 
 
 def by_set(record: Record) -> list[str]:
-    """The set, and one column of all convex objects of the sets that have robot strokes only."""
+    """Return the set, and a joint column for convex objects of sets with robot strokes only."""
     convex = record.shape == "convex" and record.set not in NOT_OF_CONVEX
     return [record.set, "all convex"] if convex else [record.set]
 
@@ -132,7 +132,7 @@ def effort(records: Sequence[Record]) -> str:
 
 
 def write_summary(tables: Sequence[Table], path: Path) -> None:
-    """Every cell of every table as one row of a CSV file."""
+    """Write every cell of every table as one row of a CSV file."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["table", "half", "method", "column", "cases", "value"])

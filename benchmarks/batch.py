@@ -40,7 +40,7 @@ COMMAND = "from napari_isr.cli.app import main; main()"
 
 
 def disc(index: int) -> np.ndarray:
-    """The mask of a picture."""
+    """Return the mask of a picture."""
     rng = np.random.default_rng(index)
     row, column = rng.uniform(22, 42), rng.uniform(25, 55)
     rows, columns = np.ogrid[: SIZE[0], : SIZE[1]]
@@ -177,7 +177,7 @@ def killing(
 def verdict(
     out: Path, count: int, trained: isr.TrainedPredictor, watch: Watch, some: int
 ) -> list[str]:
-    """What is wrong; nothing if all is right."""
+    """Return the faults of a batch, an empty list without any."""
     wrong = []
     records = {p.stem: json.loads(p.read_text()) for p in (out / "records").glob("*.json")}
     done = [name for name, record in records.items() if record["status"] == "done"]

@@ -82,7 +82,7 @@ class Run:
         return self.ended - self.began
 
     def stopped_after(self, seconds: float) -> Stop | None:
-        """How it stopped after so many seconds; None if it was done before."""
+        """Cancel after some seconds and return the delay, or None if the run had ended."""
         time.sleep(seconds)
         if not self.thread.is_alive():
             return None

@@ -49,7 +49,7 @@ def cases_of(group: str, data: Path) -> list[Case]:
 
 
 def mask_of(segmenter: Segmenter, strokes: NDArray, shape: str) -> NDArray[np.bool_]:
-    """The object's mask; empty where nothing was found."""
+    """Return the mask of the object, empty without a detection."""
     try:
         for _ in segmenter.run(strokes, shape):
             pass

@@ -83,7 +83,7 @@ def mirror_maps(point: tuple[float, float], angle: float) -> NDArray[np.float64]
 
 
 def rotation_maps(center: tuple[float, float], order: int) -> NDArray[np.float64]:
-    """The `order` rotations about `center` (row, column), for `exact_symmetric`."""
+    """Return the ``order`` rotations about ``center`` (row, column) for ``exact_symmetric``."""
     turns = 2 * np.pi * np.arange(order) / order
     rows = np.cos(turns), -np.sin(turns), np.sin(turns), np.cos(turns)
     return _about(center, np.stack(rows, axis=1).reshape(-1, 2, 2))

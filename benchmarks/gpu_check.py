@@ -39,7 +39,7 @@ class Task:
 
 
 def picture(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A noisy disc with a bite, strokes on it and beside it, and its mask."""
+    """Return a noisy disc with a bite, strokes on it and beside it, and its mask."""
     rng = np.random.default_rng(0)
     rows, columns = np.ogrid[:size, :size]
     mask = np.hypot(rows - 0.5 * size, columns - 0.45 * size) < 0.25 * size

@@ -109,7 +109,7 @@ def stroke_near(
 
 
 def large(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two discs on an uneven ground, and the first strokes."""
+    """Return two discs on an uneven ground, and the first strokes."""
     rows, columns = np.ogrid[:size, :size]
     image = np.full((size, size), 60, np.uint8)
     image += (25 * np.sin(rows / size * 40) * np.sin(columns / size * 31) + 25).astype(np.uint8)
@@ -145,7 +145,7 @@ def open_window() -> Any:
 
 
 def open_alone(viewer: Any, size: int) -> Any:
-    """The same picture and strokes, to be drawn on without the dock."""
+    """Open the same picture and strokes without the dock."""
     if size == 512:
         layer = add_sample(viewer, sample_layers("fruit"))[1]
     else:

@@ -37,7 +37,7 @@ def noisy(truth: np.ndarray, rng: np.random.Generator, noise: float) -> np.ndarr
 
 
 def polar(size: int, centre: np.ndarray, wave: Callable) -> np.ndarray:
-    """Mask of the points nearer to the centre than a wave of the angle."""
+    """Return a mask of the points within a radius that is a wave of the angle."""
     row, column = np.mgrid[:size, :size]
     radius = np.hypot(row - centre[0], column - centre[1])
     return radius <= wave(np.arctan2(row - centre[0], column - centre[1]))

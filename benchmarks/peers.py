@@ -114,7 +114,7 @@ class Forest:
 
 
 def rgb(image: NDArray) -> NDArray:
-    """An image with three channels."""
+    """Convert an image to three channels."""
     return image if image.ndim == 3 else np.stack([image] * 3, axis=-1)
 
 
@@ -126,7 +126,7 @@ PEERS: dict[str, Callable[[], Method]] = {
 
 
 def missing_library(make: Callable[[], Method]) -> str | None:
-    """Name of the library that a peer lacks here, or None."""
+    """Return the name of the library that a tool lacks here, or None."""
     try:
         make()
     except ImportError as error:

@@ -36,7 +36,7 @@ FIGURES = ("IoU", "ECE", "Brier", "CPU s", "CPU s again")
 
 
 def cases_of(options: argparse.Namespace) -> Iterator[Case]:
-    """At most ``--limit`` cases of each set."""
+    """Yield at most ``--limit`` cases of each set."""
     data = Path(os.environ.get("ISR_DATA", "../shared/data"))
     if (data / "manifest.csv").is_file():
         cases = read_cases(data, SETS, [options.person])
@@ -70,7 +70,7 @@ def trained(model: Predictor, scene: FeatureView, strokes: Scribbles) -> float:
 
 
 def figures_of(name: str, scene: FeatureView, pixels: Pixels) -> list[float]:
-    """The figures of one predictor on one image."""
+    """Return the figures of one predictor on one image."""
     _, scribbles, truth, counted = pixels
     model = make_predictor(name, scene.width, 2)
     strokes = Scribbles.from_label_image(scribbles)

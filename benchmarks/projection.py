@@ -89,7 +89,7 @@ def fit_ours(target: np.ndarray) -> tuple[ShapeLogit, float]:
 
 
 def ours(target: np.ndarray, seeds: int) -> list[Row]:
-    """One row for each seed: the image is rolled by a few pixels."""
+    """Return one row for each seed, which shifts the image by a few pixels."""
     fit_ours(target)  # the first call loads parts of torch
     rows = []
     for seed in range(seeds):
@@ -120,7 +120,7 @@ def summary(rows: list[Row]) -> list[Row]:
 
 
 def baselines(target: np.ndarray, wall: float, seeds: int) -> list[Row]:
-    """The published settings, on 4,096 points and on the full grid."""
+    """Return rows of the published settings, on 4,096 points and on the full grid."""
     rows = []
     for seed in range(seeds):
         start = time.process_time()

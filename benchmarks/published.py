@@ -243,7 +243,7 @@ def fit_grid(
 def fit_points(
     unaries: NDArray[np.floating], *, seed: int = 0, points: int = 4096, epochs: int = EPOCHS
 ) -> Fit:
-    """The same fit on random points, half of them foreground, drawn anew at every epoch.
+    """Fit random points, half of them foreground, drawn at every epoch.
 
     Parameters are those of `fit_grid`; the wall clock does not limit it.
     """

@@ -135,7 +135,7 @@ def fit_connected(
         return x, y, (share / count)[y.long()]
 
     def identity() -> float:
-        """One stage; CPU seconds per epoch."""
+        """Run the first stage and return its CPU seconds per epoch."""
         adamax = torch.optim.Adamax(flow, lr=FLOW_RATE, weight_decay=DECAY)
         start = time.process_time()
         for _ in range(pretraining):
@@ -146,7 +146,7 @@ def fit_connected(
         return (time.process_time() - start) / pretraining
 
     def main() -> float:
-        """The other stage; CPU seconds per epoch."""
+        """Run the second stage and return its CPU seconds per epoch."""
         groups = [
             {"params": network.convex.parameters(), "lr": CONVEX_RATE},
             {"params": flow, "lr": FLOW_RATE},

@@ -27,7 +27,7 @@ THICK = np.ones((3, 3), bool)  # what the pen draws
 
 
 def first_strokes(truth: Mask, counted: Mask) -> NDArray[np.uint8]:
-    """One stroke along the whole object and one along the whole background."""
+    """Return one stroke along the whole object and one along the whole background."""
     strokes = np.zeros(truth.shape, np.uint8)
     strokes[stroke_along(largest(truth & counted))] = OBJECT
     strokes[stroke_along(largest(~truth & counted))] = BACKGROUND
@@ -35,7 +35,7 @@ def first_strokes(truth: Mask, counted: Mask) -> NDArray[np.uint8]:
 
 
 def next_stroke(found: Mask, truth: Mask, counted: Mask, strokes: NDArray) -> NDArray[np.uint8]:
-    """The strokes with one more in the largest region that is wrong.
+    """Add a stroke in the largest wrong region.
 
     Pixels that have a stroke are left out: nobody draws the same stroke twice.
 
@@ -62,7 +62,7 @@ def next_stroke(found: Mask, truth: Mask, counted: Mask, strokes: NDArray) -> ND
 
 
 def largest(mask: Mask) -> Mask:
-    """The largest 4-connected part of a mask."""
+    """Return the largest 4-connected component of a mask."""
     parts, count = ndimage.label(mask)
     if count == 0:
         return np.zeros_like(mask)
@@ -72,7 +72,7 @@ def largest(mask: Mask) -> Mask:
 
 
 def stroke_along(region: Mask) -> Mask:
-    """A stroke, 3 pixels wide, along the longest path of a region's skeleton, inside the region."""
+    """Return a stroke, 3 pixels wide, along the longest path of the skeleton of a region."""
     drawn = np.zeros_like(region)
     if not region.any():
         return drawn
@@ -89,7 +89,7 @@ def stroke_along(region: Mask) -> Mask:
 
 
 def longest_path(skeleton: Mask) -> NDArray[np.intp]:
-    """Pixels (n, 2) of the longest of the shortest paths between the ends of a skeleton.
+    """Return the pixels (n, 2) of the longest shortest path between ends of a skeleton.
 
     The end farthest from any pixel begins a longest path of a tree; where there are loops, the
     path is a long one.

@@ -47,7 +47,7 @@ MORE = (
 
 
 def truth(count: int = 4000) -> dict[int, np.ndarray]:
-    """True outlines (n, 2), row and column in parts of the side: an ellipse and a flower."""
+    """Return true contours (n, 2) of an ellipse and a flower, relative to the side."""
     turn = np.linspace(0, 2 * np.pi, count, endpoint=False)
     tilt = np.deg2rad(25)
     a, b = 0.27 * np.cos(turn), 0.16 * np.sin(turn)
@@ -60,7 +60,7 @@ def truth(count: int = 4000) -> dict[int, np.ndarray]:
 
 
 def scene(rows: np.ndarray, columns: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Pixels (h, w, 3) of a window, whose places are given in parts of the side."""
+    """Return pixels (h, w, 3) of a window, given relative to the side."""
     y, x = rows[:, None], columns[None]
     tilt = np.deg2rad(25)
     u = (y - 0.36) * np.sin(tilt) + (x - 0.34) * np.cos(tilt)
@@ -181,7 +181,7 @@ def distances(rings: list[np.ndarray], true: np.ndarray, size: int) -> np.ndarra
 
 
 def dense(ring: np.ndarray, step: float = 1e-4) -> np.ndarray:
-    """Points along a ring, so near to each other that the nearest is as near as the ring."""
+    """Sample points along a ring densely enough for distances to it."""
     far = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(ring, axis=0), axis=1))])
     places = np.arange(0, far[-1], step)
     return np.stack([np.interp(places, far, x) for x in ring.T], 1)

@@ -36,7 +36,7 @@ def mean_iou(found: Mask, truth: Mask) -> float:
 
 
 def run(film: dict[str, Array], strokes: Array, cache: FeatureCache, **how: str) -> ObjectResult:
-    """One object, segmented; ``features`` and ``mode`` as for the segmenter."""
+    """Segment one object. ``features`` and ``mode`` are those of the segmenter."""
     shape = how.pop("shape", "connected")
     segmenter = Segmenter(film["images"], ndim=3, axes="tyx", cache=cache, **how)
     for _ in segmenter.run(strokes, shape):
@@ -64,7 +64,7 @@ def measure_truth() -> None:
 
 
 def noisy(clean: Array, share: float, seed: int) -> npt.NDArray[np.float32]:
-    """The sequence with a share of its frames replaced by numbers drawn evenly from [0, 1]."""
+    """Replace a share of the frames by uniform random numbers in [0, 1]."""
     draw, result = np.random.default_rng(seed), clean.astype(np.float32)
     chosen = _lost(clean, share, draw)
     result[chosen] = draw.random((len(chosen), *clean.shape[1:]), dtype=np.float32)
@@ -78,7 +78,7 @@ def _lost(clean: Array, share: float, draw: int | np.random.Generator) -> Array:
 
 
 def noise_films() -> dict[str, Mask]:
-    """Masks of the sequences, by name."""
+    """Return the masks of the sequences, keyed by name."""
     films = {"ball": ball(DATA) > 0, "generated": generated(10)}
     return films | {name: sequence(DATA, name)["truth"] for name in NAMES}
 
@@ -98,9 +98,7 @@ def measure_noise() -> None:
 
 
 def measure_bound() -> None:
-    """The same, had the true masks of the frames that are left been found: of a lost frame the
-    nearest known mask, moved in a straight line between its neighbours, or left where it was.
-    """
+    """Measure the sequence with true masks in the frames that are left, bridged in the others."""
     print("sequence, true masks |", " | ".join(f"{share:.0%}" for share in SHARES[1:]))
     for name, clean in noise_films().items():
         cells = []
@@ -111,7 +109,7 @@ def measure_bound() -> None:
 
 
 def _bridged(clean: Mask, lost: Array) -> Mask:
-    """The masks, those of lost frames made from the others."""
+    """Interpolate the masks of lost frames from the others."""
     from scipy import ndimage
 
     known = np.setdiff1d(np.arange(len(clean)), lost)
@@ -133,7 +131,7 @@ def _bridged(clean: Mask, lost: Array) -> Mask:
 
 
 def measure_ball() -> None:
-    """The ball of the teaser at every resolution in time."""
+    """Measure the ball of the teaser at every resolution in time."""
     item = project(ball(DATA) > 0, "connected", axes="tyx").objects[2]
     print("ball:", item.certificate.message)
     for times in range(1, 7):

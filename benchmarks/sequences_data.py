@@ -35,13 +35,13 @@ def sequence(data: Path, name: str) -> dict[str, Array]:
 
 
 def ball(data: Path, part: str = "likelihood/temporal_ball_{}_naive.png") -> Array:
-    """The eight pictures of the ball of the teaser, of a kind."""
+    """Return the eight pictures of the ball of the teaser, of one kind."""
     places = [data / "icml_teaser" / part.format(number) for number in range(8)]
     return np.stack([np.asarray(Image.open(place)) for place in places])
 
 
 def generated(frames: int = 10, size: int = 120) -> Array:
-    """A bent body that walks through the picture, grows and turns: a mask (t, y, x)."""
+    """Return a mask (t, y, x) of a bent body that moves, grows and turns."""
     row, column = np.mgrid[:size, :size] / size
     masks = []
     for time in np.linspace(0, 1, frames):

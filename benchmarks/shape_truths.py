@@ -34,7 +34,7 @@ def hull_of(points: Points) -> Inside:
 
 
 def ellipses(rng: np.random.Generator, count: int, far: float) -> Inside:
-    """A few ellipses around a disc, joined to it."""
+    """Return a disc with a few ellipses joined to it."""
     angle, turn = rng.uniform(0, 2 * np.pi, size=(2, count))
     reach, thin = rng.uniform(0.7 * far, far, count), rng.uniform(16, 30, count)
 
@@ -64,7 +64,7 @@ def radial(rng: np.random.Generator, orders: NDArray[np.int64], even: bool) -> I
 
 
 def turned(inside: Inside, order: int) -> Inside:
-    """All images of a set under turns by a part of ``order``."""
+    """Return the union of all rotations of a set by a part of ``order``."""
 
     def orbit(u: Points, v: Points) -> Mask:
         turns = 2 * np.pi * np.arange(order) / order
@@ -88,7 +88,7 @@ def holes(rng: np.random.Generator) -> Inside:
 
 
 def snake(rng: np.random.Generator) -> Inside:
-    """A tube along a bent curve, with a head; it never meets itself."""
+    """Return a tube with a head along a bent curve without self-intersection."""
     t = np.linspace(-1, 1, 120)
     bend = rng.uniform(55, 90) * np.sin(rng.uniform(3.5, 4.5) * t + rng.uniform(0, 6))
     width = 16 + 8 * t + 22 * np.exp(-(((t - 0.9) / 0.12) ** 2))
@@ -103,7 +103,7 @@ def turned_hull(points: Points, order: int) -> Inside:
 
 
 def truth(name: str, rng: np.random.Generator) -> Inside:
-    """A set with the property called ``name``, about (0, 0)."""
+    """Return a set with the property ``name`` about (0, 0)."""
     order = int(rng.integers(3, 7))
     angle, part = rng.uniform(0, 2 * np.pi, 9), rng.uniform(0.8, 1, 9)
     ring = 150 * np.stack([part * np.cos(angle), 0.7 * part * np.sin(angle)], axis=1)

@@ -102,7 +102,7 @@ def build(name: str) -> Shape:
 
 
 def baselines(name: str, iterations: int) -> list[tuple[str, published_shapes.PublishedFit]]:
-    """The published settings of a shape on the unaries of seed 0; none for sums."""
+    """Return the published settings of a shape on the unaries of seed 0, none for sums."""
     unaries = next(scenes(name, 0))[0]
     if name in published_shapes.SETTINGS:
         return [("", published_shapes.fit(name, unaries, iterations=iterations))]

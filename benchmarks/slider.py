@@ -28,7 +28,7 @@ SETTLE_MS = 15
 
 
 def ball(shape: tuple[int, ...]) -> tuple[Any, Any]:
-    """A ball in noise, and strokes on three slices."""
+    """Return a ball in noise, and strokes on three slices."""
     place = np.stack(np.indices(shape, dtype=np.float32), -1)
     half = np.array(shape, np.float32) / 2
     inside = (((place - half) / (0.9 * half[0], 0.7 * half[1], 0.7 * half[2])) ** 2).sum(-1) < 1

@@ -32,7 +32,7 @@ def shown(
     mask: NDArray[np.bool_] | None = None,
     strokes: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
-    """A picture with a mask in orange and strokes in green and pink."""
+    """Draw a mask in orange and strokes in green and pink on a picture."""
     values = np.nan_to_num(image.astype(float))
     picture = np.stack([values] * 3, axis=-1) if values.ndim == 2 else values.copy()
     if mask is not None:
@@ -81,7 +81,7 @@ def teaser(folder: Path, data: Path) -> None:
 
 
 def honoured(mask: NDArray[np.bool_], strokes: NDArray[np.uint8]) -> str:
-    """Which part of the object's and of the background's strokes a mask has right."""
+    """Describe the shares of object and background strokes that a mask satisfies."""
     return f"object {mask[strokes == 2].mean():.1%}, background {(~mask[strokes == 1]).mean():.1%}"
 
 

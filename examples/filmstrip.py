@@ -26,19 +26,19 @@ ZOOM = 2
 
 
 def edge(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Pixels of a mask that touch what is not in it."""
+    """Return the pixels of a mask that touch its outside."""
     wide = np.pad(mask, 1)
     inner = wide[2:, 1:-1] & wide[:-2, 1:-1] & wide[1:-1, 2:] & wide[1:-1, :-2]
     return mask & ~inner
 
 
 def enlarged(picture: NDArray, zoom: int = ZOOM) -> NDArray:
-    """The picture with pixels of ``zoom`` times the side."""
+    """Enlarge the picture by ``zoom``."""
     return picture.repeat(zoom, axis=0).repeat(zoom, axis=1)
 
 
 def drawn(picture: NDArray, *outlines: tuple[NDArray[np.bool_], tuple[int, int, int]]) -> NDArray:
-    """An enlarged picture with outlines of enlarged masks."""
+    """Draw contours of enlarged masks on an enlarged picture."""
     canvas = enlarged(picture).copy()
     for mask, color in outlines:
         canvas[edge(mask)] = color

@@ -62,7 +62,7 @@ def marked(item: ObjectResult, fruit: list[NDArray[np.bool_]]) -> list[float]:
 
 
 def panel(image: NDArray[np.uint8], item: ObjectResult) -> Image.Image:
-    """The image, dark where the predictor sees background, with both outlines."""
+    """Draw the image, dark where the predictor finds background, with both contours."""
     light = (0.25 + 0.75 * item.probability[..., None]) * image
     size = (image.shape[1] * ZOOM, image.shape[0] * ZOOM)
     picture = Image.fromarray(light.astype(np.uint8)).resize(size, Image.Resampling.NEAREST)
@@ -74,7 +74,7 @@ def panel(image: NDArray[np.uint8], item: ObjectResult) -> Image.Image:
 
 
 def strokes_on(image: NDArray[np.uint8], strokes: NDArray[np.uint8]) -> Image.Image:
-    """The image with its strokes."""
+    """Draw the strokes on the image."""
     drawn = image.copy()
     drawn[strokes == 1], drawn[strokes == 2] = (230, 60, 200), (90, 230, 120)
     size = (image.shape[1] * ZOOM, image.shape[0] * ZOOM)

@@ -50,7 +50,7 @@ class Data:
 
 
 def data_of(seeds: Sequence[int]) -> Data:
-    """One window around the red fruit of each scene."""
+    """Return one window around the red fruit of each scene."""
     views = [view_of(seed) for seed in seeds]
     return Data(*(torch.stack(parts) for parts in zip(*views, strict=True)))
 
@@ -136,7 +136,7 @@ def mean_iou(found: Tensor, truth: Tensor) -> float:
 
 
 def picture_of(data: Data, masks: Sequence[Tensor], rows: int = 6) -> Image.Image:
-    """One row for each image: itself, and each mask as what it leaves bright."""
+    """Draw one row for each image: itself, and each mask as its bright part."""
     shown = [data.images, *(data.images * torch.where(m, 1.0, 0.25) for m in masks)]
     pixels = torch.cat([torch.cat(list(part[:rows]), dim=1) for part in shown], dim=2)
     image = Image.fromarray((pixels.permute(1, 2, 0) * 255).byte().numpy())

@@ -91,7 +91,7 @@ SCENES = (
 
 
 def fit(scene: Scene, root: Path) -> tuple[ObjectResult, float]:
-    """The fitted object and the CPU seconds, those of pixels and certificate included."""
+    """Return the fitted object and the CPU seconds with pixels and certificate."""
     unaries = scene.unaries(root)
     weight, start = scene.foreground_weight, time.process_time()
     result = isr.project(unaries, scene.shape, foreground_weight=weight, device="cpu")
@@ -130,7 +130,7 @@ def arms(mask: Mask, centre: NDArray[np.float64]) -> int:
 
 
 def holes_of(mask: Mask, item: ObjectResult | None) -> str:
-    """How many spots there are, and the areas of whole ones: ours as on the plane that is seen."""
+    """Describe the number of spots and the areas of whole ones."""
     labels, count = ndimage.label(mask)
     area: float | NDArray[np.float64] = 1.0
     if item is not None:  # the plane y = x / (1 + h x) has a pixel's area over (1 + h x)^3
@@ -145,7 +145,7 @@ def holes_of(mask: Mask, item: ObjectResult | None) -> str:
 
 
 def facts(scene: Scene, mask: Mask, item: ObjectResult | None) -> str:
-    """What can be measured on a mask: ours, whose parameters are known, or theirs."""
+    """Describe measurements of a mask."""
     known = item.parameters if item is not None else {}
     if scene.name == "tomato":
         return f"{int(convexity_defects(mask).sum())} px missing from the hull"

@@ -36,7 +36,7 @@ def built_in_shapes() -> list[str]:
 
 
 def options_page() -> str:
-    """All shapes with their options, from the models that check them."""
+    """Return all shapes with their options, from the models that check them."""
     lines = [
         "# Options of the shapes",
         "",
@@ -54,7 +54,7 @@ def options_page() -> str:
 
 
 def options_of(name: str) -> Iterator[tuple[str, str, str]]:
-    """Name, default and description of each option of a shape."""
+    """Yield name, default and description of each option of a shape."""
     fields = type(ShapeSpec.parse(name).options).model_fields
     for key, field in fields.items():
         unset = "found" if key in pose_options(name) else "by dimension"
@@ -63,7 +63,7 @@ def options_of(name: str) -> Iterator[tuple[str, str, str]]:
 
 
 def commands_page() -> str:
-    """The command line, from what it parses."""
+    """Return the command line reference from its parser."""
     root = get_command(app)
     lines = ["# Every option of the command line", "", MADE]
     for name, command in root.commands.items():
@@ -89,7 +89,7 @@ def commands_page() -> str:
 
 
 def row(item: Any) -> str:
-    """One argument or option as a line of a table."""
+    """Format one argument or option as a line of a table."""
     if item.param_type_name == "argument":
         name = f"`{(item.metavar or item.name).upper()}`"
     else:

@@ -24,7 +24,7 @@ AXIS = (108.0, 158.9)  # on the butterfly's back
 
 
 def dock(path: Path, theme: str = "dark") -> None:
-    """What a user sees who has been drawing."""
+    """Show the dock during work on strokes."""
     with on_stage("fruit", theme=theme) as stage:
         stage.fit()
         stage.viewer.reset_view()
@@ -33,18 +33,18 @@ def dock(path: Path, theme: str = "dark") -> None:
 
 
 def light(path: Path) -> None:
-    """The same in the light theme."""
+    """Show the dock in the light theme."""
     dock(path, theme="light")
 
 
 def hint(path: Path) -> None:
-    """The empty dock."""
+    """Show the empty dock."""
     with on_stage(size=(1200, 900)) as stage:
         stage.save(path)
 
 
 def narrow(path: Path) -> None:
-    """The dock alone, 300 pixels wide, with two objects."""
+    """Show the dock alone, 300 pixels wide, with two objects."""
     with on_stage("coins") as stage:
         data = np.array(stage.dock.scribble_layer.data)
         data[data > 3] = 0
@@ -64,7 +64,7 @@ def objects(path: Path) -> None:
 
 
 def conflict(path: Path) -> None:
-    """A background stroke where a convex object must be."""
+    """Show a background stroke inside a convex object."""
     with on_stage("fruit") as stage:
         stage.fit()
         rows, columns = np.nonzero(stage.dock.scribble_layer.data == 2)
@@ -74,7 +74,7 @@ def conflict(path: Path) -> None:
 
 
 def certificate(path: Path) -> None:
-    """A check that fails: a hole is punched into the mask before it is looked at."""
+    """Show a failed check of a mask with a hole."""
     honest = object_result.certify
 
     def damaged(name: str, promise: Any, mask: Any, *rest: Any) -> Any:
@@ -93,7 +93,7 @@ def certificate(path: Path) -> None:
 
 
 def handles(path: Path) -> None:
-    """The axis of a mirror shape, dragged on the canvas to where it belongs, and so held."""
+    """Show the axis of a mirror shape, dragged on the canvas and fixed."""
     scene = SCENES["mirror"]()
     with on_stage() as stage:
         stage.add(scene.image, "butterfly")

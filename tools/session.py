@@ -68,7 +68,7 @@ class Recorder:
         self._timer.stop()
 
     def take(self) -> None:
-        """One frame, with the pointer, which a grab of the window leaves out."""
+        """Take one frame, and draw the pointer, which a grab of the window lacks."""
         self._stage.tidy()
         array = self._stage.viewer.screenshot(canvas_only=False, flash=False)
         frame = Image.fromarray(array[..., :3])
@@ -81,7 +81,7 @@ class Recorder:
 
 
 def play(stage: Stage, film: Recorder) -> None:
-    """What happens in the picture."""
+    """Play the scene of the animation."""
     dock, hand = stage.dock, film.hand
 
     def stroke(label: int, *points: tuple[float, float]) -> None:

@@ -26,7 +26,7 @@ LARGER = 1.5
 
 
 def with_strokes(scene: Scene) -> Image.Image:
-    """The scene with its strokes."""
+    """Draw the strokes on the scene."""
     picture = scene.image.copy()
     for label, color in COLORS.items():
         picture[scene.scribbles == label] = color

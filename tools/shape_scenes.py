@@ -19,7 +19,7 @@ Points = Any
 
 @dataclass(frozen=True)
 class Scene:
-    """What a page of the documentation shows.
+    """Scene on a page of the documentation.
 
     Attributes
     ----------
@@ -100,7 +100,7 @@ def cell() -> Scene:
 
 
 def plum() -> Scene:
-    """A fruit behind grass: what is seen is in pieces, the fruit is convex."""
+    """Return a fruit behind grass, whose visible parts are separate."""
     easel = Easel("#c9b891")
     easel.area(polar((160, 122), lambda a: 74 + 8 * np.cos(2 * a)), "#8a3f7f")
     easel.area(polar((132, 92), 14), "#a45f9a")
@@ -131,7 +131,7 @@ def starfish() -> Scene:
 
 
 def butterfly() -> Scene:
-    """One wing partly behind a leaf; its other half tells the rest."""
+    """Return a butterfly with one wing partly behind a leaf."""
     easel = Easel("#b7cfae")
     axis, turn = np.array([156.0, 118.0]), 0.28
     rotate = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
@@ -196,7 +196,7 @@ def board() -> Scene:
 
 
 def snake() -> Scene:
-    """A long animal behind a fence: one piece, whatever its form."""
+    """Return a long animal behind a fence."""
     easel = Easel("#9fb98a")
     t = np.linspace(0, 1, 160)
     body = np.column_stack([30 + 258 * t, 120 + 62 * np.sin(2.1 * np.pi * t + 0.4)])

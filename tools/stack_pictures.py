@@ -29,7 +29,7 @@ def noisy(values: npt.NDArray[np.floating], seed: int) -> Picture:
 
 
 def cells() -> Picture:
-    """Two cells that touch, in a stack of slices four times as far apart as pixels."""
+    """Return two touching cells in a stack of slices four pixels apart."""
     z, y, x = np.indices((DEPTH, SIDE, SIDE)).astype(float)
     first = ((z - 9) * 4 / 34) ** 2 + ((y - 70) / 40) ** 2 + ((x - 58) / 34) ** 2 < 1
     second = ((z - 11) * 4 / 28) ** 2 + ((y - 92) / 30) ** 2 + ((x - 116) / 27) ** 2 < 1
@@ -37,7 +37,7 @@ def cells() -> Picture:
 
 
 def rolling() -> Picture:
-    """A ball that rolls past a post."""
+    """Return a ball that rolls past a post."""
     t, y, x = np.indices((FRAMES, SIDE, SIDE)).astype(float)
     ball = (y - 92 - 8 * np.sin(t)) ** 2 + (x - 28 - 9.5 * t) ** 2 < 22**2
     scene = 60 + 25 * np.sin(y / 9) + 115 * ball
@@ -46,7 +46,7 @@ def rolling() -> Picture:
 
 
 def room() -> tuple[Picture, npt.NDArray[np.float32]]:
-    """A floor behind a table's leg, and its depth."""
+    """Return a floor behind a table leg, and its depth."""
     y, x = np.indices((SIDE, 220)).astype(float)
     floor = (y > 70) & (np.abs(x - 110) < 45 + 0.75 * (y - 70))
     leg = (y < 140) & (np.abs(x - 95) < 9)
@@ -67,7 +67,7 @@ def boxes(shape: tuple[int, ...], *strokes: tuple[int, ...]) -> Picture:
 
 
 def open_volume(stage: Stage) -> None:
-    """The cells with strokes on three slices, fitted."""
+    """Open the cells with strokes on three slices, fitted."""
     stack = cells()
     stage.viewer.add_image(stack, name="cells", scale=(4, 1, 1), units=("um",) * 3)
     stage.dock.new.click()
@@ -83,7 +83,7 @@ def open_volume(stage: Stage) -> None:
 
 
 def volume(path: Path, theme: str) -> None:
-    """A slice of a volume."""
+    """Show a slice of a volume."""
     with on_stage(theme=theme) as stage:
         open_volume(stage)
         stage.hush()
@@ -91,7 +91,7 @@ def volume(path: Path, theme: str) -> None:
 
 
 def surface(path: Path, theme: str) -> None:
-    """The surface of the same volume."""
+    """Show the surface of the same volume."""
     with on_stage(theme=theme) as stage:
         open_volume(stage)
         stage.dock.stack_tools.surface.click()
@@ -108,7 +108,7 @@ def surface(path: Path, theme: str) -> None:
 
 
 def sequence(path: Path, theme: str) -> None:
-    """A frame of a sequence, with strokes on the first and the last one only."""
+    """Show a frame of a sequence with strokes on the first and the last frame."""
     with on_stage(theme=theme) as stage:
         frames = rolling()
         stage.viewer.add_image(frames, name="ball", axis_labels=("t", "y", "x"))
@@ -129,7 +129,7 @@ def sequence(path: Path, theme: str) -> None:
 
 
 def depth(path: Path, theme: str) -> None:
-    """A floor that is convex in depth, but not in the image."""
+    """Show a floor that is convex in depth, but not in the image."""
     with on_stage(theme=theme) as stage:
         image, values = room()
         stage.viewer.add_image(values, name="depth", visible=False)

@@ -146,7 +146,7 @@ def on_stage(*args: Any, **kwargs: Any) -> Iterator[Stage]:
 
 
 def wait_until(done: Callable[[], bool]) -> None:
-    """Let Qt work until something is true."""
+    """Process events until a condition holds."""
     stop = time.monotonic() + PATIENCE
     while not done():
         if time.monotonic() > stop:

@@ -41,7 +41,7 @@ class Fruit:
 
     @property
     def calyx(self) -> tuple[float, float]:
-        """Where the calyx sits in the picture, as (row, column), in pixels."""
+        """Position of the calyx in the picture, (row, column) in pixels."""
         size = float(self.outline.radii.mean())
         row, column = self.outline.centre
         return float(row + size * self.pole[0]), float(column + size * self.pole[1])

@@ -42,7 +42,7 @@ class Arc:
         return cls((float(start[0]), float(start[1])), float(heading), float(length), bend)
 
     def along_across(self, rows: Float, columns: Float) -> tuple[Float, Float]:
-        """Say how far along the arc (0 to 1) and how far across it (pixels) points lie."""
+        """Return positions along the arc (0 to 1) and distances across it (pixels)."""
         down, right = rows - self.base[0], columns - self.base[1]
         cosine, sine = np.cos(self.heading), np.sin(self.heading)
         ahead = right * cosine + down * sine
@@ -104,7 +104,7 @@ class Leaf:
         return np.asarray(self.width * body * wave * (0.93 + 0.12 * saw))
 
     def covers(self, rows: Float, columns: Float) -> NDArray[np.bool_]:
-        """Tell which points lie on the leaf."""
+        """Return a mask of the points on the leaf."""
         along, across = self.arc.along_across(rows, columns)
         inside = (along > 0) & (along < 1) & (np.abs(across) < 1.3 * self.width)
         half = self.half_width(along[inside], across[inside])
@@ -198,7 +198,7 @@ class Stem:
         return np.asarray(self.width * (1 + (self.taper - 1) * np.clip(along, 0, 1)))
 
     def covers(self, rows: Float, columns: Float) -> NDArray[np.bool_]:
-        """Tell which points lie on the stem."""
+        """Return a mask of the points on the stem."""
         along, across = self.arc.along_across(rows, columns)
         inside = (along > 0) & (along < 1)
         return np.asarray(inside & (np.abs(across) < self.half_width(along)))

@@ -173,6 +173,6 @@ def _caps(fruit: Fruit, points: Float) -> Float:
 
 
 def _lost(hidden: NDArray[np.bool_], caps: Float) -> float:
-    """Tell how far caps are more hidden than seen: 0 where the best convex fit keeps them all."""
+    """Return the area of hidden caps beyond the visible ones, 0 if a convex fit keeps all."""
     short = np.maximum(hidden.astype(np.float32) @ caps - 0.45, 0)
     return float(short.mean() + 0.5 * short.max())

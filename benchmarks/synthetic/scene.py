@@ -142,7 +142,7 @@ def _row_of(stem: Stem, column: float) -> float:
 def _far_leaves(
     rng: np.random.Generator, shape: tuple[int, int], bodies: Sequence[Fruit], vine: Stem
 ) -> list[Leaf]:
-    """Let leaves hang from the vine and fan out behind the fruits."""
+    """Place leaves that hang from the vine behind the fruits."""
     unit = min(shape)
     leaves = []
     for base in vine.arc.points(14)[1:-1] + rng.uniform(-2, 2, (12, 2)):

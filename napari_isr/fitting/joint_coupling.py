@@ -1,4 +1,4 @@
-"""Coupling of predictor and shapes in joint optimization.
+r"""Coupling of predictor and shapes in joint optimization.
 
 The joint objective of the source (section 4) is the error of the predictor ``N`` and of the
 shapes ``G`` on the strokes, plus :math:`\lambda` times their distance over the whole image. It is
