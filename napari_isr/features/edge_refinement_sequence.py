@@ -91,7 +91,7 @@ class SequenceEdgeRefiner:
         return meshgrid_points(self.coarse_axes(number))
 
     def coarse_axes(self, number: int) -> list[npt.NDArray[np.float64]]:
-        """Pixel coordinates of the coarse cells along each axis."""
+        """Return the pixel coordinates of the coarse cells along each axis."""
         return _axes(number, self.coarse, self.frame)
 
     def fine_axes(self) -> list[npt.NDArray[np.float64]]:
