@@ -45,7 +45,7 @@ class Watch(QObject):
         self.timer.start(1)
         canvas.installEventFilter(self)
         if dock is not None:
-            dock.controller.updated.connect(self._on_updated)
+            dock.controller.presenter.updated.connect(self._on_updated)
             dock.settled.connect(self._on_settled)
         press, release = QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonRelease
         self._begins = press if dock is None else release

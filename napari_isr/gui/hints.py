@@ -1,67 +1,81 @@
-"""What the dock says before there are strokes, by what is open; no Qt."""
+"""Hints about the next step of the user, from plain values; no Qt, no napari."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
-from napari.layers import Image, Labels
-
-from napari_isr.gui.layers.utils import METADATA_KIND, image_shape
 from napari_isr.scribbles import BACKGROUND, Scribbles
 
-__all__ = ["NO_IMAGE", "NO_STROKES", "missing_scribble_hint", "no_image_hint", "no_scribbles_hint"]
+__all__ = [
+    "DRAW_BOTH",
+    "NO_IMAGE",
+    "NO_SCRIBBLES",
+    "missing_scribble_hint",
+    "no_image_hint",
+    "no_scribbles_hint",
+]
 
 NO_IMAGE = "Open an image to begin, or choose one above."
-NO_STROKES = "Click New to get a layer to draw strokes on."
-COLORS = 3, 4  # channels, if a stack of so few slices is none
-LEAST = 16  # rows and columns of such an image
+NO_SCRIBBLES = "Click New to get a layer to draw strokes on."
 DRAW_BOTH = "Draw a stroke on the object, then press S and draw one on the background."
 DRAW_BACKGROUND = "Now draw a stroke on the background: press S, or click Background."
 DRAW_OBJECT = "Now draw a stroke on the object: press S, or click Object."
 
+COLOR_CHANNELS = 3, 4  # length of a first axis that may hold channels instead of slices
+MIN_COLOR_IMAGE_SIDE = 16  # pixels; a smaller array is hardly a color image
 
-def no_image_hint(viewer: Any) -> str:
-    """What to do first; a mask alone can be given a shape all the same."""
-    masks = [x for x in viewer.layers if isinstance(x, Labels) and METADATA_KIND not in x.metadata]
-    if not masks:
+
+def no_image_hint(mask_name: str = "") -> str:
+    """Return a hint for a viewer without an image.
+
+    Parameters
+    ----------
+    mask_name : str, optional
+        Name of a Labels layer, which can be given a shape without an image.
+    """
+    if not mask_name:
         return NO_IMAGE
     return (
-        f"Open an image to begin. To give the mask '{masks[-1].name}' a shape without one: "
+        f"Open an image to begin. To give the mask '{mask_name}' a shape without one: "
         "Layers > Segment."
     )
 
 
-def no_scribbles_hint(image: Image) -> str:
-    """What to do with an image; colours that are in the first axis look like slices."""
-    shape = image_shape(image)
-    if not image.rgb and len(shape) == 3 and shape[0] in COLORS and min(shape[1:]) >= LEAST:
-        return (
-            f"{NO_STROKES} If '{image.name}' has {shape[0]} colours, not slices: Split Stack, then "
-            "Merge to RGB in the layer list's menu."
-        )
-    return NO_STROKES
-
-
-def missing_scribble_hint(strokes: Scribbles, given: Collection[int] = ()) -> str:
-    """Say what is still to be drawn.
+def no_scribbles_hint(name: str, shape: tuple[int, ...], rgb: bool) -> str:
+    """Return a hint for an image without scribbles.
 
     Parameters
     ----------
-    strokes : Scribbles
-    given : collection of int, optional
-        Labels of objects that need no strokes.
-
-    Returns
-    -------
-    str
-        A sentence for the user; empty if nothing is missing.
+    name : str
+        Name of the image.
+    shape : tuple of int
+        Its shape, without the axis of colors.
+    rgb : bool
+        Whether it has an axis of colors. Colors in the first axis look like slices.
     """
-    if given and all(label in given for label in strokes.objects):
+    is_stack = not rgb and len(shape) == 3
+    if is_stack and shape[0] in COLOR_CHANNELS and min(shape[1:]) >= MIN_COLOR_IMAGE_SIDE:
+        return (
+            f"{NO_SCRIBBLES} If '{name}' has {shape[0]} colours, not slices: Split Stack, then "
+            "Merge to RGB in the layer list's menu."
+        )
+    return NO_SCRIBBLES
+
+
+def missing_scribble_hint(scribbles: Scribbles, imported: Collection[int] = ()) -> str:
+    """Return a hint about missing scribbles, or an empty string if none are missing.
+
+    Parameters
+    ----------
+    scribbles : Scribbles
+    imported : collection of int, optional
+        Labels of objects that need no scribbles.
+    """
+    if imported and all(label in imported for label in scribbles.objects):
         return ""
-    background = bool((strokes.labels == BACKGROUND).any())
-    if background and strokes.objects:
+    background = bool((scribbles.labels == BACKGROUND).any())
+    if background and scribbles.objects:
         return ""
     if background:
         return DRAW_OBJECT
-    return DRAW_BACKGROUND if strokes.objects else DRAW_BOTH
+    return DRAW_BACKGROUND if scribbles.objects else DRAW_BOTH

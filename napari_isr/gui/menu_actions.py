@@ -113,7 +113,7 @@ def _work(
 ) -> Generator[tuple[int, int], None, ProjectedLabels | str | None]:
     """Do it in the thread; returns the result, a sentence, or None if it was cancelled."""
     try:
-        from napari_isr.gui.fitting.job import single_threaded_torch
+        from napari_isr.gui.fitting.run_job import single_threaded_torch
         from napari_isr.label_projection import project_labels
 
         with single_threaded_torch():

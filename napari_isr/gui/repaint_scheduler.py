@@ -46,9 +46,9 @@ class RepaintCoalescer(QObject):
         self._asked = False  # it was to be painted meanwhile
         self._answer = False  # it waits for the answer to a stroke
         self._latest = make_single_shot_timer(self.release)
-        control.scheduler.started.connect(self._begin)
+        control.fit_started.connect(self._begin)
         control.presenter.drawing.connect(self._apart)
-        control.updated.connect(self._on_outlines)
+        control.presenter.updated.connect(self._on_outlines)
         control.worker.ended.connect(self.release)
         control.closing.connect(self.release)
 
@@ -78,7 +78,7 @@ class RepaintCoalescer(QObject):
     def _begin(self, loads: bool) -> None:
         """A fit begins; one that loads the library, or that is the first, takes longer."""
         control = self._control
-        if loads or control.result is None or not control.is_painting:
+        if loads or control.result is None or not control.adapter.is_painting:
             return
         self.release()
         self._hold(MAX_HOLD_MS)

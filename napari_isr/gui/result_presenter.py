@@ -11,8 +11,7 @@ from psygnal import Signal
 
 from napari_isr.gui._concurrency import BackgroundExecutor
 from napari_isr.gui._qt_utils import make_single_shot_timer
-from napari_isr.gui.fitting.fit_history import FitHistory, FitHistoryEntry
-from napari_isr.gui.fitting.job import (
+from napari_isr.gui.fitting.events import (
     FitContour,
     FitFailed,
     FitFinished,
@@ -20,9 +19,11 @@ from napari_isr.gui.fitting.job import (
     FitProgress,
     News,
 )
-from napari_isr.gui.fitting.label_images import compose_label_images
-from napari_isr.gui.models import DockSettings, DockState, ObjectRow
+from napari_isr.gui.fitting.fit_history import FitHistory, FitHistoryEntry
+from napari_isr.gui.fitting.run_job import compose_label_images
+from napari_isr.gui.models import DockModel, ObjectRow
 from napari_isr.gui.result_view import ResultView
+from napari_isr.gui.viewer_adapter import NapariAdapter
 
 __all__ = ["ObjectVisibility", "ResultPresenter"]
 
@@ -35,10 +36,8 @@ class ResultPresenter:
 
     Parameters
     ----------
-    viewer : napari.Viewer
-    settings : DockSettings
-    state : DockState
-        Is told what is going on.
+    adapter : NapariAdapter
+    model : DockModel
     executor : BackgroundExecutor
         Computes maps and masks in the background.
     """
@@ -49,15 +48,13 @@ class ResultPresenter:
 
     def __init__(
         self,
-        viewer: Any,
-        settings: DockSettings,
-        state: DockState,
+        adapter: NapariAdapter,
+        model: DockModel,
         executor: BackgroundExecutor,
     ) -> None:
         self.executor = executor
-        self.viewer, self.settings, self.state = viewer, settings, state
-        self.image: Image | None = None
-        self.scribbles: Labels | None = None
+        self.viewer, self.settings, self.state = adapter.viewer, model.settings, model.state
+        self._adapter, self._layers = adapter, model.layers
         self.result: Any = None
         self.history = FitHistory()
         self._settling: FitHistoryEntry | None = None
@@ -68,9 +65,19 @@ class ResultPresenter:
         self._counts: dict[int, int] = {}  # stroke pixels by label, not shown yet
         self._count = make_single_shot_timer(self._show_counts, COUNTS_MS)
         self.visibility = ObjectVisibility(self)
-        settings.events.uncertainty.connect(self.show_uncertainty)
-        settings.events.next_stroke.connect(self.update_suggestion_marker)
-        settings.events.names.connect(self.update_suggestion)
+        self.settings.events.uncertainty.connect(self.show_uncertainty)
+        self.settings.events.next_stroke.connect(self.update_suggestion_marker)
+        self.settings.events.names.connect(self.update_suggestion)
+
+    @property
+    def image(self) -> Image | None:
+        """The segmented image."""
+        return self._layers.image
+
+    @property
+    def scribbles(self) -> Labels | None:
+        """The layer with the scribbles."""
+        return self._layers.scribbles
 
     # -------------------------------------------------------------------------------- news
 
@@ -256,7 +263,13 @@ class ResultPresenter:
     def ensure_view(self) -> ResultView:
         """What is shown of the image; made when it is first needed."""
         if self.views is None:
-            self.views = ResultView(self.viewer, self.image, self.settings, self.executor)
+            self.views = ResultView(
+                self.viewer,
+                self.image,
+                self.settings,
+                self.executor,
+                self._adapter.current_slice,
+            )
             self.views.drawn.connect(self._on_drawn)
             self.views.written.connect(self._on_written)
             self.views.failed.connect(self._on_failed)
@@ -271,6 +284,15 @@ class ResultPresenter:
             self.views.set_colormap(self.scribbles)
             self.update_suggestion_marker()
         self.state.events.rows.emit(self.state.rows)  # the table has colours, too
+
+    def discard_pending(self) -> None:
+        """Drop contours that are not drawn yet."""
+        if self.views is not None:
+            self.views.discard_pending()
+
+    def remove_object(self, label: int) -> None:
+        """Remove an object from the result and from the display."""
+        self.visibility.remove_object(label)
 
     def drop_views(self, *, outlines: bool = True, masks: bool = False) -> None:
         """Take what is shown out of the viewer, as far as it is said."""

@@ -10,14 +10,14 @@ from psygnal import Signal
 
 from napari_isr.gui._concurrency import BackgroundExecutor
 from napari_isr.gui._qt_utils import QueuedCallback, make_single_shot_timer
+from napari_isr.gui.fitting.events import FitContour, FitFinished
 from napari_isr.gui.fitting.fit_history import FitHistoryEntry
-from napari_isr.gui.fitting.job import FitContour, FitFinished
 from napari_isr.gui.handle_controller import HandleController
 from napari_isr.gui.layers.contour_layer import ContourLayer
 from napari_isr.gui.layers.suggestion_layer import ConflictLayer, SuggestionLayer, UncertaintyLayer
 from napari_isr.gui.layers.utils import ResultLayers
 from napari_isr.gui.models import DockSettings
-from napari_isr.gui.nd.current_slice import CurrentSlice, is_stack
+from napari_isr.gui.nd.current_slice import CurrentSlice
 from napari_isr.gui.slice_contour_tracer import SliceContourTracer
 
 __all__ = ["ResultView"]
@@ -36,6 +36,8 @@ class ResultView:
         Say which guides are shown.
     executor : BackgroundExecutor
         Traces contours in slices of a stack.
+    shown : CurrentSlice or None
+        Slice of a stack that the viewer shows.
     """
 
     drawn = Signal(object)  # a set of (kind, label)
@@ -44,7 +46,12 @@ class ResultView:
     drawing = Signal(bool)  # layers change now, before the canvas is painted; whether that is all
 
     def __init__(
-        self, viewer: Any, image: Image, settings: DockSettings, executor: BackgroundExecutor
+        self,
+        viewer: Any,
+        image: Image,
+        settings: DockSettings,
+        executor: BackgroundExecutor,
+        shown: CurrentSlice | None,
     ) -> None:
         self._settings = settings
         self._outlines, self._masks = ContourLayer(viewer, image), ResultLayers(viewer, image)
@@ -52,7 +59,7 @@ class ResultView:
         self._marks = ConflictLayer(viewer, image)
         self._map, self._next = UncertaintyLayer(viewer, image), SuggestionLayer(viewer, image)
         self._handles = HandleController(viewer, image, settings)
-        self.shown = CurrentSlice(viewer, image) if is_stack(image) else None
+        self.shown = shown
         self._planes = SliceContourTracer(self.shown, executor) if self.shown is not None else None
         if self._planes is not None and self.shown is not None:
             self._outlines.plane = self.shown.plane
@@ -205,7 +212,6 @@ class ResultView:
         self._writing = None
         if self._planes is not None and self.shown is not None:
             self._planes.close()
-            self.shown.close()
         self._outlines.close(remove=outlines)
         self._next.close()
         self._handles.close()

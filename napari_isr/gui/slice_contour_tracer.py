@@ -126,7 +126,7 @@ def _trace(
     result: Any, viewed_slice: ViewedSlice, step: tuple[float, ...], known: set[Plane]
 ) -> Generator[tuple[Plane, Outlines], None, None]:
     """Yield contours of the viewed slice, which may move, then of the slices around it."""
-    from napari_isr.gui.fitting.job import single_threaded_torch
+    from napari_isr.gui.fitting.run_job import single_threaded_torch
 
     shape = result.image_shape or next(iter(result.objects.values())).frame.shape
     with single_threaded_torch():

@@ -15,7 +15,7 @@ from qtpy.QtTest import QTest
 from napari_isr.gui._testing import CanvasMouse
 from napari_isr.gui.dock_widget import ScribbleWidget
 from napari_isr.gui.fitting import worker
-from napari_isr.gui.fitting.job import AvailableChoices
+from napari_isr.gui.fitting.worker import AvailableChoices
 
 PATIENCE = 240  # seconds
 

@@ -21,9 +21,12 @@ SIZE = 96
 PATIENCE = 30_000  # ms; the first fit imports torch, on a machine that may be busy
 
 
+WITHOUT_A_WINDOW = ("test_controller.py",)
+
+
 def pytest_collection_modifyitems(items):
     for item in items:
-        if "/gui/" in item.path.as_posix():
+        if "/gui/" in item.path.as_posix() and item.path.name not in WITHOUT_A_WINDOW:
             item.add_marker(pytest.mark.gui)
 
 
@@ -85,7 +88,7 @@ def _whose_dock(request, _docks):
 @pytest.fixture(autouse=True, scope="module")
 def _swept(_docks):
     """What the tests of a file leave is collected before those of the next."""
-    for name in ("napari._qt.qt_viewer", "napari_isr.api", "napari_isr.gui.fitting.job"):
+    for name in ("napari._qt.qt_viewer", "napari_isr.api", "napari_isr.gui.fitting.run_job"):
         importlib.import_module(name)
     _docks.look()
 

@@ -84,11 +84,11 @@ def test_closing_the_dock_stops_the_fit(fitting, qtbot):
 def test_closing_the_dock_lets_go_of_what_was_fitted(quick, qtbot):
     viewer, dock = quick
     control = dock.controller
-    assert control.worker.segmenters._kept
+    assert len(control.worker.segmenters)
     assert len(control.presenter.history) == 1
     viewer.window.remove_dock_widget(dock)
     quiet(qtbot)
-    qtbot.waitUntil(lambda: not control.worker.segmenters._kept, timeout=WAIT)
+    qtbot.waitUntil(lambda: not len(control.worker.segmenters), timeout=WAIT)
     assert len(control.presenter.history) == 0
 
 

@@ -268,17 +268,15 @@ def test_nothing_of_finished_work_is_retained(qtbot):
     assert found() is None
 
 
-def test_the_fits_of_a_dock_run_in_one_thread_and_leave_no_task(quick, qtbot, monkeypatch):
-    from napari_isr.gui.fitting import worker
-
-    threads, fit = set(), worker.run_job
+def test_the_fits_of_a_dock_run_in_one_thread_and_leave_no_task(quick, qtbot):
+    _, dock = quick
+    threads, fit = set(), dock.controller.worker.run
 
     def noted(*args):
         threads.add(threading.get_ident())
         yield from fit(*args)
 
-    monkeypatch.setattr(worker, "run_job", noted)
-    _, dock = quick
+    dock.controller.worker.run = noted
 
     def alive():
         gc.collect()
@@ -359,18 +357,18 @@ def test_deletion_from_a_large_layer_can_be_undone(ready, strokes, large, qtbot)
     two = strokes.copy()
     two[60:64, 40:50] = 3
     layer.data = two
-    dock.controller.objects.rename(3, "moon")
-    dock.controller.objects.delete(3)
+    dock.object_actions.rename(3, "moon")
+    dock.object_actions.delete(3)
     layer.data_setitem((np.array([61]), np.array([45])), 1)  # before the scan has finished
     qtbot.waitUntil(lambda: not (layer.data == 3).any(), timeout=WAIT)
     assert layer.data[61, 45] == 1
     assert dock.controller.settings.names == {}
-    watch = dock.controller._watch  # no user undoes before the checksum is computed
+    watch = dock.controller.adapter._detector  # no user undoes before the checksum is computed
     qtbot.waitUntil(lambda: watch._seen is not None, timeout=WAIT)
     layer.undo()
     qtbot.waitUntil(lambda: dock.controller.settings.names == {3: "moon"}, timeout=WAIT)
     # A result that arrives after the dock has changed its layer has no effect.
-    dock.controller.objects.delete(3)
+    dock.object_actions.delete(3)
     large.clear()
     dock.new.click()
     qtbot.waitUntil(lambda: any(isinstance(found, tuple) for found in large), timeout=WAIT)

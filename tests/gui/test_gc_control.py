@@ -107,7 +107,7 @@ def test_what_somebody_else_froze_is_left_to_them(qtbot):
 
 def test_a_dock_joins_and_leaves(viewer, open_dock, qtbot, monkeypatch):
     frost = GarbageCollectionGuard(1)
-    monkeypatch.setattr("napari_isr.gui.controller.gc_guard", lambda: frost)
+    monkeypatch.setattr("napari_isr.gui.dock_widget.gc_guard", lambda: frost)
     opened = open_dock(viewer)
     qtbot.waitUntil(lambda: frost.frozen)
     opened.close()

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from napari_isr.gui.fitting.job import FitFinished, FitJob, run_job
-from napari_isr.gui.fitting.segmenter_cache import SegmenterCache
+from napari_isr.gui.fitting.events import FitFinished
+from napari_isr.gui.fitting.job import FitJob, SegmenterCache
+from napari_isr.gui.fitting.run_job import run_job
 from napari_isr.gui.fitting.shape_spec_text import clear_fixed_options, set_shape_of, shape_of
 from napari_isr.gui.handle_models import (
     AxisHandle,

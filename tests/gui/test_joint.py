@@ -11,17 +11,10 @@ from napari_isr.features import default_folder, parse_features
 from napari_isr.features.cache import FeatureCache
 from napari_isr.features.semantic import Semantic
 from napari_isr.fitting.joint_coupling import TURNS
-from napari_isr.gui.fitting.job import (
-    AvailableChoices,
-    FitContour,
-    FitFailed,
-    FitFinished,
-    FitJob,
-    FitProgress,
-    run_job,
-)
-from napari_isr.gui.fitting.segmenter_cache import SegmenterCache
-from napari_isr.gui.fitting.worker import fit_small_disc
+from napari_isr.gui.fitting.events import FitContour, FitFailed, FitFinished, FitProgress
+from napari_isr.gui.fitting.job import FitJob, SegmenterCache
+from napari_isr.gui.fitting.run_job import run_job
+from napari_isr.gui.fitting.worker import AvailableChoices, fit_small_disc
 from napari_isr.predictors import resolve_predictor_name
 from napari_isr.segmentation.segmenter import Segmenter
 
@@ -47,7 +40,7 @@ def test_joint_settles_and_its_bar_never_goes_back(joint, qtbot):
     dock.controller.worker.progress_interval = 0.0  # A quick fit reports no progress otherwise.
     shares, drawn = [], []
     dock.controller.state.events.progress.connect(shares.append)
-    dock.controller.updated.connect(drawn.append)
+    dock.controller.presenter.updated.connect(drawn.append)
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         dock.run()
     assert shares.pop() == 0  # the bar is emptied at the end
@@ -85,7 +78,7 @@ def test_two_objects_in_turn_are_no_refinement(disc, strokes):
 def test_a_stroke_during_a_joint_fit_is_not_lost(joint, strokes, qtbot):
     _, dock = joint
     refining = threading.Event()
-    dock.controller.updated.connect(lambda kinds: refining.set())
+    dock.controller.presenter.updated.connect(lambda kinds: refining.set())
     dock.run()
     qtbot.waitUntil(refining.is_set, timeout=WAIT)
     for row in range(50, 56):
@@ -116,14 +109,14 @@ def test_cancel_in_a_joint_fit_stops_within_a_few_steps(joint, qtbot, monkeypatc
         dock.cancel()
         cancelled.append(len(steps))
 
-    dock.controller.updated.connect(cancel)
+    dock.controller.presenter.updated.connect(cancel)
     dock.run()
     qtbot.waitUntil(lambda: len(cancelled) > 0, timeout=WAIT)
     qtbot.waitUntil(lambda: not dock.controller.worker.busy, timeout=WAIT)
     assert len(steps) - cancelled[0] <= 2  # the one at work, and the one that it then asks of
     assert steps[-1].stage != "done"
     assert not dock.controller.state.busy
-    dock.controller.updated.disconnect(cancel)
+    dock.controller.presenter.updated.disconnect(cancel)
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         dock.run()
 

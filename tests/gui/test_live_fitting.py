@@ -4,8 +4,9 @@ import numpy as np
 
 from napari_isr.certificates import convexity_defects
 from napari_isr.features import FeatureCache
-from napari_isr.gui.fitting.job import FitContour, FitFinished, FitJob, run_job
-from napari_isr.gui.fitting.segmenter_cache import SegmenterCache
+from napari_isr.gui.fitting.events import FitContour, FitFinished
+from napari_isr.gui.fitting.job import FitJob, SegmenterCache
+from napari_isr.gui.fitting.run_job import run_job
 from napari_isr.gui.widgets.object_table import PROOF, SHAPE
 
 WAIT = 30_000
@@ -24,7 +25,7 @@ def test_strokes_by_mouse_draw_outlines_and_settle(drawing, qtbot):
     dock.brush.background.click()
     assert layer.selected_label == 1
     drawn = set()
-    dock.controller.updated.connect(lambda kinds: drawn.update(kinds))
+    dock.controller.presenter.updated.connect(lambda kinds: drawn.update(kinds))
     with qtbot.waitSignals([dock.updated, dock.settled], timeout=WAIT):
         hand.draw((5, 8), (5, 88), (90, 88), (90, 8), (6, 8))
     assert set(np.unique(layer.data)) == {0, 1, 2}

@@ -8,7 +8,6 @@ from npe2 import PluginManager, PluginManifest
 
 from napari_isr.data import SAMPLES
 from napari_isr.gui.launch import open_sample
-from napari_isr.gui.nd.job_inputs import nd_job_fields
 from napari_isr.io.export import FORMATS
 from napari_isr.shapes import shape_names
 
@@ -45,7 +44,7 @@ def test_a_sample_with_depth_brings_its_map_hidden(viewer):
     assert dock.image_layer.name == "motorcycle"
     assert dock.scribble_layer.name == "motorcycle [strokes]"
     assert dock.coordinate == "motorcycle [disparity]"
-    assert list(nd_job_fields(dock.controller)["coordinates"]) == ["disparity"]
+    assert list(dock.controller.adapter.job_inputs()["coordinates"]) == ["disparity"]
     assert dock.image_list.isHidden()  # the map is not another image
     dock.coordinates.current_text = "none"
     viewer.add_image(np.ones((4, 4)))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from qtpy.QtWidgets import QWidget
 
-from napari_isr.gui._qt_utils import FirstPaintFilter
+from napari_isr.gui._qt_utils import FirstPaintFilter, make_executor
 from napari_isr.gui.fitting.worker import FitWorker
+from napari_isr.gui.repaint_scheduler import RepaintGate
 
 pytestmark = pytest.mark.gui
 WAIT = 20_000
@@ -33,7 +34,7 @@ def test_or_after_a_while_if_it_is_never_shown(qtbot):
 
 
 def test_the_library_is_loaded_when_it_is_told_to_and_once(qtbot):
-    worker, loaded = FitWorker(), []
+    worker, loaded = FitWorker(make_executor(), RepaintGate()), []
     worker.loaded.connect(loaded.append)
     worker.warm_up()
     qtbot.wait(20)
@@ -48,7 +49,7 @@ def test_the_library_is_loaded_when_it_is_told_to_and_once(qtbot):
 
 
 def test_a_job_does_not_wait_until_the_dock_was_seen(qtbot):
-    worker, loaded = FitWorker(), []
+    worker, loaded = FitWorker(make_executor(), RepaintGate()), []
     worker.loaded.connect(loaded.append)
     worker.warm_up()
     worker.start(object())
@@ -57,7 +58,7 @@ def test_a_job_does_not_wait_until_the_dock_was_seen(qtbot):
 
 
 def test_what_was_not_begun_is_dropped_at_the_end(qtbot):
-    worker, loaded = FitWorker(), []
+    worker, loaded = FitWorker(make_executor(), RepaintGate()), []
     worker.loaded.connect(loaded.append)
     worker.warm_up()
     worker.close()

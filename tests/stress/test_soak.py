@@ -19,7 +19,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_isr.gui._concurrency import is_idle
 from napari_isr.gui.dock_widget import ScribbleWidget
-from napari_isr.gui.fitting.job import trim_heap
+from napari_isr.gui.fitting.run_job import trim_heap
 from tests.stress.random_user import PATIENCE, RandomUser
 
 ACTIONS = int(os.environ.get("ISR_SOAK_ACTIONS", "2000"))

@@ -1,1 +1,1 @@
-"""Fits in a thread: what a job is, who runs it, what it tells; no napari."""
+"""Fits in the background: jobs, their schedule and their events."""

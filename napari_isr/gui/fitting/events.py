@@ -1,4 +1,4 @@
-"""What a fit tells the dock while it runs and as it ends; no Qt, no napari."""
+"""Events of a fit, from its thread to the presenter; no Qt, no napari."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["FitContour", "FitFailed", "FitFinished", "FitNeedsScribbles", "FitPr
 
 @dataclass(frozen=True)
 class FitProgress:
-    """The fit got on; ``rows`` where the objects have become known."""
+    """Progress of the fit. ``rows`` is set once the objects are known."""
 
     message: str = ""
     progress: float = 0.0
@@ -30,17 +30,17 @@ class FitProgress:
 
 @dataclass(frozen=True)
 class FitContour:
-    """A new outline of kind ``"predictor"`` or ``"shape"``."""
+    """New contours of kind ``"predictor"`` or ``"shape"``."""
 
     kind: str
     label: int
     contours: list[npt.NDArray[np.float64]]
-    plane: Plane | None = None  # of a stack
+    plane: Plane | None = None  # slice of a stack that they lie in
 
 
 @dataclass(frozen=True)
 class FitNeedsScribbles:
-    """Strokes are missing: what to draw next."""
+    """Scribbles are missing. The message is a hint about the next stroke."""
 
     message: str
     rows: tuple[ObjectRow, ...]
@@ -48,36 +48,36 @@ class FitNeedsScribbles:
 
 @dataclass(frozen=True)
 class FitFailed:
-    """The fit ended with one sentence for the user."""
+    """The fit failed. The message is one sentence for the user."""
 
     message: str
 
 
 @dataclass(frozen=True)
 class FitFinished:
-    """The fit ended well.
+    """The fit succeeded.
 
     Parameters
     ----------
     raw, isr : (H, W) integer arrays
-        Masks of the predictor and of the shapes, with the objects' labels.
+        Label images of the masks of the predictor and of the shapes.
     rows : tuple of ObjectRow
-        The rows of the table.
+        Rows of the table.
     result : Result
     seconds : float
-        From when it was asked for.
+        Seconds since the request.
     next_stroke : StrokeSuggestion or None
-        Where another stroke helps most.
+        Suggested next stroke.
     uncertainty : (H, W) float32 array or None
-        In bits; None if it was not asked for.
+        Entropy in bits, or None if it was not requested.
     found : dict
-        Places of the shapes that can be dragged, by label.
+        Positions of draggable handles, keyed by label.
     hidden : tuple of int
-        Labels that are left out of the masks.
+        Labels that the label images leave out.
     hint : str
-        What is still to be drawn for objects that were not fitted; empty if nothing is.
+        Hint about missing scribbles of objects that were not fitted, or empty.
     shapes : dict
-        The settings ``shape`` and ``own_shapes`` that it was made with.
+        The settings ``shape`` and ``own_shapes`` of the fit.
     """
 
     raw: npt.NDArray[np.integer]

@@ -1,4 +1,4 @@
-"""The fits of an image, to go back to an earlier one and forward again; no Qt, no napari."""
+"""History of the fits of an image, for undo and redo; no Qt, no napari."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import Any
 
 from psygnal import Signal
 
-from napari_isr.gui.fitting.job import FitFinished
+from napari_isr.gui.fitting.events import FitFinished
 
 __all__ = ["FitHistory", "FitHistoryEntry"]
 
-MOST = 20  # fits
-BYTES = 256 * 2**20  # of all together; the last two are kept whatever they take
+MAX_FITS = 20
+MAX_BYTES = 256 * 2**20  # bytes of all fits together; the last two are retained at any size
 
 
 @dataclass(frozen=True)
 class FitHistoryEntry:
-    """One fit as it was shown.
+    """One fit and its display.
 
     Parameters
     ----------
     done : FitFinished
         Masks, rows and result.
     outlines : dict
-        By (kind, label), as :class:`napari_isr.gui.layers.contour_layer.ContourLayer` takes them.
+        Contours keyed by (kind, label).
     """
 
     done: FitFinished
@@ -32,86 +32,86 @@ class FitHistoryEntry:
 
     @property
     def nbytes(self) -> int:
-        """Memory of its arrays."""
+        """Bytes of its arrays."""
         objects = self.done.result.objects.values()
         total = sum(item.probability.nbytes + item.mask.nbytes for item in objects)
         return int(total + self.done.raw.nbytes + self.done.isr.nbytes)
 
 
 class FitHistory:
-    """Fits in their order, one of which is shown.
+    """Fits in their order, and the one that is shown.
 
     Parameters
     ----------
-    most, nbytes : int, optional
-        How many fits are kept, and how much memory they may take; the oldest go first.
+    max_fits, max_bytes : int, optional
+        Limits of their number and of their memory. The oldest fits are dropped first.
     """
 
     changed = Signal()
 
-    def __init__(self, most: int = MOST, nbytes: int = BYTES) -> None:
-        self._most, self._nbytes = most, nbytes
+    def __init__(self, max_fits: int = MAX_FITS, max_bytes: int = MAX_BYTES) -> None:
+        self._max_fits, self._max_bytes = max_fits, max_bytes
         self._fits: list[FitHistoryEntry] = []
-        self._at = -1  # the one that is shown, or was shown last
+        self._index = -1  # of the fit that is shown, or that was shown last
         self._shown = False
 
     def __len__(self) -> int:
-        """How many fits are kept."""
+        """Return the number of fits."""
         return len(self._fits)
 
     @property
     def current(self) -> FitHistoryEntry | None:
-        """The fit that is shown; None if there is none."""
-        return self._fits[self._at] if self._shown else None
+        """The fit that is shown, or None."""
+        return self._fits[self._index] if self._shown else None
 
     @property
     def position_text(self) -> str:
-        """Which one is shown of how many, in words."""
-        return f"fit {self._at + 1} of {len(self._fits)}"
+        """Position of the shown fit in words, for example ``"fit 2 of 3"``."""
+        return f"fit {self._index + 1} of {len(self._fits)}"
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is an earlier fit, or one that was taken away."""
-        return self._at > 0 or (bool(self._fits) and not self._shown)
+        """Whether there is an earlier fit, or one that is not shown."""
+        return self._index > 0 or (bool(self._fits) and not self._shown)
 
     @property
     def can_redo(self) -> bool:
         """Whether there is a later fit."""
-        return self._shown and self._at + 1 < len(self._fits)
+        return self._shown and self._index + 1 < len(self._fits)
 
     def push(self, fit: FitHistoryEntry) -> None:
-        """Add a new fit after the one that is shown; those that were undone are gone."""
-        self._fits = [*self._fits[: self._at + 1], fit][-self._most :]
-        sizes = [kept.nbytes for kept in self._fits]
-        while len(self._fits) > 2 and sum(sizes) > self._nbytes:
+        """Add a fit after the shown one, and drop those that were undone."""
+        self._fits = [*self._fits[: self._index + 1], fit][-self._max_fits :]
+        sizes = [one.nbytes for one in self._fits]
+        while len(self._fits) > 2 and sum(sizes) > self._max_bytes:
             self._fits.pop(0)
             sizes.pop(0)
-        self._at, self._shown = len(self._fits) - 1, True
+        self._index, self._shown = len(self._fits) - 1, True
         self.changed.emit()
 
     def deselect(self) -> None:
-        """No fit is shown any more; to undo brings the last one back."""
+        """Show no fit. An undo shows the last one again."""
         self._shown = False
         self.changed.emit()
 
     def undo(self) -> FitHistoryEntry | None:
-        """Go to the fit before; None if there is none."""
+        """Return the previous fit and show it, or return None."""
         if not self.can_undo:
             return None
-        self._at -= 1 if self._shown else 0
+        self._index -= 1 if self._shown else 0
         self._shown = True
         self.changed.emit()
-        return self._fits[self._at]
+        return self._fits[self._index]
 
     def redo(self) -> FitHistoryEntry | None:
-        """Go to the fit after; None if there is none."""
+        """Return the following fit and show it, or return None."""
         if not self.can_redo:
             return None
-        self._at += 1
+        self._index += 1
         self.changed.emit()
-        return self._fits[self._at]
+        return self._fits[self._index]
 
     def clear(self) -> None:
-        """Forget all fits."""
-        self._fits, self._at, self._shown = [], -1, False
+        """Drop all fits."""
+        self._fits, self._index, self._shown = [], -1, False
         self.changed.emit()

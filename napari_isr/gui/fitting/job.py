@@ -1,117 +1,74 @@
-"""One fit, as the worker thread runs it: strokes in, news for the dock out; no Qt, no napari.
+"""A fit as plain values, and the segmenters that it starts from; no Qt, no napari.
 
-Torch is imported here only inside functions: it takes seconds, which must not be the GUI thread's.
+Torch is imported in functions only: the import takes seconds, and belongs to a background thread.
 """
 
 from __future__ import annotations
 
-import ctypes
-import logging
-import time
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_isr.config import SegmentationConfig
-from napari_isr.errors import InputError
-from napari_isr.gui.available_choices import AvailableChoices
-from napari_isr.gui.fitting.events import (
-    FitContour,
-    FitFailed,
-    FitFinished,
-    FitNeedsScribbles,
-    FitProgress,
-    News,
-)
-from napari_isr.gui.fitting.label_images import compose_label_images
-from napari_isr.gui.handle_models import extract_handle_geometry
 from napari_isr.gui.hints import missing_scribble_hint
-from napari_isr.gui.models import ObjectRow
-from napari_isr.gui.nd.current_slice import Plane, ViewedSlice, follow_viewed_slice
-from napari_isr.gui.object_measurements import measure_size
-from napari_isr.io.session import ShapeState
-from napari_isr.scribbles import BACKGROUND, Scribbles
+from napari_isr.gui.nd.current_slice import ViewedSlice
+from napari_isr.io.session import ShapeState, restore_shape_states
+from napari_isr.scribbles import Scribbles
 
 if TYPE_CHECKING:
-    from napari_isr.gui.fitting.segmenter_cache import SegmenterCache
-    from napari_isr.gui.fitting.transfer import DeferredTransfer
+    from napari_isr.features import FeatureCache
     from napari_isr.results.result import Result
-    from napari_isr.segmentation.segmenter import Update
-    from napari_isr.shapes.registry import ShapeSpec
+    from napari_isr.segmentation.segmenter import Segmenter
+    from napari_isr.segmentation.trained_predictor import TrainedPredictor
 
-__all__ = [
-    "AvailableChoices",
-    "FitContour",
-    "FitFailed",
-    "FitFinished",
-    "FitJob",
-    "FitNeedsScribbles",
-    "FitProgress",
-    "News",
-    "object_rows",
-    "run_job",
-    "trim_heap",
-]
+__all__ = ["DeferredTransfer", "FitJob", "SegmenterCache"]
 
-log = logging.getLogger(__name__)
+# Masks of larger images are shown at this size. Contours and exported masks stay exact.
+DOWNSAMPLE_ABOVE_PIXELS, MAX_SHOWN_PIXELS = 2048**2, 1024**2
+MAX_SHOWN_VOXELS = 2**24
 
-STAGE_MESSAGES = {
-    "features": "Looking at the image",
-    "predictor": "Learning from the strokes",
-    "projection": "Fitting the shape",
-    "render": "Drawing the mask",
-    "done": "Done",
-}
-REFINING_MESSAGE = "Refining predictor and shape"
+Maps = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class FitJob:
-    """What to fit.
+    """Inputs of one fit.
 
     Parameters
     ----------
     image : array or sequence of arrays
-        (n1, ..., nd) or with channels (n1, ..., nd, c); a pyramid as its levels.
+        (n1, ..., nd), or (n1, ..., nd, c) with channels, or the levels of a pyramid.
     spacing : tuple of float
-        Distance of pixel centres along the axes; of time None.
+        Distance of pixel centers along each axis, None along time.
     scribbles : (n1, ..., nd) integer array
-        The strokes.
-    shape, own_shapes, predictor, features, mode
+    shape, own_shapes, predictor, features, mode, coordinate
         See :class:`napari_isr.gui.models.DockSettings`.
     uncertainty : bool
-        Whether the map of the uncertainty is wanted.
-    given : dict of int to array
-        Objects whose unaries are from elsewhere.
+        Whether the map of the uncertainty is computed.
+    imported : dict of int to array
+        Precomputed unaries of objects, keyed by label.
     hidden : tuple of int
-        Labels that are left out of the label images.
+        Labels that the label images leave out.
     live : bool
-        Whether a stroke started it: then missing strokes are no error, but a hint.
-    started : float
-        When it was asked for, by ``time.perf_counter``.
-    start : Result or None
-        Whose shapes to start from; None: from those of the last fit.
-    device : str
-        As :class:`napari_isr.Segmenter` takes it.
-    memory : float or None
-        As :class:`napari_isr.Segmenter` takes it.
-    kept : mapping of int to ShapeState
-        Shapes to start from where none was fitted yet.
+        Whether a stroke started the fit. Missing scribbles are then a hint, not an error.
+    requested_at : float
+        Time of the request, by ``time.perf_counter``.
+    start_result : Result or None
+        Result whose shapes the fit starts from, or None for those of the last fit.
+    device, memory
+        See :class:`napari_isr.Segmenter`.
+    initial_shapes : mapping of int to ShapeState
+        Shapes that the first fit of an image starts from.
     transfer : DeferredTransfer or None
-        What other images taught: then no stroke is needed.
-    axes : str
-        What the axes are, ``"yx"``, ``"zyx"``, ``"tyx"`` or ``"tzyx"``.
+        Predictor of other images. It makes scribbles dispensable.
+    axes : {"yx", "zyx", "tyx", "tzyx"}
     per_frame : bool
         Whether the frames of a sequence are fitted one by one.
-    coordinate : str
-        Name of the layer whose values are a further coordinate.
     coordinates : mapping of str to array
-        Those values by name.
+        Values of further coordinates, keyed by name.
     viewed_slice : ViewedSlice or None
-        The plane of a stack that the user looks at.
+        Slice of a stack that the viewer shows.
     """
 
     image: Any
@@ -123,152 +80,126 @@ class FitJob:
     features: str = "auto"
     mode: str = "auto"
     uncertainty: bool = False
-    given: dict[int, Any] = field(default_factory=dict)
+    imported: dict[int, Any] = field(default_factory=dict)
     hidden: tuple[int, ...] = ()
     live: bool = True
-    started: float = 0.0
-    start: Result | None = None
+    requested_at: float = 0.0
+    start_result: Result | None = None
     device: str = "auto"
     memory: float | None = None
-    kept: Mapping[int, ShapeState] = field(default_factory=dict)
+    initial_shapes: Mapping[int, ShapeState] = field(default_factory=dict)
     transfer: DeferredTransfer | None = None
     axes: str = "yx"
     per_frame: bool = False
     coordinate: str = ""
-    coordinates: Mapping[str, Any] = field(default_factory=dict)
+    coordinates: Maps = field(default_factory=dict)
     viewed_slice: ViewedSlice | None = None
 
 
-def run_job(job: FitJob, segmenters: SegmenterCache) -> Generator[News, None, None]:
-    """Run a job; never raises.
+class DeferredTransfer:
+    """Predictor of other images, trained in the background thread at its first use.
 
     Parameters
     ----------
     job : FitJob
-    segmenters : SegmenterCache
-        Where fits start from and go on.
-
-    Yields
-    ------
-    News
-        The last one is Hint, Failed or Done. Close the generator to stop.
+        The last job of the last image with scribbles.
     """
-    try:
-        with single_threaded_torch():
-            yield from _fit(job, segmenters)
-        if segmenters.fresh:
-            segmenters.fresh = False
-            trim_heap()
-    except InputError as error:
-        yield FitFailed(_sentence(str(error)))
-    except Exception as error:
-        log.exception("The fit failed")
-        segmenters.clear(job.image)
-        name = type(error).__name__
-        yield FitFailed(f"The fit failed ({name}): run it again; the log of napari says more.")
+
+    def __init__(self, job: FitJob) -> None:
+        self._job: FitJob | None = job
+        self._trained: TrainedPredictor | None = None
+
+    def resolve(self, segmenters: SegmenterCache) -> TrainedPredictor | None:
+        """Return the predictor, or None if the scribbles do not suffice."""
+        job = self._job
+        if job is not None:
+            former = job.transfer.resolve(segmenters) if job.transfer is not None else None
+            scribbles = Scribbles.from_label_image(job.scribbles)
+            self._trained = former
+            if not missing_scribble_hint(scribbles) or (
+                former is not None and len(scribbles.labels)
+            ):
+                self._trained = segmenters.get(job, former).export_predictor(scribbles)
+            self._job = None  # It holds the image.
+        return self._trained
 
 
-def _fit(job: FitJob, segmenters: SegmenterCache) -> Iterator[News]:
-    strokes = Scribbles.from_label_image(job.scribbles)
-    trained = job.transfer.resolve(segmenters) if job.transfer is not None else None
-    known = trained.object_labels if trained is not None else ()
-    labels = sorted({*strokes.objects, *known, *job.given})
-    rows = {k: ObjectRow(k, int(np.count_nonzero(strokes.labels == k))) for k in labels}
-    hint = missing_scribble_hint(strokes, job.given) if job.live and trained is None else ""
-    if hint and not job.given:
-        yield FitNeedsScribbles(hint, tuple(rows.values()))
-        return
-    if hint:  # what is given can be fitted all the same
-        strokes = strokes.select((BACKGROUND, *job.given))
-        labels = sorted(job.given)
-    yield FitProgress(rows=tuple(rows.values()))
-    segmenter = segmenters.get(job, trained)
-    if job.start is not None:
-        segmenter.restore(job.start)
-    shapes = {label: shape_spec_for(job, label) for label in labels}
-    shaped = refining = False
-    updates = segmenter.run(strokes, shapes or job.shape, job.given, sketch=True)
-    for update, plane in follow_viewed_slice(updates, segmenter, job.viewed_slice):
-        shaped |= update.stage == "projection"
-        refining |= shaped and update.stage == "predictor"
-        again = refining and update.stage in ("predictor", "projection")
-        yield from _news(update, REFINING_MESSAGE if again else STAGE_MESSAGES[update.stage], plane)
-        if update.stage == "done":  # what the run prepares for the next one comes afterwards
-            yield _done(job, segmenter.result, rows, hint)
+class SegmenterCache:
+    """Segmenters of the last images and settings, so that fits start warm.
 
+    Parameters
+    ----------
+    max_segmenters : int, optional
+        Their number. Each takes 10 MB or more for an image of any size.
+    cache : FeatureCache, optional
+        Stores the features of all images. Default: in the folder of the user, so that an image
+        that was open before starts quickly.
+    """
 
-def shape_spec_for(job: FitJob, label: int) -> str | ShapeSpec:
-    """The shape that an object is to have."""
-    config = SegmentationConfig(
-        shape=job.shape, own_shapes=job.own_shapes, axes=job.axes, per_frame=job.per_frame
-    )
-    return config.shape_for(label)
+    def __init__(self, max_segmenters: int = 3, cache: FeatureCache | None = None) -> None:
+        self._max_segmenters, self._cache = max_segmenters, cache
+        self._entries: list[tuple[Any, tuple[Any, ...], Maps, Segmenter]] = []
+        # Whether a segmenter was made since the heap was trimmed.
+        self.has_new = False
 
+    def __len__(self) -> int:
+        """Return the number of segmenters."""
+        return len(self._entries)
 
-def _done(job: FitJob, result: Result, rows: dict[int, ObjectRow], hint: str) -> FitFinished:
-    """All that the dock will show, so that nothing is computed in the GUI thread."""
-    return FitFinished(
-        *compose_label_images(result, job.hidden),
-        object_rows(result, rows, job.axes),
-        result,
-        next_stroke=result.next_stroke,
-        uncertainty=result.uncertainty if job.uncertainty else None,
-        found=extract_handle_geometry(result),
-        seconds=time.perf_counter() - job.started,
-        hidden=job.hidden,
-        hint=hint,
-        shapes={"shape": job.shape, "own_shapes": dict(job.own_shapes)},
-    )
+    def get(self, job: FitJob, trained: TrainedPredictor | None = None) -> Segmenter:
+        """Return the segmenter of a job, which uses ``trained`` if it is not None."""
+        from napari_isr.features import FeatureCache, default_folder
+        from napari_isr.segmentation.segmenter import Segmenter
 
-
-def _news(update: Update, message: str, plane: Plane | None) -> Iterator[News]:
-    yield FitProgress(message, update.progress)
-    if update.label is not None:
-        if update.predictor_contours is not None:
-            yield FitContour("predictor", update.label, update.predictor_contours, plane)
-        if update.contours is not None:
-            yield FitContour("shape", update.label, update.contours, plane)
-
-
-def object_rows(result: Result, drawn: dict[int, ObjectRow], axes: str) -> tuple[ObjectRow, ...]:
-    """Rows of the table: what was drawn, and what was found of it."""
-    rows = dict(drawn)  # with those that lack strokes so far
-    for label, item in result.objects.items():
-        proof = item.certificate
-        _ = item.iou_predictor  # kept, for the panel that tells it
-        promised = proof.by_construction is not None
-        strokes = drawn[label].strokes
-        holds = proof.holds if promised else None
-        size, measure = measure_size(item, axes)
-        rows[label] = ObjectRow(
-            label, strokes, item.shape_name, size, holds, proof.message, measure
+        if self._cache is None:
+            self._cache = FeatureCache(default_folder())
+        settings = (
+            job.axes,
+            job.spacing,
+            job.predictor,
+            job.features,
+            job.mode,
+            job.device,
+            job.memory,
         )
-    return tuple(rows.values())
+        for index, (image, key, maps, segmenter) in enumerate(self._entries):
+            matches = image is job.image and key == settings and _same_maps(maps, job.coordinates)
+            if matches and segmenter.carried is trained:
+                self._entries.append(self._entries.pop(index))
+                return segmenter
+        segmenter = Segmenter(
+            job.image,  # A lazy array or a pyramid is not loaded here.
+            ndim=np.ndim(job.scribbles),
+            axes=job.axes,
+            spacing=job.spacing,
+            predictor=job.predictor,
+            features=job.features,
+            mode=job.mode,
+            device=job.device,
+            memory=job.memory,
+            cache=self._cache,
+            most_pixels=_max_pixels(job.scribbles.shape),
+            trained=trained,
+            coordinates={name: np.asarray(values) for name, values in job.coordinates.items()},
+        )
+        restore_shape_states(job.initial_shapes, segmenter)
+        entry = job.image, settings, job.coordinates, segmenter
+        self._entries = [*self._entries, entry][-self._max_segmenters :]
+        self.has_new = True
+        return segmenter
+
+    def clear(self, image: Any = None) -> None:
+        """Drop the segmenters of an image, or all if it is None."""
+        self._entries = [e for e in self._entries if image is not None and e[0] is not image]
 
 
-def _sentence(text: str) -> str:
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!", "?", ")")) else f"{text}."
+def _same_maps(first: Maps, second: Maps) -> bool:
+    """Return whether two mappings hold identical arrays under the same names."""
+    return list(first) == list(second) and all(first[name] is second[name] for name in first)
 
 
-@contextmanager
-def single_threaded_torch() -> Iterator[None]:
-    """Let torch use one thread: on few cores, spinning threads slow the GUI and each other."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def trim_heap() -> None:
-    """Return free memory to the system, where the C library can.
-
-    The first fit of an image allocates and frees hundreds of megabytes in pieces of all sizes, of
-    which glibc keeps nearly all. Takes some milliseconds.
-    """
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
+def _max_pixels(shape: tuple[int, ...]) -> int | None:
+    """Return the largest number of pixels of a shown mask, or None for that of the image."""
+    if len(shape) == 2:
+        return MAX_SHOWN_PIXELS if np.prod(shape) > DOWNSAMPLE_ABOVE_PIXELS else None
+    return MAX_SHOWN_VOXELS if np.prod(shape) > MAX_SHOWN_VOXELS else None

@@ -1,84 +1,85 @@
-"""The live loop: when to fit, what to fit; of changes that come together, the latest wins."""
+"""When to fit: changes that follow each other closely start one fit; no Qt."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any, Protocol
 
 from psygnal import Signal
 
-from napari_isr.gui._qt_utils import QueuedCallback, make_single_shot_timer
-from napari_isr.gui.fitting.job import FitJob
-from napari_isr.gui.fitting.worker import FitWorker
-
 __all__ = ["FitScheduler"]
 
-PAUSE_MS = 30
+DEFAULT_PAUSE_MS = 30
+
+
+class _Timer(Protocol):
+    """A single-shot timer."""
+
+    def start(self, milliseconds: int = ..., /) -> None: ...
+
+    def stop(self) -> None: ...
 
 
 class FitScheduler:
-    """Starts a fit when changes pause.
+    """Emits when a requested fit is due.
 
     Parameters
     ----------
-    job : callable
-        ``job(live, asked)`` makes the job of what is drawn and chosen just then, or says to the
-        user why there is none and gives None. ``live``: whether a stroke asked for it;
-        ``asked``: when, by ``time.perf_counter``.
+    make_timer, make_queued : callable
+        They take a function, and return a stopped single-shot timer that calls it: after a pause,
+        or before the next repaint.
+    clock : callable, optional
+        Returns the time in seconds.
 
     Attributes
     ----------
     pause_ms : int
-        Changes nearer to each other than this are fitted as one.
+        Milliseconds without a change until a fit is due.
     """
 
-    started = Signal(bool)  # a job was handed over; whether it waits for the library to load
+    due = Signal(bool, float)  # whether a stroke requested it, and when by the clock
 
-    def __init__(self, job: Callable[[bool, float], FitJob | None]) -> None:
-        self.worker, self.pause_ms = FitWorker(), PAUSE_MS
-        self._job = job
-        self._asked, self._live, self._closed = 0.0, True, False
-        self._pause, self._soon = make_single_shot_timer(self._start), QueuedCallback(self._start)
+    def __init__(
+        self,
+        make_timer: Callable[[Callable[[], None]], Any],
+        make_queued: Callable[[Callable[[], None]], Any],
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.pause_ms = DEFAULT_PAUSE_MS
+        self._clock = clock
+        self._requested_at, self._live, self._closed = float("-inf"), True, False
+        self._pause: _Timer = make_timer(self._emit)
+        self._queued: _Timer = make_queued(self._emit)
 
     def request(self, *, live: bool, drawn: bool = False) -> None:
-        """Fit soon: before the stroke is painted if all was quiet, else when changes pause.
+        """Request a fit.
 
-        At once if all was quiet and what asks for it is ``drawn`` already.
+        After a pause it is due before the next repaint, or at once if the stroke that requests it
+        is ``drawn`` already. Otherwise it is due as soon as the changes pause.
         """
         if self._closed:
             return
-        now = time.perf_counter()
-        quiet = now - self._asked > 3 * self.pause_ms / 1000
-        self._asked, self._live = now, live
-        self._hold()
-        if quiet and drawn:
-            self._start()
-        elif quiet or not live:
-            self._soon.start()
+        now = self._clock()
+        after_pause = now - self._requested_at > 3 * self.pause_ms / 1000
+        self._requested_at, self._live = now, live
+        self.cancel()
+        if after_pause and drawn:
+            self._emit()
+        elif after_pause or not live:
+            self._queued.start()
         else:
             self._pause.start(self.pause_ms)
 
     def cancel(self) -> None:
-        """Stop the fit at its next step, and drop what was asked for."""
-        self._hold()
-        self.worker.cancel()
-
-    def reset(self) -> None:
-        """Cancel, and let the next fit start from scratch."""
-        self.worker.reset()
+        """Drop the request."""
+        self._pause.stop()
+        self._queued.stop()
 
     def close(self) -> None:
-        """Cancel for good."""
+        """Drop the request, and all later ones."""
         self._closed = True
-        self._hold()
-        self.worker.close()
+        self.cancel()
 
-    def _hold(self) -> None:
-        self._pause.stop()
-        self._soon.stop()
-
-    def _start(self) -> None:
-        job = self._job(self._live, self._asked)
-        if job is not None:
-            self.started.emit(self.worker.is_loading)
-            self.worker.start(job)
+    def _emit(self) -> None:
+        self.due.emit(self._live, self._requested_at)

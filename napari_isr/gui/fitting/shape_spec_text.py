@@ -1,6 +1,6 @@
-"""Shapes as they are written, ``star:center=120/88``: read and changed without the library.
+"""Shapes as text, ``star:center=120/88``: parsed and changed without the library; no Qt.
 
-What is written is not checked here: the library does that, in its thread.
+The text is not validated here. The library does that in a background thread.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = [
 
 
 def split_spec(text: str) -> tuple[str, dict[str, str]]:
-    """Name of a shape, and its options."""
+    """Return the name of a shape and its options."""
     name, _, tail = text.partition(":")
     pairs = (item.partition("=") for item in tail.split(",") if item.strip())
     options = {key.strip(): value.strip() for key, _, value in pairs}
@@ -30,18 +30,18 @@ def split_spec(text: str) -> tuple[str, dict[str, str]]:
 
 
 def join_spec(name: str, options: Mapping[str, str]) -> str:
-    """Write a shape; the inverse of :func:`split_spec`."""
+    """Return the text of a shape. Inverse of :func:`split_spec`."""
     tail = ",".join(f"{key}={value}" for key, value in options.items())
     return f"{name}:{tail}" if tail else name
 
 
 def same_shape(one: str, other: str) -> bool:
-    """Whether two names are those of one shape; the parts of a sum come in any order."""
+    """Return whether two names mean one shape. The parts of a sum may come in any order."""
     return {part.strip() for part in one.split("+")} == {part.strip() for part in other.split("+")}
 
 
 def fixed_options(text: str) -> list[str]:
-    """Which places the user holds fixed."""
+    """Return the names of the options that fix a position."""
     return [key for key in split_spec(text)[1] if key in pose_options()]
 
 
@@ -51,9 +51,9 @@ def shape_of(settings: DockSettings, label: int) -> str:
 
 
 def set_shape_of(settings: DockSettings, label: int, text: str, *, alone: bool) -> None:
-    """Give an object a shape; one that is alone, and has none of its own, gives it to all.
+    """Set the shape of an object, or that of all objects if it is the only one.
 
-    Where there are several, a place that is right for one is wrong for the others.
+    A position that is right for one object is wrong for others.
     """
     if alone and label not in settings.own_shapes:
         settings.shape = text
@@ -66,7 +66,7 @@ def set_shape_of(settings: DockSettings, label: int, text: str, *, alone: bool) 
 
 
 def clear_fixed_options(settings: DockSettings, label: int, *, alone: bool) -> None:
-    """Let the fit find what was held fixed of an object."""
+    """Remove the options that fix a position of an object, so that the fit finds it."""
     name, options = split_spec(shape_of(settings, label))
     free = {key: value for key, value in options.items() if key not in pose_options()}
     set_shape_of(settings, label, join_spec(name, free), alone=alone)

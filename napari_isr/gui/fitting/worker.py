@@ -1,35 +1,95 @@
-"""Fits in a background thread: the latest job wins, and every step can be cancelled."""
+"""Fits in a background thread: the latest job wins, and every step can be cancelled; no Qt."""
 
 from __future__ import annotations
 
 import logging
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from psygnal import Signal
 
 from napari_isr.cancellation import check_cancelled
-from napari_isr.gui._concurrency import BackgroundTask
-from napari_isr.gui._qt_utils import make_executor
-from napari_isr.gui.fitting.job import (
-    AvailableChoices,
-    FitFinished,
-    FitJob,
-    FitProgress,
-    News,
-    run_job,
-)
-from napari_isr.gui.fitting.segmenter_cache import SegmenterCache
-from napari_isr.gui.repaint_scheduler import RepaintGate
+from napari_isr.gui._concurrency import BackgroundExecutor, BackgroundTask
+from napari_isr.gui.fitting.events import FitFinished, FitProgress, News
+from napari_isr.gui.fitting.job import FitJob, SegmenterCache
+from napari_isr.gui.fitting.run_job import run_job
 
-__all__ = ["FitWorker", "fit_small_disc"]
+if TYPE_CHECKING:
+    from napari_isr.shapes.options import OptionSchema
+
+__all__ = ["AvailableChoices", "FitWorker", "RepaintGate", "fit_small_disc", "load_library"]
 
 log = logging.getLogger(__name__)
 
 PROGRESS_INTERVAL_S = 0.15  # seconds between two reports of progress, and before the first
+
+# Sets of features that suit each other and need no file. Unknown names are left out.
+FEATURE_SETS = (
+    "rgb,spatial",
+    "rgb,semantic",
+    "rgb,texture",
+    "rgb,nearness",
+    "rgb,nearness,edges",
+    "rgb,spatial,semantic",
+    "rgb,spatial,nearness",
+    "rgb,texture,nearness",
+    "rgb,semantic,nearness",
+    "rgb,spatial,semantic,nearness",
+    "rgb,semantic,nearness,edges",
+)
+FEATURES_THAT_NEED_A_FILE = ("dino",)
+
+
+@dataclass(frozen=True)
+class AvailableChoices:
+    """Names that can be chosen in the dock, and the options of each shape."""
+
+    shapes: tuple[str, ...]
+    predictors: tuple[str, ...]
+    features: tuple[str, ...]
+    modes: tuple[str, ...]
+    options: dict[str, tuple[OptionSchema, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls) -> AvailableChoices:
+        """Collect the names from the library, which imports torch."""
+        from napari_isr.config import MODES
+        from napari_isr.features import feature_names
+        from napari_isr.gui.shape_catalog import extend_catalog, load_cards
+        from napari_isr.predictors import predictor_names
+        from napari_isr.shapes.registry import shape_names, shape_options
+
+        extend_catalog(load_cards())
+        blocks = [name for name in feature_names() if name not in FEATURES_THAT_NEED_A_FILE]
+        sets = [names for names in FEATURE_SETS if set(names.split(",")) <= set(blocks)]
+        return cls(
+            tuple(shape_names()),
+            ("auto", *predictor_names()),
+            ("auto", *blocks, *sets),
+            ("auto", *(mode for mode in MODES if mode != "auto")),
+            {name: shape_options(name) for name in shape_names()},
+        )
+
+
+class RepaintGate(Protocol):
+    """A gate at which a fit waits while the window is repainted."""
+
+    def close_until_painted(self, last: bool = True) -> None:
+        """Close the gate until the next repaint; in the GUI thread."""
+
+    def close_now(self) -> None:
+        """Close the gate before layers change; in the background thread."""
+
+    def wait(self) -> None:
+        """Wait at the closed gate; in the background thread."""
+
+    def close(self) -> None:
+        """Open the gate."""
 
 
 class FitWorker:
@@ -37,7 +97,16 @@ class FitWorker:
 
     Parameters
     ----------
-    progress_interval : float, optional
+    executor : BackgroundExecutor
+    repaint_gate : RepaintGate
+    run : callable, optional
+        ``run(job, segmenters)`` yields the events of a fit.
+    load : callable, optional
+        Loads the library, and returns the available choices or a message about a failure.
+
+    Attributes
+    ----------
+    progress_interval : float
         Seconds between two reports of progress.
     """
 
@@ -45,10 +114,18 @@ class FitWorker:
     ended = Signal()  # no job runs or is queued
     loaded = Signal(object)  # AvailableChoices, or a message that describes the failure
 
-    def __init__(self, progress_interval: float = PROGRESS_INTERVAL_S) -> None:
-        self.segmenters, self.repaint_gate = SegmenterCache(), RepaintGate()
-        self.progress_interval = progress_interval
-        self._executor = make_executor()
+    def __init__(
+        self,
+        executor: BackgroundExecutor,
+        repaint_gate: RepaintGate,
+        run: Callable[[FitJob, SegmenterCache], Generator[News, None, None]] = run_job,
+        load: Callable[[], AvailableChoices | str] | None = None,
+    ) -> None:
+        self.segmenters, self.repaint_gate = SegmenterCache(), repaint_gate
+        self.progress_interval = PROGRESS_INTERVAL_S
+        self.run = run
+        self._load = load
+        self._executor = executor
         self._task: BackgroundTask | None = None
         self._next: FitJob | None = None
         self._clear_at_end = self._closed = False
@@ -75,7 +152,9 @@ class FitWorker:
         """
         if self._must_load and not self._closed and not self._loading:
             self._loading = True
-            self._task = self._executor.submit(load_library, self.loaded.emit, on_end=self._on_end)
+            self._task = self._executor.submit(
+                self._load or load_library, self.loaded.emit, on_end=self._on_end
+            )
 
     def start(self, job: FitJob) -> None:
         """Run a job. Cancel the running one, and replace the queued one."""
@@ -129,7 +208,7 @@ class FitWorker:
     def _run(self, job: FitJob) -> Generator[News, None, None]:
         """Yield the events of a job, with progress at intervals; in the background thread."""
         reported = time.perf_counter()
-        with closing(run_job(job, self.segmenters)) as events:
+        with closing(self.run(job, self.segmenters)) as events:
             for event in events:
                 check_cancelled()  # also at an event that is not passed on
                 if isinstance(event, FitProgress) and event.rows is None:

@@ -1,1 +1,1 @@
-"""From image to image: the list, what is done, what is carried along."""
+"""The list of images: its model, its files, navigation and widget."""

@@ -11,7 +11,7 @@ from napari.layers import Image, Labels
 from napari_isr.gui import keybindings as keys
 from napari_isr.gui._qt_utils import make_single_shot_timer
 from napari_isr.gui.controller import Controller
-from napari_isr.gui.fitting.transfer import DeferredTransfer
+from napari_isr.gui.fitting.job import DeferredTransfer
 from napari_isr.gui.image_list.loader import LoadedImage, load_image
 from napari_isr.gui.image_list.model import ImageList, ImageListEntry, ImageState, list_images
 from napari_isr.gui.image_list.status_store import ImageStatusStore
@@ -22,7 +22,6 @@ from napari_isr.gui.layers.utils import (
     is_result_layer,
 )
 from napari_isr.gui.models import IMAGE_SETTINGS
-from napari_isr.gui.persistence.kept_settings import KeptSettings
 from napari_isr.gui.scribbles.label_selector import activate_paint_mode
 from napari_isr.io.session import SnapshotStore
 
@@ -68,8 +67,8 @@ class ImageNavigator:
         self._events = (events.inserted, events.removed)
         for event in self._events:
             event.connect(self._on_layers)
-        control.image_layer_changed.connect(self._on_image)
-        control.scribbles_edited.connect(self._on_strokes)
+        control.layers.events.image.connect(self._on_image)
+        control.adapter.scribbles_edited.connect(self._on_strokes)
         control.transfer = lambda: self.transfer
         control.closing.connect(self.close)
         self._follow.start()
@@ -85,8 +84,8 @@ class ImageNavigator:
             self.viewer.bind_key(key, None, overwrite=True)
         for event in self._events:
             event.disconnect(self._on_layers)
-        self.control.image_layer_changed.disconnect(self._on_image)
-        self.control.scribbles_edited.disconnect(self._on_strokes)
+        self.control.layers.events.image.disconnect(self._on_image)
+        self.control.adapter.scribbles_edited.disconnect(self._on_strokes)
 
     # ----------------------------------------------------------------------------- actions
 
@@ -231,7 +230,8 @@ class ImageNavigator:
                 control.initial_shapes = dict(kept.shapes)
             if work.given and not control.imported_objects:
                 control.imported_objects = work.given
-            control.image_layer_changed.emit(entry.layer)  # once more, now with its strokes
+            # Again, for those that need the scribbles of the image as well.
+            control.layers.events.image.emit(entry.layer, entry.layer)
         finally:
             self._busy = False
         if entry.transfer is None:
@@ -263,8 +263,7 @@ class ImageNavigator:
         return {name: getattr(self.control.settings, name) for name in IMAGE_SETTINGS}
 
     def _choose(self, settings: Mapping[str, Any]) -> None:
-        fits = {name: settings[name] for name in IMAGE_SETTINGS if name in settings}
-        KeptSettings(self.control.settings).set(fits)
+        self.control.settings.update({k: v for k, v in settings.items() if k in IMAGE_SETTINGS})
 
     @property
     def transfer(self) -> DeferredTransfer | None:

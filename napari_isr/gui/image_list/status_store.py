@@ -50,7 +50,7 @@ class ImageStatusStore:
     Parameters
     ----------
     images : ImageList
-    folder : Path
+    folder : BoxTrack
         Where the file is.
     wanted : callable
         Whether anything may be written.

@@ -31,8 +31,8 @@ class LayerAlignment:
         self._image: Image | None = None
         self._scale: Any = None
         self._strokes: Labels | None = None  # that lie on the image
-        control.image_layer_changed.connect(self._follow)
-        control.scribble_layer_changed.connect(self._follow)
+        control.layers.events.image.connect(self._follow)
+        control.layers.events.scribbles.connect(self._follow)
         self._follow()
 
     def close_down(self) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari.layers import Image, Layer
 
 from napari_isr.gui.layers.utils import COORDINATE, image_shape, is_result_layer
+from napari_isr.gui.models import DockSettings
 from napari_isr.gui.nd.axis_roles import TIME, resolve_axes
-from napari_isr.gui.nd.current_slice import is_stack
-
-if TYPE_CHECKING:
-    from napari_isr.gui.controller import Controller
+from napari_isr.gui.nd.current_slice import ViewedSlice
 
 __all__ = ["can_be_coordinate", "coordinate_layer", "nd_job_fields"]
 
@@ -35,29 +33,27 @@ def can_be_coordinate(layer: Layer, image: Image | None) -> bool:
     )
 
 
-def coordinate_layer(control: Controller) -> Image | None:
-    """The layer that is chosen as a coordinate; None if there is none, or it is not usable."""
-    name, image = control.settings.coordinate, control.image_layer
-    layers = [x for x in control.viewer.layers if x.name == name and can_be_coordinate(x, image)]
+def coordinate_layer(viewer: Any, image: Image | None, name: str) -> Image | None:
+    """Return the layer of a name if it can be a coordinate of the image, else None."""
+    layers = [x for x in viewer.layers if x.name == name and can_be_coordinate(x, image)]
     return layers[0] if name and layers else None
 
 
-def nd_job_fields(control: Controller) -> dict[str, Any]:
-    """Fields of a :class:`napari_isr.gui.fitting.job.FitJob` that go with the axes of the image."""
-    image, chosen = control.image_layer, control.settings
-    assert image is not None
-    axes = resolve_axes(image, chosen.axes)
-    shown = control.presenter.ensure_view().shown if is_stack(image) else None
-    map_ = coordinate_layer(control)
+def nd_job_fields(
+    viewer: Any, image: Image, settings: DockSettings, viewed_slice: ViewedSlice | None
+) -> dict[str, Any]:
+    """Return the fields of a :class:`napari_isr.gui.fitting.job.FitJob` that depend on the axes."""
+    axes = resolve_axes(image, settings.axes)
+    map_ = coordinate_layer(viewer, image, settings.coordinate)
     spacing: list[float | None] = [abs(float(s)) or 1.0 for s in image.scale]
     if axes.startswith(TIME):
-        spacing[0] = None  # seconds are no length: the library says how much a frame counts
+        spacing[0] = None  # Seconds are no length: the library sets the weight of a frame.
     return {
         "axes": axes,
         "spacing": tuple(spacing),
         "coordinates": {} if map_ is None else _values(map_),
-        "per_frame": chosen.per_frame and axes.startswith(TIME),
-        "viewed_slice": shown.viewed_slice if shown is not None else None,
+        "per_frame": settings.per_frame and axes.startswith(TIME),
+        "viewed_slice": viewed_slice,
     }
 
 

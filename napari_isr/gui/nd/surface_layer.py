@@ -45,9 +45,9 @@ class SurfaceLayer:
     def __init__(self, control: Controller) -> None:
         self._control, self._on = control, False
         self._layer: _MeshLayer | None = None
-        control.settled.connect(self._renew)
+        control.presenter.settled.connect(self._renew)
         control.settings.events.hidden.connect(self._renew)
-        control.image_layer_changed.connect(self._drop)
+        control.layers.events.image.connect(self._drop)
         control.viewer.dims.events.ndisplay.connect(self._on_display)
 
     @property
@@ -69,9 +69,9 @@ class SurfaceLayer:
     def close(self) -> None:
         """Let go of the viewer; the layer stays."""
         control = self._control
-        control.settled.disconnect(self._renew)
+        control.presenter.settled.disconnect(self._renew)
         control.settings.events.hidden.disconnect(self._renew)
-        control.image_layer_changed.disconnect(self._drop)
+        control.layers.events.image.disconnect(self._drop)
         control.viewer.dims.events.ndisplay.disconnect(self._on_display)
         self._on = False
 
@@ -141,7 +141,7 @@ class _MeshLayer(TransientLayer):
 
 def _mesh(result: Any, colors: Any, hidden: Any) -> ColoredMesh | str | None:
     """The mesh, or what went wrong in one sentence."""
-    from napari_isr.gui.fitting.job import single_threaded_torch
+    from napari_isr.gui.fitting.run_job import single_threaded_torch
 
     try:
         with single_threaded_torch():

@@ -144,7 +144,7 @@ def _work(
     result: Any, factor: int, hidden: Collection[int]
 ) -> Generator[float, None, tuple[Masks, int] | str]:
     """Do it in the thread; return masks and the number of empty frames, or an error message."""
-    from napari_isr.gui.fitting.job import single_threaded_torch
+    from napari_isr.gui.fitting.run_job import single_threaded_torch
 
     masks = None
     try:

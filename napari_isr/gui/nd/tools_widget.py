@@ -71,7 +71,7 @@ class StackToolsWidget(QWidget):
         self.surface.toggled.connect(lambda on: setattr(self.surface_view, "enabled", on))
         self.finer.clicked.connect(self._on_finer)
         self.resolver.busy.connect(self._show_busy)
-        control.image_layer_changed.connect(self._follow)
+        control.layers.events.image.connect(self._follow)
         control.settings.events.axes.connect(self._show)
         control.state.events.can_export.connect(self._show)
         self._show()
@@ -142,7 +142,7 @@ class AxisRoleWidget(QWidget):
         row.addWidget(self.per_frame)
         self.axes.activated.connect(self._choose)
         bind_checkbox(self.per_frame, control.settings, "per_frame")
-        control.image_layer_changed.connect(self._follow)
+        control.layers.events.image.connect(self._follow)
         control.settings.events.axes.connect(self._show)
         self._follow(control.image_layer)
 
@@ -207,7 +207,7 @@ class CoordinateLayerComboBox(StringComboBox):
             event.connect(self._offer)
         self.chosen.connect(self._choose)
         control.settings.events.coordinate.connect(self._offer)
-        control.image_layer_changed.connect(self._offer)
+        control.layers.events.image.connect(self._offer)
         self._offer()
 
     def close_down(self) -> None:
@@ -229,7 +229,7 @@ class CoordinateLayerComboBox(StringComboBox):
             if not control.settings.coordinate:
                 control.settings.coordinate = new[0].name
                 return  # which asks again
-        layer = coordinate_layer(control)
+        layer = coordinate_layer(control.viewer, control.image_layer, control.settings.coordinate)
         if control.settings.coordinate and layer is None and control.image_layer is not None:
             control.settings.coordinate = ""
             return  # which asks again

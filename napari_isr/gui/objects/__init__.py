@@ -1,1 +1,1 @@
-"""What can be done to single objects: import, rename, hide, give a shape, delete."""
+"""Actions on single objects, their import from layers, and their undo."""

@@ -1,45 +1,45 @@
-"""Deleted objects that an undo brings back, with all that was their own."""
+"""Undo of deleted objects, with everything that belonged to them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from app_model.types import KeyCode, KeyMod
 
-if TYPE_CHECKING:
-    from napari_isr.gui.controller import Controller
+from napari_isr.gui.models import DockSettings, DockState, ImportedObjects
 
-__all__ = ["PER_OBJECT_SETTINGS", "DeletedObject", "DeletedObjects", "Places", "label_indices"]
+__all__ = ["PER_OBJECT_SETTINGS", "DeletedObject", "DeletedObjects", "Indices", "label_indices"]
 
-PER_OBJECT_SETTINGS = ("names", "own_shapes")  # settings of single objects
+PER_OBJECT_SETTINGS = ("names", "own_shapes")  # dicts of the settings that are keyed by label
 UNDO = KeyMod.CtrlCmd | KeyCode.KeyZ
 BLOCK_PIXELS = 2**21  # pixels; between two blocks other threads can take the GIL
 
-Places = tuple[npt.NDArray[np.intp], ...]
+Indices = tuple[npt.NDArray[np.intp], ...]
 
 
 @dataclass(frozen=True)
 class DeletedObject:
-    """What was an object's own.
+    """Everything that belonged to an object.
 
     Parameters
     ----------
     pixels : tuple of arrays
-        Where its strokes were, an array for each axis; empty arrays: it had none.
+        Indices of its scribbles, one array for each axis. They are empty without scribbles.
     settings : dict
-        Its name, its shape, whether it was hidden.
+        Its name, its shape, and whether it was hidden.
     mask : array or None
-        What it was imported as.
+        Its imported mask or probabilities.
     layer : Layer or None
-        Where it was imported from, if that is still followed.
+        Source of the import, if it is still watched.
     value : int
         Its label in that layer.
     """
 
-    pixels: Places
+    pixels: Indices
     settings: dict[str, Any]
     mask: Any
     layer: Any
@@ -47,93 +47,89 @@ class DeletedObject:
 
 
 class DeletedObjects:
-    """Remembers what was deleted.
+    """Stores deleted objects, and restores them at an undo.
 
-    napari's undo knows strokes only. While the last thing that happened on the stroke layer is that
-    an object without strokes was deleted, Ctrl+Z there brings the object back; else it is napari's.
+    The undo of napari covers scribbles only: an object whose scribbles return is restored. An
+    object without scribbles is restored by Ctrl+Z on the scribble layer, as long as the deletion
+    was the last change of the layer.
 
     Parameters
     ----------
-    control : Controller
+    settings : DockSettings
+    state : DockState
+    imports : ImportedObjects
+    restore : callable
+        ``restore(label, deleted)`` restores the settings and the import of an object.
     """
 
-    def __init__(self, control: Controller) -> None:
-        self._control = control
-        self._drawn: dict[int, DeletedObject] = {}
-        self._others: list[
-            tuple[int, DeletedObject]
-        ] = []  # without strokes, the last one at the end
-        self._layer: Any = None  # that has the key
+    def __init__(
+        self,
+        settings: DockSettings,
+        state: DockState,
+        imports: ImportedObjects,
+        restore: Callable[[int, DeletedObject], None],
+    ) -> None:
+        self._settings, self._state, self._imports = settings, state, imports
+        self._restore = restore
+        self._with_scribbles: dict[int, DeletedObject] = {}
+        self._others: list[tuple[int, DeletedObject]] = []  # the last one at the end
+        self._bound_layer: Any = None
 
     def close(self) -> None:
-        """Leave the key to napari."""
+        """Release the key of the scribble layer."""
         self._forget_others()
 
     def capture(self, label: int) -> DeletedObject:
-        """What is an object's own, except for its strokes."""
-        chosen, given = self._control.settings, self._control.objects.given
+        """Return everything that belongs to an object, except for its scribbles."""
+        chosen, imports = self._settings, self._imports
         settings: dict[str, Any] = {
-            s: getattr(chosen, s).get(label, "") for s in PER_OBJECT_SETTINGS
+            name: getattr(chosen, name).get(label, "") for name in PER_OBJECT_SETTINGS
         }
         settings["hidden"] = label in chosen.hidden
-        source = given.sources.get(label)
-        layer, value = (None, 0) if source is None else (source.watch.layer, source.value)
-        return DeletedObject((), settings, given.masks.get(label), layer, value)
+        source = imports.sources.get(label)
+        layer, value = (None, 0) if source is None else (source.watcher.layer, source.value)
+        return DeletedObject((), settings, imports.masks.get(label), layer, value)
 
-    def push(self, label: int, what: DeletedObject) -> None:
-        """An object was deleted."""
-        strokes = self._control.scribble_layer
-        if what.pixels and what.pixels[0].size:
-            self._drawn[label] = what
-        elif strokes is not None:
-            self._others.append((label, what))
-            if self._layer is None:
-                self._layer = strokes
-                strokes.bind_key(UNDO, lambda _: self._undo_last(), overwrite=True)
-
-    def restore_if_undone(self) -> None:
-        """The strokes changed: bring objects back whose strokes are back."""
-        self._forget_others()
-        strokes = self._control.scribble_layer
-        if strokes is None:
+    def push(self, label: int, deleted: DeletedObject, scribbles: Any) -> None:
+        """Store an object that was deleted from a scribble layer."""
+        if deleted.pixels and deleted.pixels[0].size:
+            self._with_scribbles[label] = deleted
             return
-        data = strokes.data
-        for label, what in list(self._drawn.items()):
-            last = tuple(int(axis.max()) for axis in what.pixels)
+        self._others.append((label, deleted))
+        if self._bound_layer is None:
+            self._bound_layer = scribbles
+            scribbles.bind_key(UNDO, lambda _: self._undo_last(), overwrite=True)
+
+    def restore_if_undone(self, scribbles: Any) -> None:
+        """Restore objects whose scribbles are in a layer again. Call at each change of it."""
+        self._forget_others()
+        if scribbles is None:
+            return
+        data = scribbles.data
+        for label, deleted in list(self._with_scribbles.items()):
+            last = tuple(int(axis.max()) for axis in deleted.pixels)
             if any(k >= n for k, n in zip(last, data.shape, strict=True)):
-                del self._drawn[label]  # it is another image
-            elif (data[what.pixels] == label).all():
-                self._bring_back(label, self._drawn.pop(label))
+                del self._with_scribbles[label]  # The layer belongs to another image.
+            elif (data[deleted.pixels] == label).all():
+                self._restore(label, self._with_scribbles.pop(label))
 
     def _undo_last(self) -> None:
-        label, what = self._others.pop()
+        label, deleted = self._others.pop()
         if not self._others:
             self._forget_others()
-        if label in {row.label for row in self._control.state.rows} | set(
-            self._control.imported_objects
-        ):
-            return  # there is another one with this label
-        self._bring_back(label, what)
-        self._control.state.set_status(
-            "hint", f"{self._control.settings.object_name(label)} is back."
-        )
+        if label in {row.label for row in self._state.rows} | set(self._imports.masks):
+            return  # A new object has this label.
+        self._restore(label, deleted)
+        self._state.set_status("hint", f"{self._settings.object_name(label)} is back.")
 
     def _forget_others(self) -> None:
         self._others = []
-        if self._layer is not None:
-            self._layer.bind_key(UNDO, None, overwrite=True)
-            self._layer = None
-
-    def _bring_back(self, label: int, what: DeletedObject) -> None:
-        objects = self._control.objects
-        objects.rename(label, what.settings["names"])
-        objects.set_shape(label, what.settings["own_shapes"])
-        objects.hide(label, what.settings["hidden"])
-        if what.mask is not None:
-            objects.restore_import(label, what.mask, what.layer, what.value)
+        if self._bound_layer is not None:
+            self._bound_layer.bind_key(UNDO, None, overwrite=True)
+            self._bound_layer = None
 
 
-def label_indices(data: Any, label: int, block: int = BLOCK_PIXELS) -> Places:
+def label_indices(data: Any, label: int, block: int = BLOCK_PIXELS) -> Indices:
     """Return the indices of a label in an array, one array for each axis."""
     array = np.asarray(data)
     flat = array.reshape(-1)

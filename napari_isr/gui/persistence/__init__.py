@@ -1,1 +1,1 @@
-"""The work is kept: saved, offered again, opened as a session."""
+"""Autosave, recovery, sessions and preferences."""

@@ -26,7 +26,6 @@ from napari_isr.gui._qt_utils import make_single_shot_timer
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.layers.utils import METADATA_PATH, image_shape
 from napari_isr.gui.nd.axis_roles import TIME, resolve_axes
-from napari_isr.gui.persistence.kept_settings import KeptSettings
 from napari_isr.io.session import (
     ImageReference,
     Snapshot,
@@ -132,8 +131,7 @@ class Autosave:
     ) -> None:
         self.seconds = 1.0
         self._control, self._store, self._executor, self._keys = control, store, executor, keys
-        self._settings = KeptSettings(control.settings)
-        self._chosen: Mapping[str, Any] = self._settings.read()
+        self._chosen: Mapping[str, Any] = control.settings.to_dict()
         self._given: Mapping[int, Any] = {}
         self._image: Image | None = None
         self._layer: Labels | None = None
@@ -141,10 +139,10 @@ class Autosave:
         self._on, self._dirty, self._saving, self._began = True, False, False, threading.Event()
         self._told = ""
         self._timer = make_single_shot_timer(self.save)
-        control.image_layer_changed.connect(self._rebind)
-        control.scribble_layer_changed.connect(self._rebind)
-        control.settled.connect(self.schedule)
-        control.imports_changed.connect(self._on_choice)
+        control.layers.events.image.connect(self._rebind)
+        control.layers.events.scribbles.connect(self._rebind)
+        control.presenter.settled.connect(self.schedule)
+        control.imports.changed.connect(self._on_choice)
         control.settings.events.connect(self._on_choice)
         self._rebind()
 
@@ -238,7 +236,10 @@ class Autosave:
     def _on_choice(self, *_: Any) -> None:
         """Note what is chosen, unless it is of layers that the dock goes to just now."""
         if self._current:
-            self._chosen, self._given = self._settings.read(), dict(self._control.imported_objects)
+            self._chosen, self._given = (
+                self._control.settings.to_dict(),
+                self._control.imported_objects,
+            )
             self.schedule()
 
     def _rebind(self, *_: Any) -> None:
@@ -253,7 +254,7 @@ class Autosave:
         self._image = control.image_layer
         self._began = threading.Event()
         self._bind(control.scribble_layer)
-        self._chosen, self._given = self._settings.read(), dict(control.imported_objects)
+        self._chosen, self._given = control.settings.to_dict(), control.imported_objects
 
     def _bind(self, layer: Labels | None) -> None:
         if self._layer is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from napari.layers import Image
+from napari.layers import Image, Labels
 from psygnal import Signal
 
 from napari_isr.errors import InputError
@@ -19,11 +19,9 @@ from napari_isr.gui._concurrency import BackgroundExecutor
 from napari_isr.gui.controller import Controller
 from napari_isr.gui.layers.utils import add_scribbles_layer, image_shape
 from napari_isr.gui.persistence.autosave import ImageKeyCache, full_resolution_data
-from napari_isr.gui.persistence.kept_settings import KeptSettings
-from napari_isr.gui.persistence.room import OverwriteCheck
 from napari_isr.io.session import ImageReference, Snapshot, SnapshotStore, StoredSnapshots
 
-__all__ = ["RecoveryManager", "RecoveryOffer"]
+__all__ = ["OverwriteCheck", "RecoveryManager", "RecoveryOffer"]
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +57,52 @@ class RecoveryOffer:
         return f"Strokes of this image from {when}."
 
 
+class OverwriteCheck:
+    """Looks in a thread whether a layer can take strokes without losing others.
+
+    Made and asked in the GUI thread; :meth:`look` is for the thread that reads the strokes, since
+    to look at all pixels of a large layer takes tens of milliseconds.
+
+    Parameters
+    ----------
+    layer : Labels, optional
+        The layer that is open as the strokes are asked for.
+    """
+
+    def __init__(self, layer: Labels | None) -> None:
+        self._layer = layer
+        self._data = None if layer is None else layer.data
+        self._fits = self._changed = False
+        self._follow(True)
+
+    def compute(self, strokes: Any) -> None:
+        """Look at the pixels."""
+        self._fits = _takes(self._data, strokes)
+
+    def is_safe(self, layer: Labels | None, strokes: Any) -> bool:
+        """Whether the strokes may be put on the layer that is open now; to be asked once."""
+        self._follow(False)
+        if layer is not self._layer:  # of another image, usually just made
+            return layer is not None and _takes(layer.data, strokes)
+        return self._fits and not self._changed
+
+    def _follow(self, on: bool) -> None:
+        if self._layer is not None:
+            events = self._layer.events
+            for event in (events.paint, events.data, events.set_data):
+                (event.connect if on else event.disconnect)(self._note)
+
+    def _note(self) -> None:
+        self._changed = True
+
+
+def _takes(data: Any, strokes: Any) -> bool:
+    """Whether nothing is lost: there is nothing, or the same."""
+    if data is None or strokes is None or data.shape != strokes.shape:
+        return False
+    return not np.any(data) or np.array_equal(data, strokes)
+
+
 class RecoveryManager:
     """Looks for what was kept, and brings it back when the user says so.
 
@@ -86,7 +130,7 @@ class RecoveryManager:
         self.offer: RecoveryOffer | None = None
         self._asked = 0
         executor.submit(store.prune, None, _log_prune_error)
-        control.image_layer_changed.connect(self.find_offer)
+        control.layers.events.image.connect(self.find_offer)
         self.find_offer()
 
     def find_offer(self, *_: Any) -> None:
@@ -176,7 +220,7 @@ class RecoveryManager:
             That has looked at the snapshot's strokes.
         """
         control = self._control
-        KeptSettings(control.settings).set(snapshot.settings)
+        control.settings.update(snapshot.settings)
         control.initial_shapes = dict(snapshot.shapes)
         if snapshot.strokes is None:
             return
@@ -187,7 +231,7 @@ class RecoveryManager:
             control.scribble_layer = layer
         if snapshot.given:
             control.imported_objects = {**control.imported_objects, **snapshot.given}
-        layer.data = snapshot.strokes  # type: ignore[union-attr]
+        layer.data = snapshot.strokes
 
 
 def _log_prune_error(error: Exception) -> None:

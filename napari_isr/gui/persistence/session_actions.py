@@ -14,16 +14,16 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QWidget
 
 from napari_isr.errors import InputError
 from napari_isr.gui._concurrency import BackgroundExecutor
+from napari_isr.gui.fitting.events import FitFinished
 from napari_isr.gui.fitting.fit_history import FitHistoryEntry
-from napari_isr.gui.fitting.job import FitFinished, object_rows
-from napari_isr.gui.fitting.label_images import compose_label_images
+from napari_isr.gui.fitting.run_job import compose_label_images, object_rows
 from napari_isr.gui.handle_models import extract_handle_geometry
 from napari_isr.gui.layers.utils import image_shape
 from napari_isr.gui.models import ObjectRow
 from napari_isr.gui.nd.axis_roles import resolve_axes
 from napari_isr.gui.persistence.autosave import PendingSnapshot, full_resolution_data
 from napari_isr.gui.persistence.manager import PersistenceManager
-from napari_isr.gui.persistence.room import OverwriteCheck
+from napari_isr.gui.persistence.recovery import OverwriteCheck
 from napari_isr.gui.slice_contour_tracer import contours_in_slice
 from napari_isr.gui.widgets._common import make_button
 from napari_isr.io.session import ENDING, Session, image_key, load_session
@@ -63,7 +63,7 @@ class SessionActions:
 
         Parameters
         ----------
-        path : str or Path
+        path : str or BoxTrack
             The ending ``.isr`` is added if there is none.
         embed : bool, optional
             Put the image into the file; done in any case if it comes from no file.

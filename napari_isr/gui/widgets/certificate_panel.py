@@ -73,7 +73,7 @@ class CertificatePanel(QWidget):
         self.more.toggled.connect(self._unfold)
         self.account.linkActivated.connect(self._follow)
         controller.state.events.rows.connect(self._tell)
-        controller.settled.connect(self._tell)
+        controller.presenter.settled.connect(self._tell)
         controller.settings.events.names.connect(self._tell)
         self._unfold(False)
         self._tell()

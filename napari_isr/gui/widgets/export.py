@@ -13,10 +13,10 @@ from napari_isr.code_export import ScriptTemplate
 from napari_isr.errors import InputError
 from napari_isr.gui._concurrency import BackgroundExecutor
 from napari_isr.gui.controller import Controller
-from napari_isr.gui.hints import NO_IMAGE, NO_STROKES
+from napari_isr.gui.hints import NO_IMAGE, NO_SCRIBBLES
 from napari_isr.gui.nd.axis_roles import resolve_axes
 from napari_isr.gui.nd.current_slice import is_stack
-from napari_isr.gui.nd.job_inputs import coordinate_layer, nd_job_fields
+from napari_isr.gui.nd.job_inputs import coordinate_layer
 from napari_isr.gui.widgets._common import make_button, make_checkbox
 
 __all__ = [
@@ -84,7 +84,7 @@ class Exporter:
 
         Parameters
         ----------
-        path : str or Path
+        path : str or BoxTrack
             Its ending picks the format, see :func:`napari_isr.write`.
         scale : int, optional
             Default: what is chosen in the dock.
@@ -180,7 +180,7 @@ def script_from_controller(control: Controller) -> tuple[ScriptTemplate, list[st
     files: list[str] = []
     missing: list[str] = []
     notes: list[str] = []
-    facts = nd_job_fields(control)
+    facts = control.adapter.job_inputs()
     flat = facts["axes"] == "yx"  # a PNG holds no stack
     for layer, ending in ((image, ".tif"), (strokes, ".png" if flat else ".tif")):
         path = _path(layer)
@@ -198,7 +198,7 @@ def script_from_controller(control: Controller) -> tuple[ScriptTemplate, list[st
         name = chosen.object_name(label)
         notes.append(f"First save the mask of the imported '{name}' as '{given[label]}'.")
     maps: dict[str, str] = {}
-    if (map_ := coordinate_layer(control)) is not None:
+    if (map_ := coordinate_layer(control.viewer, image, chosen.coordinate)) is not None:
         (name,) = facts["coordinates"]
         maps[name] = _path(map_) or f"{map_.name}.tif"
         if not _path(map_):
@@ -254,7 +254,7 @@ class CopyAsCodeButtons(QWidget):
     def _copy(self, what: str, write: Any) -> None:
         control = self._control
         if control.image_layer is None or control.scribble_layer is None:
-            problem = NO_IMAGE if control.image_layer is None else NO_STROKES
+            problem = NO_IMAGE if control.image_layer is None else NO_SCRIBBLES
             control.state.set_status("error", problem)
             return
         recipe, missing = script_from_controller(control)

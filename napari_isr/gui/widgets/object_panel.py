@@ -9,6 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QMenu, QVBoxLayout, QWidget
 
 from napari_isr.gui.controller import Controller
+from napari_isr.gui.objects.actions import ObjectActions
 from napari_isr.gui.objects.layer_import import can_import
 from napari_isr.gui.widgets._common import make_button, make_row
 from napari_isr.gui.widgets.object_table import ObjectTable
@@ -26,14 +27,15 @@ class ObjectPanel(QWidget):
     Parameters
     ----------
     control : Controller
+    actions : ObjectActions
         Whose objects these are.
     """
 
     picked = Signal(int)  # the label of the row that was clicked
 
-    def __init__(self, control: Controller) -> None:
+    def __init__(self, control: Controller, actions: ObjectActions) -> None:
         super().__init__()
-        self._control, self._strokes = control, None
+        self._control, self._actions, self._strokes = control, actions, None
         self._image: Any = None
         self.table = ObjectTable()
         self.add = make_button("isr_import", "Import…", IMPORT_TIP)
@@ -47,7 +49,7 @@ class ObjectPanel(QWidget):
         self._connect()
 
     def _connect(self) -> None:
-        control, act = self._control, self._control.objects
+        control, act = self._control, self._actions
         self.menu.aboutToShow.connect(self._offer_layers)
         self.table.picked.connect(self.picked.emit)
         self.table.renamed.connect(act.rename)
@@ -58,9 +60,9 @@ class ObjectPanel(QWidget):
         control.state.events.rows.connect(self._show)
         for name in ("names", "shape", "own_shapes", "hidden"):
             control.settings.events[name].connect(self._show)
-        control.imports_changed.connect(self._show)
-        control.image_layer_changed.connect(self._follow)
-        control.scribble_layer_changed.connect(self._follow)
+        control.imports.changed.connect(self._show)
+        control.layers.events.image.connect(self._follow)
+        control.layers.events.scribbles.connect(self._follow)
         self._follow()
 
     def close_down(self) -> None:
@@ -119,4 +121,4 @@ class ObjectPanel(QWidget):
 
     def _offer_layer(self, layer: Layer) -> None:
         action = self.menu.addAction(layer.name.replace("&", "&&"))
-        action.triggered.connect(lambda: self._control.objects.import_layer(layer))
+        action.triggered.connect(lambda: self._actions.import_layer(layer))

@@ -179,7 +179,7 @@ class FixedOptionsRow:
         settings = controller.settings
         settings.events.shape.connect(self._show)
         settings.events.own_shapes.connect(self._show)
-        controller.scribble_layer_changed.connect(self._active.set_layer)
+        controller.layers.events.scribbles.connect(self._active.set_layer)
         options.released.connect(self._release)
         self._active.set_layer(controller.scribble_layer)
         self._show()

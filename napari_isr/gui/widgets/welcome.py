@@ -50,7 +50,7 @@ class WelcomePanel(QFrame):
         )
         self.sample.clicked.connect(self._try)
         column.addWidget(self.sample)
-        control.image_layer_changed.connect(self._look)
+        control.layers.events.image.connect(self._look)
         self._look()
 
     def _look(self, *_: Any) -> None:

@@ -54,7 +54,7 @@ def test_a_fit_that_was_taken_away_comes_back():
 
 
 def test_memory_is_bounded():
-    history = FitHistory(most=5, nbytes=7 * 100)
+    history = FitHistory(max_fits=5, max_bytes=7 * 100)
     for number in range(9):
         history.push(fit_of(number))
     assert len(history) == 5

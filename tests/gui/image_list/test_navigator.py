@@ -11,9 +11,7 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QPushButton, QWidget
 
 from napari_isr.gui._testing import CanvasMouse
-from napari_isr.gui.fitting.job import FitJob
-from napari_isr.gui.fitting.segmenter_cache import SegmenterCache
-from napari_isr.gui.fitting.transfer import DeferredTransfer
+from napari_isr.gui.fitting.job import DeferredTransfer, FitJob, SegmenterCache
 from napari_isr.gui.image_list.model import ImageList, ImageListEntry, ImageState, list_images
 from napari_isr.gui.widgets.object_table import DETAILS, NAME
 from napari_isr.results.result import iou
@@ -202,7 +200,7 @@ def test_what_was_learned_needs_no_stroke(many, strokes, qtbot):
     assert iou(viewer.layers["cell10.png [isr]"].data == 2, round_mask(2)) > 0.9
     fit(dock, np.where(round_mask(2) & (strokes == 2), 2, 0).astype(np.uint8), qtbot)
     dock.findChild(QCheckBox, "isr_carry").click()
-    with qtbot.waitSignal(dock.controller.scribbles_edited, timeout=WAIT):
+    with qtbot.waitSignal(dock.controller.adapter.scribbles_edited, timeout=WAIT):
         dock.scribble_layer.data = np.zeros_like(strokes)
     qtbot.waitUntil(lambda: dock.controller.state.kind == "hint", timeout=WAIT)
 

@@ -8,7 +8,7 @@ import tifffile
 
 from napari_isr.gui._testing import CanvasMouse
 from napari_isr.gui.nd.current_slice import current_slice
-from napari_isr.gui.persistence.room import OverwriteCheck
+from napari_isr.gui.persistence.recovery import OverwriteCheck
 from napari_isr.gui.slice_contour_tracer import neighboring_slices
 from napari_isr.gui.widgets.export import script_from_controller
 from napari_isr.io.session import SnapshotStore, image_key
@@ -131,7 +131,7 @@ def test_moving_the_slider_starts_no_fit(stack, strokes, qtbot):
     viewer, dock = stack
     fit(dock, strokes, qtbot)
     started = []
-    dock.controller.scheduler.started.connect(started.append)
+    dock.controller.fit_started.connect(started.append)
     for plane in (0, 5, 2, 3):
         viewer.dims.set_point(0, 4 * plane)
         qtbot.wait(20)

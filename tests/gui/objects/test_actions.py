@@ -88,7 +88,7 @@ def test_an_object_is_renamed_by_double_click(three, qtbot):
     QTest.keyClick(editor, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: dock.controller.settings.names == {3: "left leaf"}, timeout=WAIT)
     assert names(dock) == ["object 2", "left leaf", "object 4"]
-    dock.controller.objects.rename(3, " ")
+    dock.object_actions.rename(3, " ")
     assert names(dock) == ["object 2", "object 3", "object 4"]
 
 
@@ -106,7 +106,7 @@ def test_each_row_has_its_own_shape(three, qtbot):
     assert marks == ["✓", "", ""]
     assert "convex" in dock.objects.item(0, PROOF).toolTip()
     dock.live = False
-    dock.controller.objects.set_shape(3, "star:center=20/20")
+    dock.object_actions.set_shape(3, "star:center=20/20")
     second = dock.objects.cellWidget(1, SHAPE)
     assert (second.object_shape, second.shown) == ("star:center=20/20", "star")
     box.setCurrentText(FOLLOW)
@@ -174,7 +174,7 @@ def test_the_eye_hides_outline_and_mask(three, qtbot):
 def test_an_object_is_deleted_and_undone(three, strokes, qtbot):
     viewer, dock = three
     drawn, layer = dock.scribble_layer.data.copy(), dock.scribble_layer
-    act = dock.controller.objects
+    act = dock.object_actions
     act.rename(2, "the disc")
     act.hide(3, True)
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
@@ -217,7 +217,7 @@ def test_without_live_a_deleted_object_is_gone_at_once(three, qtbot):
 def test_another_object_with_a_deleted_label_is_another_one(three, qtbot):
     _, dock = three
     dock.live = False
-    dock.controller.objects.rename(4, "moon")
+    dock.object_actions.rename(4, "moon")
     click(dock.objects, 2, DELETE)
     dock.brush.select_new_label()
     assert dock.scribble_layer.selected_label == 4
@@ -226,7 +226,7 @@ def test_another_object_with_a_deleted_label_is_another_one(three, qtbot):
 
 def test_the_table_fits_a_narrow_dock(three, qtbot):
     _, dock = three
-    dock.controller.objects.rename(2, "a name that is far too long for any dock")
+    dock.object_actions.rename(2, "a name that is far too long for any dock")
     dock.resize(300, dock.height())
     QApplication.processEvents()
     table = dock.objects

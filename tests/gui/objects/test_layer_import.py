@@ -102,7 +102,7 @@ def test_overlapping_objects_are_whole_and_have_shapes_of_their_own(other, qtbot
         viewer.add_labels(disc(48, column).astype(int), name=name)
         take(dock, name, qtbot)
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
-        dock.controller.objects.set_shape(3, "star")
+        dock.object_actions.set_shape(3, "star")
     for label, column in ((2, 36), (3, 60)):
         item = dock.result.objects[label]
         assert iou(item.mask, disc(48, column)) > 0.95
@@ -154,7 +154,7 @@ def test_an_imported_object_is_deleted(other, qtbot):
     viewer, dock = other
     layer = viewer.add_labels(disc(48, 40).astype(int), name="sam")
     take(dock, "sam", qtbot)
-    dock.controller.objects.delete(2)
+    dock.object_actions.delete(2)
     assert dock.controller.imported_objects == {}
     assert dock.result is None
     assert layer in viewer.layers
@@ -166,7 +166,7 @@ def test_a_deleted_import_is_undone_on_the_stroke_layer(other, qtbot):
     viewer, dock = other
     layer = viewer.add_labels(disc(48, 40).astype(int), name="sam")
     take(dock, "sam", qtbot)
-    act, strokes = dock.controller.objects, dock.scribble_layer
+    act, strokes = dock.object_actions, dock.scribble_layer
     canvas = CanvasMouse(viewer, dock).canvas
     press_undo = partial(qtbot.keyClick, canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     act.rename(2, "apple")
@@ -195,7 +195,8 @@ def test_what_is_given_can_be_saved_and_set(other, qtbot):
     _, dock = other
     dock.new.click()
     told = []
-    dock.controller.imports_changed.connect(told.append)
+    imports = dock.controller.imports
+    imports.changed.connect(lambda: told.append(dict(dock.controller.imported_objects)))
     with qtbot.waitSignal(dock.settled, timeout=WAIT):
         dock.controller.imported_objects = {5: disc(40, 40), 3: np.where(disc(50, 50), 0.8, 0.1)}
     assert list(told[-1]) == list(dock.controller.imported_objects) == [3, 5]
@@ -224,7 +225,7 @@ def test_what_is_given_can_be_saved_and_set(other, qtbot):
 def test_what_cannot_be_imported_is_one_sentence(other, qtbot, add, words):
     viewer, dock = other
     layer = add(viewer)
-    dock.controller.objects.import_layer(layer)
+    dock.object_actions.import_layer(layer)
     qtbot.waitUntil(lambda: words in status(dock), timeout=WAIT)
     assert dock.controller.state.kind == "error"
     assert "'x'" in status(dock)

@@ -13,8 +13,7 @@ import pytest
 from napari.layers import Labels
 
 from napari_isr.gui.dock_widget import ScribbleWidget
-from napari_isr.gui.persistence.recovery import RecoveryOffer
-from napari_isr.gui.persistence.room import OverwriteCheck
+from napari_isr.gui.persistence.recovery import OverwriteCheck, RecoveryOffer
 from napari_isr.io.session import (
     ImageReference,
     Snapshot,

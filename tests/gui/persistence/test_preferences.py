@@ -10,8 +10,8 @@ from npe2 import PluginManifest
 import napari_isr
 from napari_isr.device import DEVICES
 from napari_isr.gui.dock_widget import ScribbleWidget
-from napari_isr.gui.fitting.job import AvailableChoices
-from napari_isr.gui.fitting.segmenter_cache import SegmenterCache
+from napari_isr.gui.fitting.job import SegmenterCache
+from napari_isr.gui.fitting.worker import AvailableChoices
 from napari_isr.gui.persistence.preferences import Preferences
 from napari_isr.io.session import SnapshotStore, image_key
 
@@ -81,7 +81,7 @@ def test_a_new_dock_begins_as_the_user_wants(settings, viewer):
         "rgb,spatial",
         False,
     )
-    dock._shut()
+    dock._close()
 
 
 def test_device_and_pause_change_while_the_dock_is_open(settings, viewer, disc, strokes, qtbot):

@@ -76,7 +76,7 @@ def test_a_session_opens_in_an_empty_window_as_it_was(
     dock.shape = "mirror"
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
     fits = []
-    dock.controller.scheduler.started.connect(fits.append)
+    dock.controller.fit_started.connect(fits.append)
     press(dock, "isr_open_session")
     control = opened(dock, qtbot, result)
     np.testing.assert_array_equal(viewer.layers["disc"].data, disc)

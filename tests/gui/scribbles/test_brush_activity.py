@@ -9,7 +9,7 @@ CALM_MS = 150  # changes nearer to each other are fitted as one
 
 def starts(dock):
     told = []
-    dock.controller.scheduler.started.connect(told.append)
+    dock.controller.fit_started.connect(told.append)
     return told
 
 

@@ -6,15 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from napari_isr.gui.fitting.job import (
-    FitContour,
-    FitFailed,
-    FitFinished,
-    FitJob,
-    FitNeedsScribbles,
-    run_job,
-)
-from napari_isr.gui.fitting.segmenter_cache import SegmenterCache
+from napari_isr.gui.fitting.events import FitContour, FitFailed, FitFinished, FitNeedsScribbles
+from napari_isr.gui.fitting.job import FitJob, SegmenterCache
+from napari_isr.gui.fitting.run_job import run_job
 from napari_isr.gui.layers.contour_layer import polyline_mesh
 from napari_isr.gui.models import DockSettings, DockState, ObjectRow
 from napari_isr.gui.scribbles.change_detector import array_checksum
@@ -117,7 +111,7 @@ def test_a_fit_gives_outlines_and_masks(disc, strokes):
 
 
 def test_fits_of_one_image_share_a_segmenter(disc, strokes):
-    segmenters = SegmenterCache(keep=2)
+    segmenters = SegmenterCache(max_segmenters=2)
     first = segmenters.get(job(disc, strokes))
     assert segmenters.get(job(disc, strokes, shape="none")) is first
     assert segmenters.get(job(disc, strokes, features="rgb")) is not first
