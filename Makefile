@@ -60,8 +60,9 @@ soak: system-deps $(VENV)/.stamp ## A random user of the dock, 2,000 actions; IS
 test-qt6: system-deps $(VENV_QT6)/.stamp ## The tests marked gui, on PyQt6 in an environment of its own
 	QT_API=pyqt6 PYTEST_QT_API=pyqt6 $(XVFB) $(VENV_QT6)/bin/python -m pytest -m "gui and not slow" $(PYTEST_ARGS)
 
-lint: $(VENV)/.stamp ## ruff, mypy, import-linter
+lint: $(VENV)/.stamp ## ruff, mypy, import-linter, and the English of docstrings
 	$(BIN)/ruff check .
+	$(BIN)/python tools/check_english.py
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports

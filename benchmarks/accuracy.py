@@ -1,4 +1,4 @@
-"""How right the masks are with few strokes: ours, in several configurations, and the peers'.
+"""Accuracy of masks after few strokes: our configurations and other tools.
 
     python benchmarks/accuracy.py [--sets grabcut50,convex] [--people human1] [--limit 5]
         [--configurations defaults,GrabCut] [--kinds mask,oracle,strokes] [--half report]

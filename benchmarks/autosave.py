@@ -1,4 +1,4 @@
-"""How long the window stands still while autosave writes strokes, on a large layer.
+"""Time that autosave blocks the window on a large layer.
 
     xvfb-run -a python benchmarks/autosave.py [--size 8192] [--saves 10]
 

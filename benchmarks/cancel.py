@@ -1,4 +1,4 @@
-"""How long a fit goes on after it is told to stop, at random moments of every stage.
+"""Time between a cancellation at a random moment and the end of the fit.
 
 A generated picture with two objects is fitted in a thread, which is told to stop at a random
 moment; the time until it has stopped is noted under the stage that was reported last, and the

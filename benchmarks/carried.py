@@ -1,4 +1,4 @@
-"""What a predictor is worth on other images: carried, without and with strokes, and fresh.
+"""Accuracy of transferred predictors on other images, without and with strokes.
 
 Of each group of like images one after the other is segmented, by the defaults and the shape that
 the truth has. Columns, mean IoU with the truth of all images but the first of each group:

@@ -1,4 +1,4 @@
-"""How masks of convex objects are wrong: too small, or too large, set by set.
+"""Errors of masks of convex objects: missing and excess pixels for each set.
 
     python benchmarks/convex_errors.py [--csv records.csv]
 

@@ -1,4 +1,4 @@
-"""What the convex shape adds to the predictor: mean IoU with and without it.
+"""Gain of the convex shape over the predictor: mean IoU with and without it.
 
     python benchmarks/convex_gain.py [--scenes 20]
 

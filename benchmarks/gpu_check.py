@@ -1,4 +1,4 @@
-"""What a GPU brings here, and whether it gives the same: `make gpu-check`.
+"""Speed of a GPU, and agreement of its results with the CPU: ``make gpu-check``.
 
 For squares of several sizes, the projection of a mask on a shape, a predictor trained on strokes
 and read at every pixel, and joint training are run on the CPU and on the accelerator of torch.

@@ -1,4 +1,4 @@
-"""How long a user waits: mouse released after a stroke -> outline on the screen, in the real dock.
+"""Latency in the real dock: from the release of the mouse to the painted outline.
 
 A 512 x 512 picture with two objects (or, with `--size 8192`, a generated one of that size);
 strokes are drawn on the canvas with mouse events. A timer in the event loop notes how long the GUI

@@ -1,4 +1,4 @@
-"""How near to the exact optimum: explained weight on small grids, where the optimum is known.
+"""Gap to the exact optimum on small grids.
 
     python benchmarks/optimality.py [--instances 50] [--first 0] [--noise 0.2]
 

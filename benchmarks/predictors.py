@@ -1,4 +1,4 @@
-"""How right and how sure the predictors are by themselves, without nearness and without a shape.
+"""Accuracy and calibration of predictors without proximity and shapes.
 
     python benchmarks/predictors.py [--predictors fcn,linear] [--features rgb,semantic]
         [--limit 12] [--half settings]

@@ -1,4 +1,4 @@
-"""What the size of an image costs: time from stroke to outline, memory, error of the outline.
+"""Cost of the image size: latency, memory and error of the outline.
 
 The same scene is generated from 512 x 512 to 16,384 x 16,384 pixels, written to zarr chunk by
 chunk, and segmented from the same strokes, each size in a process of its own. The outlines are
@@ -253,7 +253,7 @@ def plot(rows: list[dict[str, Any]]) -> None:
     for ax, goal in ((axes[1], GOAL_MB / 1024), (axes[2], GOAL_PX)):
         ax.axhline(goal, color="grey", linestyle="--", linewidth=1, label="goal")
     for ax in axes:
-        ax.set_ylim(0, 1.45 * ax.get_ylim()[1])  # with room for the legend
+        ax.set_ylim(0, 1.45 * ax.get_ylim()[1])  # with space for the legend
         ax.legend(frameon=False, loc="upper left", ncols=2, fontsize="small")
     figure.tight_layout()
     figure.savefig(PLOT)

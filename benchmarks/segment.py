@@ -1,4 +1,4 @@
-"""How long one segmentation takes with all defaults: from the command line, and after a stroke.
+"""Time of one segmentation with defaults: on the command line, and after a stroke.
 
     python benchmarks/segment.py [--size 512] [--runs 7]
 

@@ -1,4 +1,4 @@
-"""What it costs the GUI thread that outlines and masks of a stack follow its slider.
+"""Time that contours and masks of a stack take in the GUI thread as its slider moves.
 
     python benchmarks/slider.py [--shape 24,512,512]
 

@@ -1,4 +1,4 @@
-"""What a stack that is not in memory costs: peak memory and time, for a volume and a sequence.
+"""Peak memory and time of lazy stacks, for a volume and a sequence.
 
 A moving ball in 200 x 1024 x 1024 voxels is written to zarr plane by plane, and segmented from
 strokes on three planes, each kind in a process of its own. Memory is what is added to that of the

@@ -1,4 +1,4 @@
-"""How long it takes until something is there: the package, the plugin, the dock.
+"""Start-up time of the package, the plugin and the dock.
 
 Each line is measured in fresh processes, in turn with its baseline, so that both see the same
 machine: `import napari_isr` beside `import numpy`; what napari does to find the plugin, with and

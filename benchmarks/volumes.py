@@ -1,4 +1,4 @@
-"""How good and how fast shapes in volumes are, on a generated one with known truth.
+"""Accuracy and speed of shapes on a generated volume with known truth.
 
 Segments :func:`napari_isr.data.phantom.phantom` from strokes on three slices, prints IoU and
 certificate of each object, and the time of a convex refit after the first fit: the median of

@@ -1,9 +1,9 @@
-"""Convex in (row, column, depth): what cannot be convex in an image may be in the room.
+"""Convex in (row, column, depth): what cannot be convex in an image may be in space.
 
     python examples/depth.py -o FOLDER
     python examples/depth.py -o FOLDER --teaser ICML_TEASER
 
-The floor under a motorcycle: wheels cut it in pieces in the image, and in the room it is convex.
+The floor under a motorcycle: wheels cut it in pieces in the image, and in space it is convex.
 The picture is scikit-image's, of the Middlebury stereo benchmark, with its disparity as a further
 coordinate. Writes ``depth.png``: strokes; disparity; convex in the image; convex with disparity.
 

@@ -1,4 +1,4 @@
-"""What joint optimisation is for: a predictor that gives up the look-alikes of its object.
+"""Joint optimization of a predictor that confuses an object with similar ones.
 
     python examples/look_alikes.py -o FOLDER
 

@@ -74,8 +74,8 @@ def iter_chunks(array: Any, most: int) -> Iterator[Window]:
     item = array.dtype.itemsize
     for axis in reversed(range(len(edges))):
         # As many chunks at once as fit, the last axis first.
-        room = max(1, most // max(1, item * math.prod(sides)))
-        edges[axis] = [*edges[axis][:-1:room], edges[axis][-1]]
+        available = max(1, most // max(1, item * math.prod(sides)))
+        edges[axis] = [*edges[axis][:-1:available], edges[axis][-1]]
         sides[axis] = max((b - a for a, b in pairwise(edges[axis])), default=0)
     for axis, side in enumerate(sides):
         over = item * math.prod(sides) / most

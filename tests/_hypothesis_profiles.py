@@ -1,4 +1,4 @@
-"""How many examples a property is tried with: some by `make test`, many by `make test-slow`."""
+"""Numbers of examples: few for `make test`, many for `make test-slow`."""
 
 from __future__ import annotations
 

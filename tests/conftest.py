@@ -1,4 +1,4 @@
-"""What several tests need: unaries with a known truth, strokes, small images."""
+"""Shared fixtures: unaries with a known truth, scribbles and small images."""
 
 from __future__ import annotations
 
@@ -70,6 +70,6 @@ def scene():
 
 @pytest.fixture(autouse=True)
 def _no_files_in_the_users_folders(tmp_path, monkeypatch):
-    """What is kept for the next time goes where the test can be forgotten."""
+    """Redirect the folders of the user to a temporary one."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("NAPARI_ISR_DATA", str(tmp_path / "data"))

@@ -1,4 +1,4 @@
-"""What importing the package costs, and that nothing is fetched."""
+"""Cost of importing the package, without network access."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where another stroke helps most."""
+"""Suggestion of the next stroke."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user installs is the wheel, and napari finds the plugin in it."""
+"""Completeness of the wheel, and discovery of the plugin in it."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def rolling() -> Picture:
     return noisy(scene, 2)
 
 
-def room() -> tuple[Picture, npt.NDArray[np.float32]]:
+def floor_scene() -> tuple[Picture, npt.NDArray[np.float32]]:
     """Return a floor behind a table leg, and its depth."""
     y, x = np.indices((SIDE, 220)).astype(float)
     floor = (y > 70) & (np.abs(x - 110) < 45 + 0.75 * (y - 70))
@@ -131,10 +131,10 @@ def sequence(path: Path, theme: str) -> None:
 def depth(path: Path, theme: str) -> None:
     """Show a floor that is convex in depth, but not in the image."""
     with on_stage(theme=theme) as stage:
-        image, values = room()
+        image, values = floor_scene()
         stage.viewer.add_image(values, name="depth", visible=False)
-        stage.viewer.add_image(image, name="room")
-        stage.dock.image_layer = stage.viewer.layers["room"]
+        stage.viewer.add_image(image, name="floor")
+        stage.dock.image_layer = stage.viewer.layers["floor"]
         stage.dock.new.click()
         stage.dock.more.set_expanded(True)
         stage.dock.coordinates.current_text = "depth"

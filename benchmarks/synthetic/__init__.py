@@ -86,22 +86,25 @@ def _strokes(rng: np.random.Generator, scene: PaintedScene) -> list[ScribbleStro
         others = [mask for other, mask in scene.truth.items() if other != label]
         free = scene.seen(label) & ~np.logical_or.reduce([np.zeros(shape, bool), *others])
         box = window_around(np.argwhere(whole).astype(float), (shape[0], shape[1]), 1)
-        room = np.zeros(shape)
-        room[box] = distance_transform_edt(free[box])
+        distance = np.zeros(shape)
+        distance[box] = distance_transform_edt(free[box])
         own: list[ScribbleStroke] = []
         for _ in range(2):
             stroke = draw_stroke(
-                room, rng, label=label, radius=radius, length=0.25 * unit, avoid=own
+                distance, rng, label=label, radius=radius, length=0.25 * unit, avoid=own
             )
             own += [stroke] if stroke else []
         strokes += own
     away = distance_transform_edt(~np.logical_or.reduce(list(scene.truth.values())))
     leaf = np.minimum(distance_transform_edt(scene.front == 1), away)
     below: list[ScribbleStroke] = []
-    for room, count, length, brush in ((leaf, 3, 0.2, max(1, radius - 1)), (away, 5, 0.55, radius)):
+    for distance, count, length, brush in (
+        (leaf, 3, 0.2, max(1, radius - 1)),
+        (away, 5, 0.55, radius),
+    ):
         for _ in range(count):
             stroke = draw_stroke(
-                room, rng, label=1, radius=brush, length=length * unit, avoid=below
+                distance, rng, label=1, radius=brush, length=length * unit, avoid=below
             )
             below += [stroke] if stroke else []
     return strokes + below

@@ -1,4 +1,4 @@
-"""Where leaves and stems go: in front of fruits, to hide a wanted share of each."""
+"""Placement of leaves and stems that hide a given share of each fruit."""
 
 from __future__ import annotations
 

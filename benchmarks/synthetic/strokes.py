@@ -13,7 +13,7 @@ __all__ = ["draw_stroke"]
 
 
 def draw_stroke(
-    room: NDArray[np.float64],
+    distance: NDArray[np.float64],
     rng: np.random.Generator,
     *,
     label: int,
@@ -27,7 +27,7 @@ def draw_stroke(
 
     Parameters
     ----------
-    room : (H, W) ndarray of float
+    distance : (H, W) ndarray of float
         Distance of each pixel to the nearest pixel where the brush must not paint, 0 there.
     rng : numpy.random.Generator
         Source of chance.
@@ -43,11 +43,11 @@ def draw_stroke(
     Returns
     -------
     stroke : ScribbleStroke or None
-        None where the region has no room for the brush.
+        None where the region is too small for the brush.
     """
     # Rounding costs 0.7 px twice and half a step between two samples 1.2 px.
     clearance = radius + 3.0
-    starts = np.argwhere(room > clearance)
+    starts = np.argwhere(distance > clearance)
     if len(starts) == 0:
         return None
     steps = max(8, int(length / 2.5))
@@ -63,13 +63,13 @@ def draw_stroke(
     step = span[:, None, None] / steps * np.stack([np.sin(angle), np.cos(angle)], axis=-1)
     paths = start[:, None] + np.cumsum(step, axis=1)
 
-    last = np.array(room.shape) - 1
+    last = np.array(distance.shape) - 1
     inside = ((paths >= 0) & (paths <= last)).all(axis=(1, 2))
     pixel = np.rint(np.clip(paths, 0, last)).astype(int)
-    spare = room[pixel[..., 0], pixel[..., 1]].min(axis=1)
+    spare = distance[pixel[..., 0], pixel[..., 1]].min(axis=1)
     fits = inside & (spare > clearance)
     if not fits.any():
-        spot = np.unravel_index(np.argmax(room), room.shape)
+        spot = np.unravel_index(np.argmax(distance), distance.shape)
         return ScribbleStroke(label, [(float(spot[0]), float(spot[1]))], radius)
     score = span + 0.5 * np.minimum(spare, 0.1 * length)
     if avoid:

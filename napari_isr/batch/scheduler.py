@@ -54,7 +54,7 @@ class BatchResult:
     report: Path
 
     def by_status(self, status: str) -> list[dict[str, Any]]:
-        """Records of one status."""
+        """Return the records of one status."""
         return [record for record in self.records if record["status"] == status]
 
     @property
@@ -148,7 +148,7 @@ def run_batch(
 
 
 def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
-    """Endings with their dot, each once.
+    """Return the unique extensions with their dots.
 
     Raises
     ------

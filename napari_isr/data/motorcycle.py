@@ -17,7 +17,7 @@ __all__ = ["motorcycle"]
 def motorcycle() -> Sample:
     """Load the left picture of a stereo pair, (500, 741, 3) RGB, with its disparity.
 
-    Disparity is the inverse of depth, so that a plane in the room is one in (row, column,
+    Disparity is the inverse of depth, so that a plane in space is one in (row, column,
     disparity), too. It is NaN where it was not measured.
 
     Returns

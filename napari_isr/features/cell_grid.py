@@ -22,7 +22,7 @@ __all__ = ["CellGraph", "CellGrid", "GridField", "grid_shape", "mean_cell_colors
 
 MORE_IN_TIME = 2  # times as many cells, so that a frame is not too coarse
 PROBES = 3  # pixels read along each axis of a cell
-AT_ONCE = 2**16  # pixels between two breaths
+AT_ONCE = 2**16  # pixels between two checks for cancellation
 Field = npt.NDArray[np.floating]
 CONTRAST = 3.0  # how much an edge of mean contrast holds a walker up
 LEAK = 1e-6  # conductance of the strongest edge

@@ -112,7 +112,7 @@ class EfficientNetLite0(nn.Module):
             fold_batch_norm(block.project, weights, f"{name}_project_conv", f"{name}_bn2")
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Maps at strides 8, 16 and 32 with 40, 112 and 320 channels.
+        """Return maps at strides 8, 16 and 32 with 40, 112 and 320 channels.
 
         Parameters
         ----------

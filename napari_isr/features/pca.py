@@ -14,7 +14,7 @@ __all__ = ["PcaReduction"]
 
 Array = npt.NDArray[np.float32]
 LEVEL = 1e-9  # variance below which there is nothing but rounding
-AT_ONCE = 24  # channels between two breaths
+AT_ONCE = 24  # channels between two checks for cancellation
 
 
 class PcaReduction:

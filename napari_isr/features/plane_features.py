@@ -66,7 +66,7 @@ class PlaneFeatureBlock(ABC):
 
     @abstractmethod
     def compute_scales(self, pixels: Array) -> list[Array]:
-        """Maps (h / stride, w / stride, c) of a plane (h, w, channels), one for each stride."""
+        """Return maps (h / stride, w / stride, c) of a plane (h, w, channels), by scale."""
 
     def pixels(self, plane: tuple[int, ...]) -> Array:
         """Return the input (h, w, channels) of the features at working size."""

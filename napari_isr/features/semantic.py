@@ -83,7 +83,7 @@ class Semantic(PlaneFeatureBlock):
         return VERSION, self.weights.digest
 
     def compute_scales(self, pixels: Array) -> list[Array]:
-        """Maps at the three strides; see :meth:`PlaneFeatureBlock.compute_scales`."""
+        """Return maps at three strides. See :meth:`PlaneFeatureBlock.compute_scales`."""
         image = torch.from_numpy(pixels).permute(2, 0, 1)[None]
 
         def look(device: torch.device) -> Iterator[list[torch.Tensor]]:

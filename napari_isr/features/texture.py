@@ -83,7 +83,7 @@ class Texture(PlaneFeatureBlock):
         return self.planes.pixels(plane)
 
     def compute_scales(self, pixels: Array) -> list[Array]:
-        """Filtered levels of a pyramid; see :meth:`PlaneFeatureBlock.compute_scales`."""
+        """Return filtered levels of a pyramid. See :meth:`PlaneFeatureBlock.compute_scales`."""
         colors = self._colors(pixels)
         found = []
         for _ in self.strides:

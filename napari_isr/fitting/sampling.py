@@ -116,9 +116,9 @@ def boundary_samples(evidence: Evidence, shape: Shape, budget: int, fine: bool =
     index = near.view_as(logit).nonzero()
     kept, total = [], near.numel()
     while block > 1:
-        room = budget * TOLERATED - total
+        rest = budget * TOLERATED - total
         children = {r: math.prod(_ratios(evidence, block, r)) for r in SPLITS if r <= block}
-        fitting = [r for r, count in children.items() if len(index) * count <= room]
+        fitting = [r for r, count in children.items() if len(index) * count <= rest]
         if not len(index) or not fitting:
             break
         child = block // fitting[0]

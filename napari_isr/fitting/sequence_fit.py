@@ -349,7 +349,7 @@ def _best_run(gain: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
 
 
 def to_sequence_samples(samples: Samples, time: float) -> Samples:
-    """Samples of a frame as those of the sequence."""
+    """Return the samples of a frame as samples of the sequence."""
     when = torch.full_like(samples.points[:, :1], time)
     return Samples(torch.cat([when, samples.points], dim=1), samples.target, samples.weight)
 

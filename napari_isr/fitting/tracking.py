@@ -82,7 +82,7 @@ def restrict_to_window(grid: DenseEvidence, place: Tensor, side: float) -> Dense
 
 
 def _box_sums(values: Tensor, width: int) -> Tensor:
-    """Sums (frames, ...) over a box of ``width`` cells around each cell."""
+    """Return sums (frames, ...) over a box of ``width`` cells around each cell."""
     for dim in range(1, values.ndim):
         moved = values.movedim(dim, -1)
         table = F.pad(moved.cumsum(-1), (1, 0))

@@ -1,1 +1,1 @@
-"""The only room that knows Qt and napari: dock, controller, layers, object table, sample data."""
+"""napari plugin: dock, controller, layers and sample data. No other package imports Qt."""

@@ -1,4 +1,4 @@
-"""Full garbage collections stay short while a dock is open.
+"""Control of garbage collection: a full collection holds the GIL for 200 ms.
 
 Python looks at all objects every now and then, in whichever thread it is, and no other one runs
 meanwhile. The libraries are 420,000 objects: 200 ms without the window, in the middle of a stroke.
@@ -43,7 +43,7 @@ class GarbageCollectionGuard:
 
     @property
     def frozen(self) -> bool:
-        """Whether objects are frozen, and it was done here."""
+        """True if this guard has frozen objects."""
         return self._frozen
 
     def register(self, dock: Any) -> None:
@@ -61,7 +61,7 @@ class GarbageCollectionGuard:
             self._later.start()
 
     def unregister(self, dock: Any) -> None:
-        """A dock is closed: what it leaves is garbage. After the last one all is as before."""
+        """Unregister a closed dock, and restore the collector after the last one."""
         if dock not in self._docks:
             return
         self._docks.discard(dock)
@@ -105,5 +105,5 @@ class GarbageCollectionGuard:
 
 @cache
 def gc_guard() -> GarbageCollectionGuard:
-    """The one of this process; there is one garbage collector, too."""
+    """Return the guard of this process, which has one garbage collector."""
     return GarbageCollectionGuard()

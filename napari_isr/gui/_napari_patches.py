@@ -1,4 +1,4 @@
-"""Icons of napari's layer list are drawn once, not with every painting of the list.
+"""Patches of private methods of napari and vispy, which cache icons and shaders.
 
 napari (0.9 at least) reads and renders an icon's SVG text whenever a row of the list is painted,
 which every stroke brings about: 2 ms a layer in the GUI thread, where other threads wait for it.
@@ -25,7 +25,7 @@ BUILDER = "_build_color_transform"  # of vispy, not public: where it is missing,
 
 
 def patch_icon_cache(engine: type | None = None) -> None:
-    """Let icons paint the picture of the last time, where text and size are the same.
+    """Patch icons to reuse the last picture for equal text and size.
 
     It holds for all icons of the process: what they look like stays the same. A second call does
     nothing.
@@ -67,7 +67,7 @@ def patch_icon_cache(engine: type | None = None) -> None:
 
 
 def patch_shader_cache(mesh: type = MeshVisual) -> None:
-    """Let meshes colour themselves by the function of the last time, if it would be the same.
+    """Patch meshes to reuse the last color function if it would be equal.
 
     It holds for all meshes of the process: what they look like stays the same. A second call does
     nothing.

@@ -1,4 +1,4 @@
-"""Timers, calls into the GUI thread, and other small helpers for Qt."""
+"""Timers, calls into the GUI thread, and other helpers for Qt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strokes on napari's canvas with real mouse events: for tests, benchmarks and screenshots."""
+"""Simulated mouse on the canvas for tests, benchmarks and screenshots."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class CanvasMouse:
         self.canvas = next(w for w in widgets if type(w).__name__.startswith("CanvasBackend"))
 
     def to_canvas(self, row: float, column: float) -> QPointF:
-        """Where a point of the image lies on the canvas."""
+        """Return the position of a point of the image on the canvas."""
         camera = self.viewer.scene.camera
         size = np.array([self.canvas.height(), self.canvas.width()])
         y, x = (np.array([row, column]) - np.asarray(camera.center)[-2:]) * camera.zoom + size / 2

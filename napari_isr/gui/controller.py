@@ -1,4 +1,4 @@
-"""The live loop: scribbles start fits, and events of a fit reach the presenter; no Qt, no napari.
+"""Controller of the live loop: scribbles start fits, and fits update the presenter; no Qt.
 
 The controller uses the viewer through :class:`ViewerAdapter`, and treats layers as opaque objects
 with an attribute ``data``. Tests run it without a window.

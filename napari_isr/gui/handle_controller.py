@@ -1,4 +1,4 @@
-"""Handles on the canvas: what the fit found, to be dragged, held fixed and released again."""
+"""Handles on the canvas: dragging fixes an option, and a double click releases it."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class HandleController:
         self.show({}, None)
 
     def close(self) -> None:
-        """Let go of the viewer."""
+        """Release the viewer."""
         self._active.set_layer(None)
         self._active.changed.disconnect(self.refresh)
         self._settings.events.shape.disconnect(self.refresh)
@@ -170,7 +170,7 @@ class HandleController:
             self._release()
 
     def _release(self) -> None:
-        """Let the fit find it again."""
+        """Clear the fixed option of the handle, so that the fit determines it."""
         if self._fixed:
             clear_fixed_options(self._settings, self._active.label, alone=len(self._found) == 1)
 
@@ -195,11 +195,11 @@ class HandleController:
     # ------------------------------------------------------------------------------- where
 
     def _mouse(self, event: Any) -> Any:
-        """Where the mouse is, as :meth:`HandleLayer.to_screen` counts."""
+        """Return the position of the mouse in the coordinates of :meth:`HandleLayer.to_screen`."""
         return np.asarray(event.position)[-2:] * float(self._viewer.scene.camera.zoom)
 
     def _under(self, event: Any) -> str:
-        """The grip at the mouse; empty if there is none."""
+        """Return the control point at the mouse, or an empty string."""
         flat = self._viewer.dims.ndisplay == 2
         if self._handle is None or not flat or not self._layer.visible:
             return ""

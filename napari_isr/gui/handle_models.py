@@ -1,4 +1,4 @@
-"""What can be dragged of a shape, in pixels of the image: centre, axis, lattice; no napari, no Qt.
+"""Models of handles: center, axis and lattice in pixels of the image; no napari, no Qt.
 
 Each kind knows its grips (the dots that are taken hold of), what becomes of it when one is
 dragged, and the option of the shape that holds it where it is.
@@ -40,7 +40,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class HandleGeometry:
-    """What a fit found of one object, as plain values.
+    """Geometry of one fitted object for its handle, as plain values.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class Handle(Protocol):
 
     @property
     def control_points(self) -> dict[str, Point]:
-        """Where it can be taken hold of."""
+        """Positions of the points that can be dragged, keyed by name."""
         ...
 
     @property
@@ -97,15 +97,15 @@ class Handle(Protocol):
         ...
 
     def locks(self, grip: str) -> bool:
-        """Whether dragging a grip holds the place fixed."""
+        """Return True if dragging a control point fixes the option."""
         ...
 
     def with_control_point(self, grip: str, to: Point) -> Self:
-        """What it becomes as a grip is dragged."""
+        """Return a copy with a control point at another position."""
         ...
 
     def to_option_text(self) -> str:
-        """The value of the option."""
+        """Return the value of the option as text."""
         ...
 
 
@@ -124,7 +124,7 @@ class CenterHandle:
         return {"center": self.at}
 
     def locks(self, grip: str) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def with_control_point(self, grip: str, to: Point) -> Self:
@@ -160,7 +160,7 @@ class AxisHandle:
         return [(self.control_points["start"], self.control_points["end"])]
 
     def locks(self, grip: str) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def with_control_point(self, grip: str, to: Point) -> Self:
@@ -209,7 +209,7 @@ class LatticeHandle:
         return [(self.origin, _plus(self.origin, step)) for step in (self.first, self.second)]
 
     def locks(self, grip: str) -> bool:
-        """Only the steps do."""
+        """Return True for the lattice vectors."""
         return grip != "origin"
 
     def with_control_point(self, grip: str, to: Point) -> Self:
@@ -230,7 +230,7 @@ class LatticeHandle:
 
 
 def make_handle(found: HandleGeometry, text: str) -> tuple[Handle, bool] | None:
-    """The handle of an object, and whether it is held fixed; None if it has none.
+    """Make the handle of an object, and return whether it is fixed, or None without a handle.
 
     Parameters
     ----------
@@ -257,7 +257,7 @@ def make_handle(found: HandleGeometry, text: str) -> tuple[Handle, bool] | None:
 
 
 def _axis(found: HandleGeometry, given: tuple[float, ...] | None) -> tuple[Handle, bool]:
-    """The axis; its middle is the star's centre, or next to the middle of the object."""
+    """Return the axis handle. Its center is that of the star, or next to the box center."""
     told = found.parameters
     if given is not None:
         row, column, degrees = given

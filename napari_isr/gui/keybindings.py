@@ -1,4 +1,4 @@
-"""Keys on the stroke layer; napari has none of them there, which a test makes sure of."""
+"""Key bindings of the scribble layer, which napari leaves free."""
 
 from __future__ import annotations
 

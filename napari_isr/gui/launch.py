@@ -1,4 +1,4 @@
-"""napari with a sample, its strokes and the dock, ready to draw."""
+"""Launch of napari with a sample, its scribbles and the dock."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def open_sample(viewer: Any, name: str = "fruit") -> ScribbleWidget:
 
 
 def get_or_create_dock(viewer: Any) -> ScribbleWidget:
-    """The dock of a viewer; a new one if there is none yet."""
+    """Return the dock of a viewer, a new one if it has none."""
     for widget in viewer.window.dock_widgets.values():
         if isinstance(widget, ScribbleWidget):
             return widget

@@ -1,4 +1,4 @@
-"""Commands on the selected layer, for napari's menus and palette; the dock need not be open."""
+"""Actions of napari's menus on the selected layer, without the dock."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def _work(
 
 
 def _about(layer: Layer, shape: str) -> dict[str, Any]:
-    """What the new layer has of the one that it is made of."""
+    """Return the properties that the new layer inherits from its source."""
     about = {"name": f"{layer.name} [{shape}]", **layer_transform_kwargs(layer)}
     if isinstance(layer, Labels):
         about["colormap"] = copy_colormap(layer.colormap)

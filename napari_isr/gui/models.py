@@ -218,7 +218,7 @@ class DockState:
 
     @property
     def certificate(self) -> tuple[bool | None, str]:
-        """Whether all certificates hold, and one sentence about them."""
+        """True if all certificates hold, and one sentence about them."""
         fitted = [row for row in self.rows if row.sentence]
         failed = [row for row in fitted if row.holds is False]
         guaranteed = [row for row in fitted if row.holds is not None]

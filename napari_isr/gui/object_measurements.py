@@ -1,4 +1,4 @@
-"""How large an object of a stack is, and where it is not: made in the worker; no Qt, no napari."""
+"""Sizes of objects and their formatting; no Qt, no napari."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_RUNS = 4  # that are named
 
 @dataclass(frozen=True)
 class SizeMeasurement:
-    """How large an object is.
+    """Size of an object.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""napari's reader of sessions: by File > Open, and by a file dropped on the window."""
+"""Reader of sessions for napari."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The end of a stroke is painted together with the outlines that answer it.
+"""Scheduling of repaints: a stroke is painted together with its contours.
 
 To paint the window takes 30 ms and both cores where there is no GPU, and while Qt composes it no
 other Python thread runs. When the mouse is released, nearly all of the stroke is on the screen; to
@@ -58,7 +58,7 @@ class RepaintCoalescer(QObject):
         return self._window is not None
 
     def release(self, *_: Any) -> None:
-        """Let the window be painted."""
+        """Release the window, so that it repaints."""
         self._latest.stop()
         window = self._window() if self._window is not None else None
         self._window = None
@@ -76,7 +76,7 @@ class RepaintCoalescer(QObject):
         return False
 
     def _begin(self, loads: bool) -> None:
-        """A fit begins; one that loads the library, or that is the first, takes longer."""
+        """Record that a fit begins. The first one takes longer."""
         control = self._control
         if loads or control.result is None or not control.adapter.is_painting:
             return
@@ -113,7 +113,7 @@ class RepaintGate:
         self._over = make_single_shot_timer(self._clear.set, AFTERWARDS_MS)
 
     def close_until_painted(self, last: bool = True) -> None:
-        """Let the fit wait until what is drawn now is on the screen; or more, if it goes on."""
+        """Close the gate until the present drawing is on the screen."""
         self._clear.clear()
         if last:
             self._over.start()
@@ -121,7 +121,7 @@ class RepaintGate:
             self._over.stop()
 
     def close_now(self) -> None:
-        """Say, in the fit, that the window will have something to draw in a moment."""
+        """Close the gate from the fit, because layers will change."""
         self._clear.clear()
 
     def wait(self) -> None:
@@ -130,6 +130,6 @@ class RepaintGate:
             self._clear.set()
 
     def close(self) -> None:
-        """Let nobody wait any more."""
+        """Open the gate for good."""
         self._over.stop()
         self._clear.set()

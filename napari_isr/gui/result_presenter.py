@@ -1,4 +1,4 @@
-"""What comes of a fit: its news to the state and to the viewer."""
+"""Presenter of fits: their events change the state and the viewer."""
 
 from __future__ import annotations
 
@@ -117,11 +117,11 @@ class ResultPresenter:
                     self._settling = FitHistoryEntry(news, view.contours)
 
     def _shaped(self, label: int) -> bool:
-        """Whether an object has a shape, and so an orange outline."""
+        """Return True if an object has a shape, and so a shape contour."""
         return self.settings.own_shapes.get(label, self.settings.shape) != "none"
 
     def _show_drawn(self, rows: tuple[ObjectRow, ...]) -> None:
-        """Tell the objects at once, and a little later how many strokes known ones have now."""
+        """Show the objects at once, and their scribble counts a little later."""
         self._counts = {row.label: row.strokes for row in rows}
         if list(self._counts) == [row.label for row in self.state.rows]:
             self._count.start()
@@ -172,13 +172,13 @@ class ResultPresenter:
         self.set_final_status("error", f"The fit could not be shown ({type(error).__name__}).")
 
     def on_ended(self) -> None:
-        """No fit runs or waits; masks may still be being written."""
+        """Handle the end of all fits. Masks may still be in writing."""
         if self.views is not None:
             self.views.end_fit()
         self.state.busy = self.views is not None and self.views.busy
 
     def set_final_status(self, kind: Any, message: str) -> None:
-        """Say how it ended."""
+        """Set the status at the end of a fit."""
         self.state.busy, self.state.progress = False, 0.0
         self.state.set_status(kind, message)
 
@@ -228,11 +228,11 @@ class ResultPresenter:
 
     @property
     def next_stroke(self) -> Any:
-        """Where another stroke helps most, if that is known; the worker has computed it."""
+        """Suggestion of the next stroke, computed by the worker, or None."""
         return self.result.next_stroke if self.result is not None else None
 
     def update_suggestion(self) -> None:
-        """Tell where another stroke helps most."""
+        """Show where another stroke improves the result most."""
         stroke = self.next_stroke if self.settings.next_stroke else None
         text = self.settings.insert_object_names(stroke.sentence) if stroke is not None else ""
         self.state.advice = f"{_capital(text)}." if text else ""
@@ -261,7 +261,7 @@ class ResultPresenter:
     # ------------------------------------------------------------------------------- views
 
     def ensure_view(self) -> ResultView:
-        """What is shown of the image; made when it is first needed."""
+        """Return the view of the image, created on first use."""
         if self.views is None:
             self.views = ResultView(
                 self.viewer,
@@ -301,7 +301,7 @@ class ResultPresenter:
             self.views = None
 
     def close(self) -> None:
-        """Let go of the viewer; masks and outlines stay."""
+        """Release the viewer. Masks and contours remain."""
         self._closed = True
         self._count.stop()
         self.drop_views(outlines=False)
@@ -309,7 +309,7 @@ class ResultPresenter:
 
 
 def _merged(rows: tuple[ObjectRow, ...], before: tuple[ObjectRow, ...]) -> tuple[ObjectRow, ...]:
-    """New stroke counts with what is known of the same objects from the fit before."""
+    """Return rows with new stroke counts and the known values of the same objects."""
     known = {row.label: row for row in before}
     return tuple(
         replace(old, strokes=r.strokes) if (old := known.get(r.label)) is not None else r
@@ -322,7 +322,7 @@ def _capital(text: str) -> str:
 
 
 def _time(seconds: float) -> str:
-    """A time in words: ``85 ms``, ``1.2 s``, ``34 s``."""
+    """Format a duration: ``85 ms``, ``1.2 s``, ``34 s``."""
     if seconds < 0.995:
         return f"{1000 * seconds:.0f} ms"
     return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"

@@ -1,4 +1,4 @@
-"""What a fit shows in the viewer: when outlines are drawn and masks written."""
+"""View of one result: the drawing of contours and the writing of masks."""
 
 from __future__ import annotations
 
@@ -76,22 +76,22 @@ class ResultView:
 
     @property
     def busy(self) -> bool:
-        """Whether masks are still to be written."""
+        """True while masks are being written."""
         return self._writing is not None
 
     def begin_fit(self, labels: Iterable[int]) -> None:
-        """A fit began that will give these objects an orange outline."""
+        """Prepare for a fit that draws shape contours of these objects."""
         self._expected = set(labels)
         self._awaited = set(self._expected)
         self.end_fit(False)
 
     def end_fit(self, idle: bool = True) -> None:
-        """Whether no fit runs: then outlines of a stack are traced ahead of its slider."""
+        """Set whether contours of a stack are traced ahead of its slider."""
         if self._planes is not None:
             self._planes.set_idle(idle)
 
     def set_traced_result(self, result: Any) -> None:
-        """Let the outlines of a stack be those of a result, in every plane; None: of none."""
+        """Set the result whose contours are traced in every slice, or None."""
         if self._planes is not None:
             self._planes.trace(result)
 
@@ -206,7 +206,7 @@ class ResultView:
         self._masks.clear()
 
     def close(self, *, outlines: bool = True, masks: bool = False) -> None:
-        """Let go of the viewer, and take out the outlines, the masks."""
+        """Release the viewer, and remove the contours."""
         self.discard_pending()
         self._write.stop()
         self._writing = None

@@ -1,4 +1,4 @@
-"""Sample data for napari's menu File > Open Sample: a picture with strokes on it."""
+"""Sample data for napari's menu ``File > Open Sample``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outlines of a stack that follow the slider: traced in a thread, the shown plane first."""
+"""Background tracing of contours in the slices of a stack, the displayed slice first."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class SliceContourTracer:
             self._task = None
 
     def close(self) -> None:
-        """Let go of viewer and result."""
+        """Release the viewer and the result."""
         self._closed = True
         self.trace(None)
         self._shown.changed.disconnect(self._on_plane)
@@ -99,7 +99,7 @@ class SliceContourTracer:
 def neighboring_slices(
     plane: Plane, shape: Sequence[int], step: Sequence[float] = (), reach: int = AHEAD
 ) -> Iterator[Plane]:
-    """A plane of a stack, then those beside it along each slider, the nearest first.
+    """Yield a slice of a stack, then those beside it along each slider, the nearest first.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Colours of napari's theme, and icons drawn in them."""
+"""Colors and icons of napari's theme, and label colormaps."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _ROUNDS = 6
 
 
 def theme_color(theme: str, role: str) -> str:
-    """A colour of a theme, ``icon``, ``text``, ``current`` …, as ``#rrggbb``."""
+    """Return a color of a theme, such as ``icon`` or ``text``, as ``#rrggbb``."""
     color: Any = getattr(get_theme(theme), role)
     return str(color.as_hex(format="long"))[:7]
 
@@ -86,7 +86,7 @@ def themed_icon(drawing: str, color: str, size: int) -> QIcon:
 
 
 def status_color(name: str, widget: QWidget) -> str:
-    """The colour of a meaning as ``#rrggbb``, for what is written on a widget.
+    """Return the color of a status for text on a widget as ``#rrggbb``.
 
     Parameters
     ----------
@@ -98,13 +98,13 @@ def status_color(name: str, widget: QWidget) -> str:
 
 
 def status_colors(widget: QWidget) -> dict[str, str]:
-    """The colours of all meanings."""
+    """Return the colors of all statuses."""
     text = widget.palette().color(QPalette.ColorRole.WindowText)
     return ON_DARK if text.lightness() > 127 else ON_LIGHT
 
 
 def status_stylesheet(name: str, around: QWidget) -> str:
-    """The style sheet of a sentence: empty where it has no meaning of its own.
+    """Return the style sheet of a status message, empty for a neutral one.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The napari viewer as the controller uses it."""
+"""Adapter of the napari viewer for the controller."""
 
 from __future__ import annotations
 

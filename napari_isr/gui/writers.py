@@ -1,4 +1,4 @@
-"""Writers for napari's Save: Labels layers in the formats of the export."""
+"""Writers of Labels layers for napari's Save."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def write_layer(path: str, data: Any, about: dict[str, Any]) -> list[str]:
 
 
 def _placed(about: dict[str, Any], ndim: int) -> tuple[tuple[float, ...], str]:
-    """Size of a pixel and its unit, as far as they are those of a grid."""
+    """Return size and unit of the pixels of a layer on a regular grid."""
     scale = tuple(abs(float(s)) for s in np.atleast_1d(about.get("scale", ())))
     units = about.get("units") or ("",)
     unit = str(units[-1]) if not isinstance(units, str) else units

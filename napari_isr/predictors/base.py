@@ -132,7 +132,7 @@ class PixelClassifier(Predictor):
 
 
 def feature_noise_std(scene: FeatureView) -> Tensor:
-    """Standard deviations (inputs,) of the noise that features get in training.
+    """Return standard deviations (inputs,) of the feature noise in training.
 
     Features have about unit variance. Colours and places are few. The others are so many that they
     would tell every stroke's pixels from all others, were they believed as closely.

@@ -129,7 +129,7 @@ class FeatureView:
         return torch.tensor(kinds, device=self.device)
 
     def accumulate_to_grid(self, points: npt.NDArray[np.floating], values: Tensor) -> Tensor:
-        """Sums (c, n1, ..., nd) over the points in each cell of values (n, c) at the points."""
+        """Sum values (n, c) of points in each cell: (c, n1, ..., nd)."""
         scale = np.array(self.grid_shape) / np.array(self.frame.shape)
         cells = np.floor((np.asarray(points) + 0.5) * scale).astype(np.int64)
         cells = np.clip(cells, 0, np.array(self.grid_shape) - 1)

@@ -104,7 +104,7 @@ class _Members:
         self.mass = mass
 
     def draw(self, generator: torch.Generator) -> Tensor:
-        """Indices (members, classes * BATCH), class by class."""
+        """Draw indices (members, classes * BATCH), class by class."""
         chosen = [
             torch.multinomial(column, MEMBERS * BATCH, replacement=True, generator=generator).view(
                 MEMBERS, BATCH

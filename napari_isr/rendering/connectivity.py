@@ -169,7 +169,7 @@ class _Grid:
         return points
 
     def pixels(self, points: Points) -> Indices:
-        """Indices (m, d) of the pixels that points (m, d) lie in; they may be off the grid."""
+        """Return indices (m, d) of the pixels that contain points (m, d)."""
         # The set ends at the image border, which is a pixel's edge: no rounding across it.
         place = (points - self.first) / self.step
         index = np.rint(place).astype(np.int64)

@@ -165,7 +165,7 @@ def _subdivided(index: npt.NDArray[np.int64], ratio: int) -> npt.NDArray[np.int6
 def trace_contours(
     logit: Logit, frame: ImageGeometry, cells: int = 128
 ) -> list[npt.NDArray[np.float64]]:
-    """Closed zero-level contours of a logit in the image, sub-pixel.
+    """Trace closed sub-pixel zero-level contours of a logit in the image.
 
     A coarse grid over the image finds where the set is, a finer one over its box finds the
     contour, and root finding along the grid's edges puts every vertex on the zero level. Where
@@ -206,7 +206,7 @@ def trace_contours(
 def grid_contours(
     values: npt.NDArray[np.floating], axes: Sequence[npt.NDArray[np.float64]], frame: ImageGeometry
 ) -> list[npt.NDArray[np.float64]]:
-    """Closed zero-level contours of values at grid nodes, by linear interpolation.
+    """Trace closed zero-level contours of values at grid nodes by linear interpolation.
 
     Parameters
     ----------

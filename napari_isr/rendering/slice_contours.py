@@ -53,7 +53,7 @@ def validate_slice(plane: Sequence[float | None] | None, frame: ImageGeometry) -
 def slice_contours(
     logit: Logit, frame: ImageGeometry, plane: Plane, cells: int = 128
 ) -> list[npt.NDArray[np.float64]]:
-    """Closed zero-level contours of a logit in a plane, sub-pixel.
+    """Trace closed sub-pixel zero-level contours of a logit in a slice.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def slice_contours(
 def slice_grid_contours(
     values: npt.NDArray[np.floating], axes: Sequence[Points], frame: ImageGeometry, plane: Plane
 ) -> list[npt.NDArray[np.float64]]:
-    """Closed zero-level contours of values at grid nodes in a plane, by linear interpolation.
+    """Trace closed zero-level contours of values at grid nodes in a slice.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ Points = npt.NDArray[np.float64]
 Surface = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
 
 NODES = 400_000  # of the grid at most
-POINTS_PER_YIELD = 16_384  # points between two breaths
+POINTS_PER_YIELD = 16_384  # points between two checks for cancellation
 COARSER = 1.1
 OUTSIDE = -1e3
 

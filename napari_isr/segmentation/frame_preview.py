@@ -125,7 +125,7 @@ def _begin(shape: Shape, grid: DenseEvidence, drawn: Samples | None) -> None:
 
 
 def _in_frame(samples: Samples, frame: TimeSeriesGeometry, time: float) -> Samples | None:
-    """Samples of a sequence that lie in one frame, in coordinates of that."""
+    """Return the samples of one frame in coordinates of the frame."""
     half = float(frame.times(0.5) - frame.times(0))
     here = ((samples.points[:, 0] - time).abs() < half).nonzero()[:, 0]
     if not len(here):

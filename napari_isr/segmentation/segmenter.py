@@ -320,9 +320,9 @@ class Segmenter:
         if quick is not None and not self._given:
             yield from quick.iter_contours(strokes, self._shapes.fitted(specs))
         if self._shapes.is_unfitted and viewed_frame_index(self._shapes) is not None:
-            glimpse = self._learner.train_preview(strokes)
-            if glimpse is not None:
-                yield from preview_viewed_frame(glimpse, strokes, specs, self._shapes, self._clock)
+            preview = self._learner.train_preview(strokes)
+            if preview is not None:
+                yield from preview_viewed_frame(preview, strokes, specs, self._shapes, self._clock)
         unaries = yield from self._learner.train(strokes, self._given, trained, self._clock)
         if not self._shapes.is_unfitted:
             yield from preview_viewed_frame(unaries, strokes, specs, self._shapes, self._clock)

@@ -269,7 +269,7 @@ def _floats(key: str, value: Array) -> npt.NDArray[np.float32]:
 
 
 def _read(content: bytes, name: str) -> tuple[_About, dict[str, Array]]:
-    """Description and arrays of a file."""
+    """Return description and arrays of a file."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 

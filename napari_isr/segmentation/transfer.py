@@ -263,7 +263,7 @@ def one_hot_targets(labels: npt.NDArray[np.integer], classes: tuple[int, ...]) -
 
 
 def _thinned(labels: npt.NDArray[np.integer], seed: int) -> npt.NDArray[np.int64]:
-    """Indices of at most ``KEEP`` samples of each label, in their order."""
+    """Return indices of at most ``KEEP`` samples of each label, in their order."""
     draw = np.random.default_rng(seed)
     kept = []
     for label in np.unique(labels):

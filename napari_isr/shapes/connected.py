@@ -178,7 +178,7 @@ class Connected(SparseJacobianShape):
         return ((2 * place - low - high) / (high - low)).clamp(-1, 1)
 
     def warp_jacobian(self, points: Tensor) -> Tensor:
-        """Derivatives (n, d) of the warp at points (n, d), axis by axis."""
+        """Return derivatives (n, d) of the warp at points (n, d), axis by axis."""
         low, high = self._ends()
         stretch = (self.spread.square() + (points - self.anchor).square()).sqrt()
         return 2 / (stretch * (high - low))
@@ -210,7 +210,7 @@ class Connected(SparseJacobianShape):
 
     @torch.no_grad()
     def sparse_jacobian(self, points: Tensor) -> tuple[Tensor, RowSparseMatrix]:
-        """Closed form, for points in the image; see :class:`SparseJacobianShape`."""
+        """Return the closed form for points in the image. See :class:`SparseJacobianShape`."""
         tangents = self.deformation.tangents(self.warp(points).T)
         image = tangents[-1].image
         exponents = self._exponents(image)

@@ -37,7 +37,7 @@ def spline_weights(t: Tensor) -> Tensor:
 
 
 def spline_derivatives(t: Tensor) -> Tensor:
-    """Derivatives of :func:`spline_weights` by ``t``; they sum to 0."""
+    """Return derivatives of :func:`spline_weights` by ``t``. Their sum is 0."""
     s, square = 1 - t, t * t / 2
     first = -s * s / 2
     second = 3 * square - 2 * t
@@ -157,7 +157,7 @@ class FfdLevel(nn.Module):
         return table.index_select(1, index.flatten()).view(self.ndim, *index.shape)
 
     def _locate(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Indices (4**d, n) of the knots around, and positions (d, n) between two knots."""
+        """Return indices (4**d, n) of adjacent knots, and positions (d, n) between two knots."""
         place = (points + 1) * (self.intervals / 2)
         cell = place.detach().floor().clamp(0, self.intervals - 1)
         first = torch.zeros_like(cell[0], dtype=torch.long)

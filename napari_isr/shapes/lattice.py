@@ -143,8 +143,8 @@ def _refined(lattice: Tensor, correlation: Tensor) -> Tensor:
         steps = torch.arange(-reach, reach + 1).to(lattice)
         times = torch.cartesian_prod(steps, steps)
         place = times @ lattice + middle
-        room = (torch.minimum(place, 2 * middle - place) >= 3).all(1) & times.any(1)
-        times, place = times[room], place[room].round().long()
+        inside = (torch.minimum(place, 2 * middle - place) >= 3).all(1) & times.any(1)
+        times, place = times[inside], place[inside].round().long()
         peak, height = _nearby_peak(correlation, place)
         good = height > 0
         if int(good.sum()) < 4:

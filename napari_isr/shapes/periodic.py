@@ -135,7 +135,7 @@ class Periodic(Shape):
         return self.sharpness * level
 
     def logit_and_jacobian(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Closed form."""
+        """Return the closed form."""
         with torch.no_grad():
             place, near = self._place(points)
             basis = self._basis(place)
@@ -191,7 +191,7 @@ class Periodic(Shape):
             return self._shown(where), torch.cat([values.flatten() for _, values in parts])
 
     def _folded(self, grid: DenseEvidence) -> tuple[Tensor, Tensor]:
-        """Sums (tiles, BINS, BINS) and which cell (tiles, 2) stands for all of each tile."""
+        """Return sums (tiles, BINS, BINS) and the representative cell (tiles, 2) of each tile."""
         values = grid.values
         first, second, near = self._lattice_places(grid)
         if near is not None:

@@ -84,7 +84,7 @@ class TimeVaryingShape(SparseJacobianShape):
         return self
 
     def interpolation_weights(self, time: float) -> tuple[int, int, float]:
-        """Controls around a time, and the share of the second one."""
+        """Return the controls around a time, and the weight of the second one."""
         count = len(self.knots)
         if count == 1:
             return 0, 0, 0.0

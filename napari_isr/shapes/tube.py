@@ -52,7 +52,7 @@ class TubeCrossSection(Connected):
         return (place - shift) / (1 - shift * place)
 
     def warp_jacobian(self, points: Tensor) -> Tensor:
-        """Derivatives (n, d) of the warp at points (n, d), axis by axis."""
+        """Return derivatives (n, d) of the warp at points (n, d), axis by axis."""
         place, shift = super().warp(points), self._shift()
         slope = (1 - shift * shift) / (1 - shift * place).square()
         return super().warp_jacobian(points) * slope

@@ -100,12 +100,12 @@ def test_a_stroke_keeps_to_its_room():
 
     region = np.zeros((80, 80), bool)
     region[20:50, 10:70] = True
-    room = distance_transform_edt(region)
+    distance = distance_transform_edt(region)
     rng = np.random.default_rng(0)
     for _ in range(20):
-        stroke = draw_stroke(room, rng, label=2, radius=3, length=40)
+        stroke = draw_stroke(distance, rng, label=2, radius=3, length=40)
         assert region[rasterize([stroke], region.shape) == 2].all()
-    assert draw_stroke(0 * room, rng, label=2, radius=3, length=40) is None
+    assert draw_stroke(0 * distance, rng, label=2, radius=3, length=40) is None
 
 
 def test_the_bundled_sample_is_the_painted_scene():

@@ -40,7 +40,7 @@ def solve_exactly(matrix, right):
 
 
 def in_simplex(corners, point):
-    """Whether a point is a convex combination of affinely independent corners, exactly."""
+    """Return True if a point is a convex combination of affinely independent corners, exactly."""
     origin, *others = (np.array(corner, dtype=object) for corner in corners)
     columns = [other - origin for other in others]
     offset = np.array(point, dtype=object) - origin
@@ -55,7 +55,7 @@ def in_simplex(corners, point):
 
 
 def in_hull_by_brute_force(points, queries):
-    """Whether each query lies in a simplex of the points (theorem of Caratheodory)."""
+    """Return True for queries in a simplex of the points (theorem of Caratheodory)."""
     points = [tuple(point) for point in np.unique(points, axis=0).tolist()]
     sizes = range(1, min(len(points), queries.shape[1] + 1) + 1)
     simplices = [corners for size in sizes for corners in itertools.combinations(points, size)]

@@ -1,4 +1,4 @@
-"""What blocks are made of: planes at working size, components, superpixels and their cuts."""
+"""Parts of blocks: planes at working size, components, superpixels and their cuts."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_normalized_cuts_part_two_groups_and_solve_their_equation():
     assert np.corrcoef(flow, found[:, 0])[0, 1] > 0.9999
 
 
-def test_affinities_are_symmetric_and_join_neighbors_and_lookalikes():
+def test_affinities_are_symmetric_and_join_similar_neighbors():
     image = np.zeros((1, 40, 60, 3))
     image[:, :, 20:40] = 100.0  # a bright band between two dark ones
     places = np.stack(np.meshgrid([0.0], np.arange(40.0), np.arange(60.0), indexing="ij"), -1)

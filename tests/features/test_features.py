@@ -182,7 +182,7 @@ def test_planes_of_a_stack_speak_one_language(make, block):
 
 
 def test_superpixels_reach_through_the_planes_of_a_stack(make):
-    """What is one thing in all planes has the same features in all; what moves has not."""
+    """One thing in all planes has the same features in all of them. Moving things do not."""
     row, column = np.mgrid[:40, :50]
     plane = np.where((row - 20) ** 2 + (column - 25) ** 2 < 150, 200, 60).astype(np.uint8)
     stack = np.stack([plane] * 6) + np.random.default_rng(0).integers(0, 9, (6, 40, 50))

@@ -1,4 +1,4 @@
-"""What moves through a sequence: its flow, and strokes that follow it."""
+"""Optical flow of a sequence, and scribbles that follow it."""
 
 from __future__ import annotations
 

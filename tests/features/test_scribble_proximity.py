@@ -256,7 +256,7 @@ def test_a_stroke_of_one_pixel_is_heard_in_a_large_image():
 
 
 def test_strokes_have_their_own_pixels():
-    """Where a stroke's cell has no stroke of another class, the field agrees with the stroke."""
+    """The field agrees with a scribble if no other class shares its cell."""
     rng = np.random.default_rng(0)
     image = rng.integers(0, 255, (50, 70, 3)).astype(np.uint8)
     strokes = np.zeros((50, 70), np.uint8)

@@ -87,7 +87,7 @@ def _whose_dock(request, _docks):
 
 @pytest.fixture(autouse=True, scope="module")
 def _swept(_docks):
-    """What the tests of a file leave is collected before those of the next."""
+    """Collect the garbage of the tests of a file before those of the next."""
     for name in ("napari._qt.qt_viewer", "napari_isr.api", "napari_isr.gui.fitting.run_job"):
         importlib.import_module(name)
     _docks.look()

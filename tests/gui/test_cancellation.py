@@ -13,7 +13,7 @@ WAIT = 30_000
 
 @pytest.fixture
 def slow(monkeypatch):
-    """Let every fit go on until it is stopped."""
+    """Extend every fit until it is cancelled."""
     from napari_isr.segmentation.segmenter import Segmenter, Update
 
     running, closed, steps = threading.Event(), threading.Event(), []

@@ -34,84 +34,84 @@ def image():
 
 
 def test_what_is_loaded_is_frozen_until_the_last_dock_is_closed(qtbot):
-    frost, first, second = GarbageCollectionGuard(1), Dock(), Dock()
-    frost.register(first)
-    frost.register(second)
-    qtbot.waitUntil(lambda: frost.frozen)
+    guard, first, second = GarbageCollectionGuard(1), Dock(), Dock()
+    guard.register(first)
+    guard.register(second)
+    qtbot.waitUntil(lambda: guard.frozen)
     assert gc.get_freeze_count() > FOREIGN_FREEZE_COUNT
-    frost.unregister(first)
-    qtbot.waitUntil(lambda: frost.frozen)
-    frost.unregister(second)
-    assert not frost.frozen
+    guard.unregister(first)
+    qtbot.waitUntil(lambda: guard.frozen)
+    guard.unregister(second)
+    assert not guard.frozen
     assert gc.get_freeze_count() == 0
 
 
 def test_a_layer_that_was_frozen_is_freed_when_it_is_removed(qtbot):
-    frost, open_one = GarbageCollectionGuard(1), Dock(image(), image())
+    guard, open_one = GarbageCollectionGuard(1), Dock(image(), image())
     ref = weakref.ref(open_one.viewer.layers[0])
-    frost.register(open_one)
-    qtbot.waitUntil(lambda: frost.frozen)
+    guard.register(open_one)
+    qtbot.waitUntil(lambda: guard.frozen)
     del open_one.viewer.layers[0]
-    assert not frost.frozen
-    qtbot.waitUntil(lambda: frost.frozen)
+    assert not guard.frozen
+    qtbot.waitUntil(lambda: guard.frozen)
     assert ref() is None
-    frost.unregister(open_one)
+    guard.unregister(open_one)
 
 
 def test_a_layer_that_came_later_goes_without_thawing(qtbot):
-    frost, open_one = GarbageCollectionGuard(1), Dock(image())
-    frost.register(open_one)
-    qtbot.waitUntil(lambda: frost.frozen)
+    guard, open_one = GarbageCollectionGuard(1), Dock(image())
+    guard.register(open_one)
+    qtbot.waitUntil(lambda: guard.frozen)
     open_one.viewer.layers.append(image())
     ref = weakref.ref(open_one.viewer.layers.pop())
     open_one.viewer.layers.append(image())  # the list remembers what was chosen last
-    assert frost.frozen
+    assert guard.frozen
     gc.collect()
     assert ref() is None
-    frost.unregister(open_one)
+    guard.unregister(open_one)
 
 
 def test_nobody_is_made_to_wait(qtbot, monkeypatch):
     collections = []
     monkeypatch.setattr(gc, "collect", lambda: collections.append(1))
-    frost, open_one = GarbageCollectionGuard(1), Dock(busy=True)
-    frost.register(open_one)
-    assert frost.frozen
+    guard, open_one = GarbageCollectionGuard(1), Dock(busy=True)
+    guard.register(open_one)
+    assert guard.frozen
     qtbot.wait(20)
     assert not collections
     open_one.state.busy = False
     qtbot.waitUntil(lambda: collections == [1])
-    assert frost.frozen
-    frost.unregister(open_one)
+    assert guard.frozen
+    guard.unregister(open_one)
 
 
 def test_garbage_that_was_there_is_freed(qtbot):
-    frost, layer = GarbageCollectionGuard(1), image()
+    guard, layer = GarbageCollectionGuard(1), image()
     ref = weakref.ref(layer)
     del layer
     open_one = Dock()
-    frost.register(open_one)
+    guard.register(open_one)
     qtbot.waitUntil(lambda: ref() is None)
-    frost.unregister(open_one)
+    guard.unregister(open_one)
 
 
 def test_what_somebody_else_froze_is_left_to_them(qtbot):
     gc.freeze()
-    frost, open_one = GarbageCollectionGuard(1), Dock()
-    frost.register(open_one)
+    guard, open_one = GarbageCollectionGuard(1), Dock()
+    guard.register(open_one)
     qtbot.wait(20)
-    assert not frost.frozen
-    frost.unregister(open_one)
+    assert not guard.frozen
+    guard.unregister(open_one)
     assert gc.get_freeze_count() > FOREIGN_FREEZE_COUNT
 
 
 def test_a_dock_joins_and_leaves(viewer, open_dock, qtbot, monkeypatch):
-    frost = GarbageCollectionGuard(1)
-    monkeypatch.setattr("napari_isr.gui.dock_widget.gc_guard", lambda: frost)
+    guard = GarbageCollectionGuard(1)
+    monkeypatch.setattr("napari_isr.gui.dock_widget.gc_guard", lambda: guard)
     opened = open_dock(viewer)
-    qtbot.waitUntil(lambda: frost.frozen)
+    qtbot.waitUntil(lambda: guard.frozen)
     opened.close()
-    assert not frost.frozen
+    assert not guard.frozen
     assert gc.get_freeze_count() == 0
 
 

@@ -57,7 +57,7 @@ def drag(dock, hand, grip, away, qtbot):
 
 
 def on_canvas(dock, hand, point):
-    """Where a pixel of the image is on the canvas, whatever its scale."""
+    """Return the position of a pixel of the image on the canvas."""
     return hand.to_canvas(*dock.image_layer.data_to_world(point)[-2:])
 
 

@@ -13,7 +13,7 @@ WAIT = 30_000
 
 @pytest.fixture
 def told(monkeypatch):
-    """What the user is told, as (how, sentence)."""
+    """Record messages to the user as (kind, message)."""
     heard = []
     for name in ("show_info", "show_warning"):
         monkeypatch.setattr(commands, name, lambda text, how=name: heard.append((how, text)))

@@ -1,4 +1,4 @@
-"""What napari finds of the plugin."""
+"""Contributions of the plugin to napari."""
 
 from importlib.resources import files
 

@@ -1,4 +1,4 @@
-"""What is loaded when: the dock is seen before torch is."""
+"""Order of imports: the dock is visible before torch is loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the dock of version 0.1 (commit 90e4b3d) left on the disk is offered and comes back."""
+"""Files of version 0.1 (commit 90e4b3d) are offered and restored."""
 
 import json
 import shutil

@@ -62,7 +62,7 @@ def disc():
 
 @pytest.fixture(scope="module")
 def fitted(disc):
-    """What is found in an image that is watched."""
+    """Return the result for an image whose reads are counted."""
     image, _, strokes = disc
     watched = Watched(image, CHUNK)
     return watched, isr.segment(watched, strokes, features=QUICK, memory=32)

@@ -1,4 +1,4 @@
-"""What a predictor has learned, carried to other images and kept in files."""
+"""Transfer of trained predictors to other images and to files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the shapes share: sums of exponentials, quick copies, polar coordinates."""
+"""Helpers of shapes: sums of exponentials, copies, polar coordinates."""
 
 import math
 

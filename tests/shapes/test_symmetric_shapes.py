@@ -102,7 +102,7 @@ def image_of(points, name, found, frame):
 
 
 def seen(points, name, found, frame):
-    """Whether points lie on the near side of the horizon, if there is one."""
+    """Return True for points on the near side of the horizon, if there is one."""
     if "horizon" not in found:
         return torch.ones(len(points), dtype=torch.bool)
     offset = frame.to_pixels(points) - torch.tensor(found["origin"])

@@ -1,4 +1,4 @@
-"""What the tests of the dock need, as far as a random user needs it."""
+"""Fixtures of the dock for a random user."""
 
 from tests.gui.conftest import _docks, _little_garbage, _manifests_read_once, _swept
 

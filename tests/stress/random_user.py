@@ -230,7 +230,7 @@ class RandomUser:
         return self.dock.scribble_layer
 
     def on_a_handle(self, point):
-        """Whether a handle lies so near on the screen that a press takes hold of it."""
+        """Return True if a press at the position would drag a handle."""
         views = self.dock.controller.presenter.views
         handle = views._handles._handle if views is not None else None
         grips = handle.control_points.values() if handle is not None else ()

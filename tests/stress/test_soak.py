@@ -44,7 +44,7 @@ def memory():
 
 
 def memory_of_two_layers(user):
-    """What the process holds at rest, with the image and its strokes alone in the viewer.
+    """Return the memory of the idle process with the image and its scribbles alone.
 
     The dock stays open, with all that it keeps to be quick: fits, undo, three warm images. The
     layers of results go: napari and software OpenGL take 10 to 20 MB for each, and how many there
@@ -59,13 +59,13 @@ def memory_of_two_layers(user):
 
 
 def passing():
-    """How many threads there are that are not ours to keep."""
+    """Return the number of threads of other libraries."""
     stay = ("napari-isr",)
     return sum(not thread.name.startswith(stay) for thread in threading.enumerate())
 
 
 def sweep():
-    """Let Qt delete what waits for it."""
+    """Delete the objects that Qt has queued for deletion."""
     for _ in range(3):
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         QApplication.processEvents()

@@ -1,4 +1,4 @@
-"""When to fit: changes that follow each other closely start one fit; no Qt."""
+"""Scheduler of fits: close changes start one fit; no Qt."""
 
 from __future__ import annotations
 

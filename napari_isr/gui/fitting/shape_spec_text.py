@@ -46,7 +46,7 @@ def fixed_options(text: str) -> list[str]:
 
 
 def shape_of(settings: DockSettings, label: int) -> str:
-    """An object's shape: its own, or that of all objects."""
+    """Return the shape of an object, its own or the common one."""
     return settings.own_shapes.get(label, settings.shape)
 
 

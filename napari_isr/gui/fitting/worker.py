@@ -133,7 +133,7 @@ class FitWorker:
 
     @property
     def busy(self) -> bool:
-        """Whether a fit runs or is queued."""
+        """True while a fit runs or is queued."""
         return self._task is not None or self._must_load
 
     @property

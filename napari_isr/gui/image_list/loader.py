@@ -1,4 +1,4 @@
-"""Images of files for the viewer, read in a thread; with the strokes that were kept of them."""
+"""Loader of image files with their autosaved scribbles."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class LoadedImage:
 
     @property
     def rgb(self) -> bool:
-        """Whether it has colours."""
+        """True for a color image."""
         return self.data.ndim == 3
 
 

@@ -1,4 +1,4 @@
-"""The list of images: which there are, which one is shown, which are done; no Qt, no napari."""
+"""Model of the image list: entries, current image and done marks; no Qt, no napari."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FITS = 512 * 2**20  # bytes
 
 @dataclass
 class ImageState:
-    """What a user did on an image, and what came of it.
+    """State of one image: scribbles, settings and result.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class ImageList:
 
     @property
     def transfer_enabled(self) -> bool:
-        """Whether what was learned goes on to the next image."""
+        """True if the trained predictor is transferred to the next image."""
         return self._carry
 
     @transfer_enabled.setter

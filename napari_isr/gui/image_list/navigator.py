@@ -1,4 +1,4 @@
-"""From one image of a list to another: what is put away, what is brought back."""
+"""Navigation between images of a list, which stores and restores their state."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class ImageNavigator:
         self._follow.start()
 
     def close(self) -> None:
-        """Let go of the viewer."""
+        """Release the viewer."""
         if self._closed:
             return
         self._closed = True
@@ -245,7 +245,7 @@ class ImageNavigator:
         self._read_ahead()
 
     def _strokes(self, entry: ImageListEntry, kept: Any) -> Labels:
-        """The stroke layer of an image: the one it had, or a new one."""
+        """Return the scribble layer of an image, a new one if it has none."""
         layer = entry.work.strokes
         if layer is None:
             layer = add_scribbles_layer(self.viewer, entry.layer)
@@ -267,7 +267,7 @@ class ImageNavigator:
 
     @property
     def transfer(self) -> DeferredTransfer | None:
-        """What the images before the shown one taught, if that is to be carried on."""
+        """Transfer from the images before the current one, or None if it is disabled."""
         entry = self.list.current
         return entry.transfer if self.list.transfer_enabled and entry is not None else None
 

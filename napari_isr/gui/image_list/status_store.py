@@ -1,4 +1,4 @@
-"""Which images are done, and whether what was learned is carried on, kept for the next time."""
+"""Stored marks of done images."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOST = 20_000  # paths; those that were marked first go first
 
 
 class ImageStatusFile(BaseModel):
-    """What the file holds.
+    """Content of the status file.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class ImageStatusStore:
         self._executor.close()
 
     def _on_read(self, marks: Any) -> None:
-        """Tell the list what was known; a tick that the user was quicker to set stays."""
+        """Set the stored marks, except for images that the user has marked already."""
         if isinstance(marks, ImageStatusFile):
             self._seen.clear()
             self._marks = marks
@@ -104,7 +104,7 @@ def _metadata(entry: ImageListEntry) -> dict[str, Any]:
 
 
 def _path(entry: ImageListEntry) -> str:
-    """The file that an image comes from; empty if it comes from none."""
+    """Return the file of an image, or an empty string."""
     path = entry.path
     if path is None and entry.layer is not None:
         path = entry.layer.metadata.get(METADATA_PATH) or entry.layer.source.path
@@ -118,7 +118,7 @@ def _changed(marks: ImageStatusFile, done: dict[str, bool], carry: bool) -> Imag
 
 
 def _read(path: Path) -> ImageStatusFile:
-    """What is kept; nothing if there is no such file, or it is broken."""
+    """Read the status file. A missing or damaged file counts as empty."""
     try:
         return ImageStatusFile.model_validate_json(path.read_bytes())
     except FileNotFoundError:

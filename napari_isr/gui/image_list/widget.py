@@ -1,4 +1,4 @@
-"""The list of images in the dock: back, forth, what is done, what is carried on."""
+"""Widget of the image list."""
 
 from __future__ import annotations
 

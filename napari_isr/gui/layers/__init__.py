@@ -1,1 +1,1 @@
-"""What a fit shows over the image: layers, outlines, handles, guides."""
+"""Layers over the image: contours, masks, handles and markers."""

@@ -1,4 +1,4 @@
-"""Strokes and results stay on their image when it is moved, scaled or turned."""
+"""Alignment of scribbles and results with a moved, scaled or rotated image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outlines over the image: vectors of constant width on the screen, quick to replace.
+"""Contours over the image as vectors of constant width on the screen.
 
 Of napari's layers a mesh is the cheapest to update: measured with four outlines of 500 vertices,
 8 ms in the GUI thread against 15 to 30 ms as shapes and 33 ms as vectors, and no thumbnail is
@@ -91,7 +91,7 @@ class ContourLayer(TransientLayer):
 
     @property
     def contours(self) -> dict[tuple[str, int], Contours]:
-        """What is drawn, by kind and label; a copy."""
+        """Copy of the drawn contours, keyed by kind and label."""
         return dict(self._contours)
 
     def replace(self, contours: dict[tuple[str, int], Contours]) -> None:
@@ -189,7 +189,7 @@ class ContourLayer(TransientLayer):
 
 
 def _nothing(ndim: int) -> Mesh:
-    """A mesh that cannot be seen: a layer without vertices has no extent, which napari warns of."""
+    """Return an invisible mesh. napari warns of a layer without vertices."""
     vertices, faces = np.zeros((3, ndim), np.float32), np.array([[0, 1, 2]], np.int64)
     return vertices, faces, np.zeros(3, np.float32)
 
@@ -245,7 +245,7 @@ def polyline_mesh(
 
 
 def _distinct(polylines: Sequence[Floats]) -> tuple[npt.NDArray[np.float32], Ints]:
-    """All vertices without repeated ends and coinciding neighbours, and how many a polyline has."""
+    """Return all vertices without repeated ends and neighbors, and the count of each polyline."""
     sizes = np.array([len(line) for line in polylines], np.int64)
     if not sizes.sum():
         return np.zeros((0, 2), np.float32), sizes

@@ -1,4 +1,4 @@
-"""The layer that a handle is drawn in: as large at every zoom, wherever the image lies."""
+"""Layer of a handle, of constant size on the screen."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class HandleLayer(TransientLayer):
 
     @property
     def visible(self) -> bool:
-        """Whether there is a handle that can be seen."""
+        """True if a handle is visible."""
         self.forget_if_removed()
         return self._layer is not None and self._layer.visible
 
@@ -90,14 +90,14 @@ class HandleLayer(TransientLayer):
         self.remove()
 
     def to_screen(self, points: npt.ArrayLike) -> Floats:
-        """Where pixels (n, 2) of the image are, in pixels of the screen from some fixed place."""
+        """Map pixels (n, 2) of the image to pixels of the screen, up to a fixed offset."""
         linear, offset = self._to_world()
         zoom = float(self._viewer.scene.camera.zoom)
         screen: Floats = (np.asarray(points, float) @ linear.T + offset) * zoom
         return screen
 
     def to_image(self, screen: npt.ArrayLike) -> Floats:
-        """Pixels of the image; the inverse of :meth:`to_screen`."""
+        """Map pixels of the screen to pixels of the image, the inverse of :meth:`to_screen`."""
         linear, offset = self._to_world()
         zoom = float(self._viewer.scene.camera.zoom)
         pixels: Floats = (np.asarray(screen, float) / zoom - offset) @ np.linalg.inv(linear).T
@@ -138,7 +138,7 @@ class HandleLayer(TransientLayer):
         insert_layer_above(self._viewer, self._layer, None)
 
     def _on_moved(self) -> None:
-        """The image lies elsewhere now."""
+        """Redraw the handle after the image was moved."""
         self.forget_if_removed()
         if self._layer is not None and self._shown is not None:
             align_to_image(self._layer, self._image)
@@ -195,7 +195,7 @@ def _rims(polygons: list[Floats], half: float, tone: float) -> Mesh:
 
 
 def _sliver(start: Floats, end: Floats) -> Floats:
-    """A line as a polygon that is very thin."""
+    """Return a line as a very thin polygon."""
     along = end - start
     across = 0.2 * np.array([-along[1], along[0]]) / max(float(np.hypot(*along)), 1e-9)
     return np.array([start + across, end + across, end - across, start - across, start + across])
@@ -207,7 +207,7 @@ def _circle(middle: Floats, radius: float) -> Floats:
 
 
 def _tip(at: Floats, along: Floats, size: float) -> Floats:
-    """An arrow's tip, a triangle about its place."""
+    """Return the tip of an arrow as a triangle."""
     ahead = along / max(float(np.hypot(*along)), 1e-9)
     aside = np.array([-ahead[1], ahead[0]])
     corners = [at + size * ahead, *(at - size * (0.6 * ahead + k * 0.8 * aside) for k in (1, -1))]

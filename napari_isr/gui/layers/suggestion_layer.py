@@ -1,4 +1,4 @@
-"""A ring on the image where another stroke helps most.
+"""Transient layers: suggested stroke, conflicts and uncertainty.
 
 A mesh, as outlines and handles are: a Points layer brings its text along, and with it the fonts and
 three more drawings of each frame: 100 ms when it is first shown, and 2 ms of every frame after.
@@ -98,7 +98,7 @@ class SuggestionLayer(TransientLayer):
         set_data_quietly(self._layer, self._mesh())
 
     def _mesh(self) -> Mesh:
-        """The ring in the plane of the image that is shown."""
+        """Return the mesh of the ring in the displayed slice."""
         assert self._point is not None
         self._drawn_at = float(self._viewer.scene.camera.zoom)
         turns = np.linspace(0, 2 * math.pi, CORNERS + 1)
@@ -111,7 +111,7 @@ class SuggestionLayer(TransientLayer):
         return vertices.astype(np.float32), faces, values
 
     def _plane(self) -> tuple[list[int], npt.NDArray[np.float64]]:
-        """The image's two axes that are shown, and the matrix (2, 2) from there to the world."""
+        """Return the two displayed axes of the image and their matrix (2, 2) to the world."""
         image, dims = self._image, self._viewer.dims
         missing = max(dims.ndim - image.ndim, 0)
         shown = [axis - missing for axis in dims.order[-2:]]

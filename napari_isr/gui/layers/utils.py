@@ -1,4 +1,4 @@
-"""Layers that the dock makes: placed on their image, found again, written without side effects."""
+"""Creation, lookup and quiet updates of layers of the dock."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ PAUSE_MS = 40
 
 
 def layer_transform_kwargs(layer: Layer, size: Sequence[int] | None = None) -> dict[str, Any]:
-    """Say where a layer lies, as keyword arguments of another one.
+    """Return the transform of a layer as keyword arguments of another layer.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def set_data_quietly(layer: Layer, data: Any) -> None:
 
 
 def pixel_size(layer: Layer) -> float:
-    """Size of a layer's pixels in the world, the mean of its axes."""
+    """Return the mean size of the pixels of a layer in world coordinates."""
     linear = np.asarray(layer.affine.linear_matrix)[-2:, -2:]
     size = abs(float(np.linalg.det(linear)) * float(np.prod(np.asarray(layer.scale)[-2:])))
     return size**0.5 or 1.0
@@ -236,7 +236,7 @@ class ResultLayers:
         self._colors_of = colors
 
     def refresh_thumbnails(self) -> None:
-        """Let napari's layer list show the new masks, too: it costs a painting of the window."""
+        """Refresh the thumbnails of napari's layer list, at the cost of one repaint."""
         self._forget_removed()
         for layer in self._layers.values():
             layer.events.thumbnail()

@@ -1,1 +1,1 @@
-"""Depth and time in the dock: axes, coordinates, surfaces, masks between frames."""
+"""Volumes and sequences in the dock."""

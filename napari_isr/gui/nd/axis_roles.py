@@ -1,4 +1,4 @@
-"""What the axes of a stack are: a depth, a time, or both; no Qt."""
+"""Roles of the axes of a stack: depth or time; no Qt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST = 4  # axes
 
 
 def infer_first_axis(image: Image) -> str:
-    """What the first axis of a stack is by the layer's own labels and units: ``"t"`` or ``"z"``."""
+    """Infer the role of the first axis, ``"t"`` or ``"z"``, from labels and units of the layer."""
     label = str(image.axis_labels[0]).lower()
     unit: Any = image.units[0]
     if label in TIME_LABELS or getattr(unit, "dimensionality", None) == {TIME_UNITS: 1}:
@@ -26,7 +26,7 @@ def infer_first_axis(image: Image) -> str:
 
 
 def resolve_axes(image: Image, chosen: str = "") -> str:
-    """The axes of an image as the library names them: ``"yx"``, ``"zyx"``, ``"tyx"``, ``"tzyx"``.
+    """Return the axes of an image for the library: ``"yx"``, ``"zyx"``, ``"tyx"`` or ``"tzyx"``.
 
     Parameters
     ----------

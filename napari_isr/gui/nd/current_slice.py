@@ -1,4 +1,4 @@
-"""Which plane of a stack the viewer shows, and when that changes; no Qt."""
+"""Displayed slice of a stack, and its changes; no Qt."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def is_stack(image: Image | None) -> bool:
 
 
 def current_slice(viewer: Any, image: Image) -> Plane | None:
-    """Which plane of an image the viewer shows.
+    """Return the slice of an image that the viewer displays.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def current_slice(viewer: Any, image: Image) -> Plane | None:
 
 
 def set_slice_to_point(viewer: Any, image: Image, point: Any) -> None:
-    """Let the sliders show the plane of a pixel of an image."""
+    """Move the sliders to the slice of a pixel of an image."""
     world = np.zeros(max(viewer.dims.ndim, image.ndim))
     world[-image.ndim :] = image.data_to_world(point)
     hidden = list(viewer.dims.not_displayed)
@@ -97,7 +97,7 @@ class CurrentSlice:
 
     @property
     def step(self) -> tuple[float, ...]:
-        """How far a step of each slider goes, in pixels of the image."""
+        """Step of each slider in pixels of the image."""
         dims, ndim = self._viewer.dims, len(image_shape(self._image))
         if dims.ndim < ndim:  # the image is being taken away
             return (1.0,) * ndim
@@ -113,7 +113,7 @@ class CurrentSlice:
         return self.viewed_slice.plane
 
     def close(self) -> None:
-        """Let go of the viewer."""
+        """Release the viewer."""
         for event in self._events:
             event.disconnect(self._look)
 
@@ -140,7 +140,7 @@ class ViewedSlice:
 def follow_viewed_slice(
     updates: Iterator[Update], segmenter: Segmenter, viewed_slice: ViewedSlice | None
 ) -> Iterator[tuple[Update, Plane | None]]:
-    """Updates of a run, with outlines in the plane that is looked at just then.
+    """Yield the updates of a run with contours of the viewed slice.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a fit has to know of a stack and of further coordinates, from the layers; no Qt."""
+"""Fields of a fit job that depend on axes and extra coordinates; no Qt."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def nd_job_fields(
 
 
 def _values(layer: Image) -> dict[str, Any]:
-    """The values of a layer by the name of the coordinate that they are, or else its own."""
+    """Return the values of a coordinate layer, keyed by the name of the coordinate."""
     name = str(layer.metadata.get(COORDINATE) or layer.name)
     name = f"{name} value" if name in RESERVED_COORDINATE_NAMES else name
     return {name: layer.data[0] if layer.multiscale else layer.data}

@@ -1,4 +1,4 @@
-"""The surface of the objects of a volume, for napari's view in three dimensions."""
+"""Surface layer of the objects of a volume."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class SurfaceLayer:
 
     @property
     def enabled(self) -> bool:
-        """Whether it is asked for; to ask turns napari's view, and back."""
+        """True if the surface is displayed. Setting it switches the view of napari."""
         return self._on
 
     @enabled.setter
@@ -67,7 +67,7 @@ class SurfaceLayer:
             self._drop()
 
     def close(self) -> None:
-        """Let go of the viewer; the layer stays."""
+        """Release the viewer. The layer remains."""
         control = self._control
         control.presenter.settled.disconnect(self._renew)
         control.settings.events.hidden.disconnect(self._renew)
@@ -140,7 +140,7 @@ class _MeshLayer(TransientLayer):
 
 
 def _mesh(result: Any, colors: Any, hidden: Any) -> ColoredMesh | str | None:
-    """The mesh, or what went wrong in one sentence."""
+    """Return the mesh, or an error message."""
     from napari_isr.gui.fitting.run_job import single_threaded_torch
 
     try:
@@ -200,7 +200,7 @@ def colored_surface_mesh(
 def _light(
     points: npt.NDArray[np.float64], triangles: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float32]:
-    """How bright each vertex is (v, 1), by the way that its triangles face: nowhere black.
+    """Return the brightness (v, 1) of vertices by their normals, without black parts.
 
     In napari's own light all that is turned away is evenly dark, with jagged borders.
     """

@@ -1,4 +1,4 @@
-"""Masks of a sequence at more times than there are frames, in a new layer."""
+"""Masks of a sequence at intermediate times, in a new layer."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class TemporalUpsampler:
 def upsample_masks(
     result: Any, factor: int, hidden: Collection[int] = ()
 ) -> Iterator[tuple[float, Masks | None]]:
-    """Masks of all objects at ``factor`` times the frames, in steps.
+    """Yield progress and masks of all objects at ``factor`` times the frames.
 
     Parameters
     ----------

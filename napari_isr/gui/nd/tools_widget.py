@@ -1,4 +1,4 @@
-"""What is made of a fitted stack: a surface in three dimensions, masks between its frames."""
+"""Widgets of a stack: axis roles, coordinate layer, surface and temporal upsampling."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class StackToolsWidget(QWidget):
         self._show()
 
     def close_down(self) -> None:
-        """Let go of the viewer."""
+        """Release the viewer."""
         self.resolver.close()
         self.surface_view.close()
 
@@ -254,7 +254,7 @@ class CoordinateLayerComboBox(StringComboBox):
             layer.events.name.connect(self._on_name)
 
     def _on_data(self, _: Any = None) -> None:
-        """Its values are others now: fit again."""
+        """Request a fit after the values of the coordinate layer changed."""
         self._control.refit()
 
     def _on_name(self, _: Any = None) -> None:

@@ -1,4 +1,4 @@
-"""Strokes, settings and shapes are on disk a second after each change.
+"""Autosave of scribbles, settings and shapes a second after each change.
 
 The GUI thread only notes which arrays to save; a thread looks at them, block by block, while the
 user goes on. A stroke that is drawn in that moment may be saved in part: its end asks for another
@@ -43,7 +43,7 @@ EVENTS = ("paint", "data", "set_data", "labels_update", "name")
 
 
 def full_resolution_data(image: Image) -> Any:
-    """The array of an image, of a pyramid the finest."""
+    """Return the array of an image, the finest level of a pyramid."""
     return image.data[0] if image.multiscale else image.data
 
 
@@ -63,12 +63,12 @@ class ImageKeyCache:
         return key
 
     def forget(self) -> None:
-        """The pixels of an array were changed."""
+        """Drop the key of an array whose pixels were changed."""
         self._known = []
 
 
 def _ref(array: Any) -> Any:
-    """A weak reference, so that no image is kept in memory for its key."""
+    """Return a weak reference, so that the key keeps no image in memory."""
     try:
         return weakref.ref(array)
     except TypeError:
@@ -77,7 +77,7 @@ def _ref(array: Any) -> Any:
 
 @dataclass(frozen=True)
 class PendingSnapshot:
-    """What to save, as the GUI thread noted it."""
+    """Snapshot to save, as captured in the GUI thread."""
 
     image: Any
     about: Mapping[str, Any]
@@ -148,7 +148,7 @@ class Autosave:
 
     @property
     def enabled(self) -> bool:
-        """Whether changes are saved."""
+        """True if changes are saved."""
         return self._on
 
     @enabled.setter
@@ -215,7 +215,7 @@ class Autosave:
             self._schedule()
 
     def _tell(self, error: Exception) -> None:
-        """Say once what is wrong; the next change tries again."""
+        """Show a failure once. The next change saves again."""
         log.error("Autosave failed", exc_info=error)
         why = str(error) if isinstance(error, InputError | OSError) else type(error).__name__
         if why != self._told:
@@ -229,7 +229,7 @@ class Autosave:
 
     @property
     def _current(self) -> bool:
-        """Whether the dock is still at the layers that are followed."""
+        """True if the dock still uses the followed layers."""
         control = self._control
         return (control.image_layer, control.scribble_layer) == (self._image, self._layer)
 

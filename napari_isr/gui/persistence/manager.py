@@ -1,4 +1,4 @@
-"""Keeps the work on images: saves it, offers it again, and follows the user's preferences."""
+"""Manager of autosave, recovery and preferences of a dock."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class PersistenceManager:
         self.preferences.close()
 
     def _begin(self) -> None:
-        """What a new dock starts with."""
+        """Apply the preferences to a new dock."""
         for name in ("shape", "predictor", "features", "live"):
             setattr(self._control.settings, name, getattr(self.preferences, name))
 
@@ -71,7 +71,7 @@ class PersistenceManager:
         self._control.state.set_status("error", sentence)
 
     def _on_restored(self, kept: StoredSnapshots) -> None:
-        """What was restored is this process's to keep; only then is the old one settled."""
+        """Save the restored snapshot as one of this process, then dismiss the old one."""
         self._to_settle.append(kept)
         self.autosave.schedule()
         self.autosave.save()

@@ -1,4 +1,4 @@
-"""What the user set on napari's page ``Preferences > napari-isr``."""
+"""Preferences of the user on the page ``Preferences > napari-isr``."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Preferences:
 
 
 def _pages() -> Iterator[Any]:
-    """The parts of the plugin's settings, one for each of the manifest's configurations."""
+    """Yield the sections of the plugin settings, one for each configuration of the manifest."""
     try:
         from napari.settings import get_plugin_settings
 

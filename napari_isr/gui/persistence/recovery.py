@@ -1,4 +1,4 @@
-"""What was kept of the work on an image, offered to the user, and brought back."""
+"""Recovery of autosaved work after a crash."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GONE = "What was kept cannot be read any more; napari's log says why."
 
 @dataclass(frozen=True)
 class RecoveryOffer:
-    """What the user is asked about.
+    """Offer to restore a snapshot.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class RecoveryOffer:
     openable: bool = True
 
     def message(self, now: datetime) -> str:
-        """Say in one sentence what is offered."""
+        """Return the offer in one sentence."""
         record = self.kept.record
         assert record is not None  # nothing else is offered
         when = _when(record.saved_at, now)
@@ -97,7 +97,7 @@ class OverwriteCheck:
 
 
 def _takes(data: Any, strokes: Any) -> bool:
-    """Whether nothing is lost: there is nothing, or the same."""
+    """Return True if restoring loses nothing: the layer is empty or equal."""
     if data is None or strokes is None or data.shape != strokes.shape:
         return False
     return not np.any(data) or np.array_equal(data, strokes)
@@ -145,7 +145,7 @@ class RecoveryManager:
         self._executor.submit(find, partial(self._on_found, self._asked), _log_search_error)
 
     def discard(self) -> None:
-        """The user does not want it."""
+        """Discard the offer."""
         if self.offer is not None:
             self.dismiss(self.offer.kept)
             self._show(None)
@@ -155,11 +155,11 @@ class RecoveryManager:
         self._executor.submit(kept.dismiss, self.find_offer, self.find_offer)
 
     def restore(self) -> None:
-        """The user wants it back."""
+        """Restore the snapshot."""
         if self.offer is not None:
-            kept, room = self.offer.kept, OverwriteCheck(self._control.scribble_layer)
-            loaded = partial(self._on_loaded, kept, room)
-            self._executor.submit(partial(_read, kept, room), loaded, loaded)
+            kept, overwrite = self.offer.kept, OverwriteCheck(self._control.scribble_layer)
+            loaded = partial(self._on_loaded, kept, overwrite)
+            self._executor.submit(partial(_read, kept, overwrite), loaded, loaded)
             self._show(None)
 
     def _show(self, offer: RecoveryOffer | None) -> None:
@@ -170,7 +170,7 @@ class RecoveryManager:
         if asked == self._asked:
             self._show(offer)
 
-    def _on_loaded(self, kept: StoredSnapshots, room: OverwriteCheck, snapshot: Any) -> None:
+    def _on_loaded(self, kept: StoredSnapshots, overwrite: OverwriteCheck, snapshot: Any) -> None:
         control = self._control
         if not isinstance(snapshot, Snapshot):
             control.state.set_status("error", GONE)
@@ -187,7 +187,7 @@ class RecoveryManager:
                 "error", f"“{name}” cannot be opened: {why}. Its strokes are kept."
             )
             return
-        self.restore_snapshot(snapshot, image, room)
+        self.restore_snapshot(snapshot, image, overwrite)
         self.restored.emit(kept)
 
     def open_image(self, about: ImageReference, near: Path | None = None) -> Image:
@@ -209,14 +209,14 @@ class RecoveryManager:
         self._control.image_layer = image
         return image
 
-    def restore_snapshot(self, snapshot: Snapshot, image: Image, room: OverwriteCheck) -> None:
-        """Settings first, strokes last: they start the fit, which finds the rest in place.
+    def restore_snapshot(self, snapshot: Snapshot, image: Image, overwrite: OverwriteCheck) -> None:
+        """Restore the settings first and the scribbles last, because these start the fit.
 
         Parameters
         ----------
         snapshot : Snapshot
         image : Image
-        room : OverwriteCheck
+        overwrite : OverwriteCheck
             That has looked at the snapshot's strokes.
         """
         control = self._control
@@ -225,7 +225,7 @@ class RecoveryManager:
         if snapshot.strokes is None:
             return
         layer = control.scribble_layer
-        if not room.is_safe(layer, snapshot.strokes):
+        if not overwrite.is_safe(layer, snapshot.strokes):
             layer = add_scribbles_layer(control.viewer, image)
             layer.name = snapshot.strokes_name or layer.name
             control.scribble_layer = layer
@@ -242,10 +242,10 @@ def _log_search_error(error: Exception) -> None:
     log.error("The snapshots could not be searched", exc_info=error)
 
 
-def _read(kept: StoredSnapshots, room: OverwriteCheck) -> Snapshot | None:
+def _read(kept: StoredSnapshots, overwrite: OverwriteCheck) -> Snapshot | None:
     """Read what was kept, and look whether the open layer can take its strokes; in the thread."""
     snapshot = kept.snapshot()
-    room.compute(None if snapshot is None else snapshot.strokes)
+    overwrite.compute(None if snapshot is None else snapshot.strokes)
     return snapshot
 
 
@@ -255,7 +255,7 @@ def _find(
     about: tuple[Any, str, tuple[int, ...]] | None,
     strokes: Any,
 ) -> RecoveryOffer | None:
-    """What to offer for an image, or if there is none, an image to open again."""
+    """Find the offer for an image, or for an image to open if there is none."""
     if about is None:
         offers = sorted(_crashed(store, lambda _: True), key=lambda offer: not offer.openable)
         return next((offer for offer in offers if _is_worth_offering(offer, strokes)), None)

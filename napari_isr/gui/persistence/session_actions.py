@@ -1,4 +1,4 @@
-"""Sessions in the dock: the work on the image saved to a file, and opened again as it was."""
+"""Actions of the dock that save and open sessions."""
 
 from __future__ import annotations
 
@@ -84,9 +84,9 @@ class SessionActions:
         self._say("busy", f"Opening {Path(path).name} …")
         image = self._control.image_layer
         there = None if image is None else (full_resolution_data(image), image_shape(image))
-        room = OverwriteCheck(self._control.scribble_layer)
-        load = partial(_load, Path(path), there, room)
-        loaded = partial(self._on_loaded, Path(path), room)
+        overwrite = OverwriteCheck(self._control.scribble_layer)
+        load = partial(_load, Path(path), there, overwrite)
+        loaded = partial(self._on_loaded, Path(path), overwrite)
         self._executor.submit(load, loaded, loaded)
 
     def _say(self, kind: Any, sentence: str) -> None:
@@ -98,7 +98,7 @@ class SessionActions:
         else:
             self._say("done", f"Saved {found.name}.")
 
-    def _on_loaded(self, path: Path, room: OverwriteCheck, found: Any) -> None:
+    def _on_loaded(self, path: Path, overwrite: OverwriteCheck, found: Any) -> None:
         if isinstance(found, Exception):
             self._say("error", _told(found, "The session could not be opened"))
             return
@@ -116,7 +116,7 @@ class SessionActions:
         except Exception as error:  # readers of other plugins may raise anything
             self._say("error", _told(error, "The image of the session cannot be opened"))
             return
-        recovery.restore_snapshot(session.snapshot, image, room)
+        recovery.restore_snapshot(session.snapshot, image, overwrite)
         axes = session.axes or ""
         if len(axes) == 3 and resolve_axes(image, control.settings.axes) != axes:
             control.settings.axes = axes[0]  # what the layer said is not in the image's file
@@ -196,11 +196,11 @@ def _save(draft: PendingSnapshot, path: Path, embed: bool, axes: str | None) -> 
 
 
 def _load(
-    path: Path, there: Any, room: OverwriteCheck
+    path: Path, there: Any, overwrite: OverwriteCheck
 ) -> tuple[Session, bool, FitHistoryEntry | None]:
     """Read; in the thread. Whether it is of the image that is open, and the fit to be shown."""
     session = load_session(path)
-    room.compute(session.strokes)
+    overwrite.compute(session.strokes)
     about, same = session.snapshot.image, False
     if there is not None and there[1] == about.shape:
         same = image_key(there[0]) == about.key
@@ -241,7 +241,7 @@ def _embedded(viewer: Any, session: Session) -> Image:
 
 
 def _told(error: Exception, what: str) -> str:
-    """One sentence; what should not happen is noted in the log, too."""
+    """Return the message of an error, and log unexpected ones."""
     if isinstance(error, InputError | OSError):
         return f"{str(error)[:1].upper()}{str(error)[1:]}."
     log.error(what, exc_info=error)

@@ -1,1 +1,1 @@
-"""The stroke layer: brush, keys, and when a stroke is finished."""
+"""Scribble layer: brush, label selection and change detection."""

@@ -1,4 +1,4 @@
-"""When a stroke is finished, filled, undone or redone."""
+"""Detection of finished, filled, undone and redone strokes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BRUSHES = "paint", "erase"
 
 
 def array_checksum(data: Any) -> Digest:
-    """Size and checksum of an array: a millisecond for a megapixel."""
+    """Return size and checksum of an array, in a millisecond for a megapixel."""
     array = np.ascontiguousarray(data)
     flat: Any = array.reshape(-1).view(np.uint8)
     return array.shape, zlib.crc32(flat)
@@ -143,7 +143,7 @@ class BrushActivity:
             layer.mouse_drag_callbacks.append(self._drag)
 
     def _drag(self, layer: Labels, event: Any) -> Iterator[None]:
-        """From press to release; napari may call this before the brush or after it."""
+        """Follow a drag from press to release, before or after the brush of napari."""
         if layer.mode not in BRUSHES:
             return
         self._over.stop()

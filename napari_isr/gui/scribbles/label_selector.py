@@ -1,4 +1,4 @@
-"""Which label the brush draws."""
+"""Selector of the label that the brush draws."""
 
 from __future__ import annotations
 
@@ -109,13 +109,13 @@ class LabelSelector(QWidget):
 
 
 def activate_paint_mode(layer: Labels) -> None:
-    """Let the mouse draw strokes; a tool of napari that draws too stays."""
+    """Activate the brush of napari, unless another drawing tool is active."""
     if layer.mode in ("pan_zoom", "pick", "erase", "transform"):
         layer.mode = "paint"
 
 
 def max_label(data: Any) -> int:
-    """The highest label that is drawn; 1, the background, if no object is."""
+    """Return the highest label, or 1 for the background alone."""
     return max(int(np.asarray(data).max(initial=BACKGROUND)), BACKGROUND)
 
 

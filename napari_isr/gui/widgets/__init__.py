@@ -1,1 +1,1 @@
-"""The dock's panels: shapes, options, objects, trust, copies, export."""
+"""Widgets of the dock."""

@@ -98,7 +98,7 @@ class WrappingLabel(QLabel):
         self._tone = self._style = ""
 
     def minimumSizeHint(self) -> QSize:
-        """One line: how many there are depends on the width, which the layout asks for."""
+        """Return the height of one line. The number of lines depends on the width."""
         return QSize(0, self.fontMetrics().lineSpacing())
 
     def set_message(self, text: str, meaning: str = "") -> None:
@@ -167,7 +167,7 @@ class StringComboBox(QComboBox):
 
     @property
     def current_text(self) -> str:
-        """What is chosen."""
+        """Selected text."""
         return str(self.currentText())
 
     @current_text.setter
@@ -255,7 +255,7 @@ class VerticalScrollArea(QScrollArea):
         self._fit()
 
     def sizeHint(self) -> QSize:
-        """As large as the content likes to be, and not narrow to begin with."""
+        """Return the preferred size of the content, with a minimal width."""
         wanted = self.widget().sizeHint()
         return QSize(max(WIDTH, self.minimumWidth()), wanted.height())
 
@@ -287,13 +287,13 @@ def setter(target: Any, name: str) -> Callable[[Any], None]:
 
 
 def bind_combo_box(box: StringComboBox, chosen: DockSettings, name: str) -> None:
-    """Let a drop-down list and the setting ``name``, a word, follow each other."""
+    """Bind a combo box to the setting ``name`` in both directions."""
     box.chosen.connect(setter(chosen, name))
     chosen.events[name].connect(setter(box, "current_text"))
 
 
 def bind_checkbox(box: QCheckBox, chosen: DockSettings, name: str) -> None:
-    """Let a tick box and the setting ``name``, which is on or off, follow each other."""
+    """Bind a checkbox to the setting ``name`` in both directions."""
     box.setChecked(getattr(chosen, name))
     box.toggled.connect(setter(chosen, name))
     chosen.events[name].connect(lambda on: box.setChecked(on))
@@ -333,12 +333,12 @@ class LayerComboBox(QComboBox):
         self._on_layers()
 
     def minimumSizeHint(self) -> QSize:
-        """Leave room for a button beside it in a narrow dock, however long the names are."""
+        """Leave space for a button beside it in a narrow dock, however long the names are."""
         return QSize(LEAST_WIDTH, super().minimumSizeHint().height())
 
     @property
     def layer(self) -> Layer | None:
-        """What is chosen."""
+        """Selected layer."""
         index = self.currentIndex()
         return self._layers[index] if 0 <= index < len(self._layers) else None
 

@@ -1,4 +1,4 @@
-"""Why a result can be trusted, at a glance: one line, and what is behind it."""
+"""Panel of certificates: one line, and the checks on demand."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class CertificatePanel(QWidget):
         )
         self.account.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.account.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.scroll = QScrollArea()  # long accounts leave the rest of the dock its room
+        self.scroll = QScrollArea()  # Long texts scroll, so that the dock keeps its size.
         self.scroll.setWidgetResizable(True)
         self.scroll.setFrameShape(QFrame.Shape.NoFrame)
         self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -139,7 +139,7 @@ class CertificatePanel(QWidget):
 
 
 def medoid_pixel(pixels: Any) -> tuple[float, ...]:
-    """Of pixels (n, d), the one that lies most in the middle of them."""
+    """Return the medoid of pixels (n, d)."""
     points = np.asarray(pixels, np.float64)
     middle = points.mean(0)
     best = points[((points - middle) ** 2).sum(1).argmin()]
@@ -147,7 +147,7 @@ def medoid_pixel(pixels: Any) -> tuple[float, ...]:
 
 
 def describe_extent(shape: Sequence[int], axes: str) -> str:
-    """What of a stack a certificate is about, in words; empty for a plain image."""
+    """Describe the part of a stack that a certificate covers, empty for a plain image."""
     frames = f"all {shape[0]} frames as one"
     return {"zyx": f"the whole volume of {shape[0]} slices", "tyx": frames, "tzyx": frames}.get(
         axes, ""
@@ -161,7 +161,7 @@ def certificate_html(
     named: Callable[[str], str] = str,
     colors: Mapping[str, str] = ON_DARK,
 ) -> str:
-    """What is known of one object, as rich text: a line for each thing that was looked at.
+    """Return the facts of one object as rich text, one line for each check.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ def _line(holds: bool, text: str, colors: Mapping[str, str]) -> str:
 
 
 def _finding(check: Any) -> str:
-    """One check in a few words: ``0 holes``, ``change of the logit 2e-07, at most 1e-05``."""
+    """Format one check: ``0 holes``, ``change of the logit 2e-07, at most 1e-05``."""
     if check.limit:
         return f"{check.name}: {check.value:.2g}, at most {check.limit:.2g}"
     return f"{'no' if check.value == 0 else f'{check.value:g}'} {check.name}"

@@ -1,4 +1,4 @@
-"""The dock's export: which format, at which size, written in a thread."""
+"""Export of results and of code from the dock."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Exporter:
         self._control, self._executor, self.options = control, executor, options
 
     def ask(self, parent: QWidget) -> str:
-        """Let the user choose a file; empty if they do not."""
+        """Open a file dialog, and return the file or an empty string."""
         from napari_isr.io.export import FORMATS
 
         image = self._control.image_layer
@@ -142,7 +142,7 @@ def _write(result: Any, target: Path, *, strokes: Any, **options: Any) -> Any:
 
 
 def with_ending(path: str, endings: tuple[str, ...]) -> str:
-    """A name with the chosen ending where it has none, or only the last part of it.
+    """Complete a name with the chosen extension, if it is missing or cut.
 
     Examples
     --------
@@ -266,5 +266,5 @@ class CopyAsCodeButtons(QWidget):
 
 
 def _path(layer: Layer) -> str:
-    """The file that a layer comes from; empty if it comes from none."""
+    """Return the file of a layer, or an empty string."""
     return str(layer.source.path or "")

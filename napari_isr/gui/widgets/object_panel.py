@@ -1,4 +1,4 @@
-"""The part of the dock that is about objects: their table, and the import of masks."""
+"""Panel of objects: their table and the import of masks."""
 
 from __future__ import annotations
 

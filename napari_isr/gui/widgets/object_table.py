@@ -1,4 +1,4 @@
-"""The table of objects."""
+"""Table of objects with its delegates."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ class ObjectTable(QTableWidget):
             self.setCurrentCell(row, NAME)
 
     def _at(self, row: int) -> int:
-        """The label of a row."""
+        """Return the label of a row."""
         return self._labels[row]
 
     def _on_click(self, row: int, column: int) -> None:
@@ -181,7 +181,7 @@ class ObjectTable(QTableWidget):
             menu.popup(self.viewport().mapToGlobal(place))
 
     def build_context_menu(self, row: int) -> QMenu:
-        """What can be done with a row's object."""
+        """Build the menu of the object of a row."""
         label, hidden = self._at(row), bool(self.item(row, EYE).data(HIDDEN))
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -207,7 +207,7 @@ class ObjectTable(QTableWidget):
             self.reshaped.emit(label, text.strip())
 
     def _fit_height(self) -> None:
-        """As high as its rows, within reason."""
+        """Fit the height to the rows, up to a limit."""
         rows = min(max(self.rowCount(), FEWEST), MOST)
         head = self.horizontalHeader().sizeHint().height()
         self.setFixedHeight(head + rows * ROW_HEIGHT + 2 * self.frameWidth())
@@ -259,11 +259,11 @@ class NameDelegate(QStyledItemDelegate):
     def updateEditorGeometry(
         self, editor: QWidget, option: QStyleOptionViewItem, index: QModelIndex
     ) -> None:
-        """Let the whole cell be the editor."""
+        """Set the geometry of the editor to the whole cell."""
         editor.setGeometry(option.rect)
 
     def setModelData(self, editor: QWidget, model: Any, index: QModelIndex) -> None:
-        """Tell the new name; the table shows it when it is in the settings."""
+        """Emit the new name. The table shows it when it is in the settings."""
         if isinstance(editor, QLineEdit):
             self.renamed.emit(index.row(), editor.text())
 

@@ -1,4 +1,4 @@
-"""The lines of the objects table, in words; no Qt, no napari."""
+"""Rows of the object table as text; no Qt, no napari."""
 
 from __future__ import annotations
 
@@ -124,12 +124,12 @@ def _line(
 
 
 def _brief(count: int) -> str:
-    """A number of pixels for the second line; the tooltip has all of it."""
+    """Shorten a number of pixels for the second line."""
     return f"{count:,}" if count < 100_000 else format_number(count)
 
 
 def _pixels(row: ObjectRow, area: str, scale: Sequence[float]) -> str:
-    """How many pixels a physical area has."""
+    """Convert a physical area to a number of pixels."""
     if row.area is None or area.endswith(" px"):
         return ""
     return f" ({format_area(row.area, scale)})"

@@ -1,4 +1,4 @@
-"""The options of the chosen shape, each with its control, and what is held fixed."""
+"""Editors of the options of the selected shape, and its fixed options."""
 
 from __future__ import annotations
 
@@ -95,14 +95,14 @@ class ShapeOptionsWidget(QWidget):
             control.value_text = options.get(key, "")
 
     def set_schemas(self, options: Mapping[str, tuple[OptionSchema, ...]]) -> None:
-        """Tell which options each shape has."""
+        """Set the options of each shape."""
         text = self.shape
         self._known = options
         self._build()
         self.shape = text
 
     def show_fixed_options(self, label: int, names: list[str]) -> None:
-        """Say what of an object is held fixed, if anything."""
+        """Show the fixed options of an object."""
         self._held.set_message(f"Object {label}: {' and '.join(names)} held" if names else "")
         self._held_row.setVisible(bool(names))
         self._show()
@@ -151,7 +151,7 @@ class ShapeOptionsWidget(QWidget):
 
 
 def _rows(infos: Iterable[OptionSchema]) -> list[list[str]]:
-    """Which options stand in one row: two numbers with short names, anything else by itself."""
+    """Group options in rows: two numbers with short names, or one of any kind."""
     rows: list[list[str]] = []
     short: list[str] = []
     for info in infos:
@@ -185,7 +185,7 @@ class FixedOptionsRow:
         self._show()
 
     def close(self) -> None:
-        """Let go of the stroke layer."""
+        """Release the scribble layer."""
         self._active.set_layer(None)
 
     def _show(self) -> None:
@@ -224,7 +224,7 @@ class OptionEditor:
 
 
 class NumberBox(OptionEditor):
-    """What whole and other numbers have in common; the lowest step is ``auto`` where it may be."""
+    """Base class of editors of numbers. Their lowest step may mean ``auto``."""
 
     edited = Signal()
 
@@ -352,7 +352,7 @@ class TextBox(OptionEditor, QLineEdit):
 
     @property
     def value_text(self) -> str:
-        """What is written; empty for the default."""
+        """Text of the value, empty for the default."""
         return "".join(str(self.text()).split())
 
     @value_text.setter

@@ -1,4 +1,4 @@
-"""What to do first, shown while the dock has no image, in the place of what needs one."""
+"""Welcome panel of a dock without an image."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def image_key(image: Any) -> str:
 
 
 def _rows(array: Any, rows: npt.NDArray[np.integer[Any]]) -> npt.NDArray[Any]:
-    """Some rows of an image; every chunk is read once, and not once for each row."""
+    """Return some rows of an image, and read every chunk once."""
     found = np.empty((len(rows), *array.shape[1:]), array.dtype)
     for window in iter_chunks(array, READ):
         first, last = np.searchsorted(rows, [window[0].start, window[0].stop])

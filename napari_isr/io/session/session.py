@@ -168,7 +168,7 @@ class Session:
         return segmenter
 
     def _coordinates(self) -> dict[str, Any]:
-        """Maps of further coordinates, by name."""
+        """Return the maps of extra coordinates, keyed by name."""
         from napari_isr.geometry.coordinates import CoordinateGeometry
 
         items = list(self.result.objects.values()) if self.result is not None else []

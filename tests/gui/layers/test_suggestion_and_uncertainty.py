@@ -1,4 +1,4 @@
-"""Where to draw next: the ring, its sentence, and the map of the uncertainty."""
+"""Suggestion of the next stroke, and the map of the uncertainty."""
 
 import threading
 

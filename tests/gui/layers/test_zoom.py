@@ -1,4 +1,4 @@
-"""What follows the zoom is drawn anew once, when the zoom has come to rest."""
+"""Layers that follow the zoom are redrawn once, after its last change."""
 
 from napari.components import ViewerModel
 

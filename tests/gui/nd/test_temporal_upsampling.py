@@ -15,7 +15,7 @@ GONE = 5  # the last frame is empty
 
 
 def column(frame):
-    """Where the disc is."""
+    """Return the column of the disc."""
     return 20 + 5 * frame
 
 

@@ -1,4 +1,4 @@
-"""What the user draws and chooses is kept, and offered again."""
+"""Scribbles and settings are saved, and offered after a crash."""
 
 import os
 import subprocess
@@ -82,7 +82,7 @@ os.kill(os.getpid(), 9)
 
 
 def crash(tmp_path, image, strokes, path="", name="disc"):
-    """Let another process save strokes of an image, and be killed."""
+    """Save scribbles of an image in another process that is killed."""
     files = [tmp_path / "crash_image.npy", tmp_path / "crash_strokes.npy"]
     for file, array in zip(files, (image, strokes), strict=True):
         np.save(file, array)
@@ -364,20 +364,20 @@ def test_scribbles_are_restored_onto_a_layer_only_if_nothing_is_overwritten():
     kept = np.zeros((9, 9), np.uint8)
     kept[4] = 2
 
-    def room(data, meanwhile=lambda layer: None, other=None):
+    def is_safe(data, meanwhile=lambda layer: None, other=None):
         layer = Labels(data.copy())
         made = OverwriteCheck(layer)
         made.compute(kept)
         meanwhile(layer)
         return made.is_safe(layer if other is None else Labels(other), kept)
 
-    assert room(np.zeros_like(kept))
-    assert room(kept)
-    assert not room(kept + np.eye(9, dtype=np.uint8))
-    assert not room(np.zeros((5, 5), np.uint8))
-    assert not room(np.zeros_like(kept), lambda layer: layer.paint((1, 1), 2))
-    assert not room(np.zeros_like(kept), other=np.eye(9, dtype=np.uint8))
-    assert room(np.eye(9, dtype=np.uint8), other=np.zeros_like(kept))
+    assert is_safe(np.zeros_like(kept))
+    assert is_safe(kept)
+    assert not is_safe(kept + np.eye(9, dtype=np.uint8))
+    assert not is_safe(np.zeros((5, 5), np.uint8))
+    assert not is_safe(np.zeros_like(kept), lambda layer: layer.paint((1, 1), 2))
+    assert not is_safe(np.zeros_like(kept), other=np.eye(9, dtype=np.uint8))
+    assert is_safe(np.eye(9, dtype=np.uint8), other=np.zeros_like(kept))
     nobody = OverwriteCheck(None)
     nobody.compute(kept)
     assert not nobody.is_safe(None, kept)

@@ -28,7 +28,7 @@ def processes(tmp_path, monkeypatch):
 
 
 def scribble_until_killed(processes, folder, data, seed, seconds):
-    """Let a user draw for a while; the strokes of each moment, and when it was killed."""
+    """Draw until the process is killed, and return the scribbles and the time of the kill."""
     folder.mkdir()
     np.save(folder / "image.npy", np.random.default_rng(0).integers(0, 255, (96, 96), np.uint8))
     given = {"FOLDER": str(folder), "DATA": str(data), "SEED": seed}

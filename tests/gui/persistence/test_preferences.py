@@ -1,4 +1,4 @@
-"""What the user sets on napari's page of preferences, and what it does."""
+"""Preferences of the user, and their effects."""
 
 from dataclasses import fields
 from pathlib import Path

@@ -87,7 +87,7 @@ def raster(polygon, size):
 
 
 def close(polygon, mask, scale):
-    """Whether a polygon is the outline of a mask: the same pixels but right on the outline."""
+    """Return True if a polygon is the contour of a mask, up to pixels on the contour."""
     row, column = np.nonzero(raster(polygon, mask.shape) != mask)
     if not len(row):
         return True

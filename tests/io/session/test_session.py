@@ -64,7 +64,7 @@ def saved(fitted, tmp_path_factory):
 
 
 def same(one, two):
-    """Whether two results say the same, bit by bit."""
+    """Return True if two results are equal bit by bit."""
     assert one.objects.keys() == two.objects.keys()
     for label, item in one.objects.items():
         other = two.objects[label]
