@@ -68,12 +68,13 @@ class Exporter:
 
     def ask(self, parent: QWidget) -> str:
         """Open a file dialog, and return the file or an empty string."""
-        from napari_isr.io.export import FORMATS
+        from napari_isr.io.export import export_formats
 
         image = self._control.image_layer
         ending = ".tif" if is_stack(image) else ".png"  # which has two axes
         name = f"{image.name if image is not None else 'image'}-mask{ending}"
-        kinds = {f"{f.title} ({' '.join('*' + e for e in f.extensions)})": f for f in FORMATS}
+        forms = export_formats()
+        kinds = {f"{f.title} ({' '.join('*' + e for e in f.extensions)})": f for f in forms}
         path, kind = QFileDialog.getSaveFileName(parent, "Export", name, ";;".join(kinds))
         return with_ending(str(path), kinds[kind].extensions if kind in kinds else (ending,))
 

@@ -16,7 +16,9 @@ from napari_isr.io.export.formats import (
     FORMATS,
     ExportFormat,
     check_writable,
+    export_formats,
     format_for_path,
+    register_export_format,
     split_extension,
 )
 from napari_isr.io.export.probability_maps import check_map_writable, write_uncertainty
@@ -30,8 +32,10 @@ __all__ = [
     "ExportFormat",
     "check_map_writable",
     "check_writable",
+    "export_formats",
     "format_for_path",
     "known_extensions",
+    "register_export_format",
     "write",
     "write_export",
     "write_labels",
@@ -40,8 +44,8 @@ __all__ = [
 
 
 def known_extensions() -> list[str]:
-    """File endings that :func:`write` knows."""
-    return [ending for one in FORMATS for ending in one.extensions]
+    """Return the file extensions that :func:`write` accepts."""
+    return [ending for one in export_formats() for ending in one.extensions]
 
 
 def write(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from napari_isr._plugins import load_plugins
 from napari_isr.atomic_files import check_directory_writable, check_file_writable
 from napari_isr.io.export import coco, geojson, imagej, npy, png, svg, tiff
 from napari_isr.io.export import csv as table
@@ -14,27 +18,43 @@ from napari_isr.io.export import probability_maps as maps
 from napari_isr.io.export.export_data import ExportData
 from napari_isr.io.export.output_checks import unknown_extension_error
 
-__all__ = ["FORMATS", "ExportFormat", "check_writable", "format_for_path", "split_extension"]
+__all__ = [
+    "FORMATS",
+    "PLUGIN_GROUP",
+    "ExportFormat",
+    "check_writable",
+    "export_formats",
+    "format_for_path",
+    "register_export_format",
+    "split_extension",
+]
+
+# Group of entry points whose objects are instances of ExportFormat.
+PLUGIN_GROUP = "napari_isr.export_formats"
+_EXTENSION = re.compile(r"(\.[a-z0-9]+)+")
+_loading = threading.RLock()
+_plugins_loaded = False
 
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """One format.
+    """Description of an export format.
 
     Parameters
     ----------
-    endings : tuple of str
-        The first is the usual one; the longest that a name has picks the format.
+    extensions : tuple of str
+        File extensions with their dots. The first one is the default. The longest extension of
+        a file name selects the format.
     title : str
-        For file dialogs.
+        Name for file dialogs.
     write : callable
-        ``write(path, content)``.
-    of_labels : bool
-        Whether a label image alone has what it needs.
-    each : bool
-        Whether one file for each object makes sense.
-    folder : bool
-        Whether it is a folder, which ``write`` finds empty.
+        ``write(path, data)`` writes an :class:`ExportData` to a new file or an empty folder.
+    accepts_labels : bool, optional
+        Whether the format can store a label image without a result.
+    per_object : bool, optional
+        Whether one file for each object is possible.
+    is_directory : bool, optional
+        Whether the format is a folder.
     """
 
     extensions: tuple[str, ...]
@@ -70,6 +90,58 @@ FORMATS = (
 _BY_ENDING = {ending: one for one in FORMATS for ending in one.extensions}
 
 
+def register_export_format(form: ExportFormat) -> ExportFormat:
+    """Make a format available by its extensions in the API, the command line and the dock.
+
+    A package can also name the format in an entry point of the group
+    ``napari_isr.export_formats``.
+
+    Parameters
+    ----------
+    form : ExportFormat
+
+    Returns
+    -------
+    ExportFormat
+        ``form``.
+
+    Raises
+    ------
+    TypeError
+        If ``form`` is no format.
+    ValueError
+        If an extension is invalid or in use.
+    """
+    candidate: Any = form
+    if not isinstance(candidate, ExportFormat) or not form.extensions:
+        raise TypeError(f"{form!r} is no ExportFormat with an extension")
+    for extension in form.extensions:
+        if not _EXTENSION.fullmatch(extension):
+            raise ValueError(
+                f"'{extension}' cannot be an extension: write a dot, small letters and digits"
+            )
+        known = _BY_ENDING.get(extension)
+        if known is not None and (known in FORMATS or known.title != form.title):
+            raise ValueError(f"there is a format for '{extension}' already: {known.title}")
+    _BY_ENDING.update(dict.fromkeys(form.extensions, form))
+    return form
+
+
+def export_formats() -> tuple[ExportFormat, ...]:
+    """Return all formats, those of other packages last."""
+    return tuple(dict.fromkeys(_formats_by_extension().values()))
+
+
+def _formats_by_extension() -> dict[str, ExportFormat]:
+    """Return the formats keyed by extension, and load those of other packages on first use."""
+    global _plugins_loaded
+    with _loading:
+        if not _plugins_loaded:
+            _plugins_loaded = True
+            load_plugins(PLUGIN_GROUP, register_export_format)
+    return _BY_ENDING
+
+
 def format_for_path(path: str | Path) -> ExportFormat:
     """Return the format of a file by its extension.
 
@@ -80,8 +152,8 @@ def format_for_path(path: str | Path) -> ExportFormat:
     """
     ending = _ending(Path(path).name)
     if ending is None:
-        raise unknown_extension_error(path, _BY_ENDING)
-    return _BY_ENDING[ending]
+        raise unknown_extension_error(path, _formats_by_extension())
+    return _formats_by_extension()[ending]
 
 
 def split_extension(path: Path) -> tuple[str, str]:
@@ -111,5 +183,5 @@ def check_writable(path: str | Path) -> Path:
 
 def _ending(name: str) -> str | None:
     """Return the longest known extension that a stem precedes, or None."""
-    fits = [e for e in _BY_ENDING if name.lower().endswith(e) and len(name) > len(e)]
+    fits = [e for e in _formats_by_extension() if name.lower().endswith(e) and len(name) > len(e)]
     return max(fits, key=len, default=None)
