@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from napari_isr.config import SegmentationConfig as SegmentationConfig
     from napari_isr.data import load_sample as load_sample
     from napari_isr.errors import InputError as InputError
+    from napari_isr.features.registry import register_features as register_features
     from napari_isr.geometry.coordinates import CoordinateMap as CoordinateMap
     from napari_isr.geometry.image import ImageGeometry as ImageGeometry
+    from napari_isr.io.export import ExportFormat as ExportFormat
+    from napari_isr.io.export import register_export_format as register_export_format
     from napari_isr.io.export import write as write
     from napari_isr.io.readers import read_array as read_array
     from napari_isr.io.readers import read_image as read_image
@@ -49,6 +52,7 @@ _HOMES = {
     "Certificate": "certificates",
     "CoordinateMap": "geometry.coordinates",
     "ImageGeometry": "geometry.image",
+    "ExportFormat": "io.export",
     "InputError": "errors",
     "ObjectResult": "results.object_result",
     "Result": "results.result",
@@ -72,6 +76,8 @@ _HOMES = {
     "read_scribbles": "io.readers",
     "register_certificate_check": "certificates",
     "register_conflict_test": "scribble_conflicts",
+    "register_export_format": "io.export",
+    "register_features": "features.registry",
     "register_shape": "shapes.registry",
     "run_batch": "batch.scheduler",
     "save_session": "io.session",
@@ -92,6 +98,7 @@ _ALIASES = {
 __all__ = [
     "Certificate",
     "CoordinateMap",
+    "ExportFormat",
     "ImageGeometry",
     "InputError",
     "ObjectResult",
@@ -116,6 +123,8 @@ __all__ = [
     "read_scribbles",
     "register_certificate_check",
     "register_conflict_test",
+    "register_export_format",
+    "register_features",
     "register_shape",
     "run_batch",
     "save_session",

@@ -19,6 +19,7 @@ from napari_isr.evidence import (
     axis_anisotropy,
     signed_evidence,
 )
+from napari_isr.features.registry import BlockOrFactory, split_blocks
 from napari_isr.fitting.sequence import SequenceEvidence, iter_fit, sequence_evidence_from_array
 from napari_isr.geometry.coordinates import Coordinates
 from napari_isr.geometry.image import ImageGeometry
@@ -166,7 +167,7 @@ def segment(
     given: Mapping[int, npt.ArrayLike] | None = None,
     mode: str = "auto",
     predictor: str = "auto",
-    features: str | Sequence[str] = "auto",
+    features: str | Sequence[str | BlockOrFactory] = "auto",
     axes: str | None = None,
     spacing: Sequence[float | None] = (),
     coordinates: Coordinates | None = None,
@@ -232,6 +233,7 @@ def segment(
         if isinstance(scribbles, Scribbles | None)
         else Scribbles.from_label_image(scribbles)
     )
+    features, blocks = split_blocks(features)
     arrays = {name: options.pop(name) for name in ("unaries", "cache") if name in options}
     config = SegmentationConfig.from_keywords(
         config,
@@ -248,7 +250,13 @@ def segment(
     )
     ndim = len(strokes.shape) if strokes is not None else cast("TrainedPredictor", trained).ndim
     segmenter = Segmenter(
-        image, ndim=ndim, coordinates=coordinates, trained=trained, config=config, **arrays
+        image,
+        ndim=ndim,
+        coordinates=coordinates,
+        trained=trained,
+        config=config,
+        blocks=blocks,
+        **arrays,
     )
     empty = Scribbles.empty(segmenter.frame.shape)
     for _ in segmenter.run(strokes or empty, given=given):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +19,14 @@ from napari_isr.features.edge_refinement import EDGES
 from napari_isr.features.normalized_cuts import NormalizedCutFeatures
 from napari_isr.features.plane_features import PlaneFeatureBlock
 from napari_isr.features.position import CoordinateFeatures, PositionFeatures
+from napari_isr.features.registry import (
+    BUILT_IN_NAMES,
+    BlockOrFactory,
+    FeatureBlock,
+    all_names,
+    make_block,
+    register_features,
+)
 from napari_isr.features.scribble_proximity import NEARNESS
 from napari_isr.features.semantic import Semantic
 from napari_isr.features.source_image import SourceImage
@@ -41,12 +48,12 @@ __all__ = [
     "describe_semantic_source",
     "feature_names",
     "parse_features",
+    "register_features",
 ]
 
 AUTO = ("rgb", "semantic", "spectral", NEARNESS, EDGES)
 AUTO_IN_TIME = ("rgb", "semantic", NEARNESS, EDGES)  # of plane frames
 AUTO_IN_SPACE = ("rgb", "spatial", NEARNESS)  # a network for each plane would take too long
-_NAMES = ("rgb", "spatial", "texture", "semantic", "spectral", "dino", NEARNESS, EDGES)
 _OF_STROKES = (NEARNESS, EDGES)  # no blocks: they depend on the strokes
 
 
@@ -54,28 +61,9 @@ Bases = Mapping[str, Mapping[str, npt.NDArray[np.float32]]]
 """What each block standardises and reduces by, by the block's name and the array's."""
 
 
-class FeatureBlock(Protocol):
-    """Features of one kind."""
-
-    @property
-    def name(self) -> str:
-        """Name of the features."""
-
-    @property
-    def source(self) -> str:
-        """Source of the features, for reports."""
-
-    @property
-    def width(self) -> int:
-        """Number of features of one pixel."""
-
-    def at(self, points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-        """Features (n, width) at pixel coordinates (n, d), of about unit variance."""
-
-
 def feature_names() -> list[str]:
     """Return the names of the blocks in their fixed order."""
-    return list(_NAMES)
+    return list(all_names())
 
 
 def describe_semantic_source(weights: str | os.PathLike[str] | None = None) -> str:
@@ -90,7 +78,7 @@ def describe_semantic_source(weights: str | os.PathLike[str] | None = None) -> s
 
 
 def parse_features(
-    text: str | Sequence[str], ndim: int = 2, in_time: bool = False
+    text: str | Sequence[str], ndim: int = 2, in_time: bool = False, extra: Sequence[str] = ()
 ) -> tuple[str, ...]:
     """Read ``"auto"`` or names separated by commas, in the fixed order of the blocks.
 
@@ -102,6 +90,8 @@ def parse_features(
         Number of the image's axes; ``"auto"`` depends on it.
     in_time : bool, optional
         Whether the first one is time; so does that.
+    extra : sequence of str, optional
+        Names of blocks that are passed beside the names.
 
     Returns
     -------
@@ -118,16 +108,17 @@ def parse_features(
         if in_time:
             return tuple(name for name in AUTO_IN_TIME if ndim == 3 or name != EDGES)
         return AUTO if ndim == 2 else AUTO_IN_SPACE
+    known = all_names(extra)
     for name in names:
-        if name not in _NAMES:
-            raise InputError(f"unknown features '{name}': {suggest_name(name, ['auto', *_NAMES])}")
+        if name not in known:
+            raise InputError(f"unknown features '{name}': {suggest_name(name, ['auto', *known])}")
     if EDGES in names and ndim - in_time != 2:
         raise InputError(
             f"the features '{EDGES}' are for images, and frames, of 2 axes, not {ndim - in_time}"
         )
     if not names:
-        raise InputError(f"no features given: name one or more of {', '.join(_NAMES)}")
-    return tuple(name for name in _NAMES if name in names)
+        raise InputError(f"no features given: name one or more of {', '.join(known)}")
+    return tuple(name for name in known if name in names)
 
 
 def _in_time(names: list[str], weights: bool) -> list[str]:
@@ -222,6 +213,8 @@ class ImageFeatures(FeatureStack):
     download : bool, optional
         Let the weights of ``dino`` be downloaded (licence Apache-2.0) if no file is named. Nothing
         else is ever downloaded.
+    blocks : mapping, optional
+        Blocks of other packages, or classes that make them, keyed by name.
     bases : mapping, optional
         Those of another image, so that its features and these mean the same; see
         :attr:`normalizations`.
@@ -244,13 +237,18 @@ class ImageFeatures(FeatureStack):
         dino: str | os.PathLike[str] | None = None,
         download: bool = False,
         bases: Bases | None = None,
+        blocks: Mapping[str, BlockOrFactory] | None = None,
     ) -> None:
-        self.names = parse_features(names, frame.ndim, isinstance(frame, TimeSeriesGeometry))
+        extra = {} if blocks is None else blocks
+        in_time = isinstance(frame, TimeSeriesGeometry)
+        self.names = parse_features(names, frame.ndim, in_time, tuple(extra))
         cache = FeatureCache() if cache is None else cache
         given = {} if bases is None else bases
 
         def make(name: str) -> FeatureBlock:
             basis = given.get(name)
+            if name not in BUILT_IN_NAMES:
+                return make_block(name, image, frame, extra)
             if name == "rgb":
                 return ColorFeatures(image, frame, basis)
             if name == "spatial":

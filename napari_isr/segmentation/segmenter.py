@@ -16,6 +16,7 @@ from napari_isr.config import SegmentationConfig, resolve_mode
 from napari_isr.device import iterate_with_cpu_fallback, resolve_device
 from napari_isr.errors import InputError
 from napari_isr.features import FeatureCache, SourceImage, parse_features
+from napari_isr.features.registry import BlockOrFactory, split_blocks
 from napari_isr.geometry.coordinates import Coordinates
 from napari_isr.memory_budget import MEMORY, result_pixel_budget
 from napari_isr.predictors import resolve_predictor_name
@@ -91,6 +92,8 @@ class Segmenter:
         such images; no bound for others.
     config : SegmentationConfig, optional
         All settings at once, instead of the keyword arguments above.
+    blocks : mapping, optional
+        Feature blocks of other packages, keyed by name, which the features of ``config`` name.
 
     Raises
     ------
@@ -106,7 +109,7 @@ class Segmenter:
         axes: str | None = None,
         spacing: Sequence[float | None] = (),
         predictor: str = "auto",
-        features: str | Sequence[str] = "auto",
+        features: str | Sequence[str | BlockOrFactory] = "auto",
         mode: str = "auto",
         device: str = "auto",
         seed: int = 0,
@@ -120,7 +123,10 @@ class Segmenter:
         coordinates: Coordinates | None = None,
         memory: float | None = None,
         config: SegmentationConfig | None = None,
+        blocks: Mapping[str, BlockOrFactory] | None = None,
     ) -> None:
+        features, given_blocks = split_blocks(features)
+        self._blocks = {**(blocks or {}), **given_blocks}
         config = SegmentationConfig.from_keywords(
             config,
             axes=axes,
@@ -147,7 +153,9 @@ class Segmenter:
         self.raster = self.frame.downsampled(most_pixels)
         self.mode = resolve_mode(config.mode)
         self.predictor_name = resolve_predictor_name(config.predictor)
-        self.features_name = parse_features(config.features, ndim, config.is_sequence)
+        self.features_name = parse_features(
+            config.features, ndim, config.is_sequence, tuple(self._blocks)
+        )
         self.unaries = None if unaries is None else validate_unaries(unaries, self.frame)
         self.carried = trained
         if trained is not None:
@@ -165,6 +173,7 @@ class Segmenter:
             weights=config.weights,
             dino=config.dino,
             download=config.download,
+            blocks=self._blocks,
         )
         self._learner = PredictorStage(
             self._sight, self.predictor_name, self.unaries, trained, self.seed, self.device

@@ -62,6 +62,8 @@ def test_the_extensions_are_used_in_the_dock(toy_site):
     assert found["icon"].strip().startswith("<svg")
     assert found["option"]
     assert (found["box"], found["holds"]) == ("box", True)
+    assert "distance" in found["features"]
+    assert any("Bounding boxes (*.boxes)" in kind for kind in found["formats"])
     assert found["pixels"] == 30 * 40
 
 
@@ -87,3 +89,35 @@ def test_a_broken_extension_is_one_sentence_and_leaves_the_others(toy_site, tmp_
     # Once as a warning as it is loaded, and once in the message about the unknown name.
     assert output.lower().count(sentence) == 2
     assert "Traceback" not in output
+
+
+FEATURES = """
+import numpy as np
+import napari_isr as isr
+
+row, column = np.mgrid[:60, :80]
+disc = np.hypot(row - 29.5, column - 39.5) < 18
+scribbles = np.zeros((60, 80), int)
+scribbles[28:32, 30:50] = 2
+scribbles[3:5, 5:75] = scribbles[55:57, 5:75] = scribbles[5:55, 5:7] = scribbles[5:55, 73:75] = 1
+image = np.zeros((60, 80))
+result = isr.segment(image, scribbles, features="distance", predictor="linear")
+assert list(result.sources) == ["distance"]
+assert (result.mask & disc).sum() > 0.6 * (result.mask | disc).sum()
+both = isr.segment(image, scribbles, features="distance,rgb", predictor="linear")
+assert list(both.sources) == ["rgb", "distance"]
+isr.write(result, "mask.boxes")
+np.save("image.npy", image), np.save("scribbles.npy", scribbles.astype(np.uint8))
+print("done")
+"""
+
+
+def test_block_and_format_are_used_from_the_api_and_on_the_command_line(toy_site, tmp_path):
+    assert run_with(toy_site, "-c", FEATURES, cwd=tmp_path).endswith("done\n")
+    first = (tmp_path / "mask.boxes").read_text(encoding="utf-8")
+    assert first.startswith("2 ")
+    arguments = ["segment", "image.npy", "scribbles.npy", "-o", "again.boxes"]
+    arguments += ["--features", "distance", "--predictor", "linear"]
+    run_with(toy_site, "-c", CLI, *arguments, cwd=tmp_path)
+    assert (tmp_path / "again.boxes").read_text(encoding="utf-8") == first
+    assert "distance" in run_with(toy_site, "-c", CLI, "info")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from unittest.mock import patch
 
 import napari
 import numpy as np
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QApplication, QComboBox, QFileDialog, QWidget
 
 from napari_isr.gui.dock_widget import ScribbleWidget
 
@@ -37,6 +38,11 @@ def main():
     dock.shape, dock.features, dock.mode = "box", "rgb", "sequential"
     found["option"] = dock.findChild(QWidget, "isr_option_cube") is not None
     dock.scribble_layer = viewer.add_labels(strokes, name="strokes")
+    box = dock.findChild(QComboBox, "isr_features")
+    found["features"] = [box.itemText(index) for index in range(box.count())]
+    with patch.object(QFileDialog, "getSaveFileName", return_value=("", "")) as dialog:
+        dock.exporter.ask(dock)
+    found["formats"] = dialog.call_args.args[3].split(";;")
     settled = []
     dock.settled.connect(lambda: settled.append(True))
     dock.run()
