@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from napari_isr.errors import InputError, suggest_name
-from napari_isr.memory_budget import check_memory
+from napari_isr.lazy_arrays import check_memory
 
 __all__ = [
     "AXES",

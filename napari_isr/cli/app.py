@@ -11,7 +11,8 @@ import typer
 
 from napari_isr.atomic_files import check_file_writable
 from napari_isr.cli.batch import batch
-from napari_isr.cli.options import (
+from napari_isr.cli.output import check_outputs, parse_names, write_result, write_session_file
+from napari_isr.cli.parsing import (
     Axes,
     Coordinate,
     Device,
@@ -25,9 +26,6 @@ from napari_isr.cli.options import (
     Scale,
     Spacing,
     Unit,
-)
-from napari_isr.cli.output import check_outputs, parse_names, write_result, write_session_file
-from napari_isr.cli.parsing import (
     check_per_frame,
     limit_torch_threads,
     parse_numbers,

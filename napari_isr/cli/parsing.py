@@ -5,13 +5,29 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from napari_isr.errors import InputError
 from napari_isr.geometry.coordinates import CoordinateMap
 from napari_isr.io.readers import read_array
 
 __all__ = [
+    "Axes",
+    "Coordinate",
+    "Device",
+    "Each",
+    "Embed",
+    "Keep",
+    "Name",
+    "Out",
+    "PerFrame",
+    "Report",
+    "Scale",
+    "Seed",
+    "Spacing",
+    "Unit",
     "check_per_frame",
     "check_unused_weights",
     "limit_torch_threads",
@@ -24,6 +40,43 @@ __all__ = [
 ]
 
 LABELS = 31  # whole numbers up to it are labels of objects, larger ones grey values
+Out = Annotated[
+    list[Path],
+    typer.Option(
+        "--output",
+        "-o",
+        help="Its ending picks the format: .png, .tif, .npz, .json, .geojson, .zip, .svg, .csv "
+        "or another (see Export). May be given again",
+    ),
+]
+Keep = Annotated[
+    Path | None, typer.Option("--save-session", help="Keep all for later: .isr, see Sessions")
+]
+Embed = Annotated[bool, typer.Option("--embed", help="Put the image into the session's file")]
+Each = Annotated[bool, typer.Option("--each", help="One file for each object: mask-2.png, ...")]
+Name = Annotated[
+    list[str] | None, typer.Option(help="Name of an object: 2=apple. May be given again")
+]
+Unit = Annotated[str, typer.Option(help="Unit of the spacing, for example um")]
+Report = Annotated[Path | None, typer.Option(help="Write what was found as JSON")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps or xpu")]
+Seed = Annotated[int, typer.Option(help="Same seed, same result")]
+Spacing = Annotated[
+    str,
+    typer.Option(help="Distance of pixel centres, one per axis: 0.5,0.5; of time: auto,0.5,0.5"),
+]
+PerFrame = Annotated[
+    bool, typer.Option("--per-frame", help="Fit each frame of a sequence by itself")
+]
+Axes = Annotated[str | None, typer.Option(help="What the axes are: yx, zyx, tyx or tzyx")]
+Coordinate = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A map as a further coordinate: depth=FILE, or depth:2=FILE to count twice as much. "
+        "May be given again"
+    ),
+]
+Scale = Annotated[str, typer.Option(help="Output pixels per input pixel: 4, or one per axis: 1,4")]
 
 
 def check_unused_weights(features: tuple[str, ...], **options: Any) -> None:

@@ -8,7 +8,8 @@ from typing import Annotated, Any, cast
 import typer
 
 from napari_isr.atomic_files import check_file_writable
-from napari_isr.cli.options import (
+from napari_isr.cli.output import check_outputs, parse_names, write_result, write_session_file
+from napari_isr.cli.parsing import (
     Axes,
     Coordinate,
     Device,
@@ -23,9 +24,6 @@ from napari_isr.cli.options import (
     Seed,
     Spacing,
     Unit,
-)
-from napari_isr.cli.output import check_outputs, parse_names, write_result, write_session_file
-from napari_isr.cli.parsing import (
     check_per_frame,
     check_unused_weights,
     limit_torch_threads,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from napari_isr.data import photos
 from napari_isr.data.fruit import fruit
-from napari_isr.data.motorcycle import motorcycle
+from napari_isr.data.photos import motorcycle
 from napari_isr.data.sample import Sample
 from napari_isr.errors import InputError, suggest_name
 

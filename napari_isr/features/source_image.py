@@ -14,8 +14,15 @@ import torch.nn.functional as F
 from napari_isr.errors import InputError
 from napari_isr.features.color import to_rgb
 from napari_isr.geometry.image import ImageGeometry
-from napari_isr.lazy_arrays import block_mean, downsampled_shape, is_lazy, pyramid_levels
-from napari_isr.memory_budget import MEMORY, cache_pixel_budget, read_chunk_bytes
+from napari_isr.lazy_arrays import (
+    MEMORY,
+    block_mean,
+    cache_pixel_budget,
+    downsampled_shape,
+    is_lazy,
+    pyramid_levels,
+    read_chunk_bytes,
+)
 
 __all__ = ["PlaneReader", "SourceImage", "rescale_coordinates", "sample_bilinear"]
 

@@ -23,7 +23,7 @@ from scipy.sparse.csgraph import dijkstra
 from napari_isr.cancellation import check_cancelled
 from napari_isr.evidence import DenseEvidence
 from napari_isr.fitting.sampling import Samples
-from napari_isr.fitting.sparse import sparse_gauss_newton
+from napari_isr.fitting.solvers import sparse_gauss_newton
 from napari_isr.shapes.base import Shape
 from napari_isr.shapes.sparse_jacobian import SparseJacobianShape
 

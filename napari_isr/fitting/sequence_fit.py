@@ -14,8 +14,7 @@ from torch import Tensor
 from napari_isr.evidence import DenseEvidence, Evidence
 from napari_isr.fitting.front_propagation import front_arrival_samples
 from napari_isr.fitting.sampling import Samples, add_scribble_evidence, boundary_samples
-from napari_isr.fitting.sparse import sparse_gauss_newton
-from napari_isr.fitting.step import Step
+from napari_isr.fitting.solvers import Step, sparse_gauss_newton
 from napari_isr.fitting.tracking import BoxTrack, restrict_to_window, track_box
 from napari_isr.fitting.tube_initialization import (
     extrapolate,

@@ -10,7 +10,7 @@ from torch import Tensor
 from napari_isr.evidence import DenseEvidence, Evidence
 from napari_isr.fitting.front_propagation import fit_along_front
 from napari_isr.fitting.sampling import Samples, boundary_samples
-from napari_isr.fitting.sparse import sparse_gauss_newton
+from napari_isr.fitting.solvers import sparse_gauss_newton
 from napari_isr.shapes.tube import TubeCrossSection
 
 __all__ = ["extrapolate", "fit_key_frame", "motion_autocorrelation", "transfer_to_frame"]

@@ -21,8 +21,7 @@ from scipy.ndimage import distance_transform_edt
 from napari_isr.errors import InputError
 from napari_isr.geometry.image import ImageGeometry
 from napari_isr.geometry.time_series import TimeSeriesGeometry
-from napari_isr.lazy_arrays import block_mean, downsampled_shape, is_lazy
-from napari_isr.memory_budget import MEMORY, read_chunk_bytes
+from napari_isr.lazy_arrays import MEMORY, block_mean, downsampled_shape, is_lazy, read_chunk_bytes
 
 __all__ = [
     "CoordinateGeometry",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,20 +11,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.certificates import Certificate, certify
+from napari_isr.certificates import Certificate, certify, certify_coordinates
+from napari_isr.certificates.certificate import CENTER_KEY
 from napari_isr.errors import InputError
 from napari_isr.geometry.coordinates import CoordinateGeometry
-from napari_isr.geometry.image import ImageGeometry
+from napari_isr.geometry.image import ImageGeometry, meshgrid_points
 from napari_isr.geometry.time_series import TimeSeriesGeometry
 from napari_isr.rendering.rasterize import ShapeLogit
-from napari_isr.results.lifted import certify_in_coordinates
 from napari_isr.results.rendered_shape import Mask, RenderedShape
 from napari_isr.scribble_conflicts import ScribbleConflict
 from napari_isr.shapes.base import Shape
 from napari_isr.shapes.time_varying import TimeVaryingShape
 from napari_isr.stroke_suggestion import StrokeSuggestion, binary_entropy, suggest_stroke
 
-__all__ = ["ObjectResult", "iou"]
+__all__ = ["ObjectResult", "certify_in_coordinates", "iou"]
 
 
 def iou(first: Mask, second: Mask) -> float:
@@ -176,3 +177,39 @@ class ObjectResult(RenderedShape):
     def from_fit(cls, shape: Shape | None, **fields: Any) -> ObjectResult:
         """Make a result with a copy of the shape, which a fit may go on changing."""
         return cls(shape=copy.deepcopy(shape).cpu() if shape is not None else None, **fields)
+
+
+def certify_in_coordinates(
+    logit: ShapeLogit, frame: CoordinateGeometry, mask: Mask, known: Mapping[str, Any]
+) -> Certificate:
+    """Check a mask at the lifted centres of all its pixels.
+
+    Parameters
+    ----------
+    logit : ShapeLogit
+        Of the shape that the mask was made from.
+    frame : CoordinateGeometry
+        Of the mask.
+    mask : (n1, ..., nd) bool array
+        The exported pixels.
+    known : mapping
+        Centre of a star as it is reported: ``centre`` in pixels, ``further`` in units of the maps.
+    """
+    pixels = meshgrid_points([np.arange(n, dtype=np.float64) for n in frame.shape])
+    points = np.asarray(frame.to_normalized(pixels), dtype=np.float64)
+    center = (
+        frame.to_normalized_point(known[CENTER_KEY], known["further"])
+        if CENTER_KEY in known
+        else None
+    )
+    shape = logit.shape
+    return certify_coordinates(
+        shape.name,
+        shape.guarantee,
+        frame.space,
+        mask,
+        points,
+        logit.at_normalized,
+        center,
+        shape.description.certificate_checks,
+    )

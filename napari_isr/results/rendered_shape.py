@@ -22,8 +22,7 @@ from napari_isr.rendering.connectivity import (
     repair_mask,
 )
 from napari_isr.rendering.rasterize import ShapeLogit, rasterize_blocks
-from napari_isr.rendering.rasterize_sequence import rasterize_sequence
-from napari_isr.rendering.refining import WORTH_IT, rasterize_refined
+from napari_isr.rendering.rasterizers import WORTH_IT, rasterize_refined, rasterize_sequence
 from napari_isr.rendering.slice_contours import slice_contours, slice_grid_contours, validate_slice
 from napari_isr.rendering.surface_mesh import Surface, surface_mesh
 from napari_isr.shapes.base import Shape

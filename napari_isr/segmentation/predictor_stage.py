@@ -15,8 +15,7 @@ from napari_isr.predictors import FeatureView, PixelClassifier, Predictor, make_
 from napari_isr.predictors.precomputed import PrecomputedPredictor
 from napari_isr.scribbles import BACKGROUND, Scribbles
 from napari_isr.segmentation.feature_stage import FeatureStage
-from napari_isr.segmentation.object_unaries import ObjectUnaries
-from napari_isr.segmentation.precomputed_unaries import PrecomputedUnaries
+from napari_isr.segmentation.object_unaries import ObjectUnaries, PrecomputedUnaries
 from napari_isr.segmentation.predicted_unaries import PredictedUnaries
 from napari_isr.segmentation.trained_predictor import TrainedPredictor
 from napari_isr.segmentation.transfer import one_hot_targets, resume_predictor

@@ -18,7 +18,7 @@ from napari_isr.errors import InputError
 from napari_isr.features import FeatureCache, SourceImage, parse_features
 from napari_isr.features.registry import BlockOrFactory, split_blocks
 from napari_isr.geometry.coordinates import Coordinates
-from napari_isr.memory_budget import MEMORY, result_pixel_budget
+from napari_isr.lazy_arrays import MEMORY, result_pixel_budget
 from napari_isr.predictors import resolve_predictor_name
 from napari_isr.predictors.precomputed import validate_unaries
 from napari_isr.rendering.slice_contours import validate_slice
@@ -28,7 +28,7 @@ from napari_isr.segmentation.config_geometry import geometry_from_config
 from napari_isr.segmentation.feature_stage import FeatureStage
 from napari_isr.segmentation.frame_preview import preview_viewed_frame, viewed_frame_index
 from napari_isr.segmentation.joint_stage import alternate, predictor_contours
-from napari_isr.segmentation.precomputed_unaries import PrecomputedUnaries, validate_object_unaries
+from napari_isr.segmentation.object_unaries import PrecomputedUnaries, validate_object_unaries
 from napari_isr.segmentation.predictor_stage import PredictorStage
 from napari_isr.segmentation.render_stage import render_objects
 from napari_isr.segmentation.shape_stage import ShapeStage

@@ -8,7 +8,7 @@ import torch
 
 from napari_isr.geometry.time_series import make_geometry
 from napari_isr.rendering.rasterize import ShapeLogit, rasterize_blocks
-from napari_isr.rendering.tracing import rasterize_connected
+from napari_isr.rendering.rasterizers import rasterize_connected
 from napari_isr.shapes.registry import ShapeSpec
 
 

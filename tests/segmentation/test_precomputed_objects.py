@@ -122,7 +122,7 @@ def test_a_segmenter_follows_what_is_given(monkeypatch):
 
 
 def test_an_array_that_cannot_change_is_looked_at_once(monkeypatch):
-    import napari_isr.segmentation.precomputed_unaries as module
+    import napari_isr.segmentation.object_unaries as module
 
     calls = []
     look = module._checked

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from psygnal import SignalGroupDescriptor
 
-from napari_isr.memory_budget import MEMORY
+from napari_isr.lazy_arrays import MEMORY
 
 __all__ = ["PLUGIN", "Preferences"]
 
