@@ -3,7 +3,7 @@
 VENV := .venv
 VENV_QT6 := .venv-qt6
 BIN := $(VENV)/bin
-BENCHMARKS := projection convex_gain optimality shapes segment predictors
+BENCHMARKS := projection convex_prior_gain optimality_gap shapes segment predictors
 
 # 3.11 is what constraints.txt was tested with. The interpreter is run, not only found: a version
 # manager's shim may be on PATH with nothing behind it.
@@ -98,7 +98,7 @@ pictures: system-deps $(VENV)/.stamp ## The pictures of the documentation, from 
 	$(BIN)/python tools/shape_pictures.py
 	$(WINDOW) $(BIN)/python tools/screenshot.py
 	$(WINDOW) $(BIN)/python tools/stack_pictures.py
-	$(WINDOW) $(BIN)/python tools/session.py
+	$(WINDOW) $(BIN)/python tools/record_session_animation.py
 
 system-deps:
 	@tools/system-deps.sh

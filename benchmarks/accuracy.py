@@ -13,7 +13,7 @@ Settings are chosen on one half of the images, ``settings``, and both halves are
 is the parity of the SHA-256 of the image's id.
 
 Strokes to 0.90: a robot draws one stroke in the object, one in the background, then one at a
-time in the largest error (``robot_user.py``), until the IoU is 0.90. All strokes count. If 20 are
+time in the largest error (``simulated_user.py``), until the IoU is 0.90. All strokes count. If 20 are
 not enough, the image counts with 20, and is not in the share that got there.
 
 ``--csv`` keeps each measurement as soon as it is made; a run with the same file goes on from
@@ -35,7 +35,7 @@ from accuracy_measure import KINDS, ORACLES, method_names, records_of
 from accuracy_ours import CONFIGURATIONS
 from accuracy_store import Record, Store
 from accuracy_tables import Table, tables_of, write_summary
-from peers import PEERS, missing_library
+from other_tools import PEERS, missing_library
 from tqdm import tqdm
 
 Task = tuple[str, Case, str]  # kind, case, method

@@ -11,8 +11,8 @@ from accuracy_data import Case, Pixels, iou
 from accuracy_ours import CONFIGURATIONS, Ours
 from accuracy_store import Record
 from numpy.typing import NDArray
-from peers import PEERS, Method
-from robot_user import first_strokes, next_stroke
+from other_tools import PEERS, Method
+from simulated_user import first_strokes, next_stroke
 
 import napari_isr as isr
 

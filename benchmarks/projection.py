@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import published
+import paper_comparison as published
 import torch
 
 from napari_isr.certificates import convexity_defects

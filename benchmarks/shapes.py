@@ -21,9 +21,9 @@ import time
 from dataclasses import dataclass, field
 
 import numpy as np
-import published
-import published_connected
-import published_shapes
+import paper_comparison as published
+import paper_comparison_connected as published_connected
+import paper_comparison_shapes as published_shapes
 import torch
 from numpy.typing import NDArray
 from shape_truths import SHAPES, scenes

@@ -21,7 +21,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
-from stage import on_stage, wait_until
+from _napari_window import on_stage, wait_until
 
 SHAPE = "24,512,512"
 SETTLE_MS = 15

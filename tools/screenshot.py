@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _napari_window import IMAGES, on_stage
 from shape_scenes import SCENES
-from stage import IMAGES, on_stage
 
 from napari_isr.results import object_result
 

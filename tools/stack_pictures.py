@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from _napari_window import IMAGES, Stage, on_stage, wait_until
 from qtpy.QtTest import QTest
 from scipy.ndimage import gaussian_filter
-from stage import IMAGES, Stage, on_stage, wait_until
 
 Picture = npt.NDArray[np.uint8]
 DEPTH, SIDE, FRAMES = 20, 160, 12

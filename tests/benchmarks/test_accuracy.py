@@ -18,8 +18,8 @@ NAMES = (
     "accuracy_ours",
     "accuracy_store",
     "accuracy_tables",
-    "peers",
-    "robot_user",
+    "other_tools",
+    "simulated_user",
 )
 
 
@@ -89,12 +89,12 @@ def test_a_method_that_raises_has_an_iou_of_0(load, monkeypatch):
 
 @pytest.mark.parametrize("name", ["random walker", "GrabCut", "random forest"])
 def test_peers_find_a_plain_object(load, name):
-    peers = load("peers")
+    peers = load("other_tools")
     missing = peers.missing_library(peers.PEERS[name])
     if missing:
         pytest.skip(f"{name} needs {missing}")
     truth = blob()
-    strokes = load("robot_user").first_strokes(truth, np.ones_like(truth))
+    strokes = load("simulated_user").first_strokes(truth, np.ones_like(truth))
     for channels in (0, 3):
         image = np.where(truth, 200, 60).astype(np.uint8)
         image = image + np.random.default_rng(0).integers(0, 20, truth.shape, dtype=np.uint8)
@@ -108,7 +108,7 @@ def test_peers_find_a_plain_object(load, name):
 
 
 def test_first_strokes_run_along_object_and_background(load):
-    robot, truth = load("robot_user"), blob()
+    robot, truth = load("simulated_user"), blob()
     strokes = robot.first_strokes(truth, np.ones_like(truth))
     drawn = strokes == robot.OBJECT
     assert not drawn[~truth].any()
@@ -119,7 +119,7 @@ def test_first_strokes_run_along_object_and_background(load):
 
 
 def test_the_next_stroke_lies_in_the_largest_error(load):
-    robot, truth = load("robot_user"), blob()
+    robot, truth = load("simulated_user"), blob()
     counted = np.ones_like(truth)
     nothing = np.zeros(truth.shape, np.uint8)
     found = truth.copy()
@@ -142,7 +142,7 @@ def test_the_next_stroke_lies_in_the_largest_error(load):
 def test_a_stroke_is_drawn_in_the_smallest_region(load, region):
     mask = np.zeros((20, 20), bool)
     mask[region] = True
-    drawn = load("robot_user").stroke_along(mask)
+    drawn = load("simulated_user").stroke_along(mask)
     assert drawn.any()
     assert not drawn[~mask].any()
 

@@ -16,9 +16,9 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
-        ("optimality.py", ["--instances", "1"], ("convex", "star", "mirror", "rotational")),
+        ("optimality_gap.py", ["--instances", "1"], ("convex", "star", "mirror", "rotational")),
         ("shapes.py", ["--seeds", "1", "--shapes", "convex,star", "--published", "0"], ("convex",)),
-        ("convex_gain.py", ["--scenes", "1"], ("fruit behind leaves", "certificates hold")),
+        ("convex_prior_gain.py", ["--scenes", "1"], ("fruit behind leaves", "certificates hold")),
         ("convex_errors.py", [], ("generated", "too large")),
         (
             "projection.py",

@@ -23,7 +23,7 @@ def _load(name: str) -> ModuleType:
     return module
 
 
-exact, pointwise = _load("exact"), _load("exact_pointwise")
+exact, pointwise = _load("optimality_gap_exact"), _load("optimality_gap_pointwise")
 
 
 def _projections(shape: tuple[int, int]) -> NDArray[np.intp]:

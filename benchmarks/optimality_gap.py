@@ -1,6 +1,6 @@
 """Gap to the exact optimum on small grids.
 
-    python benchmarks/optimality.py [--instances 50] [--first 0] [--noise 0.2]
+    python benchmarks/optimality_gap.py [--instances 50] [--first 0] [--noise 0.2]
 
 The weight of a mask is the sum of ``2 p - 1`` over its pixels, the gap is ``1 - ours / optimum``.
 Optima come from code that shares nothing with the package: convex by dynamic programming over
@@ -20,8 +20,8 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from exact import exact_convex
-from exact_pointwise import exact_star, exact_symmetric, mirror_maps, rotation_maps
+from optimality_gap_exact import exact_convex
+from optimality_gap_pointwise import exact_star, exact_symmetric, mirror_maps, rotation_maps
 from scipy.ndimage import gaussian_filter
 
 import napari_isr as isr

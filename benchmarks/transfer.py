@@ -9,7 +9,7 @@ the truth has. Columns, mean IoU with the truth of all images but the first of e
 * ``+1``, ``+2``: as ``before``, and one or two strokes that correct the mask.
 * ``both``: as ``before``, and the image's own strokes.
 
-    python benchmarks/carried.py [--data FOLDER] [--groups wbc,drions]
+    python benchmarks/transfer.py [--data FOLDER] [--groups wbc,drions]
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from accuracy_data import Case, generated_cases, iou, read_cases
 from numpy.typing import NDArray
-from robot_user import next_stroke
+from simulated_user import next_stroke
 
 from napari_isr import InputError, Segmenter, TrainedPredictor
 

@@ -2,7 +2,7 @@
 
 The sum of weights ``w`` over a set of pixels is maximised. With ``w = 2 p - 1`` that minimises the
 squared error of a mask to unaries ``p``; `class_weights` gives the weights of the class-weighted
-error. Star and symmetric sets are in `exact_pointwise`.
+error. Star and symmetric sets are in `optimality_gap_pointwise`.
 
 References
 ----------

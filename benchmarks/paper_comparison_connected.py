@@ -4,7 +4,7 @@ An input-convex network 2-130-130-1 of a RealNVP flow: a per-axis scaling, then 
 couplings with conditioners 2-8-2 (tanh), each followed by an activation normalisation whose start
 depends on the data. 1,000 epochs bring the flow back to the identity, then 2,000 epochs over all
 pixels fit both: Adamax at 2e-3 (convex) and 1e-3 (flow), weight decay 1e-5, binary cross entropy
-with 0.3 of the weight on the foreground. See ``published_shapes`` for the source; no line of its
+with 0.3 of the weight on the foreground. See ``paper_comparison_shapes`` for the source; no line of its
 code is copied.
 """
 
@@ -15,8 +15,8 @@ import time
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from published import _ConvexNetwork
-from published_shapes import PublishedFit, Task, evaluator
+from paper_comparison import _ConvexNetwork
+from paper_comparison_shapes import PublishedFit, Task, evaluator
 from torch import Tensor, nn
 
 __all__ = ["EPOCHS", "PRETRAINING", "fit_connected"]

@@ -1,6 +1,6 @@
 """Exact best star-shaped and symmetric sets of pixels, both in linear time.
 
-As in `exact`, the sum of weights over a set is maximised.
+As in `optimality_gap_exact`, the sum of weights over a set is maximised.
 
 References
 ----------

@@ -5,8 +5,8 @@ Written from the formulas in [1]_; no line is copied. All three are fitted in th
 of the sigmoid, coordinates scaled to [-1, 1] axis by axis. What the description leaves open is the
 plainest choice (ReLU, PyTorch's default start). A run may be shortened: the time of the whole is
 then an extrapolation, and the mask is that of a shortened run and is to be called so. There is no
-published rotational shape, and there are no published sums; see ``published`` for convex and
-``published_connected`` for connected.
+published rotational shape, and there are no published sums; see ``paper_comparison`` for convex and
+``paper_comparison_connected`` for connected.
 
 References
 ----------

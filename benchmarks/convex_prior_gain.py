@@ -1,6 +1,6 @@
 """Gain of the convex shape over the predictor: mean IoU with and without it.
 
-    python benchmarks/convex_gain.py [--scenes 20]
+    python benchmarks/convex_prior_gain.py [--scenes 20]
 
 Segments, with all defaults and one shape for every image, the rows of ``$ISR_DATA`` whose ground
 truth is convex (solidity of at least 0.95) in grabcut50 (strokes by people) and all of

@@ -1,6 +1,6 @@
 """Record docs/images/session.webp: strokes being drawn in the real window, the outline following.
 
-    xvfb-run -a -s "-screen 0 1600x1000x24" python tools/session.py
+    xvfb-run -a -s "-screen 0 1600x1000x24" python tools/record_session_animation.py
 
 The strokes are mouse events on napari's canvas; frames are taken while they are drawn.
 """
@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _napari_window import IMAGES, Stage, on_stage, wait_until
 from PIL import Image, ImageDraw
 from qtpy.QtCore import QPointF, QTimer
 from qtpy.QtTest import QTest
-from stage import IMAGES, Stage, on_stage, wait_until
 
 from napari_isr.data import load_sample
 from napari_isr.gui._testing import CanvasMouse
