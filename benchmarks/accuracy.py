@@ -12,9 +12,9 @@ pixels that the ground truth leaves open. A method that fails has an IoU of 0.
 Settings are chosen on one half of the images, ``settings``, and both halves are printed. A half
 is the parity of the SHA-256 of the image's id.
 
-Strokes to 0.90: a robot draws one stroke in the object, one in the background, then one at a
-time in the largest error (``simulated_user.py``), until the IoU is 0.90. All strokes count. If 20 are
-not enough, the image counts with 20, and is not in the share that got there.
+Strokes to 0.90: a simulated user (``simulated_user.py``) draws one stroke in the object, one in the
+background, then one at a time in the largest error, until the IoU is 0.90. All strokes count. If 20
+are not enough, the image counts with 20, and is not in the share that got there.
 
 ``--csv`` keeps each measurement as soon as it is made; a run with the same file goes on from
 there. Delete it after a change of the package.

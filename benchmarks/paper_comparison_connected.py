@@ -4,8 +4,8 @@ An input-convex network 2-130-130-1 of a RealNVP flow: a per-axis scaling, then 
 couplings with conditioners 2-8-2 (tanh), each followed by an activation normalisation whose start
 depends on the data. 1,000 epochs bring the flow back to the identity, then 2,000 epochs over all
 pixels fit both: Adamax at 2e-3 (convex) and 1e-3 (flow), weight decay 1e-5, binary cross entropy
-with 0.3 of the weight on the foreground. See ``paper_comparison_shapes`` for the source; no line of its
-code is copied.
+with 0.3 of the weight on the foreground. See ``paper_comparison_shapes`` for the source; no line of
+its code is copied.
 """
 
 from __future__ import annotations
