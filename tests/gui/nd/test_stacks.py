@@ -137,8 +137,10 @@ def test_moving_the_slider_starts_no_fit(stack, strokes, qtbot):
         qtbot.wait(20)
     qtbot.wait(100)
     assert not started
-    dock.scribble_layer.fill((3, 10, 10), 1)
-    qtbot.waitUntil(lambda: len(started) == 1, timeout=PATIENCE)
+    # The end of the first fit must not be taken for that of the second one.
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        dock.scribble_layer.fill((3, 10, 10), 1)
+    assert len(started) == 1
     with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
         dock.scribble_layer.undo()
     assert len(started) >= 2
