@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr.certificates.certificate import CENTER_KEY
 from napari_isr.gui.fitting.shape_spec_text import same_shape, split_spec
 from napari_isr.gui.shape_catalog import shape_catalog
 
@@ -239,6 +238,9 @@ def make_handle(found: HandleGeometry, text: str) -> tuple[Handle, bool] | None:
     text : str
         The object's shape now, with its options; what they hold is where they say.
     """
+    # The package of the certificates takes long to load, and the dock needs it only here.
+    from napari_isr.certificates.certificate import CENTER_KEY
+
     name, options = split_spec(text)
     if not same_shape(name, split_spec(found.shape)[0]):
         return None  # not fitted yet
@@ -258,6 +260,9 @@ def make_handle(found: HandleGeometry, text: str) -> tuple[Handle, bool] | None:
 
 def _axis(found: HandleGeometry, given: tuple[float, ...] | None) -> tuple[Handle, bool]:
     """Return the axis handle. Its center is that of the star, or next to the box center."""
+    # The package of the certificates takes long to load, and the dock needs it only here.
+    from napari_isr.certificates.certificate import CENTER_KEY
+
     told = found.parameters
     if given is not None:
         row, column, degrees = given
