@@ -160,7 +160,7 @@ class ShapeRegularizer(nn.Module):
         Parameters
         ----------
         logits, index
-            As for :meth:`redo`.
+            As for :meth:`forward`.
         """
         images, frame = self._images(logits)
         shapes = self._shapes(images.detach(), frame, index, torch.ones_like(images[:, 0]))

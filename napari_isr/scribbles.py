@@ -89,7 +89,7 @@ class Scribbles:
             column). A single corner is a dot.
         width : float, optional
             Of the lines in pixels. Wide or long ones are thinned out to some thousand pixels;
-            :attr:`per_object` tells how many pixels each of them stands for.
+            ``each`` is the number of pixels that each of them represents.
 
         Raises
         ------

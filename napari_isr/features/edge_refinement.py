@@ -234,7 +234,7 @@ class SeededEdgeRefiner:
         return self.edges.coarse.points
 
     def log_odds(self, logs: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-        """Log-odds (h, w, k) of the objects on the coarse cells; as for :meth:`settle`."""
+        """Return log-odds (h, w, k) of objects on coarse cells. See :meth:`refine`."""
         return (logs[:, 1:] - logs[:, :1]).reshape(*self.edges.coarse.sizes, -1)
 
     def refine(self, logs: npt.NDArray[np.floating]) -> GridField:

@@ -109,8 +109,8 @@ class ConvPredictor(Predictor):
     ) -> Tensor | float:
         """Return a penalty that is added to the loss of jittered planes.
 
-        ``smooth`` holds the numbers of the inputs that are followed slowly, see
-        :class:`PaintedScene`.
+        ``smooth`` holds the indices of inputs for which the network should vary slowly. See
+        :attr:`FeatureView.smooth_feature_mask`.
         """
         return 0.0
 

@@ -103,7 +103,7 @@ class PrecomputedUnaries:
     Parameters
     ----------
     values : (n1, ..., nd) array
-        Probabilities or a mask, as :func:`read_given` lets them pass.
+        Probabilities or a mask, as :func:`validate_object_unaries` accepts them.
     frame : ImageGeometry
         The image.
     """

@@ -63,7 +63,7 @@ class Segmenter:
         What the axes are, ``"tyx"`` or ``"tzyx"`` for a sequence.
     spacing : sequence of float, optional
         Distance of pixel centres along each axis, of time None or how long a frame counts; see
-        :func:`napari_isr.geometry.time_series.frame_of`.
+        :func:`napari_isr.geometry.time_series.make_geometry`.
     predictor, features, mode, device : str, optional
         What to use; ``"auto"`` is the default by measurement.
     seed : int, optional

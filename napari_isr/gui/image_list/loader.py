@@ -49,7 +49,7 @@ def load_image(path: Path, store: SnapshotStore | None = None) -> LoadedImage | 
 
     Parameters
     ----------
-    path : BoxTrack
+    path : Path
         The file.
     store : SnapshotStore, optional
         Where strokes of other sessions may be kept.

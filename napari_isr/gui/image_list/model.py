@@ -52,7 +52,7 @@ class ImageListEntry:
     ----------
     name : str
         What it is called.
-    path : BoxTrack, optional
+    path : Path, optional
         Its file.
     layer : napari.layers.Image, optional
         Its layer, while it is open.

@@ -50,7 +50,7 @@ class ImageStatusStore:
     Parameters
     ----------
     images : ImageList
-    folder : BoxTrack
+    folder : Path
         Where the file is.
     wanted : callable
         Whether anything may be written.

@@ -58,10 +58,10 @@ class RecoveryOffer:
 
 
 class OverwriteCheck:
-    """Looks in a thread whether a layer can take strokes without losing others.
+    """Check that a layer can receive scribbles without losing others.
 
-    Made and asked in the GUI thread; :meth:`look` is for the thread that reads the strokes, since
-    to look at all pixels of a large layer takes tens of milliseconds.
+    It is made and queried in the GUI thread. :meth:`compute` runs in the thread that reads the
+    scribbles, because it takes tens of milliseconds for a large layer.
 
     Parameters
     ----------

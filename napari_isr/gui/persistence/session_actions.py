@@ -63,7 +63,7 @@ class SessionActions:
 
         Parameters
         ----------
-        path : str or BoxTrack
+        path : str or Path
             The ending ``.isr`` is added if there is none.
         embed : bool, optional
             Put the image into the file; done in any case if it comes from no file.

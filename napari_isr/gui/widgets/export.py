@@ -85,7 +85,7 @@ class Exporter:
 
         Parameters
         ----------
-        path : str or BoxTrack
+        path : str or Path
             Its ending picks the format, see :func:`napari_isr.write`.
         scale : int, optional
             Default: what is chosen in the dock.

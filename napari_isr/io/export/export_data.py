@@ -124,7 +124,8 @@ class ExportData:
     spacing : tuple of float
         Distance of the centres of the image's pixels along each axis.
     unit : str, optional
-        Of the spacing, as :data:`napari_isr.io.export.units.SYMBOLS` has it; empty: pixels.
+        Unit of the spacing, a key of :data:`napari_isr.io.export.units.METERS`, or empty for
+        pixels.
     axes : str, optional
         What the axes are, for example ``"zyx"``.
     image : str, optional

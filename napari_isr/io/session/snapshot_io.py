@@ -133,7 +133,7 @@ def decode_snapshot(
 ) -> Snapshot:
     """Make the snapshot that a record and its files hold.
 
-    :func:`load_vit_weights` says the rest.
+    Errors and ``forgiving`` are those of :func:`load`.
     """
     given: dict[int, npt.NDArray[Any]] = {}
     shapes: dict[int, ShapeState] = {}
