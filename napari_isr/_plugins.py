@@ -3,13 +3,43 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Any
 
-__all__ = ["load_plugins"]
+__all__ = ["PluginLoader", "load_plugins"]
 
 log = logging.getLogger(__name__)
+
+
+class PluginLoader:
+    """Loads the entry points of one group on first use. It can be used by several threads.
+
+    Parameters
+    ----------
+    group : str
+        Group of the entry points.
+    register : callable
+        Called with each loaded object, see :func:`load_plugins`.
+
+    Attributes
+    ----------
+    failures : dict of str to str
+        One sentence for each entry point that failed, keyed by its name.
+    """
+
+    def __init__(self, group: str, register: Callable[[Any], object]) -> None:
+        self.failures: dict[str, str] = {}
+        self._group, self._register = group, register
+        self._lock, self._loaded = threading.RLock(), False
+
+    def load(self) -> None:
+        """Load the entry points, unless that was done or is being done by this thread."""
+        with self._lock:
+            if not self._loaded:
+                self._loaded = True
+                self.failures.update(load_plugins(self._group, self._register))
 
 
 def load_plugins(group: str, register: Callable[[Any], object]) -> dict[str, str]:

@@ -35,3 +35,18 @@ def test_an_extension_that_is_refused_is_one_sentence(monkeypatch):
 
     failures = load_plugins("napari_isr.tests", refuse)
     assert failures["valid"].endswith("failed: a number is no shape")
+
+
+def test_a_group_is_loaded_once_even_if_an_extension_asks_for_it(monkeypatch):
+    monkeypatch.setattr(_plugins, "entry_points", lambda group: POINTS)
+    found = []
+
+    def register(loaded):
+        found.append(loaded)
+        loader.load()
+
+    loader = _plugins.PluginLoader("napari_isr.tests", register)
+    loader.load()
+    loader.load()
+    assert len(found) == 1
+    assert set(loader.failures) == {"missing", "absent"}

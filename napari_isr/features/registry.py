@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_isr._plugins import load_plugins
+from napari_isr._plugins import PluginLoader
 from napari_isr.errors import InputError
 from napari_isr.features.source_image import SourceImage
 from napari_isr.geometry.image import ImageGeometry
@@ -42,8 +41,6 @@ BUILT_IN_NAMES = (
 PLUGIN_GROUP = "napari_isr.features"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _factories: dict[str, Callable[..., Any]] = {}
-_loading = threading.RLock()
-_plugins_loaded = False
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -106,13 +103,12 @@ def register_features(factory: F) -> F:
     return factory
 
 
+_plugins = PluginLoader(PLUGIN_GROUP, register_features)
+
+
 def registered_features() -> tuple[str, ...]:
     """Return the names of the registered features in alphabetical order."""
-    global _plugins_loaded
-    with _loading:
-        if not _plugins_loaded:
-            _plugins_loaded = True
-            load_plugins(PLUGIN_GROUP, register_features)
+    _plugins.load()
     return tuple(sorted(_factories))
 
 

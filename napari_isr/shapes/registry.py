@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from napari_isr._plugins import load_plugins
+from napari_isr._plugins import PluginLoader
 from napari_isr.certificates import has_certificate_check
 from napari_isr.errors import InputError, suggest_name
 from napari_isr.geometry.coordinates import CoordinateGeometry
@@ -53,9 +53,7 @@ NO_SHAPE = ShapeDescription(
 )
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\+[a-z][a-z0-9_]*)*")
 _classes: dict[str, type[Shape]] = {}
-_failures: dict[str, str] = {}
 _loading = threading.RLock()
-_plugins_loaded = False
 
 
 def register_shape(cls: S) -> S:
@@ -123,6 +121,9 @@ def _register_plugin(loaded: Any) -> None:
         register_shape(loaded)
 
 
+_plugins = PluginLoader(PLUGIN_GROUP, _register_plugin)
+
+
 @cache
 def _import_built_in_shapes() -> None:
     for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
@@ -131,12 +132,9 @@ def _import_built_in_shapes() -> None:
 
 def _shape_classes() -> dict[str, type[Shape]]:
     """Return all shape classes in order, keyed by name; import them on first use."""
-    global _plugins_loaded
     with _loading:
         _import_built_in_shapes()
-        if not _plugins_loaded:
-            _plugins_loaded = True
-            _failures.update(load_plugins(PLUGIN_GROUP, _register_plugin))
+        _plugins.load()
         ordered = sorted(_classes.values(), key=lambda cls: cls.description.position)
         return {cls.name: cls for cls in ordered}
 
@@ -287,7 +285,7 @@ def _canonical_name(name: str) -> str:
     known = {frozenset(key.split("+")): key for key in shape_names()}
     key = known.get(frozenset(part.strip().lower() for part in name.split("+")))
     if key is None:
-        reasons = "".join(f"; {sentence}" for sentence in _failures.values())
+        reasons = "".join(f"; {sentence}" for sentence in _plugins.failures.values())
         raise InputError(f"unknown shape '{name}': {suggest_name(name, shape_names())}{reasons}")
     return key
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_isr._plugins import load_plugins
+from napari_isr._plugins import PluginLoader
 from napari_isr.atomic_files import check_directory_writable, check_file_writable
 from napari_isr.io.export import coco, geojson, imagej, npy, png, svg, tiff
 from napari_isr.io.export import csv as table
@@ -32,8 +31,6 @@ __all__ = [
 # Group of entry points whose objects are instances of ExportFormat.
 PLUGIN_GROUP = "napari_isr.export_formats"
 _EXTENSION = re.compile(r"(\.[a-z0-9]+)+")
-_loading = threading.RLock()
-_plugins_loaded = False
 
 
 @dataclass(frozen=True)
@@ -127,6 +124,9 @@ def register_export_format(form: ExportFormat) -> ExportFormat:
     return form
 
 
+_plugins = PluginLoader(PLUGIN_GROUP, register_export_format)
+
+
 def export_formats() -> tuple[ExportFormat, ...]:
     """Return all formats, those of other packages last."""
     return tuple(dict.fromkeys(_formats_by_extension().values()))
@@ -134,11 +134,7 @@ def export_formats() -> tuple[ExportFormat, ...]:
 
 def _formats_by_extension() -> dict[str, ExportFormat]:
     """Return the formats keyed by extension, and load those of other packages on first use."""
-    global _plugins_loaded
-    with _loading:
-        if not _plugins_loaded:
-            _plugins_loaded = True
-            load_plugins(PLUGIN_GROUP, register_export_format)
+    _plugins.load()
     return _BY_ENDING
 
 
