@@ -11,8 +11,16 @@ from pathlib import Path
 
 from napari_isr.errors import InputError
 
-__all__ = ["atomic_directory", "atomic_write", "check_directory_writable", "check_file_writable"]
+__all__ = [
+    "ZIP_EPOCH",
+    "atomic_directory",
+    "atomic_write",
+    "check_directory_writable",
+    "check_file_writable",
+]
 
+# Time of all members of zip files, so that equal content gives equal files.
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 ZARR = (".zgroup", ".zarray", "zarr.json")  # files by which a folder of ours is known
 
 

@@ -24,9 +24,11 @@ from pydantic import (
 
 from napari_isr.errors import InputError, suggest_name
 from napari_isr.lazy_arrays import check_memory
+from napari_isr.scribbles import FIRST_OBJECT
 
 __all__ = [
     "AXES",
+    "DEFAULT_AXES_BY_NDIM",
     "DEFAULT_SHAPE",
     "MODES",
     "CoordinateOptions",
@@ -38,7 +40,8 @@ AXES = ("yx", "zyx", "tyx", "tzyx")
 MODES = ("auto", "sequential", "joint")
 AUTO_MODE = "sequential"
 DEFAULT_SHAPE = "convex"
-FIRST_OBJECT = 2
+# Default axes of an image, keyed by their number.
+DEFAULT_AXES_BY_NDIM = {2: "yx", 3: "zyx", 4: "tzyx"}
 
 # Settings that hold for one machine only, so that sessions do not store them.
 MACHINE_SETTINGS = ("device", "memory", "most_pixels", "weights", "dino", "download")

@@ -12,7 +12,12 @@ import torch
 from torch import Tensor
 
 from napari_isr.evidence import DenseEvidence, Evidence
-from napari_isr.fitting.front_propagation import front_arrival_samples
+from napari_isr.fitting.front_propagation import (
+    FRONT_SHARPNESS,
+    FRONT_STEP_CELLS,
+    front_arrival_samples,
+)
+from napari_isr.fitting.projection import MAX_LOGIT_SLOPE_PER_CELL, WARM_START_MIN_EXPLAINED
 from napari_isr.fitting.sampling import Samples, add_scribble_evidence, boundary_samples
 from napari_isr.fitting.solvers import Step, sparse_gauss_newton
 from napari_isr.fitting.tracking import BoxTrack, restrict_to_window, track_box
@@ -32,15 +37,11 @@ __all__ = ["START_CELLS", "FrameSet", "SequenceFit", "concatenate_samples", "to_
 KEY_CELLS = 16384  # of the frame in which it unfolds first
 GOAL_CELLS = 6144  # of all frames together, in which it unfolds
 STEPS, STEPS_WARM = 10, 2  # of unfolding
-FRONT_STEP_CELLS = 2.0  # cells that a front advances between two fits
-FRONT_SHARPNESS = 10.0
 MORE = 4  # times as many steps as alone, where all parameters hang together
 LEAST = 240  # points of a frame
 POINTS = 6400  # of all frames together
-WARM_START_MIN_EXPLAINED = 0.85  # of what it explained: then a warm fit looks for no other start
 STILL = 0.02  # less of a frame's evidence explained than before: then nothing has to unfold there
 GONE = -0.05  # evidence in a frame's shape, per typical frame: below, the object is not there
-MAX_LOGIT_SLOPE_PER_CELL = 8.0  # slope of the logit, per finest cell
 START_CELLS = 2048  # of a frame, in which the object is looked for
 
 

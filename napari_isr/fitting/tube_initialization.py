@@ -9,6 +9,7 @@ from torch import Tensor
 
 from napari_isr.evidence import DenseEvidence, Evidence
 from napari_isr.fitting.front_propagation import fit_along_front
+from napari_isr.fitting.projection import MAX_LOGIT_SLOPE_PER_CELL
 from napari_isr.fitting.sampling import Samples, boundary_samples
 from napari_isr.fitting.solvers import sparse_gauss_newton
 from napari_isr.shapes.tube import TubeCrossSection
@@ -17,7 +18,6 @@ __all__ = ["extrapolate", "fit_key_frame", "motion_autocorrelation", "transfer_t
 
 STEPS = 24  # of unfolding
 STAGES = 4  # of the family's
-MAX_LOGIT_SLOPE_PER_CELL = 8.0  # slope of the logit, per finest cell
 FURTHEST = 1.5  # steps like the last one that a set goes on where nothing is known
 LARGER = 2.0  # times at most that a set grows or shrinks from frame to frame
 

@@ -10,6 +10,7 @@ from skimage.measure import marching_cubes
 
 from napari_isr.cancellation import check_cancelled
 from napari_isr.geometry.image import ImageGeometry, meshgrid_points
+from napari_isr.rendering.rasterize import POINTS_PER_YIELD
 
 __all__ = ["Surface", "surface_mesh"]
 
@@ -17,7 +18,6 @@ Points = npt.NDArray[np.float64]
 Surface = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
 
 NODES = 400_000  # of the grid at most
-POINTS_PER_YIELD = 16_384  # points between two checks for cancellation
 COARSER = 1.1
 OUTSIDE = -1e3
 

@@ -17,10 +17,10 @@ from napari_isr.features.edge_refinement import SeededEdgeRefiner
 from napari_isr.features.edge_refinement_sequence import LazyFrameField, SeededSequenceEdgeRefiner
 from napari_isr.geometry.image import ImageGeometry, meshgrid_points
 from napari_isr.predictors import FeatureView, Predictor
+from napari_isr.rendering.rasterize import POINTS_PER_YIELD
 
 __all__ = ["PredictedUnaries", "object_probability"]
 
-POINTS_PER_YIELD = 16_384  # pixels between two yields: a few milliseconds
 MAX_PREDICTOR_WEIGHT = (
     3.0  # how much the predictor's log-odds count at most, beside the nearness to the strokes
 )

@@ -12,6 +12,7 @@ from napari.layers import Image
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QWidget
 
+from napari_isr.config import DEFAULT_AXES_BY_NDIM
 from napari_isr.errors import InputError
 from napari_isr.gui._concurrency import BackgroundExecutor
 from napari_isr.gui.fitting.events import FitFinished
@@ -37,7 +38,6 @@ __all__ = ["SessionActions", "SessionButtons"]
 log = logging.getLogger(__name__)
 
 FLAT = (None, None)
-DEFAULT_AXES_BY_NDIM = {2: "yx", 3: "zyx", 4: "tzyx"}
 LINKED, WHOLE = f"Session (*{ENDING})", f"Session with the image in it (*{ENDING})"
 
 

@@ -16,10 +16,9 @@ from napari_isr.gui import keybindings as keys
 from napari_isr.gui._concurrency import BackgroundExecutor
 from napari_isr.gui.theme import label_rgb
 from napari_isr.gui.widgets._common import color_swatch_icon
+from napari_isr.scribbles import BACKGROUND, FIRST_OBJECT
 
 __all__ = ["ActiveObject", "LabelSelector", "activate_paint_mode"]
-
-BACKGROUND, FIRST_OBJECT = 1, 2
 
 
 class LabelSelector(QWidget):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_isr.config import DEFAULT_AXES_BY_NDIM
 from napari_isr.errors import InputError
 from napari_isr.io.export.polygons import Polygon, nest_rings, pixel_contours, snap_ring
 from napari_isr.io.export.units import unit_symbol
@@ -24,7 +25,6 @@ Mask = npt.NDArray[np.bool_]
 Ring = npt.NDArray[np.float64]
 Window = Sequence[tuple[int, int]]
 
-DEFAULT_AXES_BY_NDIM = {2: "yx", 3: "zyx", 4: "tzyx"}
 MOST_PIXELS = 2**31  # of a picture that is made whole
 STREAMED_EXPORT_PIXELS = (
     2**26

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_isr.atomic_files import ZIP_EPOCH
 from napari_isr.errors import InputError
 from napari_isr.io.export.export_data import ExportData, ExportObject
 from napari_isr.io.export.label_colors import label_color
@@ -21,7 +22,6 @@ __all__ = ["write"]
 
 EXACT = 2**24  # whole numbers that the 4-byte floats of the format hold
 MOVE, LINE, CLOSE = 0.0, 1.0, 4.0  # parts of a path
-ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content is the same file
 
 
 def write(path: Path, content: ExportData) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from napari_isr.atomic_files import atomic_write
+from napari_isr.atomic_files import ZIP_EPOCH, atomic_write
 from napari_isr.errors import InputError
 from napari_isr.io.session.content_hash import DIGEST
 from napari_isr.io.session.label_codec import (
@@ -61,7 +61,6 @@ Write = Callable[[str, Callable[[], bytes]], None]  # a file's name, and how to 
 MAIN = "session.json"
 PART = re.compile(rf"{DIGEST}\.(png|safetensors)")
 MOST_PARTS = 100_000
-ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same work is the same file
 RIGHTS = 0o644 << 16
 KINDS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 ENCRYPTED = 1
